@@ -1,0 +1,82 @@
+# Two commands: `make run` starts the app, `make test` runs every test. Both set up what they need.
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+VENV ?= .venv
+PORT ?= 7860
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A stamp is newer than the requirements it was made from: the second time, nothing is asked of any registry.
+$(VENV)/.run: requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "sec2sec needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the app (PyTorch is large: some minutes the first time) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/.test: requirements-dev.txt $(VENV)/.run
+	@echo "Installing the test tools ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.run  ## the virtual environment and its pinned dependencies
+
+.PHONY: run
+run: $(VENV)/.run  ## start the app on http://127.0.0.1:7860 (PORT=…)
+	$(BIN)/python app.py --port $(PORT)
+
+.PHONY: browser
+browser: $(VENV)/.test
+	@$(BIN)/python -m tests.browser.install
+
+.PHONY: test
+test: $(VENV)/.test browser  ## every test, the browser's included
+	$(BIN)/python -m pytest -m "not slow and not cuda"
+
+.PHONY: test-fast
+test-fast: $(VENV)/.test  ## the tests that need no browser
+	$(BIN)/python -m pytest -m "not slow and not cuda and not browser"
+
+.PHONY: test-slow
+test-slow: $(VENV)/.test browser  ## proofs that take minutes
+	$(BIN)/python -m pytest -m slow
+
+.PHONY: test-cuda
+test-cuda: $(VENV)/.test  ## what needs a GPU
+	$(BIN)/python -m pytest -m cuda
+
+.PHONY: test-oldest
+test-oldest: ## the fast tests on the oldest torch that a ZeroGPU Space offers (2.11)
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	grep -vE '^(torch|torchvision)==' constraints.txt > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt \
+		-c .venv-oldest/constraints.txt 'torch==2.11.*' 'torchvision==0.26.*' 'torchaudio==2.11.*'
+	.venv-oldest/bin/python -m pytest -m "not slow and not cuda and not browser"
+
+.PHONY: check
+check: $(VENV)/.test  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.test  ## rewrite the files as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(VENV)/.test browser  ## speed and quality beside their limits; writes build/bench.json
+	$(BIN)/python -m bench
+
+.PHONY: demo-checkpoint
+demo-checkpoint: $(VENV)/.run  ## make checkpoints/demo again, from generated clips (about an hour on two cores)
+	$(BIN)/python -m sec2sec.training.demo --work build/demo --out checkpoints/demo
+
+.PHONY: clean
+clean:  ## remove what can be made again
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,13 @@
+"""The app; also the entry of the Hugging Face Space. `python app.py --help` lists the settings."""
+
+import os
+import sys
+
+from sec2sec.ui.app import build, launch
+from sec2sec.ui.settings import Settings
+
+settings = Settings.read(sys.argv[1:] if __name__ == "__main__" else [], os.environ)
+demo = build(settings)
+
+if __name__ == "__main__":
+    launch(demo, settings)

@@ -1,0 +1,143 @@
+"""The command line. Each subcommand calls one function; nothing heavy is imported before one is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sec2sec import DEMO, __version__
+
+USAGE_ERROR = 2  # a clip, a checkpoint or an option that cannot be used
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns the exit code: 0, or 2 with one line on stderr."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except (ValueError, OSError) as error:  # MediaError, CheckpointError, DataError and EncoderError are ValueErrors
+        print(f"sec2sec: {' '.join(str(error).split())}", file=sys.stderr)
+        return USAGE_ERROR
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All subcommands and their options."""
+    top = argparse.ArgumentParser(
+        prog="sec2sec", description="Why a model predicts how a video clip will be perceived, second by second."
+    )
+    top.add_argument("--version", action="version", version=f"sec2sec {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    def model_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--checkpoint", type=Path, default=DEMO, metavar="DIR", help="default: the bundled demo")
+        sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+    sub = command("explain", run_explain, "Predict a clip and say which seconds, sounds and places made it so.")
+    sub.add_argument("clip", type=Path, metavar="CLIP", help="a video or sound file")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the explanation there as well")
+    sub.add_argument(
+        "--maps",
+        choices=("none", "mean", "heads"),
+        default="mean",
+        help="co-attention maps in the JSON: none, averaged over heads (default), or every head",
+    )
+    sub.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on")
+    sub.add_argument("--end", type=float, metavar="S", help="analyse up to this second")
+    sub.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default 900)")
+    model_options(sub)
+
+    sub = command("evaluate", run_evaluate, "Measure a checkpoint on a data set, beside the trivial baselines.")
+    sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a folder with clips.csv")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the metrics there as well")
+    sub.add_argument("--split", choices=("all", "train", "validation", "test"), default="all")
+    sub.add_argument("--workers", type=int, default=None, metavar="N", help="decoding processes (default: cores)")
+    model_options(sub)
+
+    sub = command("make-clips", run_make_clips, "Make video clips whose truth is known, for training and tests.")
+    sub.add_argument("directory", type=Path, metavar="DIR")
+    sub.add_argument("--clips", type=int, required=True, metavar="N")
+    sub.add_argument("--seed", type=int, default=0, metavar="S")
+    sub.add_argument(
+        "--level", choices=("plain", "cluttered"), default="plain", help="cluttered: noisy neutral seconds and decoys"
+    )
+    sub.add_argument(
+        "--neutral", type=float, default=0.0, metavar="SHARE", help="of clips without a decisive second (default 0)"
+    )
+    sub.add_argument("--workers", type=int, default=None, metavar="N", help="processes (default: cores)")
+    return top
+
+
+def show(line: str, last: bool = False) -> None:
+    """A progress line that overwrites itself; nothing where stderr is not a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{line:<70}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+
+def run_explain(options: argparse.Namespace) -> None:
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.config import MediaLimits
+    from sec2sec.explain import Explained, explain_steps, to_json
+    from sec2sec.explain.as_text import as_text
+    from sec2sec.files import check_writable, write_json
+
+    if options.json:
+        check_writable(options.json)  # before the work, not after it
+    limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
+    bundle = load_checkpoint(options.checkpoint, options.device)
+    for step in explain_steps(options.clip, bundle, start=options.start, end=options.end, limits=limits):
+        if isinstance(step, Explained):
+            show("", last=True)
+            print(as_text(step.explanation))
+            if options.json:
+                write_json(options.json, to_json(step.explanation, options.maps), indent=None)
+        else:
+            show(f"{step.fraction:4.0%}  {step.message}")
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.datasets.table import read_table
+    from sec2sec.files import check_writable, write_json
+    from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
+
+    if options.json:
+        check_writable(options.json)
+    table = read_table(options.data)
+    bundle = load_checkpoint(options.checkpoint, options.device)
+    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers):
+        if isinstance(step, Evaluated):
+            show("", last=True)
+            print(as_text(step.report))
+            for message in step.unusable:
+                print(f"not usable: {message}", file=sys.stderr)
+            if options.json:
+                write_json(options.json, step.report)
+        else:
+            show(f"{step.done} of {step.total} clips")
+
+
+def run_make_clips(options: argparse.Namespace) -> None:
+    from sec2sec.datasets.known_truth import make_clips
+
+    for step in make_clips(
+        options.directory, options.clips, options.seed, options.level, options.neutral, options.workers
+    ):
+        show(f"{step.done} of {step.total} clips", last=step.done == step.total)
+    print(f"{options.directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""A trained model as a folder: model.safetensors, config.json, card.md, metrics.json. Loading runs no code from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
+from sec2sec.device import pick_device
+from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.files import write_atomically
+from sec2sec.model import Sec2Sec
+
+SCHEMA = "sec2sec.checkpoint/1"
+FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint folder that cannot be used: names the folder, what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class CheckpointSummary:
+    """Which model was asked, as every screen and file that shows a prediction names it."""
+
+    name: str
+    sha256: str
+    trained_on: str  # one sentence, shown wherever a prediction is shown
+    diagnostics: tuple[str, ...] = ()  # targets without a truth on real clips, shown on known-truth clips only
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded checkpoint, ready to predict: folded encoders and the model in eval mode on one device."""
+
+    summary: CheckpointSummary
+    encoders: Encoders
+    model: Sec2Sec
+    config: Mapping[str, Any]  # config.json as it stands
+    metrics: Mapping[str, Any]
+    card: str
+    device: torch.device
+
+
+def environment() -> dict[str, str]:
+    """Versions that a result depends on."""
+    packages = ("torch", "torchvision", "torchaudio", "av", "numpy")
+    return {"python": platform.python_version(), "machine": platform.machine()} | {p: version(p) for p in packages}
+
+
+def save_checkpoint(
+    folder: Path,
+    *,
+    encoders: Encoders,
+    model: Sec2Sec,
+    trained_on: str,
+    card: str,
+    metrics: Mapping[str, Any],
+    diagnostics: tuple[str, ...] = (),
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint folder. provenance: seeds, data and weight hashes, the command that made it.
+
+    Encoders of the paper preset keep torchvision's weights and are not stored again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    if encoders.config.preset == "compact":
+        for part in ("video", "audio"):
+            module = getattr(encoders, part)
+            state |= {f"{part}.{name}": tensor.contiguous() for name, tensor in module.state_dict().items()}
+    config = {
+        "schema": SCHEMA,
+        "encoder": asdict(encoders.config),
+        "model": asdict(model.config),
+        "trained_on": trained_on,
+        "diagnostics": list(diagnostics),
+        "provenance": dict(provenance or {}) | {"environment": environment()},
+    }
+    weights = folder / f".model.{os.getpid()}.part"
+    save_file(state, weights)
+    os.replace(weights, folder / "model.safetensors")
+    write_atomically(folder / "config.json", json.dumps(config, indent=1).encode())
+    write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1).encode())
+    write_atomically(folder / "card.md", card.encode())
+
+
+def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
+    """Read a checkpoint folder onto a device ("auto", "cpu" or "cuda").
+
+    Raises CheckpointError, in one line, for a missing or damaged file, another schema or weights that do not fit;
+    EncoderError where the paper preset's published weights are neither present nor reachable.
+    """
+    folder = Path(folder)
+    config = _read_json(folder, "config.json")
+    if config.get("schema") != SCHEMA:
+        raise CheckpointError(
+            f"{folder}: config.json has schema {config.get('schema')!r}, this version reads {SCHEMA!r}; "
+            "use a checkpoint made by this version, or make it again with `train`"
+        )
+    try:
+        encoder_config, model_config = _encoder_config(config["encoder"]), _model_config(config["model"])
+        summary_fields = (str(config["trained_on"]), tuple(str(name) for name in config.get("diagnostics", [])))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder}: config.json does not describe a model ({error}); copy the folder again") from error
+    metrics = _read_json(folder, "metrics.json")
+    card = _read(folder, "card.md").decode("utf-8", "replace")
+    weights = _read(folder, "model.safetensors")
+    chosen = pick_device(device)
+    try:
+        state = load_file(folder / "model.safetensors")
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder}: model.safetensors is damaged ({error}); copy it again") from error
+
+    encoders = build_encoders(encoder_config)
+    model = Sec2Sec(model_config, encoder_config.video_grid, encoder_config.audio_grid)
+    parts: dict[str, torch.nn.Module] = {"model": model}
+    if encoder_config.preset == "compact":
+        parts |= {"video": encoders.video, "audio": encoders.audio}
+    for prefix, module in parts.items():
+        own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
+        try:
+            module.load_state_dict(own)
+        except RuntimeError as error:
+            first = str(error).splitlines()[-1].strip()
+            raise CheckpointError(
+                f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
+            ) from error
+    sha256 = hashlib.sha256(weights + (folder / "config.json").read_bytes()).hexdigest()
+    summary = CheckpointSummary(folder.resolve().name, sha256, *summary_fields)
+    return Bundle(summary, encoders.folded().to(chosen), model.eval().to(chosen), config, metrics, card, chosen)
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """One file of a checkpoint folder, or a CheckpointError that says which is missing."""
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such checkpoint folder; it holds {', '.join(FILES)}")
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder}: {name} is missing; a checkpoint holds {', '.join(FILES)}") from None
+    except OSError as error:
+        raise CheckpointError(f"{folder}: {name} cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON object of a checkpoint folder."""
+    try:
+        value = json.loads(_read(folder, name))
+    except ValueError as error:
+        raise CheckpointError(f"{folder}: {name} is not JSON ({error}); copy it again") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{folder}: {name} holds a {type(value).__name__}, not an object; copy it again")
+    return value
+
+
+def _encoder_config(fields: Mapping[str, Any]) -> EncoderConfig:
+    audio = AudioConfig(**fields["audio"])
+    grids = {name: tuple(fields[name]) for name in ("video_grid", "audio_grid")}
+    return EncoderConfig(**{**fields, **grids, "audio": audio})
+
+
+def _model_config(fields: Mapping[str, Any]) -> ModelConfig:
+    return ModelConfig(**{**fields, "targets": tuple(fields["targets"])})

@@ -1,0 +1,126 @@
+"""Settings of every part, with the paper's defaults. Nothing here imports torch: `--help` must be quick."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+SAMPLE_RATE = 16_000  # Hz; every sound track is mixed to mono at this rate
+RESIZE = (128, 171)  # height, width of a decoded frame: torchvision's Kinetics-400 preprocessing (aspect is not kept)
+CROP = 112  # pixels; centre crop of a resized frame
+
+Preset = Literal["paper", "compact"]
+Attention = Literal["SA-CA", "SA-SA", "audio", "vision"]
+Temporal = Literal["lstm", "attention-lstm"]
+
+
+def crop_region() -> tuple[float, float, float, float]:
+    """The part of the picture that the model sees: (left, top, right, bottom) as fractions of the displayed frame."""
+    height, width = RESIZE
+    left, top = round((width - CROP) / 2.0), round((height - CROP) / 2.0)
+    return left / width, top / height, (left + CROP) / width, (top + CROP) / height
+
+
+@dataclass(frozen=True)
+class MediaLimits:
+    """What a clip may cost before it is refused; a server tightens these, a researcher loosens them."""
+
+    max_bytes: int = 2 * 1024**3  # of the file
+    max_seconds: float = 900.0  # of the part that is analysed, not of the file
+    min_seconds: float = 0.5  # a shorter clip has no second to speak of
+    max_pixels: int = 8192 * 4320  # of one decoded frame
+
+    def __post_init__(self) -> None:
+        for name in ("max_bytes", "max_seconds", "min_seconds", "max_pixels"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class AudioConfig:
+    """The MFCC image of one second (paper §3, audio encoder)."""
+
+    n_fft: int = 400  # samples, 25 ms
+    hop: int = SAMPLE_RATE // 100  # 160 samples, 10 ms
+    n_mels: int = 64  # mel bands
+    n_mfcc: int = 40  # coefficients
+    delta_width: int = 9  # MFCC frames a regression of Δ and ΔΔ runs over; odd
+
+    def __post_init__(self) -> None:
+        if self.n_mfcc > self.n_mels:
+            raise ValueError(f"n_mfcc ({self.n_mfcc}) cannot exceed n_mels ({self.n_mels})")
+        if self.delta_width < 3 or self.delta_width % 2 == 0:
+            raise ValueError(f"delta_width must be odd and at least 3, not {self.delta_width}")
+
+    @property
+    def steps(self) -> int:
+        """MFCC frames in one second, both ends centred."""
+        return SAMPLE_RATE // self.hop + 1  # 101
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Which encoders turn a second into tokens, and the grids of those tokens."""
+
+    preset: Preset = "compact"
+    frames_per_second: int = 8  # M; 16 in the paper preset
+    width: int = 96  # channels of a token; 512 in the paper preset
+    video_grid: tuple[int, int, int] = (8, 3, 3)  # (time, height, width) of the visual tokens of one second
+    audio_grid: tuple[int, int] = (4, 8)  # (coefficient band, time) of the audio tokens of one second
+    audio: AudioConfig = AudioConfig()
+
+    def __post_init__(self) -> None:
+        if self.preset not in ("paper", "compact"):
+            raise ValueError(f"preset must be 'paper' or 'compact', not {self.preset!r}")
+        if self.frames_per_second < 1 or self.width < 1 or min(*self.video_grid, *self.audio_grid) < 1:
+            raise ValueError("frames_per_second, width and every side of a token grid must be at least 1")
+
+    @property
+    def visual_tokens(self) -> int:
+        """V: visual tokens in a second."""
+        return math.prod(self.video_grid)
+
+    @property
+    def audio_tokens(self) -> int:
+        """A: audio tokens in a second."""
+        return math.prod(self.audio_grid)
+
+    @staticmethod
+    def paper() -> EncoderConfig:
+        """R(2+1)D-18 on 16 frames a second (map 512×2×7×7) and ResNet-18 on the MFCC image (map 512×7×7)."""
+        return EncoderConfig("paper", frames_per_second=16, width=512, video_grid=(2, 7, 7), audio_grid=(7, 7))
+
+    @staticmethod
+    def compact() -> EncoderConfig:
+        """Small encoders for two CPU cores; the visual and the audio grid share 8 moments a second."""
+        return EncoderConfig()
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything right of the tokens (paper §3)."""
+
+    targets: tuple[str, ...] = ("arousal", "valence")
+    attention: Attention = "SA-CA"  # SA-SA: the second attention keeps its own keys and values
+    temporal: Temporal = "attention-lstm"  # paper §4.4; "lstm" is eq. 3 with the last real step
+    input_width: int = 96  # channels of an incoming token
+    width: int = 96  # D
+    heads: int = 4  # H
+    hidden: int = 96  # LSTM state
+    dropout: float = 0.3
+    feed_forward: Literal["residual", "linear"] = "residual"  # the equations' FC; "linear" is the literal reading
+
+    def __post_init__(self) -> None:
+        if not self.targets or len(set(self.targets)) != len(self.targets):
+            raise ValueError(f"targets must be a non-empty list of different names, not {self.targets}")
+        if self.attention not in ("SA-CA", "SA-SA", "audio", "vision"):
+            raise ValueError(f"attention must be SA-CA, SA-SA, audio or vision, not {self.attention!r}")
+        if self.temporal not in ("lstm", "attention-lstm"):
+            raise ValueError(f"temporal must be lstm or attention-lstm, not {self.temporal!r}")
+        if self.feed_forward not in ("residual", "linear"):
+            raise ValueError(f"feed_forward must be residual or linear, not {self.feed_forward!r}")
+        if self.width % self.heads:
+            raise ValueError(f"width ({self.width}) must be a multiple of heads ({self.heads})")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")

@@ -1,0 +1,19 @@
+"""Known-truth clips: real MP4 files whose decisive seconds are planted, so that explanations can be scored."""
+
+from sec2sec.datasets.known_truth.generate import CLIPS_COLUMNS, PLANTED_COLUMNS, Progress, make_clips
+from sec2sec.datasets.known_truth.read import Planted, read_planted
+from sec2sec.datasets.known_truth.states import LEVELS, SLOTS, STATES, TARGETS, Level
+
+__all__ = [
+    "CLIPS_COLUMNS",
+    "LEVELS",
+    "PLANTED_COLUMNS",
+    "SLOTS",
+    "STATES",
+    "TARGETS",
+    "Level",
+    "Planted",
+    "Progress",
+    "make_clips",
+    "read_planted",
+]

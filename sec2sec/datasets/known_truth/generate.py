@@ -1,0 +1,181 @@
+"""Make a folder of known-truth clips: many processes, resumable, with tables of what was planted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from sec2sec.datasets.known_truth.render import render_clip
+from sec2sec.datasets.known_truth.states import LEVELS, SLOTS, STATES, TARGETS, Level, Plan, plan_clip
+
+VERSION = 2  # raise it when the clips of a seed change
+MANIFEST, CLIPS, PLANTED, FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
+CLIPS_COLUMNS = ("id", "path", *TARGETS, "split", "group", "level")
+PLANTED_COLUMNS = (
+    "id",
+    "second",
+    "decisive",
+    *STATES,
+    "flash_slots",
+    "beat_slots",
+    "synchrony",
+    "decoy",
+    *(f"{target}_evidence" for target in TARGETS),
+)
+# Libraries that would each start as many threads as there are cores, in every worker
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the making of clips has come."""
+
+    done: int  # clips that exist, kept ones included
+    total: int
+    seconds_per_clip: float  # wall time for each clip made in this run; 0 before the first
+
+
+def make_clips(
+    directory: Path, clips: int, seed: int, level: Level = "plain", neutral: float = 0.0, workers: int | None = None
+) -> Iterator[Progress]:
+    """Write clips/*.mp4, clips.csv and planted.csv into directory, yielding how far it has come.
+
+    neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
+    Clips made with the same settings are kept; ValueError for a folder of other settings.
+    """
+    directory = Path(directory)
+    if clips < 1 or seed < 0 or not 0 <= neutral <= 1 or level not in LEVELS or (workers is not None and workers < 1):
+        raise ValueError(
+            f"clips ({clips}) and workers ({workers}) must be at least 1, seed ({seed}) at least 0, "
+            f"neutral ({neutral}) in [0, 1] and level ({level!r}) one of {', '.join(LEVELS)}"
+        )
+    _claim(directory, {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)})
+    plans = [plan_clip(seed, index, level, neutral) for index in range(clips)]
+    missing = [plan for plan in plans if not _path(directory, plan).exists()]
+    kept, began = clips - len(missing), time.monotonic()
+    yield Progress(kept, clips, 0.0)
+    for made, _ in enumerate(_render_all(directory, missing, workers), start=1):
+        yield Progress(kept + made, clips, (time.monotonic() - began) / made)
+    _write_tables(directory, plans)
+
+
+def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
+    """Render the plans, yielding once for each that is finished."""
+    # a container may lend fewer cores than the machine has; only Linux can tell
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = min(len(plans), workers or cores)
+    if processes <= 1:
+        for plan in plans:
+            render_clip(plan, _path(directory, plan))
+            yield
+        return
+    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
+    os.environ |= dict.fromkeys(THREAD_LIMITS, "1")
+    executor = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    try:
+        waiting: set[Future[None]] = set()
+        for plan in plans:
+            waiting.add(executor.submit(render_clip, plan, _path(directory, plan)))
+            if len(waiting) >= 3 * processes:  # enough that no worker waits, few enough to stop soon
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                    yield
+        while waiting:
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+                yield
+    finally:
+        executor.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _path(directory: Path, plan: Plan) -> Path:
+    return directory / FOLDER / f"{plan.id}.mp4"
+
+
+def _claim(directory: Path, settings: dict[str, Any]) -> None:
+    """Make the folder ours, or refuse it if it holds clips of other settings or of somebody else."""
+    manifest = directory / MANIFEST
+    if manifest.exists():
+        try:
+            found = dict(json.loads(manifest.read_text()))
+        except (ValueError, TypeError):
+            raise ValueError(f"{manifest}: not written by this generator; choose another folder") from None
+        if found != settings:
+            raise ValueError(
+                f"{directory}: holds known-truth clips made with {_words(found)}, not {_words(settings)}; "
+                "choose another folder, or delete this one yourself"
+            )
+    else:
+        taken = [name for name in (CLIPS, PLANTED, FOLDER) if (directory / name).exists()]
+        if taken:
+            raise ValueError(
+                f"{directory}: already has {', '.join(taken)} that this generator did not make; choose another folder"
+            )
+    (directory / FOLDER).mkdir(parents=True, exist_ok=True)
+    if not manifest.exists():
+        _write(manifest, json.dumps(settings, indent=1) + "\n")
+
+
+def _words(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _write_tables(directory: Path, plans: list[Plan]) -> None:
+    rows = [
+        {
+            "id": plan.id,
+            "path": f"{FOLDER}/{plan.id}.mp4",
+            **{target: _cell(plan.classes[target]) for target in TARGETS},
+            "split": plan.split,
+            "group": plan.id,
+            "level": plan.level,
+        }
+        for plan in plans
+    ]
+    planted = []
+    for plan in plans:
+        for t, second in enumerate(plan.seconds):
+            row: dict[str, Any] = {"id": plan.id, "second": t, "decisive": int(second.decisive)}
+            row |= {name: f"{getattr(second, name):.4f}" for name in STATES}
+            row["flash_slots"] = "".join(str(int(slot in second.flashes)) for slot in range(SLOTS))
+            row["beat_slots"] = "".join(str(int(slot in second.beats)) for slot in range(SLOTS))
+            row |= {"synchrony": _cell(second.synchrony), "decoy": int(second.decoy)}
+            row |= {f"{t}_evidence": f"{e:.4f}" for t, e in zip(TARGETS, second.evidence, strict=True)}
+            planted.append(row)
+    _write(directory / PLANTED, _table(PLANTED_COLUMNS, planted))
+    _write(directory / CLIPS, _table(CLIPS_COLUMNS, rows))
+
+
+def _cell(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write all of the file or nothing."""
+    part = path.with_suffix(path.suffix + ".part")
+    part.write_text(text)
+    os.replace(part, path)

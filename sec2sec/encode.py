@@ -1,0 +1,72 @@
+"""Decoded seconds → tokens: the one expensive step of a clip, done once. Everything after it costs milliseconds.
+
+T seconds, V visual and A audio tokens in a second, C channels of a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sec2sec.device import inference_dtype
+from sec2sec.encoders import Encoders
+from sec2sec.media import Second
+from sec2sec.model import Sec2Sec
+
+BATCH = 8  # seconds decoded, then encoded: bounds memory, whatever the length of the clip
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of a clip. None for a modality that the clip does not have."""
+
+    video: Tensor | None  # (T, V, C)
+    audio: Tensor | None  # (T, A, C)
+    mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), kept for the screen
+
+    def filled(self, model: Sec2Sec) -> tuple[Tensor, Tensor]:
+        """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
+        present = self.video if self.video is not None else self.audio
+        assert present is not None
+        mean_video, mean_audio = model.references(len(present))
+        return (
+            self.video if self.video is not None else mean_video,
+            self.audio if self.audio is not None else mean_audio,
+        )
+
+
+def batched(seconds: Iterable[Second], size: int = BATCH) -> Iterator[list[Second]]:
+    """Seconds in lists of at most `size`; decodes no further ahead than that."""
+    iterator = iter(seconds)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+@torch.inference_mode()
+def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.device) -> Tokens:
+    """Some decoded seconds of one clip → their tokens (float32) and MFCC images, on the device."""
+    dtype = inference_dtype(device)
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        video = audio = image = None
+        if seconds[0].frames is not None:
+            video = encoders.see(torch.from_numpy(np.stack([s.frames for s in seconds])).to(device))  # type: ignore[arg-type]
+        if seconds[0].samples is not None:
+            samples = torch.from_numpy(np.stack([s.samples for s in seconds])).to(device)  # type: ignore[arg-type]
+            image = encoders.mfcc(samples)
+            audio = encoders.hear_image(image)
+    return Tokens(video, audio, image)
+
+
+def join_tokens(parts: Sequence[Tokens]) -> Tokens:
+    """The parts of a clip in their order → the clip."""
+
+    def joined(name: str) -> Tensor | None:
+        tensors = [getattr(part, name) for part in parts]
+        return None if tensors[0] is None else torch.cat(tensors)
+
+    return Tokens(joined("video"), joined("audio"), joined("mfcc"))

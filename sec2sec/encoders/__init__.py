@@ -1,0 +1,56 @@
+"""Tensors of a second → tokens of that second. Two presets behind one interface.
+
+T seconds, M frames in a second, V visual and A audio tokens in a second, C channels of a token.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sec2sec.config import EncoderConfig
+from sec2sec.encoders.compact import CompactAudio, CompactVideo
+from sec2sec.encoders.fold import fold
+from sec2sec.encoders.paper import EncoderError, load_paper
+from sec2sec.features import MfccImage, frame_tensor
+
+__all__ = ["EncoderError", "Encoders", "build_encoders"]
+
+CHUNK = 4  # seconds a pass: the maps of more spill out of the cache, of fewer leave cores idle
+
+
+class Encoders(nn.Module):
+    """Both encoders of a preset, from what media yields to tokens."""
+
+    def __init__(self, config: EncoderConfig, video: nn.Module, audio: nn.Module) -> None:
+        super().__init__()
+        self.config, self.video, self.audio = config, video, audio
+        self.mfcc = MfccImage(config.audio)
+
+    def see(self, frames: Tensor) -> Tensor:
+        """frames (T, M, 128, 171, 3) uint8 → visual tokens (T, V, C) float32."""
+        return torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(CHUNK)])
+
+    def hear(self, samples: Tensor) -> Tensor:
+        """samples (T, 16000) in [-1, 1] → audio tokens (T, A, C) float32."""
+        return self.hear_image(self.mfcc(samples))
+
+    def hear_image(self, image: Tensor) -> Tensor:
+        """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
+        return self.audio(image).float()
+
+    def folded(self) -> Encoders:
+        """The same encoders for inference: batch norms folded into convolutions, the fast memory format."""
+        return Encoders(self.config, fold(self.video), fold(self.audio)).eval()
+
+
+def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int | None = None) -> Encoders:
+    """Encoders of a preset. `paper` comes with its published weights, or raises EncoderError; random only with a seed.
+
+    `compact` has no published weights: a checkpoint brings them, or training does.
+    """
+    if config.preset == "paper":
+        return Encoders(config, *load_paper(pretrained=pretrained, seed=seed))
+    if seed is not None:
+        torch.manual_seed(seed)
+    return Encoders(config, CompactVideo(config), CompactAudio(config))

@@ -1,0 +1,132 @@
+"""The paper's encoders: R(2+1)D-18 on frames and ResNet-18 on the MFCC image, both without pooling and classifier.
+
+Paper §3, from its references [15] He et al. 2016 and [17] Tran et al. 2018; weights: torchvision's.
+The authors' code pools each second to one vector, so that every attention sees a single token; the maps are kept here.
+"""
+
+# N seconds (all clips together), M frames in a second, V visual tokens and A audio tokens in a second, D = 512
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import ResNet18_Weights
+from torchvision.models.video import R2Plus1D_18_Weights
+
+VIDEO_WEIGHTS = R2Plus1D_18_Weights.KINETICS400_V1
+AUDIO_WEIGHTS = ResNet18_Weights.IMAGENET1K_V1
+IMAGE_SIDE = 224  # pixels; the side of the pictures that ResNet-18 learned from
+
+
+class EncoderError(ValueError):
+    """The paper's encoders cannot be had: what was found, and what to do."""
+
+
+class PaperVideo(nn.Module):
+    """R(2+1)D-18 up to its last map. frames (N, 3, M, 112, 112) → tokens (N, V, 512); token v = (t * 7 + y) * 7 + x.
+
+    16 frames give the grid (time, height, width) = (2, 7, 7), V = 98. Parameter names are torchvision's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        network = torchvision.models.video.r2plus1d_18()
+        self.stem = network.stem
+        self.layer1, self.layer2 = network.layer1, network.layer2
+        self.layer3, self.layer4 = network.layer3, network.layer4
+
+    def forward(self, frames: Tensor) -> Tensor:
+        features = self.layer2(self.layer1(self.stem(frames)))
+        features = self.layer4(self.layer3(features))  # (N, 512, 2, 7, 7)
+        return rearrange(features, "n d t y x -> n (t y x) d")
+
+
+class PaperAudio(nn.Module):
+    """ResNet-18 up to its last map. MFCC image (N, 3, C, S) → tokens (N, A, 512); token a = band * 7 + time, A = 49.
+
+    Band 0 has the lowest coefficients: rows of the image are coefficients, columns time. `mean` and `std` (3,) are the
+    training set's, one for each of MFCC, Δ and ΔΔ; until they are set the image is used as it is.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        network = torchvision.models.resnet18()
+        self.conv1, self.bn1, self.relu, self.maxpool = network.conv1, network.bn1, network.relu, network.maxpool
+        self.layer1, self.layer2 = network.layer1, network.layer2
+        self.layer3, self.layer4 = network.layer3, network.layer4
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("std", torch.ones(3))
+
+    def forward(self, image: Tensor) -> Tensor:
+        picture = (image - rearrange(self.mean, "c -> c 1 1")) / rearrange(self.std, "c -> c 1 1")
+        picture = F.interpolate(picture, (IMAGE_SIDE, IMAGE_SIDE), mode="bilinear")  # (N, 3, 224, 224)
+        features = self.maxpool(self.relu(self.bn1(self.conv1(picture))))
+        features = self.layer4(self.layer3(self.layer2(self.layer1(features))))  # (N, 512, 7, 7)
+        return rearrange(features, "n d band time -> n (band time) d")
+
+
+def load_paper(*, pretrained: bool = True, seed: int | None = None) -> tuple[PaperVideo, PaperAudio]:
+    """Both encoders in eval mode, with torchvision's weights from TORCH_HOME, downloaded to it when they are not there.
+
+    Without `pretrained` the weights are random, drawn from `seed`: for timing and tests alone. Raises EncoderError.
+    """
+    if not pretrained and seed is None:
+        raise ValueError("random encoders need an explicit seed: load_paper(pretrained=False, seed=…)")
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+        torch.manual_seed(seed or 0)
+        video, audio = PaperVideo(), PaperAudio()
+    if pretrained:
+        _load(video, VIDEO_WEIGHTS)
+        _load(audio, AUDIO_WEIGHTS)
+    return video.eval(), audio.eval()
+
+
+def _load(encoder: nn.Module, weights: Any) -> None:
+    """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = folder / _file_name(weights)
+    both = f"{_file_name(VIDEO_WEIGHTS)} and {_file_name(AUDIO_WEIGHTS)}"
+    try:
+        # torch.hub checks the hash after a download only: a file that a person put there is taken as it is. weights_only:
+        # nothing in the file is run
+        state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu")
+    except Exception as error:
+        if file.exists():
+            raise EncoderError(_damaged(file, weights, error)) from error
+        raise EncoderError(
+            f"the paper preset needs {both} in {folder}; {file.name} is not there and could not be downloaded "
+            f"({_line(error)}). Put {weights.url} there by hand, or set TORCH_HOME to the folder that has hub/checkpoints"
+        ) from error
+    try:
+        ours = {name: value for name, value in encoder.state_dict().items() if name in ("mean", "std")}
+        encoder.load_state_dict(ours | {name: value for name, value in state.items() if not name.startswith("fc.")})
+    except Exception as error:
+        raise EncoderError(_damaged(file, weights, error)) from error
+
+
+def _file_name(weights: Any) -> str:
+    """The name that torch.hub gives the file of a weights enum."""
+    return weights.url.rsplit("/", 1)[-1]
+
+
+def _damaged(file: Path, weights: Any, error: Exception) -> str:
+    """The message for a file that is there and cannot be used."""
+    # torch's own advice for such a file, to load it unsafely, is not to be passed on
+    found = "not a file of plain tensors" if isinstance(error, pickle.UnpicklingError) else _line(error)
+    return f"{file} is damaged or not torchvision's ({found}). Delete it and start again online, or replace it by {weights.url}"
+
+
+def _line(error: Exception) -> str:
+    """What went wrong, in one short line; torch's own messages run over many."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:159] + "…"

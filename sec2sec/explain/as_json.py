@@ -1,0 +1,63 @@
+"""Explanation → the JSON object that other programs rely on (schema sec2sec.explanation/1)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+
+from sec2sec.explain.types import SCHEMA, CoAttention, Explanation, TargetExplanation
+
+DIGITS = 6  # of what is written: single precision holds no more
+
+Maps = Literal["none", "mean", "heads"]
+
+
+def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
+    """Everything an explanation says, as plain lists and numbers.
+
+    maps: co-attention maps left out ("none"), averaged over heads (T, V, A) and (T, A, V) ("mean"), or of every head.
+    """
+    checkpoint = asdict(explanation.checkpoint)
+    return {
+        "schema": SCHEMA,
+        "clip": {**asdict(explanation.clip), "warnings": list(explanation.clip.warnings)},
+        "checkpoint": {**checkpoint, "diagnostics": list(checkpoint["diagnostics"])},
+        "targets": {name: _target(target) for name, target in explanation.targets.items()},
+        "co_attention": _co_attention(explanation.co_attention, maps),
+        "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
+    }
+
+
+def _target(target: TargetExplanation) -> dict[str, Any]:
+    return {
+        "prediction": round(target.prediction, DIGITS),
+        "attention": _list(target.attention),
+        "effect": _list(target.effect),
+        "effect_audio": _list(target.effect_audio),
+        "effect_video": _list(target.effect_video),
+        "baseline": round(target.baseline, DIGITS),
+    }
+
+
+def _co_attention(found: CoAttention, maps: Maps) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "video_grid": list(found.video_grid),
+        "audio_grid": list(found.audio_grid),
+        "video_region": _list(np.array(found.video_region)),
+        "entropy": _list(found.entropy),
+        "entropy_video_from_audio": _list(found.entropy_video_from_audio),
+        "entropy_audio_from_video": _list(found.entropy_audio_from_video),
+        "absent": found.absent,
+    }
+    for name in ("video_from_audio", "audio_from_video"):
+        drawn = getattr(found, name)
+        if maps != "none" and drawn is not None:
+            drawn = drawn.astype(np.float64)
+            out[name] = _list(drawn.mean(1) if maps == "mean" else drawn)
+    return out
+
+
+def _list(values: np.ndarray | None) -> Any:
+    return None if values is None else np.round(values.astype(np.float64), DIGITS).tolist()

@@ -1,0 +1,49 @@
+"""Where the model looked: co-attention maps of each second, with their entropy. Evidence of a computation, not a cause.
+
+T seconds, H heads, V visual tokens, A audio tokens.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from sec2sec.config import crop_region
+from sec2sec.encode import Tokens
+from sec2sec.explain.types import CoAttention
+from sec2sec.model import Sec2Sec
+
+
+def entropy(weights: Tensor) -> Tensor:
+    """Shannon entropy of rows that sum to 1, as a share of the uniform row's: (T, H, Q, S) → (T, H), mean over rows.
+
+    1 is uniform: the row prefers nothing. A row of one cell has no choice, and counts as uniform.
+    """
+    cells = weights.shape[-1]
+    if cells == 1:
+        return weights.new_ones(weights.shape[:2])
+    return -(weights * weights.clamp_min(1e-12).log()).sum(-1).mean(-1) / math.log(cells)
+
+
+def co_attention(
+    model: Sec2Sec, tokens: Tokens, video_from_audio: Tensor | None, audio_from_video: Tensor | None
+) -> CoAttention:
+    """The maps as they are drawn, or the reason why there is nothing to draw."""
+    grids = model.video_grid, model.audio_grid, crop_region()
+    if tokens.video is None or tokens.audio is None:
+        missing = "sound" if tokens.audio is None else "picture"
+        return CoAttention(*grids, absent=f"The clip has no {missing}, so there is nothing to co-attend to.")
+    if video_from_audio is None or audio_from_video is None:
+        return CoAttention(*grids, absent=f"A {model.config.attention} model has no co-attention between sound and picture.")
+    if min(video_from_audio.shape[-1], audio_from_video.shape[-1]) == 1:
+        return CoAttention(
+            *grids, absent="One token a second on one side: every weight is 1 by construction, and the map says nothing."
+        )
+    return CoAttention(
+        *grids,
+        video_from_audio=video_from_audio.half().cpu().numpy(),
+        audio_from_video=audio_from_video.half().cpu().numpy(),
+        entropy_video_from_audio=entropy(video_from_audio.float()).cpu().numpy(),
+        entropy_audio_from_video=entropy(audio_from_video.float()).cpu().numpy(),
+    )

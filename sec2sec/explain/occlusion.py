@@ -1,0 +1,105 @@
+"""The measured effect of each second: the prediction minus the prediction without it (Zeiler & Fergus 2014, on tokens).
+
+"Without it" puts the training set's mean tokens in the place of the second, of its sound or of its picture. Co-attention
+works within a second, so a replaced second changes its own joint vector alone: all occlusions of a clip are one batch of
+LSTM runs over four joint vectors a second.
+
+T seconds, D width, K targets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sec2sec.encode import Tokens
+from sec2sec.model import Sec2Sec
+
+SECONDS_A_PASS = 32  # of co-attention: bounds memory on long clips
+CELLS_A_PASS = 1 << 15  # clips × seconds of LSTM in one pass
+
+
+@dataclass(frozen=True)
+class JointVectors:
+    """The joint vector of each second with both modalities, one, or none; each (T, D). And the maps of `both`."""
+
+    both: Tensor
+    sound_only: Tensor
+    picture_only: Tensor
+    neither: Tensor
+    video_from_audio: Tensor | None
+    audio_from_video: Tensor | None
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """Predictions (K,) and their changes (T, K), in units of the prediction."""
+
+    prediction: Tensor
+    attention: Tensor | None  # (K, T)
+    baseline: Tensor  # (K,) with every second replaced
+    effect: Tensor
+    effect_audio: Tensor
+    effect_video: Tensor
+
+
+@torch.inference_mode()
+def joint_vectors(model: Sec2Sec, tokens: Tokens) -> JointVectors:
+    """Every second through co-attention four times: with its own tokens, and with one or both modalities at the mean."""
+    video, audio = tokens.filled(model)
+    joints: list[list[Tensor]] = [[], [], []]
+    maps: list[list[Tensor]] = [[], []]
+    for seen, heard in zip(video.split(SECONDS_A_PASS), audio.split(SECONDS_A_PASS), strict=True):
+        mean_seen, mean_heard = model.references(len(seen))
+        both, video_from_audio, audio_from_video = model.join(seen, heard, evidence=True)
+        joints[0].append(both)
+        joints[1].append(model.join(mean_seen, heard, evidence=False)[0])
+        joints[2].append(model.join(seen, mean_heard, evidence=False)[0])
+        if video_from_audio is not None and audio_from_video is not None:
+            maps[0].append(video_from_audio)
+            maps[1].append(audio_from_video)
+    neither = model.join(*model.references(1), evidence=False)[0].expand(len(video), -1)
+    both, sound_only, picture_only = (torch.cat(parts) for parts in joints)
+    drawn = (torch.cat(maps[0]), torch.cat(maps[1])) if maps[0] else (None, None)
+    return JointVectors(both, sound_only, picture_only, neither, *drawn)
+
+
+@torch.inference_mode()
+def predict_joint(model: Sec2Sec, joint: Tensor) -> Tensor:
+    """Variants of one clip, (N, T, D) → predictions (N, K), in passes that fit the memory."""
+    size = max(1, CELLS_A_PASS // joint.shape[1])
+    passes = [model.remember(part, _whole(part))[0].sigmoid() for part in joint.split(size)]
+    return torch.cat(passes)
+
+
+@torch.inference_mode()
+def occlusion(model: Sec2Sec, joints: JointVectors) -> Occlusion:
+    """Prediction, attention over seconds and the effect of each second, of its sound and of its picture."""
+    logits, attention = model.remember(joints.both[None], _whole(joints.both[None]))
+    prediction = logits.sigmoid()[0]
+
+    def effect_of(replacement: Tensor) -> Tensor:
+        """(T, D) what each second becomes when it is replaced → (T, K)."""
+        size = max(1, CELLS_A_PASS // len(joints.both))
+        changes = []
+        for first in range(0, len(joints.both), size):
+            rows = torch.arange(first, min(first + size, len(joints.both)), device=joints.both.device)
+            variants = joints.both.repeat(len(rows), 1, 1)
+            variants[torch.arange(len(rows), device=rows.device), rows] = replacement[rows]
+            changes.append(prediction - predict_joint(model, variants))
+        return torch.cat(changes)
+
+    return Occlusion(
+        prediction,
+        None if attention is None else attention[0],
+        predict_joint(model, joints.neither[None])[0],
+        effect_of(joints.neither),
+        effect_of(joints.picture_only),  # its sound replaced
+        effect_of(joints.sound_only),
+    )
+
+
+def _whole(joint: Tensor) -> Tensor:
+    return torch.ones(joint.shape[:2], dtype=torch.bool, device=joint.device)

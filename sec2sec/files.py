@@ -1,0 +1,47 @@
+"""Writing files so that a reader sees the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside the target, then rename over it. Raises OSError; nothing is left behind then."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files for their owner alone
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
+    """Write JSON atomically. NaN and infinity raise ValueError: they are not JSON."""
+    write_atomically(path, json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n")
+
+
+def current_umask() -> int:
+    """The process's umask; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError, in words, where a file could not be written: asked before long work, not after it."""
+    folder = path.parent
+    if path.is_dir():
+        raise OSError(f"{path}: is a folder; give a file name")
+    if not folder.is_dir():
+        raise OSError(f"{path}: the folder {folder} does not exist; make it first")
+    if not os.access(folder, os.W_OK):
+        raise OSError(f"{path}: no permission to write in {folder}")

@@ -1,0 +1,299 @@
+"""Opening a file with libav, safely: containers, streams, what time 0 is, and decoding that survives damage."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import av.container
+from av.stream import Disposition
+
+MOMENT = 1e-6  # s; two instants this close are the same instant: time stamps are rationals, ours are floats
+STILLS = ("image2", "_pipe")  # libav's readers of single pictures: image2, png_pipe, jpeg_pipe, …
+HELD = ("mov", "matroska")  # containers that browsers play, where currentTime 0 is the container's own zero
+PRIMING = 0.1  # s; encoders put at most this much run-in before zero (AAC 21–46 ms, Opus 7 ms): not part of the clip
+FAR = 10.0  # s; a first time stamp later than this is a piece of a longer recording, not a pause before the clip
+GUESSERS = ("mp3", "aac", "ac3", "amr", "gif", "apng")  # readers that guess positions and durations, or have none
+RECOVERED = 8  # good frames in a row after which a damaged track is trusted again, and
+RECOVERED_BY_KEY = 2  # if the first of them is a key frame: noise passes for one lucky picture, hardly for two
+UNINDEXED = (
+    "mpegts",
+    "mpeg",
+    "mp3",
+    "aac",
+    "ac3",
+    "amr",
+    "flac",
+    "ogg",
+)  # readers that step over damage without a word
+LEFT_OVER = 0.05  # share of a stream-like file that may stay unread at its end before it counts as damaged
+
+# Only these readers: libav's others follow names found inside the file to other files or to the network (HLS, concat).
+READERS = (
+    "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,aac,flac,gif,apng,ac3,eac3,amr,aiff,caf,w64,au,ivf,mxf,dv,rm,nut,"
+    "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,bmp_pipe,webp_pipe,tiff_pipe,jpegxl_pipe"
+)
+
+
+class MediaError(ValueError):
+    """A clip that cannot be used: names the file, what was found and what to do."""
+
+
+def check_file(path: str | os.PathLike[str], max_bytes: int) -> Path:
+    """The path of a readable file that is not empty and at most max_bytes long; MediaError otherwise."""
+    path = Path(path)
+    name = path.name or str(path)
+    try:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise MediaError(f"{name}: is a folder; give the path of one video or sound file")
+        if not stat.S_ISREG(found.st_mode):
+            raise MediaError(f"{name}: is not a regular file; copy it to a file first")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError:
+        raise MediaError(f"{name}: there is no such file; check the path ({path})") from None
+    except PermissionError:
+        raise MediaError(f"{name}: no permission to read it; change its permissions or copy it elsewhere") from None
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
+        raise MediaError(f"{name!r}: cannot be opened ({error}); check the path") from None
+    if found.st_size == 0:
+        raise MediaError(f"{name}: the file is empty; copy or download it again")
+    if found.st_size > max_bytes:
+        raise MediaError(
+            f"{name}: the file has {found.st_size / 1e6:,.1f} MB, more than the {max_bytes / 1e6:,.1f} MB allowed "
+            "here; cut it shorter or save it at a lower quality"
+        )
+    return path
+
+
+def open_container(path: Path) -> av.container.InputContainer:
+    """The file opened for reading; MediaError if libav knows no way to read it. Close it after use."""
+    # `file:` because libav would take "a:b.mp4" for a protocol named a.
+    try:
+        return av.open(
+            f"file:{path.absolute()}",
+            container_options={"format_whitelist": READERS, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, UnicodeError) as error:
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] in (b"ftyp", b"mdat", b"wide"):
+            raise MediaError(
+                f"{path.name}: its index (moov) is missing, so the file was cut off while it was recorded or copied; "
+                "copy it again from the original"
+            ) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(
+            f"{path.name}: not a video or sound file that can be read here ({reason}); "
+            "convert it to MP4 (H.264 and AAC) or check that it is the right file"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which streams of a file are used, and where its time 0 lies."""
+
+    format: str  # libav's name of the container
+    video: int | None  # index of the stream
+    audio: int | None
+    origin: float  # s, the time stamp that is time 0
+    duration: float | None  # s from time 0 to the end, as the file says
+    unreadable: tuple[str, ...] = field(default=())  # streams that no decoder here knows, in words
+
+
+def survey(container: av.container.InputContainer) -> Layout:
+    """Picks the first picture stream that is no cover art and the first sound stream, and finds a player's time 0."""
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    unreadable: list[str] = []
+    picked: dict[str, Any] = {}
+    for stream in container.streams:
+        if stream.type not in ("video", "audio") or (stream.type == "video" and stream.disposition & covers):
+            continue
+        if stream.codec_context is None:
+            unreadable.append("picture" if stream.type == "video" else "sound")
+        else:
+            picked.setdefault(stream.type, stream)
+    used = list(picked.values())
+    starts = [float(s.start_time * s.time_base) for s in used if s.start_time is not None and s.time_base]
+    start = min(starts, default=0.0)
+    name = container.format.name
+    held = any(part in name for part in HELD) and -PRIMING <= start <= FAR
+    origin = 0.0 if held else start
+    ends = [float((s.start_time or 0) + s.duration) * float(s.time_base) for s in used if s.duration and s.time_base]
+    if ends:
+        duration: float | None = max(ends) - origin
+    elif container.duration and container.duration > 0:
+        duration = container.duration / av.time_base + (max(start, 0.0) if held and "mov" in name else 0.0)
+    else:
+        duration = None
+    indices = {kind: stream.index for kind, stream in picked.items()}
+    return Layout(name, indices.get("video"), indices.get("audio"), origin, duration, tuple(unreadable))
+
+
+def measure(path: Path, layout: Layout) -> tuple[float | None, int]:
+    """Seconds from time 0 to the end of the last packet, and how many pictures, by reading the file undecoded."""
+    end, pictures = None, 0
+    with open_container(path) as container:
+        streams = [container.streams[i] for i in (layout.video, layout.audio) if i is not None]
+        try:
+            for packet in container.demux(streams):
+                time = packet.pts if packet.pts is not None else packet.dts
+                if time is not None and packet.time_base:
+                    last = float((time + (packet.duration or 0)) * packet.time_base) - layout.origin
+                    end = last if end is None else max(end, last)
+                    pictures += packet.stream_index == layout.video
+        except av.FFmpegError:
+            pass  # what follows is damaged; the end of what can be read is the answer
+    return end, pictures
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A decoded frame, of picture or sound, and when it is shown: [time, end) in seconds from time 0."""
+
+    time: float
+    end: float
+    frame: Any
+
+
+class Track:
+    """The decoded frames of one stream in the order of presentation, in its own open file so that it streams.
+
+    Damage is survived: `gaps` lists what was lost in between, `broken` says from when on nothing more decodes (s).
+    """
+
+    def __init__(self, path: Path, layout: Layout, kind: Literal["video", "audio"], max_pixels: int = 0) -> None:
+        self.path, self.layout, self.kind, self.max_pixels = path, layout, kind, max_pixels
+        self.gaps: list[tuple[float, float]] = []
+        self.broken: float | None = None
+        self.read = 0  # bytes of the file up to the end of the last packet that was found
+        self._open()
+        self._step = 1 / float(self.stream.average_rate or 25) if kind == "video" else 0.0
+
+    def _open(self) -> None:
+        index = self.layout.video if self.kind == "video" else self.layout.audio
+        assert index is not None
+        self.container = open_container(self.path)
+        stream: Any = self.container.streams[index]
+        if self.kind == "video":
+            stream.thread_type = "AUTO"
+        self.stream = stream  # dangles once the container is closed
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.container.close()
+
+    def frames(self, begin: float = 0.0, patience: int | None = None) -> Iterator[Shown]:
+        """Frames from the last one that starts at or before `begin` s (or a little earlier) to the end.
+
+        patience: packets without a frame after which to give up; None reads to the end.
+        """
+        back = 0.5 if self.kind == "audio" else 0.0  # decoders of sound need a run-in of up to 0.1 s
+        while self._seek(begin - back):
+            shown = self._decode(patience)
+            first = next(shown, None)
+            if first is not None and first.time <= max(begin - back / 2, 0.0):
+                yield first
+                yield from shown
+                return
+            back = max(4 * back, 2.0)  # the index was coarse, or pointed into the middle of a group
+            self.gaps, self.broken = [], None
+            self.close()
+            self._open()
+        yield from self._decode(patience)
+
+    def _seek(self, time: float) -> bool:
+        """Goes to the key frame at or before `time` s; False if the file is at its beginning instead."""
+        # These readers guess a position from the bit rate: their time stamps are wrong afterwards.
+        if time <= 0 or any(part in self.layout.format for part in GUESSERS):
+            return False
+        try:
+            offset = int((time + self.layout.origin) / self.stream.time_base)
+            self.container.seek(offset, stream=self.stream, backward=True)
+        except av.FFmpegError:  # no index: read from the beginning
+            self.close()
+            self._open()
+            return False
+        return True
+
+    def _packets(self) -> Iterator[Any]:
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                yield "damaged"
+                packet = None
+            yield packet
+            if packet is None:
+                return
+            if packet.pos is not None:
+                self.read = max(self.read, packet.pos + packet.size)
+
+    def _decode(self, patience: int | None) -> Iterator[Shown]:
+        context = self.stream.codec_context
+        reached: float | None = None  # end of the last good frame
+        lost_from: float | None = None  # since when nothing can be trusted
+        good = idle = needed = 0
+        for packet in self._packets():
+            idle += 1
+            if patience is not None and idle > patience:
+                return
+            try:
+                decoded = [] if packet == "damaged" else context.decode(packet)
+                hurt = packet == "damaged"
+            except av.error.EOFError:
+                return self._finish(lost_from)  # drained before
+            except av.FFmpegError:
+                decoded, hurt = [], True
+            for frame in decoded:
+                shown = self._shown(frame, reached)
+                if shown is None:
+                    hurt = True
+                    continue
+                if lost_from is not None:
+                    if good == 0:  # every frame of sound calls itself a key frame
+                        needed = RECOVERED_BY_KEY if self.kind == "video" and frame.key_frame else RECOVERED
+                    good += 1
+                    if good < needed:
+                        continue
+                    if shown.time > lost_from + self._step / 2:
+                        self.gaps.append((lost_from, shown.time))
+                    lost_from, good = None, 0
+                if reached is not None and shown.end <= reached and self.kind == "video":
+                    continue  # time runs backwards: the earlier picture is no longer to be shown
+                reached, idle = shown.end, 0
+                yield shown
+            if hurt:
+                good = 0
+                if lost_from is None:
+                    lost_from = reached if reached is not None else 0.0
+        self._finish(lost_from)
+
+    def _finish(self, lost_from: float | None) -> None:
+        self.broken = lost_from
+
+    def _shown(self, frame: Any, reached: float | None) -> Shown | None:
+        """The frame with its times; None if it cannot be trusted. MediaError if it is larger than allowed."""
+        if frame.is_corrupt:
+            return None
+        if frame.pts is None:
+            time = reached if reached is not None else 0.0
+        else:
+            time = frame.pts * frame.time_base.numerator / frame.time_base.denominator - self.layout.origin
+        if self.kind == "audio":
+            return Shown(time, time + frame.samples / frame.sample_rate, frame) if frame.sample_rate else None
+        if self.max_pixels and frame.width * frame.height > self.max_pixels:
+            raise MediaError(
+                f"{self.path.name}: a frame has {frame.width}×{frame.height} pixels, more than the "
+                f"{self.max_pixels / 1e6:.1f} million allowed here; save it at a smaller size"
+            )
+        length = float(frame.duration * frame.time_base) if frame.duration else self._step
+        return Shown(time, time + length, frame)

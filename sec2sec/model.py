@@ -1,0 +1,255 @@
+"""The Sec2Sec Co-attention Transformer of Sun & Zhang, everything right of the tokens; reads like the paper's Fig. 1.
+
+    eq. 1   I_v = FC(Norm(MultiHead(z_v, z_v, z_v)) + z_v)        and the same for sound
+    eq. 2   F_v = FC(Norm(MultiHead(I_v, I_a, I_a)) + I_v)        and the mirror: F_a asks the picture
+            F   = FC(concat(pool(F_v), pool(F_a)))                one vector a second
+    eq. 3   h_t = LSTM(F_t, h_{t-1})                              then FC and sigmoid on the last real second
+    attention-LSTM (Wang et al. 2016, without aspect; paper §4.4):
+            α = softmax over real seconds of wᵀ tanh(W_h h_t);  r = Σ α_t h_t;  h* = tanh(W_p r + W_x h_N)
+
+Where we differ from the authors' published code, and why, is in DECISIONS.md: tokens are the encoders' maps, not one
+vector a second, so that co-attention has something to choose from; FC is a residual feed-forward (a literal Linear is
+an option); masked seconds get weight 0; one w a target, so that each target has its own bars.
+
+B clips, T seconds, N = B·T, V visual tokens and A audio tokens in a second, C token channels, D width, H heads, K targets.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from sec2sec.config import ModelConfig
+
+MOMENTS = 8  # terms of the cosine basis of time: tells eight moments of a second apart exactly
+
+
+@dataclass(frozen=True)
+class Output:
+    """A prediction with its evidence. Maps are None where the system has none."""
+
+    logits: Tensor  # (B, K); sigmoid once, at the edge
+    second_weights: Tensor | None  # (B, K, T) attention over seconds: 0 on padding, rows sum to 1; None for a plain LSTM
+    video_from_audio: Tensor | None  # (B, T, H, V, A) rows over A sum to 1
+    audio_from_video: Tensor | None  # (B, T, H, A, V) rows over V sum to 1
+    joint: Tensor  # (B, T, D) one vector a second
+
+
+def time_basis(count: int) -> Tensor:
+    """Cosine (DCT-II) basis at the centres of `count` equal parts of a second → (count, MOMENTS), mean square 1.
+
+    Orthogonal for count = MOMENTS, and defined for every count: grids of different lengths share one clock.
+    """
+    centre = (torch.arange(count) + 0.5) / count
+    basis = torch.cos(math.pi * torch.outer(centre, torch.arange(MOMENTS, dtype=torch.float32)))
+    return basis * torch.tensor([1.0] + [math.sqrt(2.0)] * (MOMENTS - 1))
+
+
+class Positions(nn.Module):
+    """Where a token lies: a moment on the clock that both modalities share, and its own place or band."""
+
+    def __init__(self, video_grid: tuple[int, int, int], audio_grid: tuple[int, int], width: int) -> None:
+        super().__init__()
+        times, height, columns = video_grid
+        bands, steps = audio_grid
+        self.moment = nn.Linear(MOMENTS, width, bias=False)
+        nn.init.normal_(self.moment.weight, std=MOMENTS**-0.5)  # mean square 1, as the normalised tokens have
+        self.place = nn.Parameter(0.02 * torch.randn(height * columns, width))
+        self.band = nn.Parameter(0.02 * torch.randn(bands, width))
+        self.register_buffer("video_time", time_basis(times), persistent=False)
+        self.register_buffer("audio_time", time_basis(steps), persistent=False)
+
+    def video(self) -> Tensor:
+        """(V, D), v = time · places + place."""
+        moments = self.moment(self.video_time)
+        return rearrange(moments[:, None] + self.place[None], "t p d -> (t p) d")
+
+    def audio(self) -> Tensor:
+        """(A, D), a = band · times + time."""
+        moments = self.moment(self.audio_time)
+        return rearrange(self.band[:, None] + moments[None], "b t d -> (b t) d")
+
+
+class FeedForward(nn.Module):
+    """The equations' FC. Residual: x + W₂ relu(W₁ Norm(x)); linear: the literal reading, W x."""
+
+    def __init__(self, width: int, dropout: float, kind: str) -> None:
+        super().__init__()
+        self.residual = kind == "residual"
+        if self.residual:
+            self.layers: nn.Module = nn.Sequential(
+                nn.LayerNorm(width),
+                nn.Linear(width, 2 * width),
+                nn.ReLU(),
+                nn.Dropout(dropout),
+                nn.Linear(2 * width, width),
+            )
+        else:
+            self.layers = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.residual else self.layers(x)
+
+
+class AttentionBlock(nn.Module):
+    """FC(Norm(MultiHead(query, source, source)) + query): eq. 1 with source = query, eq. 2 with the other modality."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attend = nn.MultiheadAttention(config.width, config.heads, batch_first=True)
+        self.norm = nn.LayerNorm(config.width)
+        self.feed_forward = FeedForward(config.width, config.dropout, config.feed_forward)
+
+    def forward(self, query: Tensor, source: Tensor, evidence: bool) -> tuple[Tensor, Tensor | None]:
+        """query (N, Q, D), source (N, S, D) → (N, Q, D) and, if evidence, weights (N, H, Q, S).
+
+        Without evidence torch uses its fused kernel, which cannot return the weights; results agree to rounding.
+        """
+        heard, weights = self.attend(query, source, source, need_weights=evidence, average_attn_weights=False)
+        return self.feed_forward(self.norm(heard) + query), weights
+
+
+class LSTM(nn.Module):
+    """Eq. 3 and the predictor on the last real second."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(config.width, config.hidden, batch_first=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.predict = nn.Linear(config.hidden, len(config.targets))
+
+    def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, None]:
+        states = self.lstm(joint)[0]
+        return self.predict(self.dropout(last_real(states, mask))), None
+
+
+class AttentionLSTM(nn.Module):
+    """LSTM with attention over seconds (Wang et al. 2016 without aspect), one attention vector a target."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        hidden, targets = config.hidden, len(config.targets)
+        self.lstm = nn.LSTM(config.width, hidden, batch_first=True)
+        self.project_states = nn.Linear(hidden, hidden, bias=False)  # W_h
+        self.score = nn.Linear(hidden, targets, bias=False)  # w, one row a target
+        self.project_summary = nn.Linear(hidden, hidden, bias=False)  # W_p
+        self.project_last = nn.Linear(hidden, hidden, bias=False)  # W_x
+        self.dropout = nn.Dropout(config.dropout)
+        self.predict_weight = nn.Parameter(torch.empty(targets, hidden))
+        self.predict_bias = nn.Parameter(torch.zeros(targets))
+        nn.init.xavier_uniform_(self.predict_weight)
+
+    def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        states = self.lstm(joint)[0]  # (B, T, hidden)
+        scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
+        scores = scores.masked_fill(~mask[..., None], -torch.inf)
+        weights = rearrange(scores.softmax(1), "b t k -> b k t")
+        summary = torch.einsum("bkt,bth->bkh", weights, states.masked_fill(~mask[..., None], 0.0))
+        last = last_real(states, mask)
+        combined = torch.tanh(self.project_summary(summary) + self.project_last(last)[:, None])  # (B, K, hidden)
+        logits = (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
+        return logits, weights
+
+
+def last_real(states: Tensor, mask: Tensor) -> Tensor:
+    """(B, T, hidden) → (B, hidden): the state at each clip's last real second."""
+    last = mask.long().sum(1) - 1
+    return states[torch.arange(len(states), device=states.device), last]
+
+
+class Sec2Sec(nn.Module):
+    """Tokens of each second → prediction and evidence (paper Fig. 1).
+
+    `forward` is attend, join, remember, predict. `join` and `remember` stand alone because everything within a second
+    is independent of the others: an explanation that changes one second recomputes that second and the LSTM, no more.
+    """
+
+    reference_video: Tensor
+    reference_audio: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        video_grid: tuple[int, int, int],
+        audio_grid: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.config, self.video_grid, self.audio_grid = config, video_grid, audio_grid
+        width, channels = config.width, config.input_width
+        self.sees, self.hears = config.attention != "audio", config.attention != "vision"
+        self.positions = Positions(video_grid, audio_grid, width)
+        if self.sees:
+            self.enter_video = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width), nn.LayerNorm(width))
+            self.self_video = AttentionBlock(config)
+        else:
+            del self.positions.place
+        if self.hears:
+            self.enter_audio = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width), nn.LayerNorm(width))
+            self.self_audio = AttentionBlock(config)
+        else:
+            del self.positions.band
+        if self.sees and self.hears:
+            self.second_video = AttentionBlock(config)  # SA-CA: asks the sound; SA-SA: its own picture
+            self.second_audio = AttentionBlock(config)
+        pooled = width * (self.sees + self.hears)
+        self.combine = nn.Sequential(nn.LayerNorm(pooled), nn.Linear(pooled, width), nn.ReLU())
+        self.temporal = AttentionLSTM(config) if config.temporal == "attention-lstm" else LSTM(config)
+        # What stands in for a second or a modality that is taken away: the mean token of the training set.
+        self.register_buffer("reference_video", torch.zeros(math.prod(video_grid), channels))
+        self.register_buffer("reference_audio", torch.zeros(math.prod(audio_grid), channels))
+
+    def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
+        """video (B, T, V, C), audio (B, T, A, C), mask (B, T) True where a real second is → Output.
+
+        Real seconds come first in every row; each clip has at least one. evidence=False leaves out the maps (training).
+        """
+        clips, seconds = mask.shape
+        joint, video_from_audio, audio_from_video = self.join(
+            rearrange(video, "b t v c -> (b t) v c"), rearrange(audio, "b t a c -> (b t) a c"), evidence
+        )
+        joint = rearrange(joint, "(b t) d -> b t d", b=clips)
+        logits, weights = self.remember(joint, mask)
+
+        def by_clip(maps: Tensor | None) -> Tensor | None:
+            return None if maps is None else rearrange(maps, "(b t) h q s -> b t h q s", t=seconds)
+
+        return Output(logits, weights, by_clip(video_from_audio), by_clip(audio_from_video), joint)
+
+    def join(
+        self, video: Tensor, audio: Tensor, evidence: bool = True
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """One second at a time: video (N, V, C), audio (N, A, C) → joint (N, D) and the two co-attention maps."""
+        pooled: list[Tensor] = []
+        video_from_audio = audio_from_video = None
+        if self.sees:
+            seen = self.enter_video(video) + self.positions.video()  # z_v (N, V, D)
+            seen, _ = self.self_video(seen, seen, False)  # I_v
+        if self.hears:
+            heard = self.enter_audio(audio) + self.positions.audio()  # z_a (N, A, D)
+            heard, _ = self.self_audio(heard, heard, False)  # I_a
+        if self.sees and self.hears:
+            if self.config.attention == "SA-CA":
+                joined_seen, video_from_audio = self.second_video(seen, heard, evidence)  # F_v
+                joined_heard, audio_from_video = self.second_audio(heard, seen, evidence)  # F_a
+            else:
+                joined_seen, _ = self.second_video(seen, seen, False)
+                joined_heard, _ = self.second_audio(heard, heard, False)
+            pooled = [joined_seen.mean(1), joined_heard.mean(1)]
+        else:
+            pooled = [seen.mean(1) if self.sees else heard.mean(1)]
+        return self.combine(torch.cat(pooled, -1)), video_from_audio, audio_from_video
+
+    def remember(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """joint (B, T, D), mask (B, T) → logits (B, K) and attention over seconds (B, K, T) or None."""
+        return self.temporal(joint, mask)
+
+    def references(self, seconds: int) -> tuple[Tensor, Tensor]:
+        """The training mean as tokens of `seconds` seconds: (T, V, C), (T, A, C)."""
+        return (
+            repeat(self.reference_video, "v c -> t v c", t=seconds),
+            repeat(self.reference_audio, "a c -> t a c", t=seconds),
+        )

@@ -1,0 +1,193 @@
+"""Clips for the browser: can it play a file as it is, and if not, an MP4 that it can.
+
+media is the only place that decodes for analysis; here the same tracks are decoded once more for the eye and the ear,
+so that what is played and what was analysed share one time 0.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+
+from sec2sec.config import MediaLimits
+from sec2sec.media import Clip, MediaError, open_clip
+from sec2sec.media.container import Track, check_file, open_container, survey
+from sec2sec.media.sound import pieces
+from sec2sec.media.video import Scaler
+
+TICKS = 90_000  # a second; divides by 24, 25, 30, 50, 60 and 120 frames, and 29.97 to a hundredth of a millisecond
+SOUND_RATE = 48_000  # Hz
+
+VIDEO_IN = {"mov": {"h264", "vp9", "av1"}, "matroska": {"vp8", "vp9", "av1"}}
+AUDIO_IN = {
+    "mov": {"aac", "mp3", "opus", "flac"},
+    "matroska": {"opus", "vorbis"},
+    "mp3": {"mp3"},
+    "ogg": {"opus", "vorbis", "flac"},
+    "flac": {"flac"},
+    "wav": {"pcm_s16le", "pcm_u8"},
+}
+
+
+def browser_can_play(clip: Clip | str | os.PathLike[str]) -> bool:
+    """Whether today's browsers all play the file as it is, in step with the analysis; False when in doubt."""
+    path = clip.path if isinstance(clip, Clip) else check_file(clip, MediaLimits().max_bytes)
+    with open_container(path) as container:
+        layout = survey(container)
+        name = next((name for name in AUDIO_IN if name in layout.format.split(",")), None)
+        if name is None or (layout.video is None and layout.audio is None) or layout.unreadable:
+            return False
+        if name in VIDEO_IN and layout.origin != 0:
+            return False  # the player's clock would not be ours
+        if name == "mov" and container.metadata.get("major_brand", "").strip() == "qt":
+            return False  # QuickTime: some browsers do, some do not
+        if name == "matroska":
+            with path.open("rb") as file:
+                if b"webm" not in file.read(4096):
+                    return False
+        if layout.video is not None:
+            context: Any = container.streams[layout.video].codec_context
+            if context.codec.canonical_name not in VIDEO_IN.get(name, ()) or context.pix_fmt not in (
+                "yuv420p",
+                "yuvj420p",
+            ):
+                return False
+        if layout.audio is not None:
+            context = container.streams[layout.audio].codec_context
+            return context.codec.canonical_name in AUDIO_IN[name]
+    return True
+
+
+def convert_for_browser(
+    path: str | os.PathLike[str],
+    out_path: str | os.PathLike[str],
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    max_side: int = 1280,
+    limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Writes [start, end) s as H.264 and AAC in MP4: upright, square pixels, time 0 at `start`; or MediaError.
+
+    max_side: the longest side, in pixels. progress is told the second that was reached, about once a second; what it
+    raises stops the conversion. Nothing half-written stays behind.
+    """
+    clip = open_clip(path, start=start, end=end, limits=limits)
+    out_path = Path(out_path)
+    part = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
+    try:
+        with ExitStack() as stack:
+            out = stack.enter_context(av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}))
+            _write(clip, out, stack, max_side, progress)
+        part.replace(out_path)
+    except av.FFmpegError as error:
+        raise MediaError(
+            f"{clip.name}: it cannot be converted for playback ({error.strerror}); convert it to MP4"
+        ) from error
+    except OSError as error:
+        raise MediaError(
+            f"{clip.name}: the converted clip cannot be written ({error.strerror}); free some space"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(clip: Clip, out: Any, stack: ExitStack, max_side: int, progress: Callable[[float], None] | None) -> None:
+    """Feeds both encoders in order of time, so that the muxer never has to keep one of them in memory."""
+    feeds: list[Iterator[tuple[float, Any, Any]]] = []
+    if clip.has_video:
+        shrink = min(1.0, max_side / max(clip.width, clip.height))
+        width, height = (max(2, round(side * shrink / 2) * 2) for side in (clip.width, clip.height))
+        stream = out.add_stream("libx264", rate=max(1, round(clip.fps or 25)))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, TICKS)
+        stream.codec_context.gop_size = max(1, 2 * round(clip.fps or 25))  # seeking is exact and quick to 2 s
+        stream.codec_context.max_b_frames = 0  # no reordering, so no edit list, so time 0 is time 0 everywhere
+        stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1  # BT.709, limited
+        stream.options = {"preset": "veryfast", "crf": "23"}
+        track = stack.enter_context(closing(Track(clip.path, clip._layout, "video", clip._limits.max_pixels)))
+        feeds.append((time, stream, frame) for time, frame in _pictures(clip, track, Scaler(width, height)))
+    if clip.has_audio:
+        sound = out.add_stream("aac", rate=SOUND_RATE, layout="stereo")
+        sound.bit_rate = 160_000
+        track = stack.enter_context(closing(Track(clip.path, clip._layout, "audio")))
+        feeds.append((time, sound, frame) for time, frame in _sound(clip, track))
+    told = 0.0
+    waiting = {index: found for index, feed in enumerate(feeds) if (found := next(feed, None)) is not None}
+    while waiting:
+        index = min(waiting, key=lambda index: waiting[index][0])
+        time, stream, frame = waiting.pop(index)
+        out.mux(stream.encode(frame))
+        if progress is not None and time >= told + 1:
+            told = time
+            progress(told)
+        if (found := next(feeds[index], None)) is not None:
+            waiting[index] = found
+    for stream in out.streams:
+        out.mux(stream.encode(None))
+
+
+def _pictures(clip: Clip, track: Track, scale: Scaler) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Upright yuv420p frames with their time from `start`; the one on screen at `start` is moved to 0."""
+    stop = float("inf") if clip.end is None else clip.end - clip.start
+    last, held = -1, None
+    for shown in track.frames(clip.start):
+        time = shown.time - clip.start
+        if time >= stop:
+            break
+        if time <= 0:
+            held = shown  # only the last of these is on screen at 0
+            continue
+        if held is not None or last < 0:
+            yield 0.0, _picture(held or shown, scale, 0, time)
+            held, last = None, 0
+            if shown.time - clip.start < 1 / TICKS:
+                continue
+        tick = round(time * TICKS)
+        if tick > last:
+            yield time, _picture(shown, scale, tick, min(shown.end - shown.time, stop - time))
+            last = tick
+    if held is not None:
+        yield 0.0, _picture(held, scale, 0, max(0.0, min(held.end - clip.start, stop)))
+
+
+def _picture(shown: Any, scale: Scaler, tick: int, length: float) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(scale(shown.frame), "rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+    frame.pts, frame.time_base, frame.duration = tick, Fraction(1, TICKS), round(length * TICKS)
+    return frame
+
+
+def _sound(clip: Clip, track: Track) -> Iterator[tuple[float, av.AudioFrame]]:
+    """Stereo sound from `start` on without a gap: what the file leaves out is silence, what it says twice is cut."""
+    stop = None if clip.end is None else round((clip.end - clip.start) * SOUND_RATE)
+    written = 0  # samples
+    for position, values in pieces(track, clip.start, SOUND_RATE, "stereo"):
+        while written < position:  # in parts: a pause of an hour must not become an array of an hour
+            silence = np.zeros((min(position - written, SOUND_RATE), 2), np.float32)
+            yield _block(silence, written)
+            written += len(silence)
+            if stop is not None and written >= stop:
+                return
+        values = values[written - position : None if stop is None else max(0, stop - position)]
+        if len(values):
+            yield _block(values, written)
+            written += len(values)
+        if stop is not None and written >= stop:
+            return
+
+
+def _block(samples: np.ndarray, position: int) -> tuple[float, av.AudioFrame]:
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), "fltp", "stereo")
+    frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, position, Fraction(1, SOUND_RATE)
+    return position / SOUND_RATE, frame

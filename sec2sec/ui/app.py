@@ -1,0 +1,83 @@
+"""The whole app: its tabs in one gr.Blocks, and how it is served."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+import gradio as gr
+
+from sec2sec.ui import about, inspect
+from sec2sec.ui.messages import message_for
+from sec2sec.ui.models import Models
+from sec2sec.ui.settings import Settings
+
+STYLE = Path(__file__).parent / "style.css"
+HEADER = """<header class="top"><h1>sec2sec</h1>
+<p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>
+</header>"""
+
+
+def build(settings: Settings) -> gr.Blocks:
+    """The app, not yet served."""
+    _private_cache()
+    models = Models(settings.checkpoints, settings.device)
+    sweep = max(1, int(min(settings.delete_after / 4, 600)))  # s between two looks for what is too old
+    with gr.Blocks(
+        title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
+    ) as demo:
+        gr.HTML(HEADER)
+        with gr.Tabs():
+            with gr.Tab("Inspect", id="inspect"):
+                inspect.tab(settings, models)
+            with gr.Tab("About", id="about"):
+                about.tab(models)
+    demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)
+    threading.Thread(target=_warm, args=(models,), daemon=True).start()
+    return demo
+
+
+def launch(demo: gr.Blocks, settings: Settings) -> None:
+    """Serve the app until the process is ended; one line says where."""
+    system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+    demo.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        theme=gr.themes.Base(
+            primary_hue="blue",
+            neutral_hue="slate",
+            spacing_size="sm",
+            radius_size="md",
+            font=system,  # no fonts from elsewhere: the page works offline and tells nobody of its visitors
+            font_mono=["ui-monospace", "monospace"],
+        ),
+        css_paths=STYLE,
+        max_file_size=settings.max_megabytes * 1024**2,
+        footer_links=["gradio"],
+        ssr_mode=False,
+        quiet=True,
+        prevent_thread_lock=True,
+    )
+    print(f"sec2sec is at http://{settings.host}:{settings.port}", flush=True)
+    demo.block_thread()
+
+
+def _private_cache() -> None:
+    """Uploads lie in a folder that only this process's user can read, and that goes when the process ends."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="sec2sec-")
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _warm(models: Models) -> None:
+    """Load the first model while the first visitor still looks around."""
+    for name in models.names()[:1]:
+        try:
+            models.get(name)
+        except Exception as error:  # the visitor who asks for it is told
+            message_for(error)

@@ -1,0 +1,84 @@
+"""Example clips as a row of buttons with a still, read from one folder."""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sec2sec.media import MediaError, open_clip
+
+log = logging.getLogger("sec2sec.ui")
+STILL_AT = 3  # s; the first frames of a clip are often black
+
+
+@dataclass(frozen=True)
+class Example:
+    """A clip that comes with the app."""
+
+    path: Path
+    seconds: float
+    still: bytes | None
+
+    @property
+    def title(self) -> str:
+        return self.path.stem.replace("-", " ").replace("_", " ")
+
+
+def find_examples(folder: Path) -> list[Example]:
+    """Every clip of the folder that can be read, by name."""
+    found = []
+    for path in sorted(folder.glob("*.mp4")):
+        try:
+            clip = open_clip(path, frames_per_second=1)
+            stills = [second.still for second in itertools.islice(clip.seconds(), STILL_AT + 1)]
+        except MediaError as error:
+            log.warning("example left out: %s", error)
+            continue
+        found.append(Example(path, clip.duration, stills[-1] if stills else None))
+    return found
+
+
+class ExampleTiles(gr.HTML):
+    """Buttons; a press triggers `select` with the index of the example."""
+
+    def __init__(self, examples: list[Example], **layout: Any) -> None:
+        super().__init__(
+            value="".join(_tile(index, example) for index, example in enumerate(examples)),
+            html_template='<div class="tiles" role="group" aria-label="Example clips">${value}</div>',
+            js_on_load="""
+                const pick = chosen => element.querySelectorAll('button').forEach(
+                    tile => tile.setAttribute('aria-pressed', String(tile === chosen)));
+                element.addEventListener('click', event => {
+                    const tile = event.target.closest('button');
+                    if (!tile) return;
+                    pick(tile);
+                    trigger('select', {index: Number(tile.dataset.index)});
+                });
+                document.addEventListener('s2s-upload', () => pick(null));
+            """,
+            apply_default_css=False,
+            **layout,
+        )
+
+    def postprocess(self, value: str | None) -> str | None:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+def _tile(index: int, example: Example) -> str:
+    title = html.escape(example.title)
+    still = base64.b64encode(example.still).decode() if example.still else ""
+    image = f'<img src="data:image/jpeg;base64,{still}" alt="">' if still else ""
+    return (
+        f'<button type="button" data-index="{index}" aria-pressed="false">{image}'
+        f"<span>{title}</span><small>{example.seconds:.0f} s</small></button>"
+    )

@@ -1,0 +1,67 @@
+"""What a host of the app may choose, from the environment (SEC2SEC_…) or the command line; only this reads either."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from sec2sec.config import MediaLimits
+
+Device = Literal["auto", "cpu", "cuda"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The defaults suit a person at their own machine; a public server tightens the limits."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    checkpoints: Path = ROOT / "checkpoints"  # each folder in it is a checkpoint
+    examples: Path = ROOT / "assets" / "clips"  # *.mp4, offered as they are
+    device: Device = "auto"
+    max_seconds: float = 600.0  # of the part that is analysed
+    max_megabytes: int = 500  # of an upload
+    delete_after: float = 3600.0  # s; uploads and what was derived from them are deleted when they are older
+    concurrency: int = 2  # clips explained at once; encoding itself takes turns on each device
+    queue: int = 40  # clips that may wait
+
+    def __post_init__(self) -> None:
+        for name in ("max_seconds", "max_megabytes", "delete_after", "concurrency", "queue"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+        if self.device not in get_args(Device):
+            raise ValueError(f"device must be auto, cpu or cuda, not {self.device!r}")
+
+    @property
+    def limits(self) -> MediaLimits:
+        """What a clip may cost before it is refused."""
+        return MediaLimits(max_bytes=self.max_megabytes * 1024**2, max_seconds=self.max_seconds)
+
+    @staticmethod
+    def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+        """--port before SEC2SEC_PORT before the default; gradio's own two variables count as well (Spaces set them)."""
+        parser = argparse.ArgumentParser(prog="app.py", description="The app of sec2sec, on http://HOST:PORT.")
+        gradio = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
+        default = Settings()
+        for setting in fields(Settings):
+            value = getattr(default, setting.name)
+            name = f"SEC2SEC_{setting.name.upper()}"
+            kind = type(value) if not isinstance(value, Path) else Path
+            given = environment.get(name, environment.get(gradio.get(setting.name, ""), value))
+            parser.add_argument(
+                f"--{setting.name.replace('_', '-')}",
+                type=Path if isinstance(value, Path) else kind,
+                default=given
+                if isinstance(given, kind)
+                else str(given),  # argparse converts strings, and says if it cannot
+                help=f"default {value}; or {name}",
+            )
+        chosen = vars(parser.parse_args(arguments))
+        try:
+            return Settings(**chosen)
+        except ValueError as error:
+            parser.error(str(error))

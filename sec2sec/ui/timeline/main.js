@@ -1,0 +1,91 @@
+// Wiring: the value from Python, media events, pointer, keyboard, theme and size.
+const controller = new AbortController(), listen = {signal: controller.signal};
+
+function load() {
+  let data = null;
+  try { data = props.value ? JSON.parse(props.value) : null; } catch { data = null; }
+  S.data = data;
+  Object.assign(S, {current: -1, pinned: null, cursor: 0});
+  T.target = null;
+  $('.s2s-empty').hidden = Boolean(data);
+  $('.s2s-body').hidden = !data;
+  delete root.dataset.ready;
+  if (!data) { if (T.gd) { T.P.purge(T.gd); T.gd = null; } return; }
+  T.view = [0, count()];
+  S.current = 0;
+  setLoop(false);
+  pinWords();
+  $('.s2s-zoom').hidden = count() <= 30;
+  $('.s2s-out').disabled = true;
+  scrub.setAttribute('aria-valuemin', 1);
+  scrub.setAttribute('aria-valuemax', count());
+  drawLegend();
+  drawTable();
+  coLoad();
+  drawTimeline().then(() => { root.dataset.ready = 'true'; }, error => console.error(error));
+}
+
+// Media events don't bubble, but the capture phase sees them, and gradio may remount the <video> at any time.
+const ofPlayer = event => event.target instanceof HTMLVideoElement && event.target.closest('#' + props.video_id);
+for (const name of ['play', 'playing', 'pause', 'ended', 'seeking', 'seeked', 'timeupdate', 'loadedmetadata',
+  'emptied', 'error']) {
+  document.addEventListener(name, event => {
+    if (!ofPlayer(event) || !S.data) return;
+    if (name === 'seeked' || name === 'emptied' || name === 'error') T.target = null;
+    const playing = !event.target.paused && !event.target.ended;
+    const button = $('.s2s-play');
+    if (button.dataset.playing !== String(playing)) {
+      button.dataset.playing = playing;
+      button.textContent = playing ? '❚❚' : '▶';
+      button.setAttribute('aria-label', playing ? 'Pause' : 'Play');
+    }
+    kick();
+  }, {capture: true, signal: controller.signal});
+}
+
+// A click anywhere in the lanes goes to its second: a short bar is as easy to hit as a tall one.
+let pressed = null;
+lanes.addEventListener('pointerdown', event => { pressed = [event.clientX, event.clientY]; }, {capture: true, signal: controller.signal});
+lanes.addEventListener('pointerup', event => {
+  if (!S.data || !pressed || event.button || event.target.closest('.s2s-thumb')) return;
+  if (Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > 8) return;
+  const t = tOf(event.clientX - lanes.getBoundingClientRect().left);
+  if (t >= 0 && t < count()) seek(Math.floor(t));
+}, {capture: true, signal: controller.signal});
+scrub.addEventListener('pointermove', event => {
+  if (!S.data || !(event.buttons & 1)) return;
+  const s = clamp(Math.floor(tOf(event.clientX - lanes.getBoundingClientRect().left)));
+  if (s !== T.target) seek(s);
+}, listen);
+
+document.addEventListener('keydown', event => {  // in the view, on the player, or where nothing has the focus
+  if (root.contains(event.target) || (event.target === document.body && root.offsetParent)) onKey(event);
+}, listen);
+$('.s2s-play').addEventListener('click', togglePlay, listen);
+$('.s2s-pin').addEventListener('click', () => setPin(S.pinned === null), listen);
+$('.s2s-loop').addEventListener('click', () => setLoop(!S.loop), listen);
+$('.s2s-in').addEventListener('click', () => zoom(0.5), listen);
+$('.s2s-out').addEventListener('click', () => zoom(2), listen);
+
+const sizes = new ResizeObserver(() => {
+  if (S.data && lanes.clientWidth && lanes.clientWidth !== T.width) { drawTimeline(); coResize(); }
+});
+sizes.observe(lanes);
+let wasDark = dark();
+const skin = new MutationObserver(() => {
+  if (dark() === wasDark) return;
+  wasDark = dark();
+  if (S.data) { drawTimeline(); coTheme(); }
+});
+skin.observe(document.body, {attributes: true, attributeFilter: ['class']});
+
+// js_on_load has no destroy hook: clean up when the element has left the document.
+const gone = new MutationObserver(() => {
+  if (element.isConnected) return;
+  controller.abort();
+  [sizes, skin, gone].forEach(observer => observer.disconnect());
+});
+gone.observe(document.body, {childList: true, subtree: true});
+
+load();
+watch('value', load);

@@ -1,0 +1,98 @@
+"""Figures → sentences. All text that comes from a file, a checkpoint or a target's name is escaped here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from sec2sec.explain.types import Explanation, TargetExplanation
+
+Agreement = Literal["agree", "partly", "disagree", "short", "unknown"]
+TOO_SHORT = 4  # s; three ranks agree by chance once in six
+AGREE, PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
+
+
+def level(prediction: float) -> str:
+    """A prediction of 0..1 in words."""
+    for limit, words in ((0.2, "very low"), (0.4, "low"), (0.6, "in the middle"), (0.8, "high")):
+        if prediction < limit:
+            return words
+    return "very high"
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's ρ of two (T,), ties sharing their mean rank; NaN where one is constant or not finite."""
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("nan")
+    x, y = _ranks(a), _ranks(b)
+    x, y = x - x.mean(), y - y.mean()
+    norm = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / norm if norm > 0 else float("nan")
+
+
+def agreement(target: TargetExplanation) -> tuple[Agreement, float]:
+    """Whether attention ranks the seconds as the size of their measured effect does, and ρ."""
+    if target.attention is None:
+        return "unknown", float("nan")
+    if len(target.effect) < TOO_SHORT:
+        return "short", float("nan")
+    rho = rank_correlation(target.attention, np.abs(target.effect))
+    if not np.isfinite(rho):
+        return "unknown", rho
+    return ("agree" if rho >= AGREE else "partly" if rho >= PARTLY else "disagree"), rho
+
+
+def agreement_sentence(target: TargetExplanation) -> str:
+    """One sentence beside a prediction: can its attention be believed in this clip?"""
+    verdict, rho = agreement(target)
+    if verdict == "short":
+        return f"The clip is too short (under {TOO_SHORT} s) to say whether attention and measured effect agree."
+    if verdict == "unknown":
+        if target.attention is None:
+            return "This model has no attention over seconds; the measured effect stands alone."
+        return "Attention or measured effect is the same in every second, so their agreement cannot be told."
+    figure = f"ρ = {rho:.2f}".replace("-", "−")
+    if verdict == "agree":
+        return f"Attention and measured effect agree in this clip ({figure})."
+    if verdict == "partly":
+        return f"Attention and measured effect agree only partly in this clip ({figure}): trust the effect."
+    return f"Attention and measured effect do not agree in this clip ({figure}): trust the effect."
+
+
+def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
+    """Cards with the prediction of each target, what the model learned from, and what the clip lacks. HTML."""
+    clip, checkpoint = explanation.clip, explanation.checkpoint
+    cards = "".join(_card(name, explanation.targets[name]) for name in shown)
+    notes = list(clip.warnings)
+    if clip.partial:
+        tail = clip.duration - (clip.seconds - 1)
+        notes.append(f"The last second holds only {tail:.2f} s; the rest of it is padding (hatched).")
+    warnings = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    learned = html.escape(checkpoint.trained_on.strip())
+    return (
+        f'<div class="predictions"><div class="cards">{cards}</div>'
+        f'<p class="learned"><b>Model {html.escape(checkpoint.name)}.</b> {learned}</p>'
+        + (f'<ul class="notes" aria-label="About this clip">{warnings}</ul>' if warnings else "")
+        + "</div>"
+    )
+
+
+def _card(name: str, target: TargetExplanation) -> str:
+    whole = round(100 * target.prediction)
+    return (
+        f'<div class="card"><h3>{html.escape(name)}</h3>'
+        f'<p class="figure"><b>{target.prediction:.2f}</b> {level(target.prediction)}'
+        f"<small>of 1; {target.baseline:.2f} for an average clip</small></p>"
+        f'<div class="meter" aria-hidden="true"><i style="width:{whole}%"></i>'
+        f'<u style="left:{100 * target.baseline:.0f}%"></u></div>'
+        f'<p class="agreement">{html.escape(agreement_sentence(target))}</p></div>'
+    )
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[inverse]

@@ -1,0 +1,93 @@
+"""An Explanation and a Preview without a model: random but structured, with every case that the screen must tell apart."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+
+from sec2sec.explain.types import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
+from sec2sec.media import open_clip
+from sec2sec.ui.timeline.payload import entropy
+
+try:
+    from sec2sec.explain.types import CheckpointSummary
+except ImportError:  # it moved
+    from sec2sec.checkpoints import CheckpointSummary
+
+N_MFCC, STEPS = 40, 101
+
+
+def explanation(
+    seconds: int = 10,
+    *,
+    duration: float | None = None,
+    targets: tuple[str, ...] = ("arousal", "valence", "synchrony"),
+    video_grid: tuple[int, int, int] = (8, 3, 3),
+    audio_grid: tuple[int, int] = (4, 8),
+    heads: int = 4,
+    flat: tuple[int, ...] = (2,),
+    has_audio: bool = True,
+    has_video: bool = True,
+    absent: str = "",
+    attention: bool = True,
+    seed: int = 0,
+) -> Explanation:
+    """flat: seconds whose maps are nearly uniform."""
+    r = np.random.default_rng(seed)
+    maps = CoAttention(video_grid, audio_grid, (0.175, 0.0625, 0.83, 0.9375), absent=absent or "no maps")
+    if not absent:
+        video = _maps(r, seconds, heads, math.prod(video_grid), math.prod(audio_grid), flat)
+        audio = _maps(r, seconds, heads, math.prod(audio_grid), math.prod(video_grid), flat)
+        maps = CoAttention(video_grid, audio_grid, maps.video_region, video, audio, entropy(video), entropy(audio))
+    duration = float(seconds) if duration is None else duration
+    return Explanation(
+        ClipSummary(
+            "synthetic.mp4", "0" * 64, 0.0, duration, seconds, has_audio, has_video, duration < seconds,
+            () if has_audio and has_video else ("The file has no sound track: only the picture was analysed.",),
+        ),
+        CheckpointSummary("synthetic", "0" * 64, "It learned from nothing: these figures are made up.", ("synchrony",)),
+        {name: _target(r, seconds, attention) for name in targets},
+        maps,
+        {"decoding": 0.1, "encoding": 0.2, "explaining": 0.01},
+    )  # fmt: skip
+
+
+def preview(explained: Explanation, clip: Path | None = None, seed: int = 0) -> Preview:
+    """Real stills where a clip is given, repeated as often as needed."""
+    r = np.random.default_rng(seed)
+    seconds = explained.clip.seconds
+    stills: list[bytes | None] = [None] * seconds
+    if clip is not None and explained.clip.has_video:
+        found = [second.still for second in open_clip(clip).seconds()]
+        stills = list(itertools.islice(itertools.cycle(found), seconds))
+    if not explained.clip.has_audio:
+        return Preview(stills, None, None)
+    loud = r.random((seconds, 50, 1)) * np.linspace(0.2, 1, seconds)[:, None, None]
+    t = np.linspace(0, 6, STEPS)
+    mfcc = np.sin(t[None, None] * np.arange(1, N_MFCC + 1)[None, :, None] / 4 + r.random((seconds, 1, 1)) * 6)
+    mfcc = mfcc * np.linspace(40, 1, N_MFCC)[None, :, None] + r.normal(0, 1, (seconds, N_MFCC, STEPS))
+    return Preview(stills, np.concatenate([-loud, loud], -1), mfcc)
+
+
+def _target(r: np.random.Generator, seconds: int, attention: bool) -> TargetExplanation:
+    effect = r.normal(0, 0.05, seconds) * (r.random(seconds) > 0.5) + 0.01
+    share = r.random(seconds) ** 3 + np.abs(effect) * 8
+    audio = effect * r.uniform(0, 1, seconds)
+    return TargetExplanation(
+        float(r.uniform(0.1, 0.9)),
+        share / share.sum() if attention else None,
+        effect, audio, (effect - audio) * r.uniform(0.4, 1, seconds), 0.47,
+    )  # fmt: skip
+
+
+def _maps(
+    r: np.random.Generator, seconds: int, heads: int, rows: int, columns: int, flat: tuple[int, ...]
+) -> np.ndarray:
+    peak = np.exp(-((np.linspace(0, 1, columns)[None] - np.linspace(0, 1, rows)[:, None]) ** 2) / 0.02)
+    logits = 3 * peak[None, None] * r.random((seconds, heads, 1, 1)) + r.normal(0, 0.6, (seconds, heads, rows, columns))
+    logits[[s for s in flat if s < seconds]] *= 0.05
+    weights = np.exp(logits)
+    return (weights / weights.sum(-1, keepdims=True)).astype(np.float32)

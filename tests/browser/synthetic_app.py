@@ -1,0 +1,45 @@
+"""The real app with a made-up library behind it: cases that no real clip gives at will. `synthetic_app.py PORT [SECONDS]`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+
+import synthetic
+
+from sec2sec.explain import Explained, Progress
+from sec2sec.media import open_clip
+from sec2sec.ui import app, inspect
+from sec2sec.ui.models import Models
+from sec2sec.ui.settings import Settings
+
+OPTIONS = eval(os.environ.get("SYNTHETIC", "{}"))  # our own tests' keyword arguments
+
+
+def steps(path, bundle, *, start=0.0, end=None, limits=None):
+    yield Progress("decoding", 0.0, "Opening the clip")
+    clip = open_clip(path, start=start, end=end, limits=limits)
+    for i in range(8):
+        time.sleep(0.05)
+        yield Progress("encoding", i / 8, f"Encoding from second {i} of 8")
+    seconds = OPTIONS.get("seconds", max(1, round(clip.duration)))
+    made = synthetic.explanation(**{**OPTIONS, "seconds": seconds})
+    summary = dataclasses.replace(made.clip, name=clip.name, start=start)
+    made = dataclasses.replace(made, clip=summary)
+    seen = synthetic.preview(made, Path(path))
+    yield Explained(made, seen, None)
+
+
+inspect.explain_steps = steps
+Models.names = lambda self: ["synthetic"]
+Models.get = lambda self, name: SimpleNamespace(device="cpu")
+
+if __name__ == "__main__":
+    settings = Settings(port=int(sys.argv[1]), examples=Path(os.environ.get("EXAMPLES", "/work/shared/clips")))
+    app.launch(app.build(settings), settings)
