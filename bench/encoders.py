@@ -1,4 +1,4 @@
-"""The paper preset's encoders as we use them against torchvision's modules as they come. Run: python -m bench.encoders."""
+"""The paper preset's encoders as we use them against torchvision's modules as they come: python -m bench.encoders."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ from sec2sec.encoders.paper import IMAGE_SIDE, load_paper
 
 SECONDS = 4  # of a clip: one chunk of the encoders
 FRAMES = 16  # M
+TURNS = 5  # of each rival, after one for warming up
+BUDGET = 30.0  # seconds, after which a slow machine makes do with fewer turns
 
 
-def compare(repetitions: int = 5, *rivals: Callable[[], Tensor]) -> list[float]:
+def compare(*rivals: Callable[[], Tensor]) -> list[float]:
     """Median seconds of each rival; they take turns, so that a busy machine slows all of them alike."""
     taken: list[list[float]] = [[] for _ in rivals]
+    begun = time.perf_counter()
     with torch.inference_mode():
-        for turn in range(repetitions + 1):
+        for turn in range(TURNS + 1):
+            if turn > 2 and time.perf_counter() - begun > BUDGET:
+                break
             for times, rival in zip(taken, rivals, strict=True):
                 start = time.perf_counter()
                 rival()
@@ -31,11 +36,11 @@ def compare(repetitions: int = 5, *rivals: Callable[[], Tensor]) -> list[float]:
     return [statistics.median(times) for times in taken]
 
 
-def rows(repetitions: int = 5) -> list[tuple[str, float, float | None]]:
+def rows() -> list[tuple[str, float, float | None]]:
     """(name, value, limit at most), ratios of medians; random weights, which cost the same time. About 20 s.
 
-    Both sides get the same contiguous frames. Of sound, torchvision's ResNet gets the picture of 224×224 and ours the MFCC
-    image, which it standardises and enlarges itself.
+    Both sides get the same contiguous frames. Of sound, torchvision's ResNet gets the picture of 224×224, and ours the
+    MFCC image, which it standardises and enlarges itself.
     """
     video, audio = (fold(encoder) for encoder in load_paper(pretrained=False, seed=0))
     their_video = torchvision.models.video.r2plus1d_18().eval()
@@ -44,7 +49,6 @@ def rows(repetitions: int = 5) -> list[tuple[str, float, float | None]]:
     last = frames.contiguous(memory_format=torch.channels_last_3d)
     picture = F.interpolate(image, (IMAGE_SIDE, IMAGE_SIDE), mode="bilinear")
     their_v, their_v_last, our_v, their_a, our_a = compare(
-        repetitions,
         lambda: their_video(frames),
         lambda: their_video(last),
         lambda: video(frames),

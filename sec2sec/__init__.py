@@ -1,9 +1,9 @@
 """sec2sec: why a model predicts how a video clip will be perceived, second by second.
 
-    import sec2sec
-    model = sec2sec.load("checkpoints/demo")
-    explanation = sec2sec.explain("clip.mp4", model)
-    explanation.targets["arousal"].effect        # (T,) change of the prediction when a second is taken away
+import sec2sec
+model = sec2sec.load("checkpoints/demo")
+explanation = sec2sec.explain("clip.mp4", model)
+explanation.targets["arousal"].effect        # (T,) change of the prediction when a second is taken away
 """
 
 from __future__ import annotations

@@ -72,14 +72,14 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint folder. provenance: seeds, data and weight hashes, the command that made it.
 
-    Encoders of the paper preset keep torchvision's weights and are not stored again.
+    Encoders of the paper preset keep torchvision's weights: of them, the statistics of the training set alone are stored.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
-    if encoders.config.preset == "compact":
-        for part in ("video", "audio"):
-            module = getattr(encoders, part)
-            state |= {f"{part}.{name}": tensor.contiguous() for name, tensor in module.state_dict().items()}
+    for part in ("video", "audio"):
+        module = getattr(encoders, part)
+        own = module.state_dict() if encoders.config.preset == "compact" else statistics(module)
+        state |= {f"{part}.{name}": tensor.contiguous() for name, tensor in own.items()}
     config = {
         "schema": SCHEMA,
         "encoder": asdict(encoders.config),
@@ -113,7 +113,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
         encoder_config, model_config = _encoder_config(config["encoder"]), _model_config(config["model"])
         summary_fields = (str(config["trained_on"]), tuple(str(name) for name in config.get("diagnostics", [])))
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder}: config.json does not describe a model ({error}); copy the folder again") from error
+        raise CheckpointError(f"{folder}: config.json describes no model ({error}); copy the folder again") from error
     metrics = _read_json(folder, "metrics.json")
     card = _read(folder, "card.md").decode("utf-8", "replace")
     weights = _read(folder, "model.safetensors")
@@ -125,11 +125,11 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
 
     encoders = build_encoders(encoder_config)
     model = Sec2Sec(model_config, encoder_config.video_grid, encoder_config.audio_grid)
-    parts: dict[str, torch.nn.Module] = {"model": model}
-    if encoder_config.preset == "compact":
-        parts |= {"video": encoders.video, "audio": encoders.audio}
+    parts: dict[str, torch.nn.Module] = {"model": model, "video": encoders.video, "audio": encoders.audio}
     for prefix, module in parts.items():
         own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
+        if encoder_config.preset == "paper" and prefix != "model":
+            own = module.state_dict() | own
         try:
             module.load_state_dict(own)
         except RuntimeError as error:
@@ -140,6 +140,11 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
     sha256 = hashlib.sha256(weights + (folder / "config.json").read_bytes()).hexdigest()
     summary = CheckpointSummary(folder.resolve().name, sha256, *summary_fields)
     return Bundle(summary, encoders.folded().to(chosen), model.eval().to(chosen), config, metrics, card, chosen)
+
+
+def statistics(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What an encoder standardises its input with: its own buffers mean and std, where it has them."""
+    return {name: tensor for name, tensor in module.named_buffers(recurse=False) if name in ("mean", "std")}
 
 
 def _read(folder: Path, name: str) -> bytes:

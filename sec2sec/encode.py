@@ -54,12 +54,18 @@ def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         video = audio = image = None
         if seconds[0].frames is not None:
-            video = encoders.see(torch.from_numpy(np.stack([s.frames for s in seconds])).to(device))  # type: ignore[arg-type]
+            video = encoders.see(stacked([s.frames for s in seconds]).to(device))
         if seconds[0].samples is not None:
-            samples = torch.from_numpy(np.stack([s.samples for s in seconds])).to(device)  # type: ignore[arg-type]
-            image = encoders.mfcc(samples)
+            image = encoders.mfcc(stacked([s.samples for s in seconds]).to(device))
             audio = encoders.hear_image(image)
     return Tokens(video, audio, image)
+
+
+def stacked(arrays: Sequence[np.ndarray | None]) -> Tensor:
+    """The same array of every second, one tensor. A clip has a modality in all of its seconds or in none."""
+    present = [array for array in arrays if array is not None]
+    assert len(present) == len(arrays)
+    return torch.from_numpy(np.stack(present))
 
 
 def join_tokens(parts: Sequence[Tokens]) -> Tokens:

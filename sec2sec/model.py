@@ -11,7 +11,7 @@ Where we differ from the authors' published code, and why, is in DECISIONS.md: t
 vector a second, so that co-attention has something to choose from; FC is a residual feed-forward (a literal Linear is
 an option); masked seconds get weight 0; one w a target, so that each target has its own bars.
 
-B clips, T seconds, N = B·T, V visual tokens and A audio tokens in a second, C token channels, D width, H heads, K targets.
+B clips, T seconds, N = B·T, V visual and A audio tokens in a second, C token channels, D width, H heads, K targets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Output:
     """A prediction with its evidence. Maps are None where the system has none."""
 
     logits: Tensor  # (B, K); sigmoid once, at the edge
-    second_weights: Tensor | None  # (B, K, T) attention over seconds: 0 on padding, rows sum to 1; None for a plain LSTM
+    second_weights: Tensor | None  # (B, K, T) attention over seconds: 0 on padding, rows sum to 1; None: plain LSTM
     video_from_audio: Tensor | None  # (B, T, H, V, A) rows over A sum to 1
     audio_from_video: Tensor | None  # (B, T, H, A, V) rows over V sum to 1
     joint: Tensor  # (B, T, D) one vector a second
@@ -219,9 +219,7 @@ class Sec2Sec(nn.Module):
 
         return Output(logits, weights, by_clip(video_from_audio), by_clip(audio_from_video), joint)
 
-    def join(
-        self, video: Tensor, audio: Tensor, evidence: bool = True
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def join(self, video: Tensor, audio: Tensor, evidence: bool = True) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """One second at a time: video (N, V, C), audio (N, A, C) → joint (N, D) and the two co-attention maps."""
         pooled: list[Tensor] = []
         video_from_audio = audio_from_video = None

@@ -89,13 +89,13 @@ def convert_for_browser(
             out = stack.enter_context(av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}))
             _write(clip, out, stack, max_side, progress)
         part.replace(out_path)
+    except OSError as error:  # libav's errors of files are both; this is the writing, for the reading was tried above
+        raise MediaError(
+            f"{clip.name}: the converted clip cannot be written ({error.strerror}); check the folder and its free space"
+        ) from error
     except av.FFmpegError as error:
         raise MediaError(
-            f"{clip.name}: it cannot be converted for playback ({error.strerror}); convert it to MP4"
-        ) from error
-    except OSError as error:
-        raise MediaError(
-            f"{clip.name}: the converted clip cannot be written ({error.strerror}); free some space"
+            f"{clip.name}: it cannot be converted for playback ({error.strerror}); convert it to MP4 yourself"
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -103,37 +103,55 @@ def convert_for_browser(
 
 def _write(clip: Clip, out: Any, stack: ExitStack, max_side: int, progress: Callable[[float], None] | None) -> None:
     """Feeds both encoders in order of time, so that the muxer never has to keep one of them in memory."""
-    feeds: list[Iterator[tuple[float, Any, Any]]] = []
+    feeds: list[tuple[Any, Iterator[tuple[float, Any]]]] = []
     if clip.has_video:
         shrink = min(1.0, max_side / max(clip.width, clip.height))
         width, height = (max(2, round(side * shrink / 2) * 2) for side in (clip.width, clip.height))
-        stream = out.add_stream("libx264", rate=max(1, round(clip.fps or 25)))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, TICKS)
-        stream.codec_context.gop_size = max(1, 2 * round(clip.fps or 25))  # seeking is exact and quick to 2 s
-        stream.codec_context.max_b_frames = 0  # no reordering, so no edit list, so time 0 is time 0 everywhere
-        stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1  # BT.709, limited
-        stream.options = {"preset": "veryfast", "crf": "23"}
-        track = stack.enter_context(closing(Track(clip.path, clip._layout, "video", clip._limits.max_pixels)))
-        feeds.append((time, stream, frame) for time, frame in _pictures(clip, track, Scaler(width, height)))
+        track = stack.enter_context(closing(clip.track("video")))
+        feeds.append(
+            (_video_stream(out, clip, width, height), _pictures(clip, track, Scaler(width, height, clip.turned)))
+        )
     if clip.has_audio:
         sound = out.add_stream("aac", rate=SOUND_RATE, layout="stereo")
         sound.bit_rate = 160_000
-        track = stack.enter_context(closing(Track(clip.path, clip._layout, "audio")))
-        feeds.append((time, sound, frame) for time, frame in _sound(clip, track))
+        feeds.append((sound, _sound(clip, stack.enter_context(closing(clip.track("audio"))))))
     told = 0.0
-    waiting = {index: found for index, feed in enumerate(feeds) if (found := next(feed, None)) is not None}
+    lengths: dict[int, int] = {}  # of pictures on their way through the encoder, in ticks
+    waiting = {index: found for index, (_, feed) in enumerate(feeds) if (found := next(feed, None)) is not None}
     while waiting:
         index = min(waiting, key=lambda index: waiting[index][0])
-        time, stream, frame = waiting.pop(index)
-        out.mux(stream.encode(frame))
+        time, frame = waiting.pop(index)
+        stream, feed = feeds[index]
+        if stream.type == "video":
+            lengths[frame.pts] = frame.duration
+        _mux(out, stream, frame, lengths)
         if progress is not None and time >= told + 1:
             told = time
             progress(told)
-        if (found := next(feeds[index], None)) is not None:
+        if (found := next(feed, None)) is not None:
             waiting[index] = found
-    for stream in out.streams:
-        out.mux(stream.encode(None))
+    for stream, _ in feeds:
+        _mux(out, stream, None, lengths)
+
+
+def _video_stream(out: Any, clip: Clip, width: int, height: int) -> Any:
+    stream = out.add_stream("libx264", rate=max(1, round(clip.fps or 25)))
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, TICKS)
+    context.gop_size = max(1, 2 * round(clip.fps or 25))  # pictures: a player seeks within 2 s of a key frame
+    context.max_b_frames = 0  # no reordering, so no edit list, so time 0 is time 0 everywhere
+    context.colorspace, context.color_range = 1, 1  # BT.709, limited
+    stream.options = {"preset": "veryfast", "crf": "23"}
+    return stream
+
+
+def _mux(out: Any, stream: Any, frame: Any, lengths: dict[int, int]) -> None:
+    """Encodes a frame (None: the rest) and writes it; encoders forget how long a picture is shown, lengths knows."""
+    for packet in stream.encode(frame):
+        if packet.stream.type == "video":
+            packet.duration = lengths.pop(packet.pts, packet.duration)
+        out.mux(packet)
 
 
 def _pictures(clip: Clip, track: Track, scale: Scaler) -> Iterator[tuple[float, av.VideoFrame]]:

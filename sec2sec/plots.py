@@ -98,15 +98,15 @@ def timeline(
             _check(f"{what} of {name}", getattr(bars, what), seconds)
         axis = _axis(len(lanes))
         both = has_audio and has_video
-        signs = [RAISES if value >= 0 else LOWERS for value in bars.effect]
-        data.append(
-            _bar(centres, bars.effect, axis, signs, hatch, "effect of the second")
-            | {
-                "customdata": words,
-                "hovertemplate": f"%{{customdata}}<br>effect on {name} %{{y:+.3f}}<extra></extra>",
-                "showlegend": index == 0,
-            }
-        )
+        for side, colour, which in (("raises", RAISES, bars.effect >= 0), ("lowers", LOWERS, bars.effect < 0)):
+            data.append(
+                _bar(centres, np.where(which, bars.effect, np.nan), axis, colour, hatch, f"{side} the prediction")
+                | {
+                    "customdata": words,
+                    "hovertemplate": f"%{{customdata}}<br>effect on {name} %{{y:+.3f}}<extra></extra>",
+                    "showlegend": index == 0,
+                }
+            )
         for values, offset, style in (
             (bars.effect_audio, -0.2, ("sound alone", SOUND, "circle-open", "solid")),
             (bars.effect_video, 0.2, ("picture alone", PICTURE, "diamond-open", "dot")),
@@ -116,7 +116,7 @@ def timeline(
                     _alone(centres, values, axis, offset, style, words, name) | {"showlegend": index == 0},
                 )
         title = f"<b>{name} · measured effect</b>  prediction lost without this second"
-        lanes.append((EFFECT_PX, title, f"<b>{name} · effect</b>", _y("effect", (-reach, reach), None, "+.2~f", 5)))
+        lanes.append((EFFECT_PX, title, f"<b>{name} · effect</b>", _y("effect", (-reach, reach), None, ".2~f", 5)))
 
     if end < seconds:  # what was padded is no sound and no picture
         shapes.append(_band(end, seconds))
@@ -226,7 +226,7 @@ def _y(
     return axis | ({"tickvals": ticks} if ticks is not None else {"nticks": count, "tickformat": form})
 
 
-def _bar(x: np.ndarray, y: np.ndarray, axis: str, colour: Any, hatch: list[str], name: str) -> dict[str, Any]:
+def _bar(x: np.ndarray, y: np.ndarray, axis: str, colour: str, hatch: list[str], name: str) -> dict[str, Any]:
     return {
         "type": "bar",
         "name": name,

@@ -207,7 +207,8 @@ def test_moments_share_one_clock_whatever_the_grid(count):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"targets": ()}, {"targets": ("a", "a")}, {"attention": "CA"}, {"width": 10, "heads": 4}, {"dropout": 1.0}]
+    "wrong",
+    [{"targets": ()}, {"targets": ("a", "a")}, {"attention": "CA"}, {"width": 10, "heads": 4}, {"dropout": 1.0}],
 )
 def test_a_configuration_that_cannot_work_is_refused(wrong):
     with pytest.raises(ValueError):

@@ -37,7 +37,7 @@ class Encoders(nn.Module):
 
     def hear_image(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
-        return self.audio(image).float()
+        return torch.cat([self.audio(part).float() for part in image.split(CHUNK)])
 
     def folded(self) -> Encoders:
         """The same encoders for inference: batch norms folded into convolutions, the fast memory format."""

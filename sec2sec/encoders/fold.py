@@ -36,7 +36,7 @@ def fold(module: nn.Module) -> nn.Module:
     calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
     for node in graph.nodes:
         norm = modules.get(node.target) if node.op == "call_module" else None
-        if not isinstance(norm, _BatchNorm) or norm.running_mean is None:
+        if not isinstance(norm, _BatchNorm) or norm.running_mean is None or norm.running_var is None:
             continue  # without running statistics a batch norm depends on its batch, even in eval mode
         source = node.args[0]
         conv = modules.get(source.target) if source.op == "call_module" else None

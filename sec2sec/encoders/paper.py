@@ -95,17 +95,18 @@ def _load(encoder: nn.Module, weights: Any) -> None:
     """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / _file_name(weights)
-    both = f"{_file_name(VIDEO_WEIGHTS)} and {_file_name(AUDIO_WEIGHTS)}"
     try:
-        # torch.hub checks the hash after a download only: a file that a person put there is taken as it is. weights_only:
-        # nothing in the file is run
+        # torch.hub checks the hash after a download only: a file that a person put there is taken as it is.
+        # weights_only: nothing in the file is run
         state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu")
     except Exception as error:
         if file.exists():
             raise EncoderError(_damaged(file, weights, error)) from error
+        needed = (VIDEO_WEIGHTS, AUDIO_WEIGHTS)
+        absent = [each.url for each in needed if not (folder / _file_name(each)).exists()]
         raise EncoderError(
-            f"the paper preset needs {both} in {folder}; {file.name} is not there and could not be downloaded "
-            f"({_line(error)}). Put {weights.url} there by hand, or set TORCH_HOME to the folder that has hub/checkpoints"
+            f"the paper preset needs {' and '.join(map(_file_name, needed))} in {folder}, and {file.name} could not be "
+            f"downloaded ({_line(error)}). Put {' and '.join(absent)} there, or set TORCH_HOME to where they are"
         ) from error
     try:
         ours = {name: value for name, value in encoder.state_dict().items() if name in ("mean", "std")}
@@ -123,7 +124,7 @@ def _damaged(file: Path, weights: Any, error: Exception) -> str:
     """The message for a file that is there and cannot be used."""
     # torch's own advice for such a file, to load it unsafely, is not to be passed on
     found = "not a file of plain tensors" if isinstance(error, pickle.UnpicklingError) else _line(error)
-    return f"{file} is damaged or not torchvision's ({found}). Delete it and start again online, or replace it by {weights.url}"
+    return f"{file} is damaged or not torchvision's ({found}). Delete it, or replace it by {weights.url}"
 
 
 def _line(error: Exception) -> str:

@@ -35,10 +35,11 @@ def co_attention(
         missing = "sound" if tokens.audio is None else "picture"
         return CoAttention(*grids, absent=f"The clip has no {missing}, so there is nothing to co-attend to.")
     if video_from_audio is None or audio_from_video is None:
-        return CoAttention(*grids, absent=f"A {model.config.attention} model has no co-attention between sound and picture.")
+        kind = model.config.attention
+        return CoAttention(*grids, absent=f"A {kind} model has no co-attention between sound and picture.")
     if min(video_from_audio.shape[-1], audio_from_video.shape[-1]) == 1:
         return CoAttention(
-            *grids, absent="One token a second on one side: every weight is 1 by construction, and the map says nothing."
+            *grids, absent="One token a second on one side: every weight is 1 by construction and says nothing."
         )
     return CoAttention(
         *grids,

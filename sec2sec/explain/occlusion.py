@@ -1,8 +1,8 @@
-"""The measured effect of each second: the prediction minus the prediction without it (Zeiler & Fergus 2014, on tokens).
+"""The measured effect of each second: the prediction minus the prediction without it (occlusion, on tokens).
 
-"Without it" puts the training set's mean tokens in the place of the second, of its sound or of its picture. Co-attention
-works within a second, so a replaced second changes its own joint vector alone: all occlusions of a clip are one batch of
-LSTM runs over four joint vectors a second.
+After Zeiler & Fergus (2014). "Without it" puts the training set's mean tokens in the place of the second, of its sound
+or of its picture. Co-attention works within a second, so a replaced second changes its own joint vector alone: all
+occlusions of a clip are one batch of LSTM runs over four joint vectors a second.
 
 T seconds, D width, K targets.
 """
@@ -47,7 +47,7 @@ class Occlusion:
 
 @torch.inference_mode()
 def joint_vectors(model: Sec2Sec, tokens: Tokens) -> JointVectors:
-    """Every second through co-attention four times: with its own tokens, and with one or both modalities at the mean."""
+    """Every second through co-attention four times: with its own tokens, and with one or both at the mean."""
     video, audio = tokens.filled(model)
     joints: list[list[Tensor]] = [[], [], []]
     maps: list[list[Tensor]] = [[], []]

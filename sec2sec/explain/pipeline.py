@@ -56,7 +56,8 @@ def explain_steps(
     clock = Stopwatch(taken)
     yield Progress("decoding", 0.0, "Opening the clip")
     config = bundle.encoders.config
-    clip = open_clip(path, start=start, end=end, frames_per_second=config.frames_per_second, limits=limits or MediaLimits())
+    limits = limits or MediaLimits()
+    clip = open_clip(path, start=start, end=end, frames_per_second=config.frames_per_second, limits=limits)
     expected = max(1, round(clip.duration)) if clip.duration else 0
     parts: list[Tokens] = []
     pictures = Collected()

@@ -53,14 +53,10 @@ class CoAttention:
 
     video_grid: tuple[int, int, int]  # (time, height, width); token v = (t · height + y) · width + x
     audio_grid: tuple[int, int]  # (coefficient band, time); token a = band · times + t, band 0 the lowest coefficients
-    video_region: tuple[
-        float, float, float, float
-    ]  # left, top, right, bottom seen, as shares of the frame
+    video_region: tuple[float, float, float, float]  # left, top, right, bottom seen, as shares of the frame
     video_from_audio: np.ndarray | None = None  # (T, H, V, A); rows over sound sum to 1
     audio_from_video: np.ndarray | None = None  # (T, H, A, V); rows over the picture sum to 1
-    entropy_video_from_audio: np.ndarray | None = (
-        None  # (T, H) mean of rows, share of log(A); 1 uniform
-    )
+    entropy_video_from_audio: np.ndarray | None = None  # (T, H) mean of rows, share of log(A); 1 uniform
     entropy_audio_from_video: np.ndarray | None = None  # (T, H) the same, share of log(V)
     absent: str = ""  # why there are no maps, as a sentence; empty where there are
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -30,7 +30,7 @@ from sec2sec.media.container import (
     survey,
 )
 from sec2sec.media.sound import Sound
-from sec2sec.media.video import Pictures, orientation
+from sec2sec.media.video import Orientation, Pictures, orientation
 
 SHORTEST = 0.5  # s; a shorter rest at the end is no second
 ROUNDING = 0.005  # s; containers round time stamps to a millisecond, and a frame's length is rounded again
@@ -70,6 +70,7 @@ class Clip:
         self.duration = math.nan  # s that are analysed; as the file says, and as found once it has been read
         self.has_video = self.has_audio = False
         self.width = self.height = 0  # pixels as displayed: after rotation and pixel aspect
+        self.turned: Orientation = (0, False)
         self.fps: float | None = None
         self.video_codec: str | None = None
         self.audio_codec: str | None = None
@@ -81,6 +82,10 @@ class Clip:
         """Adds a sentence to the warnings, once."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
+
+    def track(self, kind: Literal["video", "audio"]) -> Track:
+        """One of its tracks, freshly opened; close it after use."""
+        return Track(self.path, self._layout, kind, self._limits.max_pixels)
 
     def seconds(self) -> Iterator[Second]:
         """Reads the clip second by second. MediaError if nothing decodes, or it proves too short or too long."""
@@ -95,13 +100,10 @@ class Clip:
         with ExitStack() as stack:
             pictures = sound = None
             if self.has_video:
-                track = Track(self.path, self._layout, "video", self._limits.max_pixels)
-                stack.callback(track.close)
-                pictures = Pictures(track, self.start, self.frames_per_second, (self.width, self.height))
+                track = stack.enter_context(closing(self.track("video")))
+                pictures = Pictures(track, self.start, self.frames_per_second, (self.width, self.height), self.turned)
             if self.has_audio:
-                track = Track(self.path, self._layout, "audio")
-                stack.callback(track.close)
-                sound = Sound(track, self.start)
+                sound = Sound(stack.enter_context(closing(self.track("audio"))), self.start)
             yield from self._paired(pictures, sound)
 
     def _paired(self, pictures: Pictures | None, sound: Sound | None) -> Iterator[Second]:
@@ -231,10 +233,10 @@ def _open(path: Path, start: float, end: float | None, rate: int, limits: MediaL
     if any(part in layout.format for part in STILLS) or brand in STILL_BRANDS:
         raise _still_image(path.name)
     if layout.video is not None:
-        with closing(Track(path, layout, "video", limits.max_pixels)) as track:
+        with closing(clip.track("video")) as track:
             _look(clip, track)
     if layout.audio is not None:
-        with closing(Track(path, layout, "audio")) as track:
+        with closing(clip.track("audio")) as track:
             clip.audio_codec = track.stream.codec_context.codec.canonical_name
             clip.has_audio = _first_frame(track) is not None
     if not (clip.has_video or clip.has_audio):
@@ -242,7 +244,7 @@ def _open(path: Path, start: float, end: float | None, rate: int, limits: MediaL
         if known:
             found = f"nothing of it decodes ({', '.join(known)}): it is damaged or encrypted"
         elif layout.unreadable:
-            found = f"its {' and '.join(layout.unreadable)} use a codec that is not known here"
+            found = f"no decoder here knows the codec of its {' and '.join(layout.unreadable)}"
         else:
             found = "it holds neither picture nor sound"
         raise MediaError(f"{path.name}: {found}; convert it to MP4 (H.264 and AAC) or choose another clip")
@@ -277,7 +279,8 @@ def _look(clip: Clip, track: Track) -> None:
         width = round(width * aspect)
     else:
         height = round(height / aspect)  # widen or heighten, never shrink, as players do
-    clip.width, clip.height = (height, width) if orientation(frame)[0] % 2 else (width, height)
+    clip.turned = orientation(frame)
+    clip.width, clip.height = (height, width) if clip.turned[0] % 2 else (width, height)
 
 
 def _measure(clip: Clip, layout: Layout, limits: MediaLimits) -> None:

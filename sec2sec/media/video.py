@@ -17,9 +17,15 @@ from sec2sec.media.container import MOMENT, Shown, Track
 STILL_SIDE = 320  # pixels, the longest side of a second's still
 HD_LINES = 720  # pictures at least this high are BT.709 when they do not say, lower ones BT.601, as players assume
 
+Orientation = tuple[int, bool]  # quarter turns anticlockwise (0–3), and whether to mirror left to right before them
 
-def orientation(frame: Any) -> tuple[int, bool]:
-    """Quarter turns anticlockwise (0–3) and whether to mirror first, left to right, from the frame's display matrix."""
+
+def orientation(frame: Any) -> Orientation:
+    """How to turn a frame upright, from its display matrix.
+
+    Ask it of one frame of a track: PyAV's side_data and its frame refer to each other, so that the picture, of up to
+    100 MB, lives until the garbage collector runs.
+    """
     for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].astype(np.int64)
@@ -34,13 +40,13 @@ def orientation(frame: Any) -> tuple[int, bool]:
 class Scaler:
     """Turns decoded frames into upright RGB arrays of a given size (swscale, bilinear with antialiasing)."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
+    def __init__(self, width: int, height: int, turned: Orientation = (0, False)) -> None:
+        self.width, self.height, self.turned = width, height, turned
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: Any) -> np.ndarray:
         """A frame of any size, format and rotation → (height, width, 3) uint8 RGB; transparent parts are black."""
-        turns, mirrored = orientation(frame)
+        turns, mirrored = self.turned
         width, height = (self.height, self.width) if turns % 2 else (self.width, self.height)
         transparent = any(component.is_alpha for component in frame.format.components)
         yuv = not frame.format.is_rgb and len(frame.format.components) >= 3
@@ -65,11 +71,14 @@ class Scaler:
 class Pictures:
     """The picture track of a clip, read second by second from `begin` s on."""
 
-    def __init__(self, track: Track, begin: float, frames_per_second: int, display: tuple[int, int]) -> None:
+    def __init__(
+        self, track: Track, begin: float, frames_per_second: int, display: tuple[int, int], turned: Orientation
+    ) -> None:
         self.track, self.begin, self.rate = track, begin, frames_per_second
         shrink = min(1.0, STILL_SIDE / max(display))
-        self._model = Scaler(RESIZE[1], RESIZE[0])
-        self._still = Scaler(*(max(1, round(side * shrink)) for side in display))
+        self._model = Scaler(RESIZE[1], RESIZE[0], turned)
+        width, height = (max(1, round(side * shrink)) for side in display)
+        self._still = Scaler(width, height, turned)
         self._source: Iterator[Shown] = track.frames(begin)
         self._next: Shown | None = next(self._source, None)
         self._current: Shown | None = self._next  # before the first frame the first is shown

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,14 +21,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sec2sec.checkpoints import load_checkpoint, save_checkpoint
-from sec2sec.config import SAMPLE_RATE, EncoderConfig, ModelConfig
-from sec2sec.datasets.known_truth import Planted, make_clips, read_planted
+from sec2sec.config import CROP, Attention, EncoderConfig, ModelConfig
+from sec2sec.datasets.known_truth import Level, Planted, make_clips, read_planted
 from sec2sec.datasets.table import read_table
+from sec2sec.encode import stacked
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
-from sec2sec.config import CROP
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
 from sec2sec.training.card import card
@@ -40,6 +39,7 @@ from sec2sec.training.stages import (
     VISUAL_STATES,
     SecondsData,
     TokenData,
+    gather,
     normal_frames,
     teach_clips,
     teach_encoders,
@@ -57,7 +57,7 @@ class Clips:
     name: str
     clips: int
     seed: int
-    level: str
+    level: Level
     neutral: float  # share of clips without a decisive second
 
 
@@ -66,10 +66,10 @@ class Recipe:
     """How the bundled checkpoint is made. Seeds of training, validation and test sets never meet."""
 
     training: tuple[Clips, ...] = (
-        Clips("train-plain", 1200, 1, "plain", 0.3),
-        Clips("train-cluttered", 1800, 2, "cluttered", 0.3),
+        Clips("train-plain", 900, 1, "plain", 0.3),
+        Clips("train-cluttered", 1500, 2, "cluttered", 0.3),
     )
-    validation: tuple[Clips, ...] = (Clips("validation", 300, 3, "cluttered", 0.3),)
+    validation: tuple[Clips, ...] = (Clips("validation", 200, 3, "cluttered", 0.3),)
     test: tuple[Clips, ...] = (
         Clips("test-plain", 500, 1001, "plain", 0.0),
         Clips("test-cluttered", 500, 1002, "cluttered", 0.0),
@@ -98,19 +98,23 @@ class Decoded:
 
 def small_second_tensors(seconds: list[Second]) -> tuple[Tensor, Tensor]:
     """In a worker: a clip's seconds → frames (T, M, 56, 56, 3) uint8 and MFCC images (T, 3, n_mfcc, steps) float16."""
-    frames = torch.from_numpy(np.stack([s.frames for s in seconds]))[:, :, TOP : TOP + CROP, LEFT : LEFT + CROP]  # type: ignore[misc]
+    frames = stacked([s.frames for s in seconds])[:, :, TOP : TOP + CROP, LEFT : LEFT + CROP]
     planes = rearrange(frames, "t m h w c -> (t m) c h w").float()
     small = rearrange(F.avg_pool2d(planes, SHRINK).round().byte(), "(t m) c h w -> t m h w c", t=len(seconds))
-    samples = torch.from_numpy(np.stack([s.samples for s in seconds]))  # type: ignore[misc]
-    assert samples.shape[1] == SAMPLE_RATE
-    return small.contiguous(), MfccImage()(samples).half()
+    return small.contiguous(), MfccImage()(stacked([s.samples for s in seconds])).half()
+
+
+def generated(work: Path, clips: Clips, workers: int) -> Path:
+    """The folder of a set of clips, made as far as it is not there yet."""
+    directory = work / clips.name
+    for _ in make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)):
+        pass
+    return directory
 
 
 def decoded_set(work: Path, clips: Clips, workers: int) -> Decoded:
     """Generate and decode a set, or read it from the work folder if an earlier run has done so."""
-    directory, cache = work / clips.name, work / f"{clips.name}.pt"
-    for _ in make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)):  # type: ignore[arg-type]
-        pass
+    directory, cache = generated(work, clips, workers), work / f"{clips.name}.pt"
     table, planted = read_table(directory), read_planted(directory)
     if not cache.is_file():
         parts = []
@@ -179,7 +183,7 @@ def token_data(encoders: Encoders, sets: Sequence[Decoded], batch: int = 64) -> 
     )
 
 
-def train(work: Path, recipe: Recipe, workers: int, attention: str = "SA-CA") -> Iterator[dict[str, Any]]:
+def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-CA") -> Iterator[dict[str, Any]]:
     """Clips, encoders, co-attention, whole clips; yields reports, and the trained parts last ("done")."""
     began = time.perf_counter()
 
@@ -211,7 +215,7 @@ def train(work: Path, recipe: Recipe, workers: int, attention: str = "SA-CA") ->
 
     data, validation = token_data(encoders, sets), token_data(encoders, held)
     torch.manual_seed(recipe.seed)
-    model = Sec2Sec(ModelConfig(TARGETS, attention), encoder_config.video_grid, encoder_config.audio_grid)  # type: ignore[arg-type]
+    model = Sec2Sec(ModelConfig(TARGETS, attention), encoder_config.video_grid, encoder_config.audio_grid)
     model.reference_video.copy_(data.video.float().mean(0))
     model.reference_audio.copy_(data.audio.float().mean(0))
     for report in teach_seconds(
@@ -237,9 +241,7 @@ def train(work: Path, recipe: Recipe, workers: int, attention: str = "SA-CA") ->
 
 
 def mean_attention(model: Sec2Sec, data: TokenData) -> dict[str, dict[str, list[float]]]:
-    """Mean attention at each second over the training clips, aligned from the start and from the end, real seconds alone."""
-    from sec2sec.training.stages import gather
-
+    """Mean attention at each second over the training clips, from the start and from the end, real seconds alone."""
     longest = int(data.length.max())
     sums = torch.zeros(2, len(model.config.targets), longest)
     counts = torch.zeros(longest)
@@ -296,9 +298,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save_checkpoint(chosen.out, card="", metrics=metrics, **contents)
     bundle = load_checkpoint(chosen.out, "cpu")
     for clips in recipe.test:
-        for _ in make_clips(chosen.work / clips.name, clips.clips, clips.seed, clips.level, clips.neutral, max(1, chosen.workers)):  # type: ignore[arg-type]
-            pass
-        for step in evaluate_steps(bundle, read_table(chosen.work / clips.name), workers=chosen.workers):
+        directory = generated(chosen.work, clips, chosen.workers)
+        for step in evaluate_steps(bundle, read_table(directory), workers=chosen.workers):
             if isinstance(step, Evaluated):
                 metrics[clips.name] = {k: v for k, v in step.report.items() if k not in ("checkpoint", "data")}
                 print(json.dumps({"stage": clips.name, **step.report}), flush=True)
@@ -308,4 +309,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

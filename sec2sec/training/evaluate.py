@@ -1,4 +1,4 @@
-"""A checkpoint on a data set: metrics beside trivial baselines; on known-truth clips also whether explanations point right."""
+"""A checkpoint on a data set: metrics beside trivial baselines; on known-truth clips, whether explanations point right."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from sec2sec.checkpoints import Bundle
 from sec2sec.datasets.known_truth import read_planted
@@ -51,8 +50,8 @@ def evaluate_steps(
     shared = [name for name in targets if name in table.targets]
     if not shared:
         raise DataError(
-            f"{table.directory}: its targets are {', '.join(table.targets) or 'none'}, the checkpoint's {', '.join(targets)}; "
-            "none is shared"
+            f"{table.directory}: its targets are {', '.join(table.targets) or 'none'}, "
+            f"the checkpoint's {', '.join(targets)}; none is shared"
         )
     rows = table.split(split)
     if not rows:
@@ -119,7 +118,7 @@ def point(
 
 
 def seen_in_training(bundle: Bundle, directory: Path) -> bool | None:
-    """Whether these generated clips share their seed with the checkpoint's training clips; None where that is unknown."""
+    """Whether these generated clips share seed and level with training clips of the checkpoint; None where unknown."""
     try:
         made = json.loads((directory / "generator.json").read_text())
         trained = bundle.config["provenance"]["data"]
@@ -130,7 +129,8 @@ def seen_in_training(bundle: Bundle, directory: Path) -> bool | None:
 
 def as_text(report: dict[str, Any]) -> str:
     """The report as a table for a terminal."""
-    lines = [f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {report['checkpoint']['name']}"]
+    name = report["checkpoint"]["name"]
+    lines = [f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {name}"]
     if report.get("seen_in_training"):
         lines.append("WARNING: the checkpoint was trained on these very clips; the figures say nothing about others.")
     columns = ("accuracy", "f1", "balanced_accuracy", "macro_f1")
@@ -142,5 +142,6 @@ def as_text(report: dict[str, Any]) -> str:
             label = f"  {baseline.replace('_', ' ')} (trivial)"
             lines.append(f"{label:<28}" + "".join(f"{values[c]:>19.3f}" for c in columns))
     if "pointing" in report:
-        lines += ["", "top second is a decisive one:  " + "  ".join(f"{m} {v:.3f}" for m, v in report["pointing"].items())]
+        shares = "  ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
+        lines += ["", f"top second is a decisive one:  {shares}"]
     return "\n".join(lines)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 from sec2sec.config import MediaLimits
@@ -58,9 +58,5 @@ def decode_all(
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    import hashlib
-
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-

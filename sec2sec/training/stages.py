@@ -1,7 +1,7 @@
 """The three stages by which known-truth clips teach a model, each a generator of epoch reports.
 
-1. encoders learn the planted state of each second; 2. co-attention learns what a second's sound and picture say together;
-3. the whole model learns the targets of whole clips. Trained all at once on whole clips, synchrony is never found
+1. encoders learn the planted state of each second; 2. co-attention learns what a second's sound and picture say
+together; 3. the whole model learns the targets of whole clips. Trained all at once on whole clips, synchrony is never found
 (../DECISIONS.md has the figures).
 
 S seconds of all clips, B clips, T seconds of a clip, V visual and A audio tokens in a second, C channels.
@@ -47,7 +47,9 @@ def normal_frames(frames: Tensor) -> Tensor:
     return rearrange((frames.float() / 255 - mean) / std, "n m h w c -> n c m h w")
 
 
-def schedule(parameters: list[nn.Parameter], rate: float, steps: int, weight_decay: float = 1e-2):
+def schedule(
+    parameters: list[nn.Parameter], rate: float, steps: int, weight_decay: float = 1e-2
+) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
     """AdamW with one cycle of the learning rate: up over the first tenth, then down to nothing."""
     optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=weight_decay)
     return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
@@ -81,7 +83,8 @@ def teach_encoders(
 ) -> Iterator[Report]:
     """Stage 1: the planted states of each second from its frames and its MFCC image. Changes `encoders` in place."""
     video, audio = encoders.video, encoders.audio
-    assert isinstance(video, CompactVideo) and isinstance(audio, CompactAudio)
+    assert isinstance(video, CompactVideo)
+    assert isinstance(audio, CompactAudio)
     image = data.mfcc.float()
     audio.mean.copy_(image.mean((0, 3), keepdim=False)[..., None])
     audio.std.copy_(image.std((0, 3))[..., None].clamp_min(1e-3))
@@ -112,7 +115,7 @@ def teach_encoders(
             optimiser.step()
             plan.step()
             for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(rows) / len(order)
+                sums[name] = sums.get(name, 0.0) + float(value.detach()) * len(rows) / len(order)
         yield {"stage": "encoders", "epoch": epoch + 1, **{k: round(v, 4) for k, v in sums.items()}}
     encoders.eval()
 
@@ -161,7 +164,7 @@ def teach_seconds(
             nn.utils.clip_grad_norm_(joined, 1.0)
             optimiser.step()
             plan.step()
-            total += float(loss) / rounds
+            total += float(loss.detach()) / rounds
             right += float(((said[known, 2] > 0) == (truth[known] > 0.5)).sum())
             seen += int(known.sum())
         yield {"stage": "seconds", "epoch": epoch + 1, "loss": round(total, 4), "synchrony": round(right / seen, 4)}
@@ -190,8 +193,8 @@ def teach_clips(
 ) -> Iterator[Report]:
     """Stage 3: the targets of whole clips. Keeps a copy of the weights with the lowest validation loss (paper §4.2).
 
-    modality_dropout: share of clips whose sound, and as many whose picture, is the training mean, so that a clip without
-    one of them is not a stranger.
+    modality_dropout: share of clips whose sound, and as many whose picture, is the training mean, so that a clip
+    without one of them is not a stranger.
     """
     generator = torch.Generator().manual_seed(seed)
     count = len(data.first)
@@ -212,7 +215,7 @@ def teach_clips(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             plan.step()
-            total += float(loss) * batch / len(order)
+            total += float(loss.detach()) * batch / len(order)
         loss_there, accuracy = check(model, validation)
         if loss_there < best:
             best, kept = loss_there, {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -13,7 +13,7 @@ import gradio as gr
 
 from sec2sec.ui import about, inspect
 from sec2sec.ui.messages import message_for
-from sec2sec.ui.models import Models
+from sec2sec.ui.models import Models, models_in
 from sec2sec.ui.settings import Settings
 
 STYLE = Path(__file__).parent / "style.css"
@@ -25,7 +25,7 @@ HEADER = """<header class="top"><h1>sec2sec</h1>
 def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
     _private_cache()
-    models = Models(settings.checkpoints, settings.device)
+    models = models_in(settings.checkpoints, settings.device)
     sweep = max(1, int(min(settings.delete_after / 4, 600)))  # s between two looks for what is too old
     with gr.Blocks(
         title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
@@ -54,6 +54,11 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             radius_size="md",
             font=system,  # no fonts from elsewhere: the page works offline and tells nobody of its visitors
             font_mono=["ui-monospace", "monospace"],
+        ).set(  # white on gradio's own blue has too little contrast
+            button_primary_background_fill="*primary_700",
+            button_primary_background_fill_hover="*primary_800",
+            button_primary_background_fill_dark="*primary_700",
+            button_primary_background_fill_hover_dark="*primary_600",
         ),
         css_paths=STYLE,
         max_file_size=settings.max_megabytes * 1024**2,

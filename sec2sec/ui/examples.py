@@ -8,7 +8,6 @@ import itertools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -45,33 +44,25 @@ def find_examples(folder: Path) -> list[Example]:
     return found
 
 
-class ExampleTiles(gr.HTML):
+def example_tiles(examples: list[Example]) -> gr.HTML:
     """Buttons; a press triggers `select` with the index of the example."""
-
-    def __init__(self, examples: list[Example], **layout: Any) -> None:
-        super().__init__(
-            value="".join(_tile(index, example) for index, example in enumerate(examples)),
-            html_template='<div class="tiles" role="group" aria-label="Example clips">${value}</div>',
-            js_on_load="""
-                const pick = chosen => element.querySelectorAll('button').forEach(
-                    tile => tile.setAttribute('aria-pressed', String(tile === chosen)));
-                element.addEventListener('click', event => {
-                    const tile = event.target.closest('button');
-                    if (!tile) return;
-                    pick(tile);
-                    trigger('select', {index: Number(tile.dataset.index)});
-                });
-                document.addEventListener('s2s-upload', () => pick(null));
-            """,
-            apply_default_css=False,
-            **layout,
-        )
-
-    def postprocess(self, value: str | None) -> str | None:
-        return value
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "string"}
+    return gr.HTML(
+        value="".join(_tile(index, example) for index, example in enumerate(examples)),
+        html_template='<div class="tiles" role="group" aria-label="Example clips">${value}</div>',
+        js_on_load="""
+            const pick = chosen => element.querySelectorAll('button').forEach(
+                tile => tile.setAttribute('aria-pressed', String(tile === chosen)));
+            element.addEventListener('click', event => {
+                const tile = event.target.closest('button');
+                if (!tile) return;
+                pick(tile);
+                trigger('select', {index: Number(tile.dataset.index)});
+            });
+            document.addEventListener('s2s-upload', () => pick(null));
+        """,
+        apply_default_css=False,
+        visible=bool(examples),
+    )
 
 
 def _tile(index: int, example: Example) -> str:

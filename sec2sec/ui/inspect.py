@@ -7,33 +7,34 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import FileData
 
-from sec2sec.checkpoints import Bundle
 from sec2sec.config import MediaLimits
-from sec2sec.explain import Explained, Progress, explain_steps, to_json
-from sec2sec.media import open_clip
+from sec2sec.explain import Explained, Explanation, Preview, Progress, explain_steps, to_json
+from sec2sec.media import MediaError, open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
-from sec2sec.ui import gpu
-from sec2sec.ui.examples import ExampleTiles, find_examples
+from sec2sec.ui.examples import example_tiles, find_examples
+from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
+from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.timeline.payload import encode, shown_targets
-from sec2sec.ui.timeline.timeline import ClipView
+from sec2sec.ui.timeline.timeline import clip_view
 from sec2sec.ui.words import predictions
-from sec2sec.ui.work import in_thread
+from sec2sec.ui.work import Job, in_thread
 
 PLAYER = "player"  # elem_id that the timeline follows
 UPLOADS = ["video", "audio", ".mkv", ".ts", ".m2ts", ".mts", ".gif", ".ogv", ".flac", ".opus"]
 PICK = "Pick an example or upload a clip, then press Explain."
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
-Steps = Callable[..., Iterator[Progress | Explained]]
+Part = tuple[float, float | None]  # start and end in the file, s
+Answer = tuple[Explanation, Preview]
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,6 @@ class Source:
     known_truth: bool = False  # the generator planted its truth, so diagnostics mean something
 
 
-class Player(gr.Video):
-    """A gr.Video that plays what it is given: what browsers cannot play has been converted before."""
-
-    is_template = True  # in the browser it is gradio's own video component
-
-    def postprocess(self, value: str | Path | None) -> FileData | None:
-        return None if value is None else FileData(path=str(value), orig_name=Path(value).name)
-
-
 def known_truth(path: Path) -> bool:
     """A clip of `make-clips` has planted.csv beside it or in the folder above."""
     return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
@@ -62,18 +54,19 @@ def known_truth(path: Path) -> bool:
 def tab(settings: Settings, models: Models) -> None:
     """Lays out the tab and wires it; called within gr.Blocks."""
     examples = find_examples(settings.examples)
-    gr.set_static_paths([example.path for example in examples])  # served from where they lie; nothing else of the folder
+    gr.set_static_paths(
+        [example.path for example in examples]
+    )  # served from where they lie; nothing else of the folder
     names = models.names()
     source = gr.State(None)
     with gr.Row(elem_classes="inspect"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            tiles = ExampleTiles(examples, visible=bool(examples))
-            upload = gr.File(
-                label=f"Or upload a clip: up to {settings.max_seconds / 60:g} minutes and {settings.max_megabytes} MB, "
-                f"deleted after {_span(settings.delete_after)}",
-                file_types=UPLOADS,
-                height=104,
-                elem_id="upload",
+            tiles = example_tiles(examples)
+            upload = gr.File(label="Upload a clip", show_label=False, file_types=UPLOADS, height=58, elem_id="upload")
+            gr.HTML(
+                f"<p>Up to {settings.max_seconds / 60:g} minutes and {settings.max_megabytes} MB; seen by you alone; "
+                f"deleted after {_span(settings.delete_after)}.</p>",
+                elem_classes="limits",
             )
             with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
                 model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
@@ -96,7 +89,7 @@ def tab(settings: Settings, models: Models) -> None:
             )
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             cards = gr.HTML(elem_id="predictions")
-            view = ClipView(video_id=PLAYER, elem_id="view")
+            view = clip_view(video_id=PLAYER, elem_id="view")
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
     chosen = [source, player, told, view, cards, save, go, stop]
@@ -123,71 +116,65 @@ def tab(settings: Settings, models: Models) -> None:
 
     results = [told, cards, view, player, save, go, stop]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    same = gr.skip()
 
-    @guarded(
-        lambda message: (alert(message), "", None, gr.skip(), hidden(save), gr.update(interactive=True), hidden(stop))
-    )
+    def outputs(
+        told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False
+    ) -> tuple[Any, ...]:
+        return told, cards, view, player, save, gr.update(interactive=not busy), gr.update(visible=busy)
+
+    @guarded(lambda message: outputs(alert(message), "", None, same, hidden(save)))
     def run(
         source: Source | None, start: float | None, end: float | None, model: str | None
     ) -> Iterator[tuple[Any, ...]]:
         if source is None:
             raise ValueError(PICK)
-        busy = (gr.update(interactive=False), gr.update(visible=True))
-        idle = (gr.update(interactive=True), hidden(stop))
-        waiting = (gr.skip(),) * 4
-
-        def saying(message: str, fraction: float | None = None) -> tuple[Any, ...]:
-            return (status(message, fraction), *waiting, *busy)
-
         began = time.perf_counter()
-        yield (status("Loading the model"), "", None, gr.skip(), hidden(save), *busy)
-        bundle = models.get(model)
-        part = {"start": float(start or 0), "end": None if end is None else float(end)}
-        found: Explained | None = None
-        for step in in_thread(_in_turn(models, bundle, source, part, settings)):
-            if isinstance(step, Explained):
-                found = step
-            elif isinstance(step, str):
-                yield saying(step)
+        yield outputs(status("Loading the model"), "", None, same, hidden(save), busy=True)
+        part = float(start or 0), None if end is None else float(end)
+        answer: Answer | None = None
+        for step in in_thread(_explanation(models, model, source.path, part, settings.limits)):
+            if isinstance(step, tuple):
+                answer = step
+            elif isinstance(step, Progress):
+                yield outputs(status(f"{step.stage.capitalize()}: {step.message}", step.fraction), busy=True)
             elif step is not None:
-                yield saying(f"{step.stage.capitalize()}: {step.message}", step.fraction)
-        assert found is not None, "explain_steps ended without an explanation"
-
-        explanation = found.explanation
-        shown = shown_targets(explanation, source.known_truth)
-        took = f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s."
+                yield outputs(status(step), busy=True)
+        assert answer is not None, "explain_steps ended without an explanation"
+        explanation, preview = answer
+        took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s.")
+        # what is converted for playback begins where the analysed part does
+        offset = explanation.clip.start if source.playable else 0.0
+        drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
+        said = predictions(explanation, shown_targets(explanation, source.known_truth))
         with tempfile.TemporaryDirectory(
             dir=_cache(player)
-        ) as folder:  # gradio copies from here, and deletes its copies
+        ) as folder:  # gradio serves copies, and deletes them in time
             written = Path(folder) / f"{Path(explanation.clip.name).stem}.sec2sec.json"
             written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
-            offset = explanation.clip.start if source.playable else 0.0  # what is converted begins at the part's start
-            drawn = encode(explanation, found.preview, diagnostics=source.known_truth, offset=offset)
-            answer = (predictions(explanation, shown), drawn)
+            download = gr.update(value=str(written), visible=True)
             if source.playable:
-                yield (status(took), *answer, gr.skip(), gr.update(value=str(written), visible=True), *idle)
+                yield outputs(took, said, drawn, same, download)
                 return
-            yield (status(CONVERTING), *answer, None, gr.update(value=str(written), visible=True), *busy)
+            yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
             playable = Path(folder) / "playback.mp4"
-            end_of_part = part["end"]
-            length = explanation.clip.duration
-            for second in in_thread(_conversion(source.path, playable, part["start"] or 0.0, end_of_part, settings)):
-                if second is not None:
-                    yield saying(CONVERTING, second / length)
-            yield (status(took), gr.skip(), gr.skip(), str(playable), gr.skip(), *idle)
+            try:
+                for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
+                    if second is not None:
+                        yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
+            except MediaError as error:  # the explanation stands without a player
+                yield outputs(alert(str(error)))
+                return
+            yield outputs(took, player=str(playable))
 
-    running = go.click(run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet)
+    # light events never wait behind the clips in the queue
+    running = go.click(lambda: status("Waiting for a free place"), None, told, queue=False, **quiet).then(
+        run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet
+    )
     upload.upload(choose, upload, chosen, queue=False, cancels=[running], js=_UPLOADED, **quiet)
     upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running], **quiet)
     tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running], **quiet)
-    stop.click(
-        lambda: (status("Stopped."), gr.update(interactive=True), hidden(stop)),
-        None,
-        [told, go, stop],
-        queue=False,
-        cancels=[running],
-        **quiet,
-    )
+    stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
 
 
 _UPLOADED = "file => { document.dispatchEvent(new CustomEvent('s2s-upload')); return file; }"
@@ -195,49 +182,40 @@ _UPLOADED = "file => { document.dispatchEvent(new CustomEvent('s2s-upload')); re
 
 def hidden(component: Any) -> Any:
     """Taken off the screen, without what it held."""
-    return (
-        gr.update(visible=False, value=None) if isinstance(component, gr.DownloadButton) else gr.update(visible=False)
-    )
+    emptied = {"value": None} if isinstance(component, gr.DownloadButton) else {}
+    return gr.update(visible=False, **emptied)
 
 
-def _in_turn(
-    models: Models, bundle: Bundle, source: Source, part: dict[str, Any], settings: Settings
-) -> Callable[[threading.Event], Iterator[Progress | Explained | str]]:
-    """explain_steps, taking turns on the device from the first encoding on."""
+@on_gpu
+def explained(
+    models: Models, name: str | None, path: str, part: Part, limits: MediaLimits
+) -> Iterator[Progress | Answer]:
+    """explain_steps with a model by name and without tokens: what crosses a GPU's process stays on the CPU."""
+    for step in explain_steps(path, models.get(name), start=part[0], end=part[1], limits=limits):
+        yield (step.explanation, step.preview) if isinstance(step, Explained) else step
 
-    def steps(stopped: threading.Event) -> Iterator[Progress | Explained | str]:
-        turn = models.turn(bundle)
-        held = False
-        try:
-            for step in gpu.on_gpu(explain_steps)(source.path, bundle, **part, limits=settings.limits):
-                if isinstance(step, Progress) and step.stage == "encoding" and not held:
+
+def _explanation(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Callable[[Job], None]:
+    """Explains, taking turns on the device from the first encoding on; tells Progress, a str while it waits, Answer."""
+
+    def work(job: Job) -> None:
+        turn: threading.Lock | None = models.turn(models.get(name))
+        with ExitStack() as held:
+            for step in explained(models, name, path, part, limits):
+                job.tell(step)
+                if isinstance(step, Progress) and step.stage == "encoding" and turn is not None:
                     while not turn.acquire(timeout=0.5):
-                        if stopped.is_set():
-                            return
-                        yield "Waiting: another clip is being encoded"
-                    held = True
-                yield step
-        finally:
-            if held:
-                turn.release()
+                        job.tell("Waiting: another clip is being encoded")
+                    held.callback(turn.release)
+                    turn = None
 
-    return steps
+    return work
 
 
-def _conversion(
-    path: str, to: Path, start: float, end: float | None, settings: Settings
-) -> Callable[[threading.Event], Iterator[float]]:
-    """convert_for_browser as steps: it reports the second that it reached, and stops when told to."""
-
-    def steps(stopped: threading.Event) -> Iterator[float]:
-        def reached(second: float) -> None:
-            if stopped.is_set():
-                raise InterruptedError
-
-        yield 0.0
-        convert_for_browser(path, to, start=start, end=end, limits=settings.limits, progress=reached)
-
-    return steps
+def _conversion(path: str, to: Path, part: Part, limits: MediaLimits) -> Callable[[Job], None]:
+    """Converts for playback; tells the second that it reached."""
+    start, end = part
+    return lambda job: convert_for_browser(path, to, start=start, end=end, limits=limits, progress=job.tell)
 
 
 def _any_length(settings: Settings) -> MediaLimits:

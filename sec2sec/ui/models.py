@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from sec2sec.checkpoints import Bundle, CheckpointError, load_checkpoint
+
+
+@functools.cache
+def models_in(folder: Path, device: str) -> Models:
+    """The one cache of this process."""
+    return Models(folder, device)
 
 
 class Models:
@@ -18,6 +26,12 @@ class Models:
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()  # of the two dicts of locks
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return models_in, (
+            self.folder,
+            self.device,
+        )  # ZeroGPU's child processes inherit the cache, loaded models and all
 
     def names(self) -> list[str]:
         """Folders that look like a checkpoint, the bundled demo first."""

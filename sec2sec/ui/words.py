@@ -56,10 +56,10 @@ def agreement_sentence(target: TargetExplanation) -> str:
         return "Attention or measured effect is the same in every second, so their agreement cannot be told."
     figure = f"ρ = {rho:.2f}".replace("-", "−")
     if verdict == "agree":
-        return f"Attention and measured effect agree in this clip ({figure})."
+        return f"Attention and effect agree in this clip ({figure})."
     if verdict == "partly":
-        return f"Attention and measured effect agree only partly in this clip ({figure}): trust the effect."
-    return f"Attention and measured effect do not agree in this clip ({figure}): trust the effect."
+        return f"Attention and effect agree only partly in this clip ({figure})."
+    return f"Attention and effect do not agree in this clip ({figure}): trust the effect."
 
 
 def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
@@ -85,7 +85,7 @@ def _card(name: str, target: TargetExplanation) -> str:
     return (
         f'<div class="card"><h3>{html.escape(name)}</h3>'
         f'<p class="figure"><b>{target.prediction:.2f}</b> {level(target.prediction)}'
-        f"<small>of 1; {target.baseline:.2f} for an average clip</small></p>"
+        f"<small>average clip {target.baseline:.2f}</small></p>"
         f'<div class="meter" aria-hidden="true"><i style="width:{whole}%"></i>'
         f'<u style="left:{100 * target.baseline:.0f}%"></u></div>'
         f'<p class="agreement">{html.escape(agreement_sentence(target))}</p></div>'

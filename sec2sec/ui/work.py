@@ -5,49 +5,61 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Generator
+from typing import Any
 
-Step = TypeVar("Step")
+PATIENCE = 0.25  # s without news after which the caller looks whether its visitor is still there
 _END = object()
-PATIENCE = 0.25  # s between two looks at whether the visitor has left
 
 
-def in_thread(
-    steps: Callable[[threading.Event], Iterator[Step]], patience: float = PATIENCE
-) -> Generator[Step | None, None, None]:
-    """Run steps(stopped) in a thread and yield what it yields, and None whenever `patience` seconds brought nothing.
+class LeftError(Exception):
+    """The visitor pressed Stop, chose another clip or closed the page: raised where the work tells its next step."""
 
-    Closing this generator sets `stopped`; the thread then ends at its next step by itself, and with it every lock it
-    holds: a lock held across yields of a request could outlive its visitor. What the thread raises is raised here.
+
+class Job:
+    """What the work knows of its visitor."""
+
+    def __init__(self) -> None:
+        self.news: queue.Queue[Any] = queue.Queue()
+        self.left = threading.Event()
+
+    def tell(self, step: object) -> None:
+        """Pass a step on. Raises LeftError if nobody waits for it any more."""
+        if self.left.is_set():
+            raise LeftError
+        self.news.put(step)
+
+
+def in_thread(work: Callable[[Job], None]) -> Generator[Any, None, None]:
+    """Run work(job) in a thread and yield what it tells, and None whenever a while brought nothing.
+
+    Closing this generator makes the next job.tell raise, so the thread ends by itself, and lets go of every lock it
+    holds: one held across the yields of a request could outlive its visitor. What the thread raises is raised here.
     """
-    results: queue.Queue[object] = queue.Queue()
-    stopped = threading.Event()
+    job = Job()
 
-    def work() -> None:
+    def run() -> None:
         try:
-            for step in steps(stopped):
-                results.put(step)
-                if stopped.is_set():
-                    break
-            results.put(_END)
+            work(job)
+            job.news.put(_END)
+        except LeftError:
+            pass
         except BaseException as error:
-            results.put(error)
+            job.news.put(error)
 
     # gradio keeps the request in a context variable, and ZeroGPU reads it
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-    thread.start()
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
     try:
         while True:
             try:
-                result = results.get(timeout=patience)
+                step = job.news.get(timeout=PATIENCE)
             except queue.Empty:
                 yield None
                 continue
-            if result is _END:
+            if step is _END:
                 return
-            if isinstance(result, BaseException):
-                raise result
-            yield result  # type: ignore[misc]
+            if isinstance(step, BaseException):
+                raise step
+            yield step
     finally:
-        stopped.set()
+        job.left.set()

@@ -87,7 +87,7 @@ def _maps(
     r: np.random.Generator, seconds: int, heads: int, rows: int, columns: int, flat: tuple[int, ...]
 ) -> np.ndarray:
     peak = np.exp(-((np.linspace(0, 1, columns)[None] - np.linspace(0, 1, rows)[:, None]) ** 2) / 0.02)
-    logits = 3 * peak[None, None] * r.random((seconds, heads, 1, 1)) + r.normal(0, 0.6, (seconds, heads, rows, columns))
+    logits = 5 * peak[None, None] * r.random((seconds, heads, 1, 1)) + r.normal(0, 0.6, (seconds, heads, rows, columns))
     logits[[s for s in flat if s < seconds]] *= 0.05
     weights = np.exp(logits)
     return (weights / weights.sum(-1, keepdims=True)).astype(np.float32)

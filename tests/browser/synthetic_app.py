@@ -1,4 +1,4 @@
-"""The real app with a made-up library behind it: cases that no real clip gives at will. `synthetic_app.py PORT [SECONDS]`."""
+"""The real app with a made-up library behind it, for cases that no real clip gives at will. Options: see App."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ Models.names = lambda self: ["synthetic"]
 Models.get = lambda self, name: SimpleNamespace(device="cpu")
 
 if __name__ == "__main__":
-    settings = Settings(port=int(sys.argv[1]), examples=Path(os.environ.get("EXAMPLES", "/work/shared/clips")))
+    settings = Settings.read(sys.argv[1:], os.environ)
     app.launch(app.build(settings), settings)

@@ -142,14 +142,16 @@ def _decisive_clip(
     while (side * planted).min() < MIN_SUM:
         cues = {t: with_evidence(_decisive(rng, signs), NEUTRAL_LIMIT) for t in sorted(decisive)}
         planted = np.sum([second.evidence for second in cues.values()], axis=0)
-    carrier: Carrier = "notes"
-    base = 0.5
-    if level == "cluttered":
-        carrier = _pick(rng, {"notes": 0.45, "speech": 0.25, "pad": 0.12, "wind": 0.12, "silence": 0.04, "mute": 0.02})
-        base = float(rng.uniform(0.08, 0.85))  # loudness of the neutral seconds: −48 to −12 dB
     quiet = [t for t in range(count) if t not in decisive]
     decoy = int(rng.choice(quiet)) if level == "cluttered" and rng.random() < DECOYED else None
     while True:
+        carrier: Carrier = "notes"
+        base = 0.5
+        if level == "cluttered":
+            carrier = _pick(
+                rng, {"notes": 0.45, "speech": 0.25, "pad": 0.12, "wind": 0.12, "silence": 0.04, "mute": 0.02}
+            )
+            base = float(rng.uniform(0.08, 0.85))  # loudness of the neutral seconds: −48 to −12 dB
         seconds = []
         for t in range(count):
             if t in decisive:

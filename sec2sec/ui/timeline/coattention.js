@@ -76,9 +76,9 @@ function coLoad() {
   if (H > 1) for (let i = 0; i < H; i++) heads.push([i, `head ${i + 1}`]);
   const range = (n, words) => [...Array(n).keys()].map(i => [i, words(i)]);
   const [headBox, headSelect] = choice('Head ', heads, -1, v => { C.head = v; });
-  const [momentBox, momentSelect] = choice('Moment of sound ', range(times, i => ms(i, times)), C.moment, v => { C.moment = v; });
+  const [momentBox, momentSelect] = choice('Sound at ', range(times, i => ms(i, times)), C.moment, v => { C.moment = v; });
   const [bandBox, bandSelect] = choice('Coefficients ', [[-1, 'all'], ...range(bands, i => coefficients(i, bands, m.n_mfcc))], -1, v => { C.band = v; });
-  const [slotBox, slotSelect] = choice('Moment of picture ', [[-1, 'all of the second'], ...range(moments, i => ms(i, moments))], -1, v => { C.slot = v; });
+  const [slotBox, slotSelect] = choice('Picture at ', [[-1, 'any moment'], ...range(moments, i => ms(i, moments))], -1, v => { C.slot = v; });
   const [rowsBox] = choice('Direction ', [[0, 'picture (rows) listens to sound'], [1, 'sound (rows) looks at picture']], 0,
     v => { C.rows = v ? 'audio' : 'video'; });
   Object.assign(C, {headSelect, momentSelect, bandSelect, slotSelect});
@@ -178,14 +178,14 @@ function paint(over, cells, weights, index, words, rows, columns, constant) {
   cells.forEach((cell, i) => {
     const weight = weights[index(i)];
     cell.style.setProperty('--w', draw ? (weight / top).toFixed(3) : 0);
-    const text = draw && !small ? Math.round(100 * weight) + (cells.length > 12 ? '' : ' %') : '';
+    const text = draw && !small ? String(Math.round(100 * weight)) : '';
     if (cell.firstChild.textContent !== text) cell.firstChild.textContent = text;
     cell.setAttribute('aria-label', words(i) + (constant ? '' : `, weight ${percent(weight)}`));
   });
   over.box.classList.toggle('is-flat', !draw);
   over.scale.hidden = !draw;
   over.scale.replaceChildren(make('span', {}, '0'), make('i', {}, make('b', {style: `left:${100 * equal / top}%`})), make('span', {}, percent(top)),
-    make('em', {}, `▏equal share ${percent(equal)}`));
+    make('em', {}, `▏equal share ${percent(equal)}` + (small ? '' : ' · numbers in %')));
   over.say.textContent = constant || (flat
     ? `Nearly uniform (${e.toFixed(3)} of the entropy of a uniform map): it points nowhere${draw ? '.' : ', so it is not drawn.'}`
     : `Entropy ${e.toFixed(2)} (0: one cell, 1: all alike).`);
@@ -237,7 +237,7 @@ async function drawMatrix(s, fresh = false) {
   for (let r = 0; r < R; r++) z.push(Array.from(w.subarray(r * K, (r + 1) * K)));
   const top = Math.max(peak(C.rows, C.head), 2 / K), uniform = 1 / K;
   const ticks = [0, uniform, top / 2, top].filter((v, i, all) => i === 1 || Math.abs(v - uniform) > top / 12);
-  const words = ticks.map(v => v.toFixed(3) + (v === uniform ? ' uniform' : ''));
+  const words = ticks.map(v => v.toFixed(3) + (v === uniform ? (panel.clientWidth < 520 ? '<br>uniform' : ' uniform') : ''));
   const key = [C.rows, panel.clientWidth, dark()].join();
   if (C.gd && C.key === key && !fresh) {
     await P.update(C.gd, {z: [z], zmax: top, 'colorbar.tickvals': [ticks], 'colorbar.ticktext': [words]}, {shapes: outlines()}, [0]);
@@ -254,8 +254,10 @@ async function drawMatrix(s, fresh = false) {
       if (axis === 'xaxis' && a.tickvals.length > 4) a.ticktext = a.ticktext.map((t, i) => (i % 2 ? '' : t.replace(' ms', '')));
     }
   }
+  const lying = narrow ? {orientation: 'h', y: -0.16, yanchor: 'top', title: {text: 'weight, each row sums to 1', side: 'bottom'}} : {};
+  if (narrow) layout.margin.b = 110;
   const trace = Object.assign({}, d.figure.data[0], {z, zmax: top, text: d.text,
-    colorbar: Object.assign({}, d.figure.data[0].colorbar, {tickvals: ticks, ticktext: words, outlinewidth: 0})});
+    colorbar: Object.assign({}, d.figure.data[0].colorbar, {tickvals: ticks, ticktext: words, outlinewidth: 0}, lying)});
   C.gd = await P.react(C.plot, [trace], layout, CONFIG);
   if (!C.gd.__s2s) {
     C.gd.__s2s = true;

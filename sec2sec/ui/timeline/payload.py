@@ -118,6 +118,7 @@ def mfcc_image(mfcc: np.ndarray | None) -> dict[str, Any] | None:
     """(T, n_mfcc, steps) → bytes, each coefficient standardised over the clip, lest the first one drown the rest."""
     if mfcc is None:
         return None
+    mfcc = mfcc.astype(np.float32)  # a preview may come in half precision, too coarse to sum in
     mean = np.nanmean(mfcc, axis=(0, 2), keepdims=True)
     deviation = np.nanstd(mfcc, axis=(0, 2), keepdims=True)
     standard = np.nan_to_num((mfcc - mean) / np.maximum(deviation, 1e-6))

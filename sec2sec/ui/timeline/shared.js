@@ -36,7 +36,7 @@ function bytes(base64) {
 const dark = () => document.body.classList.contains('dark');
 function theme() {  // Plotly knows no CSS variables
   const ink = dark() ? '#d5dae3' : '#2b3442', line = dark() ? '#39424f' : '#dfe4ea';
-  return {ink, line, zero: dark() ? '#7b8798' : '#8a95a5', font: getComputedStyle(document.body).fontFamily};
+  return {ink, line, zero: dark() ? '#7b8798' : '#8a95a5', font: getComputedStyle(root).fontFamily};
 }
 function themed(layout) {
   const t = theme();
@@ -48,6 +48,7 @@ function themed(layout) {
     if (/^[xy]axis/.test(key)) {
       out[key] = Object.assign({gridcolor: t.line, zerolinecolor: t.zero, linecolor: t.line, tickfont: {size: 11}}, layout[key]);
       out[key].fixedrange = true;
+      if (out[key].title) out[key].title = Object.assign({font: {size: 11}}, out[key].title);
     }
   }
   return out;

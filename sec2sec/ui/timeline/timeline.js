@@ -196,30 +196,32 @@ function drawLegend() {
 function drawTable() {
   const d = S.data, both = d.clip.has_audio && d.clip.has_video;
   const columns = t => [['attention', t.attention, percent], ['effect', t.effect, signed],
-    ...(both ? [['sound alone', t.effect_audio, signed], ['picture alone', t.effect_video, signed]] : [])].filter(c => c[1]);
+    ...(both ? [['of the sound', t.effect_audio, signed], ['of the picture', t.effect_video, signed]] : [])].filter(c => c[1]);
   const head = make('tr', {}, make('th', {scope: 'col', rowspan: 2}, 'second')), names = make('tr');
   for (const t of d.targets) {
-    head.append(make('th', {scope: 'colgroup', colspan: columns(t).length}, t.name));
-    for (const [name] of columns(t)) names.append(make('th', {scope: 'col'}, name));
+    head.append(make('th', {scope: 'colgroup', colspan: columns(t).length, class: 'is-first'}, t.name));
+    columns(t).forEach(([name], i) => names.append(make('th', {scope: 'col', class: i ? null : 'is-first'}, name)));
   }
-  if (d.entropy) head.append(make('th', {scope: 'col', rowspan: 2}, 'entropy of co-attention'));
+  if (d.entropy) head.append(make('th', {scope: 'col', rowspan: 2}, 'entropy'));
   const body = make('tbody');
   for (let s = 0; s < count(); s++) {
     const row = make('tr', {'data-second': s, onclick: () => seek(s)});
     const words = `${s + 1} (${secondWords(s)}${d.clip.partial && s === count() - 1 ? ', partial' : ''})`;
     row.append(make('th', {scope: 'row'}, words));
-    for (const t of d.targets) for (const [, values, words] of columns(t)) row.append(make('td', {}, words(values[s])));
+    for (const t of d.targets) {
+      columns(t).forEach(([, values, words], i) => row.append(make('td', {class: i ? null : 'is-first'}, words(values[s]))));
+    }
     if (d.entropy) row.append(make('td', {}, share(d.entropy[s])));
     body.append(row);
   }
   const caption = make('caption', {}, 'Attention: share of the clip, sums to 100 %. Effect: prediction minus the prediction with ' +
-    'that second replaced by the average of the training data; “sound alone” and “picture alone” replace only that part of ' +
-    'it. Entropy: 0 one cell, 1 a uniform map. A click on a row goes to its second.');
+    'that second replaced by the average of the training data; “of the sound” and “of the picture” replace only that ' +
+    'part of it. Entropy of the co-attention: 0 one cell, 1 a uniform map. A click on a row goes to its second.');
   const table = make('table', {}, caption, make('thead', {}, head, names), body);
-  $('.s2s-table').replaceChildren(table);
+  $('.s2s-figures .s2s-table').replaceChildren(table);
 }
 function markRow(s) {
-  const box = $('.s2s-table');
+  const box = $('.s2s-figures .s2s-table');
   for (const old of box.querySelectorAll('tr[aria-current]')) old.removeAttribute('aria-current');
   const row = box.querySelector(`tr[data-second="${s}"]`);
   if (!row) return;

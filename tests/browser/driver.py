@@ -1,0 +1,141 @@
+"""Starts the real app as a process and drives the system's Chromium; used by the browser tests and by bench/browser.py."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, Playwright
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+
+# Every change of the highlighted second, and every frame shown, with the time on the page's clock.
+PROBE = """() => {
+  const root = document.querySelector('.s2s'), video = document.querySelector('#player video');
+  const log = window.__probe = {changes: [], frames: [], heads: []};
+  new MutationObserver(() => log.changes.push([performance.now(), video.currentTime, Number(root.dataset.current)]))
+    .observe(root, {attributes: true, attributeFilter: ['data-current']});
+  const shown = (now, frame) => { log.frames.push([frame.expectedDisplayTime, frame.mediaTime]); again(); };
+  const again = () => video.requestVideoFrameCallback(shown);
+  again();
+  const head = document.querySelector('.s2s-playhead'), scrub = document.querySelector('.s2s-plot .xy .plot')
+    || document.querySelector('.s2s-plot');
+  const look = () => {
+    if (!video.paused) log.heads.push([video.currentTime, new DOMMatrix(getComputedStyle(head).transform).m41]);
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+
+def find_chromium() -> str | None:
+    """The system's Chromium; None where there is none: playwright then takes its own."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
+
+
+def launch_browser(playwright: Playwright) -> Browser:
+    """Headless, and without a sandbox: tests run as root in containers."""
+    return playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class App:
+    """The app as a process of its own; `with App(...) as app` ends it by its id."""
+
+    def __init__(self, *arguments: str, script: Path = ROOT / "app.py", env: dict[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.temp = tempfile.mkdtemp(prefix="sec2sec-test-")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in __exit__)
+        command = [sys.executable, str(script), "--port", str(self.port), *arguments]
+        environment = {**os.environ, "GRADIO_TEMP_DIR": self.temp, **(env or {})}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
+
+    def output(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+    def __enter__(self) -> App:
+        end = time.monotonic() + 120
+        while f":{self.port}" not in self.output():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.__exit__()
+                raise RuntimeError(f"the app did not start:\n{self.output()}")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        shutil.rmtree(self.temp, ignore_errors=True)
+
+
+def upload(page: Page, clip: Path | str) -> None:
+    """Choose a file as a person would, and wait until the app has looked at it."""
+    page.set_input_files("#upload input[type=file]", str(clip))
+    name = re.escape(Path(clip).name)
+    page.locator("#status").get_by_text(re.compile(f"{name}")).wait_for(timeout=60_000)
+
+
+def explain(page: Page) -> None:
+    """Press the button and wait for the drawn explanation."""
+    page.click("#explain")
+    page.wait_for_selector(".s2s[data-ready=true]", timeout=120_000)
+    page.wait_for_selector("#stop", state="hidden", timeout=120_000)
+
+
+def play(page: Page, seconds: float, start: float = 0.0) -> dict[str, Any]:
+    """Play from the start and return what PROBE saw, and how many requests went out meanwhile."""
+    page.wait_for_function("document.querySelector('#player video')?.readyState === 4", timeout=60_000)
+    page.evaluate(f"document.querySelector('#player video').currentTime = {start}")
+    page.wait_for_timeout(500)
+    page.evaluate(PROBE)
+    requests: list[str] = []
+
+    def count(request: Any) -> None:
+        if not request.url.startswith(("data:", "blob:")):
+            requests.append(request.url)
+
+    page.on("request", count)
+    page.evaluate("document.querySelector('#player video').play()")
+    page.wait_for_timeout(int(1000 * seconds))
+    page.evaluate("document.querySelector('#player video').pause()")
+    page.remove_listener("request", count)
+    return {**page.evaluate("window.__probe"), "requests": requests}
+
+
+def lags(seen: dict[str, Any]) -> dict[str, list[float]]:
+    """Milliseconds, one for each boundary of a second that was crossed.
+
+    clock: behind video.currentTime. picture: behind the first shown frame at or after the boundary; below zero where
+    the highlight came before that frame.
+    """
+    changes = [change for change in seen["changes"] if change[2] >= 1]
+    clock = [1000 * (current - second) for _, current, second in changes]
+    picture = []
+    for at, _, second in changes:
+        shown = next((time for time, media in seen["frames"] if media >= second), None)
+        if shown is not None:
+            picture.append(at - shown)
+    return {"clock": clock, "picture": picture}
