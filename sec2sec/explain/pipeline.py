@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def explain_steps(
     config = bundle.encoders.config
     limits = limits or MediaLimits()
     clip = open_clip(path, start=start, end=end, frames_per_second=config.frames_per_second, limits=limits)
-    expected = max(1, round(clip.duration)) if clip.duration else 0
+    expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0  # a live recording does not say
     parts: list[Tokens] = []
     pictures = Collected()
     for batch in batched(clip.seconds()):

@@ -36,9 +36,7 @@ SHORTEST = 0.5  # s; a shorter rest at the end is no second
 ROUNDING = 0.005  # s; containers round time stamps to a millisecond, and a frame's length is rounded again
 UNHEARD = 0.5  # s; a track that ends this much before the other is worth a word
 PADDING = 0.1  # s; sound codecs fill their last block, so that decoding may end this much off what the file says
-PATIENCE = 400  # packets without a single frame, at the beginning, after which a track counts as undecodable
-
-
+PATIENCE = 4000  # packets without a single frame, at the beginning, after which a track counts as undecodable
 STILL_BRANDS = ("avif", "mif1", "heic", "heix")  # pictures kept in an MP4 container
 HDR = (16, 18)  # libav's numbers of the transfer curves PQ and HLG
 
@@ -113,8 +111,6 @@ class Clip:
             begin = self.start + index
             if self.end is not None and self.end - begin < SHORTEST - ROUNDING:
                 break
-            if index + SHORTEST > self._limits.max_seconds + ROUNDING:
-                raise self._too_long(f"more than {self._limits.max_seconds:g}")
             frames = still = samples = None
             if pictures is not None:
                 frames, still, seen = pictures.second(index)
@@ -126,13 +122,17 @@ class Clip:
             until = min(seen if broken else max(seen, heard), math.inf if self.end is None else self.end)
             if until - begin < SHORTEST - ROUNDING:
                 break
+            if index + SHORTEST > self._limits.max_seconds + ROUNDING:
+                raise self._too_long(f"more than {self._limits.max_seconds:g}")
             partial = until - begin < 1 - ROUNDING
             if samples is not None and partial:
                 samples[max(0, round((until - begin) * SAMPLE_RATE)) :] = 0
             yield Second(index, frames, samples, still, partial)
-        self._conclude(pictures, sound, seen, heard)
+        self._conclude(pictures, sound, seen, heard, index)
 
-    def _conclude(self, pictures: Pictures | None, sound: Sound | None, seen: float, heard: float) -> None:
+    def _conclude(
+        self, pictures: Pictures | None, sound: Sound | None, seen: float, heard: float, seconds: int
+    ) -> None:
         """Says what reading found: damage, tracks of different length; sets the duration. MediaError if too short."""
         said = self.duration
         broken = main.track.broken if (main := pictures or sound) is not None else None
@@ -142,8 +142,12 @@ class Clip:
         if math.isfinite(reached) and not abs(reached - said) < PADDING:
             self.duration = max(reached, 0.0)
         if self.duration < self._limits.min_seconds - ROUNDING:
+            if broken is not None:
+                raise MediaError(
+                    f"{self.name}: damaged: only {self.duration:.2f} s from {self.start:g} s on decode; "
+                    "choose another part or copy the file again"
+                )
             raise too_short(self.name, self.duration, self._limits)
-        seconds = math.floor(self.duration + 1 - SHORTEST + ROUNDING)
         at = self.start + self.duration
         if broken is not None and broken < self.start + whole:
             what = "picture" if pictures is not None else "sound"
@@ -299,5 +303,5 @@ def _measure(clip: Clip, layout: Layout, limits: MediaLimits) -> None:
     clip.duration = (whole if clip.end is None else min(whole, clip.end)) - clip.start
     if clip.duration < limits.min_seconds - ROUNDING:
         raise too_short(clip.name, clip.duration, limits)
-    if clip.duration > limits.max_seconds + ROUNDING:
+    if clip.duration >= limits.max_seconds + SHORTEST:  # a rest under half a second is dropped anyway
         raise clip._too_long(f"{clip.duration:.1f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -21,16 +22,9 @@ FAR = 10.0  # s; a first time stamp later than this is a piece of a longer recor
 GUESSERS = ("mp3", "aac", "ac3", "amr", "gif", "apng")  # readers that guess positions and durations, or have none
 RECOVERED = 8  # good frames in a row after which a damaged track is trusted again, and
 RECOVERED_BY_KEY = 2  # if the first of them is a key frame: noise passes for one lucky picture, hardly for two
-UNINDEXED = (
-    "mpegts",
-    "mpeg",
-    "mp3",
-    "aac",
-    "ac3",
-    "amr",
-    "flac",
-    "ogg",
-)  # readers that step over damage without a word
+# Readers that step over damage without a word, of containers that have nothing but packets up to their last byte.
+UNINDEXED = ("mpegts", "mpeg", "mp3", "aac", "ac3", "amr", "flac", "ogg")
+THREADS = 8  # at most; each keeps a picture in memory
 LEFT_OVER = 0.05  # share of a stream-like file that may stay unread at its end before it counts as damaged
 
 # Only these readers: libav's others follow names found inside the file to other files or to the network (HLS, concat).
@@ -82,9 +76,7 @@ def open_container(path: Path) -> av.container.InputContainer:
             metadata_errors="replace",
         )
     except (av.FFmpegError, UnicodeError) as error:
-        with path.open("rb") as file:
-            head = file.read(12)
-        if head[4:8] in (b"ftyp", b"mdat", b"wide"):
+        if _head(path)[4:8] in (b"ftyp", b"mdat", b"wide"):
             raise MediaError(
                 f"{path.name}: its index (moov) is missing, so the file was cut off while it was recorded or copied; "
                 "copy it again from the original"
@@ -94,6 +86,14 @@ def open_container(path: Path) -> av.container.InputContainer:
             f"{path.name}: not a video or sound file that can be read here ({reason}); "
             "convert it to MP4 (H.264 and AAC) or check that it is the right file"
         ) from None
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(12)
+    except OSError:  # it went away in the meantime
+        return b""
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,18 @@ class Track:
         self.container = open_container(self.path)
         stream: Any = self.container.streams[index]
         if self.kind == "video":
+            self._check_size(stream.codec_context)
             stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = min(os.cpu_count() or 1, THREADS)
         self.stream = stream  # dangles once the container is closed
+
+    def _check_size(self, picture: Any) -> None:
+        """MediaError if a picture is larger than allowed."""
+        if self.max_pixels and picture.width * picture.height > self.max_pixels:
+            raise MediaError(
+                f"{self.path.name}: its pictures have {picture.width}×{picture.height} pixels, more than the "
+                f"{self.max_pixels / 1e6:.1f} million allowed here; save it at a smaller size"
+            )
 
     def close(self) -> None:
         """Closes the file."""
@@ -195,11 +205,12 @@ class Track:
 
         patience: packets without a frame after which to give up; None reads to the end.
         """
-        back = 0.5 if self.kind == "audio" else 0.0  # decoders of sound need a run-in of up to 0.1 s
+        run_in = 0.25 if self.kind == "audio" else 0.0  # s; decoders of sound need up to 0.1 to settle
+        back = 2 * run_in
         while self._seek(begin - back):
             shown = self._decode(patience)
             first = next(shown, None)
-            if first is not None and first.time <= max(begin - back / 2, 0.0):
+            if first is not None and first.time <= max(begin - run_in, 0.0) + MOMENT:
                 yield first
                 yield from shown
                 return
@@ -241,6 +252,7 @@ class Track:
         context = self.stream.codec_context
         reached: float | None = None  # end of the last good frame
         lost_from: float | None = None  # since when nothing can be trusted
+        latest = -math.inf  # time of the last good frame
         good = idle = needed = 0
         for packet in self._packets():
             idle += 1
@@ -250,7 +262,7 @@ class Track:
                 decoded = [] if packet == "damaged" else context.decode(packet)
                 hurt = packet == "damaged"
             except av.error.EOFError:
-                return self._finish(lost_from)  # drained before
+                break  # drained before
             except av.FFmpegError:
                 decoded, hurt = [], True
             for frame in decoded:
@@ -267,17 +279,14 @@ class Track:
                     if shown.time > lost_from + self._step / 2:
                         self.gaps.append((lost_from, shown.time))
                     lost_from, good = None, 0
-                if reached is not None and shown.end <= reached and self.kind == "video":
-                    continue  # time runs backwards: the earlier picture is no longer to be shown
-                reached, idle = shown.end, 0
+                if shown.time < latest and self.kind == "video":
+                    continue  # time runs backwards: a later picture is on screen already
+                reached, latest, idle = shown.end, shown.time, 0
                 yield shown
             if hurt:
                 good = 0
                 if lost_from is None:
                     lost_from = reached if reached is not None else 0.0
-        self._finish(lost_from)
-
-    def _finish(self, lost_from: float | None) -> None:
         self.broken = lost_from
 
     def _shown(self, frame: Any, reached: float | None) -> Shown | None:
@@ -290,10 +299,6 @@ class Track:
             time = frame.pts * frame.time_base.numerator / frame.time_base.denominator - self.layout.origin
         if self.kind == "audio":
             return Shown(time, time + frame.samples / frame.sample_rate, frame) if frame.sample_rate else None
-        if self.max_pixels and frame.width * frame.height > self.max_pixels:
-            raise MediaError(
-                f"{self.path.name}: a frame has {frame.width}×{frame.height} pixels, more than the "
-                f"{self.max_pixels / 1e6:.1f} million allowed here; save it at a smaller size"
-            )
+        self._check_size(frame)
         length = float(frame.duration * frame.time_base) if frame.duration else self._step
         return Shown(time, time + length, frame)

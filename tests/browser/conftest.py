@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Iterator
-from fractions import Fraction
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-pytest.importorskip("playwright")
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import av
+from clips import make_clip
 from driver import ROOT, App, launch_browser
 from playwright.sync_api import Browser, Page, sync_playwright
-
-RATE = 48_000  # Hz
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,38 +20,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-def make_clip(
-    path: Path, seconds: float = 8.0, *, seed: int = 0, video: str | None = "libx264", audio: str | None = "aac"
-) -> Path:
-    """A short film: a block that wanders over a pattern, a tone that changes each second."""
-    r = np.random.default_rng(seed)
-    tones = r.uniform(200, 900, math.ceil(seconds))
-    pattern = r.integers(0, 255, (180, 320, 3), dtype=np.uint8)
-    with av.open(str(path), "w") as out:
-        if video is not None:
-            picture = out.add_stream(video, rate=24)
-            picture.width, picture.height, picture.pix_fmt = 320, 180, "yuv420p"
-            picture.time_base = Fraction(1, 24)
-            for i in range(round(24 * seconds)):
-                image = pattern // 3 + 40
-                x = 5 * i % 280
-                image[60:120, x : x + 40] = [255, 200, 0]
-                frame = av.VideoFrame.from_ndarray(image, "rgb24")
-                frame.pts, frame.time_base = i, Fraction(1, 24)
-                out.mux(picture.encode(frame))
-            out.mux(picture.encode(None))
-        if audio is not None:
-            sound = out.add_stream(audio, rate=RATE, layout="mono")
-            t = np.arange(int(RATE * seconds)) / RATE
-            wave = (0.3 * np.sin(2 * np.pi * tones[t.astype(int)] * t)).astype(np.float32)
-            for start in range(0, len(wave), 1024):
-                block = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], "fltp", "mono")
-                block.sample_rate, block.pts, block.time_base = RATE, start, Fraction(1, RATE)
-                out.mux(sound.encode(block))
-            out.mux(sound.encode(None))
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +56,7 @@ def app(checkpoints: Path) -> Iterator[App]:
 
 
 @pytest.fixture(scope="session")
-def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type]:
+def synthetic() -> Iterator[Callable[..., App]]:
     """Apps with made-up explanations: synthetic(seconds=600, …) → App, one process for each set of options."""
     running: dict[str, App] = {}
     script = Path(__file__).with_name("synthetic_app.py")
@@ -105,7 +68,7 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type]:
             running[key].__enter__()
         return running[key]
 
-    yield start  # type: ignore[misc]
+    yield start
     for app in running.values():
         app.__exit__()
 
@@ -124,7 +87,7 @@ def errors() -> list[str]:
 
 
 @pytest.fixture
-def new_page(browser: Browser, errors: list[str]) -> Iterator[object]:
+def new_page(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Page]]:
     """new_page(url, width=…, height=…, dark=…) → a Page of its own visitor."""
     contexts = []
 
@@ -148,7 +111,4 @@ def new_page(browser: Browser, errors: list[str]) -> Iterator[object]:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of 10 s: an example of the project if there is one."""
     found = sorted((ROOT / "assets" / "clips").glob("*flight*.mp4"))
-    return found[0] if found else make_clip(tmp_path_factory.mktemp("clips") / "film.mp4", 10)
-
-
-os.environ.setdefault("PYTHONUNBUFFERED", "1")  # the apps' output is read while they run
+    return found[0] if found else make_clip(tmp_path_factory.mktemp("clips") / "film.mp4", 10, size=(320, 180))

@@ -66,7 +66,7 @@ class App:
         self.temp = tempfile.mkdtemp(prefix="sec2sec-test-")
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in __exit__)
         command = [sys.executable, str(script), "--port", str(self.port), *arguments]
-        environment = {**os.environ, "GRADIO_TEMP_DIR": self.temp, **(env or {})}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "GRADIO_TEMP_DIR": self.temp, **(env or {})}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
 
     def output(self) -> str:
