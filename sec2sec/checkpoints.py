@@ -72,7 +72,7 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint folder. provenance: seeds, data and weight hashes, the command that made it.
 
-    Encoders of the paper preset keep torchvision's weights: of them, the statistics of the training set alone are stored.
+    Encoders of the paper preset keep torchvision's weights: of theirs, the training set's statistics alone are stored.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}

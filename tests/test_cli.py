@@ -74,7 +74,10 @@ def test_an_older_json_survives_a_clip_that_cannot_be_used(tmp_path, checkpoint)
 
 
 def test_help_of_every_command_imports_no_torch():
-    code = "import sys; from sec2sec.__main__ import main\ntry: main({!r})\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    code = (
+        "import sys; from sec2sec.__main__ import main\n"
+        "try: main({!r})\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    )
     for arguments in (["--help"], ["explain", "--help"], ["evaluate", "--help"], ["make-clips", "--help"]):
         done = subprocess.run([sys.executable, "-c", code.format(arguments)], capture_output=True, text=True, cwd=ROOT)
         assert done.stdout.splitlines()[-1] == "False", arguments

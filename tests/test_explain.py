@@ -32,7 +32,7 @@ def clip(tmp_path_factory):
 
 
 def explained(path, bundle, **part) -> Explained:
-    return [step for step in explain_steps(path, bundle, **part) if isinstance(step, Explained)][0]
+    return next(step for step in explain_steps(path, bundle, **part) if isinstance(step, Explained))
 
 
 def random_tokens(bundle, seconds: int = 4) -> Tokens:

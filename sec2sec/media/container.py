@@ -44,18 +44,20 @@ def check_file(path: str | os.PathLike[str], max_bytes: int) -> Path:
     name = path.name or str(path)
     try:
         found = path.stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise MediaError(f"{name}: is a folder; give the path of one video or sound file")
-        if not stat.S_ISREG(found.st_mode):
-            raise MediaError(f"{name}: is not a regular file; copy it to a file first")
-        with path.open("rb"):
-            pass
+        kind = found.st_mode
+        if stat.S_ISREG(kind):
+            with path.open("rb"):
+                pass
     except FileNotFoundError:
         raise MediaError(f"{name}: there is no such file; check the path ({path})") from None
     except PermissionError:
         raise MediaError(f"{name}: no permission to read it; change its permissions or copy it elsewhere") from None
     except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
         raise MediaError(f"{name!r}: cannot be opened ({error}); check the path") from None
+    if stat.S_ISDIR(kind):
+        raise MediaError(f"{name}: is a folder; give the path of one video or sound file")
+    if not stat.S_ISREG(kind):
+        raise MediaError(f"{name}: is not a regular file; copy it to a file first")
     if found.st_size == 0:
         raise MediaError(f"{name}: the file is empty; copy or download it again")
     if found.st_size > max_bytes:

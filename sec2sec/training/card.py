@@ -21,15 +21,15 @@ def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"- Encoders: {encoder['preset']}, {encoder['frames_per_second']} frames a second at 112×112, MFCC images "
         f"of {encoder['audio']['n_mfcc']} coefficients; grids {encoder['video_grid']} and {encoder['audio_grid']}.",
         f"- Parameters: {sizes:,} in all, D = {model['width']}, {model['heads']} heads.",
-        "- Intended use: to see how explanations of such a model work, in research and teaching. Not for hiring, not for "
-        "monitoring pupils or staff.",
+        "- Intended use: to see how explanations of such a model work, in research and teaching. Not for hiring, not "
+        "for monitoring pupils or staff.",
         "",
         "## What it learned from",
         "",
         "Known-truth clips: MP4 files made by `python -m sec2sec make-clips`, in which a few decisive seconds carry "
-        "the cues of arousal (motion, loudness, tempo, saturation), valence (brightness, warm hue, consonance, pitch) and synchrony "
-        "(flashes and beats in the same eighths of a second). Three stages: the encoders learned the planted states "
-        "of each second, co-attention the planted evidence of each second, the whole model soft targets of whole clips.",
+        "the cues of arousal (motion, loudness, tempo, saturation), valence (brightness, warm hue, consonance, pitch) "
+        "and synchrony (flashes and beats in the same eighths of a second). Three stages: the encoders learned the planted states "
+        "of each second, co-attention the planted evidence of each second, the whole model soft targets of clips.",
         "",
         "| set | clips | seed | level | without a decisive second |",
         "|---|---|---|---|---|",

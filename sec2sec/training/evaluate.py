@@ -1,4 +1,4 @@
-"""A checkpoint on a data set: metrics beside trivial baselines; on known-truth clips, whether explanations point right."""
+"""A checkpoint on a data set: metrics beside trivial baselines, and on known-truth clips the pointing game."""
 
 from __future__ import annotations
 

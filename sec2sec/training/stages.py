@@ -1,8 +1,8 @@
 """The three stages by which known-truth clips teach a model, each a generator of epoch reports.
 
 1. encoders learn the planted state of each second; 2. co-attention learns what a second's sound and picture say
-together; 3. the whole model learns the targets of whole clips. Trained all at once on whole clips, synchrony is never found
-(../DECISIONS.md has the figures).
+together; 3. the whole model learns the targets of whole clips. Trained all at once on whole clips, synchrony is never
+found (DECISIONS.md has the figures).
 
 S seconds of all clips, B clips, T seconds of a clip, V visual and A audio tokens in a second, C channels.
 """
@@ -66,7 +66,7 @@ class StateHeads(nn.Module):
         self.flash, self.beat = nn.Linear(width, 1), nn.Linear(width, 1)
 
     def forward(self, video: Tensor, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        (times, height, columns), (bands, steps) = self.grids
+        (times, *_), (bands, steps) = self.grids
         assert times == steps == SLOTS
         seen = rearrange(video, "n (t p) c -> n t p c", t=times).mean(2)
         heard = rearrange(audio, "n (b t) c -> n t b c", b=bands).mean(2)

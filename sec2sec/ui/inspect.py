@@ -74,7 +74,7 @@ def tab(settings: Settings, models: Models) -> None:
                     start = gr.Number(None, label="Start, s", minimum=0, min_width=80, elem_id="start")
                     end = gr.Number(None, label="End, s", minimum=0, min_width=80, elem_id="end")
             with gr.Row(elem_classes="actions"):
-                go = gr.Button("Explain", variant="primary", elem_id="explain", min_width=120)
+                go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
                 save = gr.DownloadButton("JSON", visible=False, elem_id="json", min_width=80)
             told = gr.HTML(status(PICK), elem_id="status")
@@ -96,7 +96,7 @@ def tab(settings: Settings, models: Models) -> None:
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.path if source is not None and source.playable else None
-        return source, playing, message, None, "", hidden(save), gr.update(interactive=True), hidden(stop)
+        return source, playing, message, None, "", hidden(save), gr.update(interactive=source is not None), hidden(stop)
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:

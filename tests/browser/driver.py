@@ -1,4 +1,4 @@
-"""Starts the real app as a process and drives the system's Chromium; used by the browser tests and by bench/browser.py."""
+"""Starts the real app as a process and drives the system's Chromium; for the browser tests and bench/browser.py."""
 
 from __future__ import annotations
 
@@ -98,8 +98,11 @@ def upload(page: Page, clip: Path | str) -> None:
     page.locator("#status").get_by_text(re.compile(f"{name}")).wait_for(timeout=60_000)
 
 
-def explain(page: Page) -> None:
-    """Press the button and wait for the drawn explanation."""
+def explain(page: Page, example: int | None = None) -> None:
+    """Press the button, for an example or for what was chosen before, and wait for the drawn explanation."""
+    if example is not None:
+        page.locator(".tiles button").nth(example).click()
+        page.locator("#explain:enabled").wait_for()
     page.click("#explain")
     page.wait_for_selector(".s2s[data-ready=true]", timeout=120_000)
     page.wait_for_selector("#stop", state="hidden", timeout=120_000)

@@ -1,4 +1,4 @@
-"""An Explanation and a Preview without a model: random but structured, with every case that the screen must tell apart."""
+"""An Explanation and a Preview without a model: random but structured, with all cases a screen must tell apart."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import os
 import sys
@@ -11,15 +12,15 @@ from types import SimpleNamespace
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-import synthetic
+import synthetic  # noqa: E402
 
-from sec2sec.explain import Explained, Progress
-from sec2sec.media import open_clip
-from sec2sec.ui import app, inspect
-from sec2sec.ui.models import Models
-from sec2sec.ui.settings import Settings
+from sec2sec.explain import Explained, Progress  # noqa: E402
+from sec2sec.media import open_clip  # noqa: E402
+from sec2sec.ui import app, inspect  # noqa: E402
+from sec2sec.ui.models import Models  # noqa: E402
+from sec2sec.ui.settings import Settings  # noqa: E402
 
-OPTIONS = eval(os.environ.get("SYNTHETIC", "{}"))  # our own tests' keyword arguments
+OPTIONS = ast.literal_eval(os.environ.get("SYNTHETIC", "{}"))  # our own tests' keyword arguments
 
 
 def steps(path, bundle, *, start=0.0, end=None, limits=None):

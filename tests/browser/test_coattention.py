@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -14,9 +15,7 @@ NewPage = Callable[..., Page]
 def opened(app: App, new_page: NewPage, second: int = 4, **window: int) -> Page:
     """A visitor of the first example who looks into one second."""
     page = new_page(app.url, **window)
-    page.locator(".tiles button").first.click()
-    page.locator("#status").get_by_text("Press Explain").wait_for()
-    explain(page)
+    explain(page, example=0)
     page.locator(".s2s-thumb").nth(second).click()
     page.wait_for_function(f"document.querySelector('.s2s').dataset.current === '{second}'")
     page.locator(".s2s-co").scroll_into_view_if_needed()
@@ -59,6 +58,7 @@ def test_cell_chooses_both_sides_and_seeks(page: Page) -> None:
     page.locator(".s2s-thumb").nth(1).focus()
     page.evaluate("document.querySelector('#player video').currentTime = 5.5")
     page.wait_for_function("document.querySelector('.s2s').dataset.current === '5'")
+    page.locator(".s2s-matrix").scroll_into_view_if_needed()
     box = page.locator(".s2s-matrix .nsewdrag").bounding_box()
     assert box is not None
     # row 40 of 72 is 500–625 ms, place 5: row 2, column 2; column 10 of 32 is band 1 (coefficients 10–19), 250–375 ms
@@ -66,7 +66,8 @@ def test_cell_chooses_both_sides_and_seeks(page: Page) -> None:
     expect(page.get_by_label("Sound at")).to_have_value("2")
     expect(page.get_by_label("Coefficients")).to_have_value("1")
     expect(page.get_by_label("Picture at")).to_have_value("4")
-    assert page.locator(".s2s-over [role=radio][aria-checked=true]").first.get_attribute("aria-label").startswith("row 2, column 2")  # type: ignore[union-attr]  # fmt: skip
+    place = page.locator("[role=radiogroup][aria-label='Place in the picture'] [aria-checked=true]")
+    expect(place).to_have_accessible_name(re.compile("^row 2, column 2"))
     page.wait_for_function("document.querySelector('.s2s').dataset.current === '1'")
     time = page.evaluate("document.querySelector('#player video').currentTime")
     assert time == pytest.approx(1.5, abs=0.1)
@@ -78,21 +79,13 @@ def test_places_and_moments_are_reached_by_keyboard(page: Page) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     chosen = page.locator("[role=radiogroup][aria-label='Place in the picture'] [aria-checked=true]")
-    expect(chosen).to_have_accessible_name(expected_prefix("row 3, column 3"))
+    expect(chosen).to_have_accessible_name(re.compile("^row 3, column 3"))
     assert int(page.get_attribute(".s2s", "data-current") or -1) == 4  # the arrows moved in the grid, not in time
-
-
-def expected_prefix(words: str):  # a pattern, because the weight follows
-    import re
-
-    return re.compile(f"^{words}")
 
 
 def test_nearly_uniform_map_is_told_not_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic().url)
-    page.locator(".tiles button").first.click()
-    page.locator("#status").get_by_text("Press Explain").wait_for()
-    explain(page)
+    explain(page, example=0)
     page.locator(".s2s-thumb").nth(2).click()  # the flat second of the made-up maps
     page.locator(".s2s-co").scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.s2s-co').dataset.second === '2'")
@@ -106,9 +99,7 @@ def test_nearly_uniform_map_is_told_not_drawn(synthetic: Callable[..., App], new
 
 def test_constant_map_is_never_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic(video_grid=(1, 1, 1), audio_grid=(1, 1)).url)
-    page.locator(".tiles button").first.click()
-    page.locator("#status").get_by_text("Press Explain").wait_for()
-    explain(page)
+    explain(page, example=0)
     page.locator(".s2s-co").scroll_into_view_if_needed()
     expect(page.locator(".s2s-co > .s2s-verdict")).to_contain_text("by construction")
     page.get_by_label("draw nearly uniform maps too").check()
@@ -117,17 +108,13 @@ def test_constant_map_is_never_drawn(synthetic: Callable[..., App], new_page: Ne
 
 def test_missing_maps_are_explained(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic(absent="Only the sound was analysed, so nothing was matched.", has_video=False).url)
-    page.locator(".tiles button").first.click()
-    page.locator("#status").get_by_text("Press Explain").wait_for()
-    explain(page)
+    explain(page, example=0)
     expect(page.locator(".s2s-co")).to_contain_text("so nothing was matched")
 
 
 def test_ten_minutes_stay_usable(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic(seconds=600, flat=()).url)
-    page.locator(".tiles button").first.click()
-    page.locator("#status").get_by_text("Press Explain").wait_for()
-    explain(page)
+    explain(page, example=0)
     assert page.locator(".s2s-thumb").count() <= 20
     assert page.locator(".s2s-figures tbody tr").count() == 600
     expect(page.locator(".s2s-co")).to_contain_text("heads are shown averaged")
@@ -140,8 +127,6 @@ def test_ten_minutes_stay_usable(synthetic: Callable[..., App], new_page: NewPag
 
 def test_one_second_clip_is_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic(seconds=1, flat=(), duration=0.7).url)
-    page.locator(".tiles button").first.click()
-    page.locator("#status").get_by_text("Press Explain").wait_for()
-    explain(page)
+    explain(page, example=0)
     expect(page.locator("#predictions .agreement").first).to_contain_text("too short")
     expect(page.locator("#predictions .notes")).to_contain_text("0.70 s")

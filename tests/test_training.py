@@ -1,0 +1,129 @@
+"""Metrics against scikit-learn, tables of clips, and the stages on data whose answer is planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sklearn.metrics
+import torch
+
+from sec2sec.config import ModelConfig
+from sec2sec.datasets.table import DataError, read_table
+from sec2sec.model import Sec2Sec
+from sec2sec.training.metrics import classification, pointing
+from sec2sec.training.stages import TokenData, check, gather, teach_clips, teach_seconds
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_metrics_equal_scikit_learns(seed):
+    rng = np.random.default_rng(seed)
+    scores, label = rng.random(200), (rng.random(200) < 0.3).astype(float)
+    found = classification(scores, label, training_positive=0.4)
+    said = scores > 0.5
+    assert found["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(label, said))
+    assert found["f1"] == pytest.approx(sklearn.metrics.f1_score(label, said))
+    assert found["balanced_accuracy"] == pytest.approx(sklearn.metrics.balanced_accuracy_score(label, said))
+    assert found["macro_f1"] == pytest.approx(sklearn.metrics.f1_score(label, said, average="macro"))
+    assert found["auroc"] == pytest.approx(sklearn.metrics.roc_auc_score(label, scores))
+    assert found["trivial"]["majority"]["accuracy"] == pytest.approx(1 - label.mean())
+    always = found["trivial"]["always_positive"]
+    assert always["f1"] == pytest.approx(sklearn.metrics.f1_score(label, np.ones(200)))
+    assert always["balanced_accuracy"] == pytest.approx(0.5)
+
+
+def test_one_class_has_no_auroc_and_the_majority_comes_from_the_training_labels():
+    found = classification(np.array([0.2, 0.8]), np.array([1.0, 1.0]), training_positive=0.2)
+    assert found["auroc"] is None
+    assert found["trivial"]["majority"]["accuracy"] == 0
+
+
+def test_pointing_asks_for_the_highest_second():
+    assert pointing(np.array([0.1, 0.9, 0.3]), np.array([False, True, False]))
+    assert not pointing(np.array([0.1, 0.9, 0.3]), np.array([True, False, True]))
+
+
+HEADER = "id,path,arousal,split,group\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "column id"),
+        ("id,path,arousal,split\n", "column group is missing"),
+        (HEADER, "no clips"),
+        (HEADER + "a,a.mp4,1,train,a\na,b.mp4,0,test,b\n", "stands twice"),
+        (HEADER + "a,a.mp4,much,train,a\n", "line 2: arousal is 'much'"),
+        (HEADER + "a,a.mp4,1.5,train,a\n", "from 0 to 1"),
+        (HEADER + "a,a.mp4,nan,train,a\n", "from 0 to 1"),
+        (HEADER + "a,a.mp4,1,learning,a\n", "split is 'learning'"),
+        (HEADER + "a,a.mp4,1,train\n", "number of cells"),
+        (HEADER + "a,a.mp4,1,train,a,b\n", "number of cells"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, said):
+    (tmp_path / "clips.csv").write_text(text)
+    with pytest.raises(DataError, match=said) as caught:
+        read_table(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "clips.csv" in str(caught.value)
+
+
+def test_a_table_keeps_order_empty_cells_and_relative_paths(tmp_path):
+    (tmp_path / "clips.csv").write_text(
+        "﻿id,path,arousal,valence,split,group\na,x/a.mp4,1,,train,f\nb,b.mp4,,0.25,test,g\n"
+    )
+    table = read_table(tmp_path)
+    assert table.targets == ("arousal", "valence")
+    assert [row.targets for row in table.rows] == [{"arousal": 1.0}, {"valence": 0.25}]
+    assert table.rows[0].path == tmp_path / "x/a.mp4"
+    assert [row.id for row in table.split("test")] == ["b"]
+
+
+def planted(clips: int = 48, seconds: int = 3) -> TokenData:
+    """The first channel of one random second carries the target: +3 or −3 in all of its visual tokens."""
+    torch.manual_seed(0)
+    count = clips * seconds
+    video, audio = 0.3 * torch.randn(count, 4, 6), 0.3 * torch.randn(count, 4, 6)
+    label = torch.arange(clips) % 2
+    where = torch.arange(clips) * seconds + torch.randint(seconds, (clips,))
+    video[where, :, 0] += (6.0 * label - 3.0)[:, None]
+    evidence = torch.zeros(count, 2)
+    evidence[where, 0] = 2.0 * label - 1
+    synchrony = torch.full((count,), torch.nan)
+    synchrony[where] = label.float()
+    soft = torch.stack([label.float(), torch.full((clips,), 0.5)], 1)
+    soft[::5, 1] = torch.nan
+    first = torch.arange(clips) * seconds
+    return TokenData(video.half(), audio.half(), first, torch.full((clips,), seconds), soft, evidence, synchrony)
+
+
+def small() -> Sec2Sec:
+    torch.manual_seed(0)
+    return Sec2Sec(ModelConfig(("a", "b"), input_width=6, width=16, heads=2, hidden=16), (2, 1, 2), (2, 2))
+
+
+def test_seconds_and_then_clips_are_learned_and_the_best_weights_are_kept():
+    model, data = small(), planted()
+    reports = list(teach_seconds(model, data, epochs=10, batch=24, rate=3e-3, seed=0))
+    assert reports[-1]["synchrony"] > 0.9
+    reports = list(teach_clips(model, data, data, epochs=12, batch=16, rate=3e-3, seed=0))
+    assert max(report["a"] for report in reports) > 0.95
+    best = min(report["validation_loss"] for report in reports)
+    assert check(model, data)[0] == pytest.approx(best, abs=1e-3)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, second = small(), small()
+    for model in (first, second):
+        list(teach_clips(model, planted(), planted(), epochs=2, batch=16, rate=1e-3, seed=5))
+    for one, other in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_clips_of_different_lengths_are_padded_and_masked():
+    data = planted(clips=2, seconds=3)
+    shorter = TokenData(**{**vars(data), "length": torch.tensor([3, 2])})
+    video, _audio, mask = gather(shorter, torch.tensor([1, 0]))
+    assert mask.tolist() == [[True, True, False], [True, True, True]]
+    assert torch.equal(video[0, :2], data.video[3:5].float())
+    assert torch.equal(video[1], data.video[:3].float())
