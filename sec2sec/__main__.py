@@ -8,7 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sec2sec import DEMO, __version__
+from sec2sec.training.commands import run_data, run_extract, run_profile, run_search, run_train, show
+from sec2sec.training.settings import add_flags
 
+CACHE = Path("runs/tokens")
 USAGE_ERROR = 2  # a clip, a checkpoint or an option that cannot be used
 
 
@@ -45,6 +48,18 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--checkpoint", type=Path, default=DEMO, metavar="DIR", help="default: the bundled demo")
         sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
+    def data_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--liris-rule", default="median", help="what counts as high in LIRIS-ACCEDE (default median)")
+        sub.add_argument("--split", default="official", help="of LIRIS-ACCEDE (default official)")
+        sub.add_argument("--interview", action="store_true", help="First Impressions: the interview score as well")
+
+    def machine_options(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help=f"of tokens (default {CACHE})")
+        sub.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+        sub.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs, or processes on a CPU (default 1)")
+        sub.add_argument("--nodes", type=int, default=1, metavar="N", help="machines (default 1)")
+        sub.add_argument("--workers", type=int, default=None, metavar="N", help="decoding processes (default: cores)")
+
     sub = command("explain", run_explain, "Predict a clip and say which seconds, sounds and places made it so.")
     sub.add_argument("clip", type=Path, metavar="CLIP", help="a video or sound file")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the explanation there as well")
@@ -66,6 +81,43 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--workers", type=int, default=None, metavar="N", help="decoding processes (default: cores)")
     model_options(sub)
 
+    sub = command("data", run_data, "Say what a data set holds, and what is wrong with it.")
+    sub.add_argument(
+        "directory", type=Path, metavar="DIR", help="LIRIS-ACCEDE, First Impressions or a folder with clips.csv"
+    )
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the report there as well")
+    sub.add_argument("--workers", type=int, default=None, metavar="N", help="threads (default: cores)")
+    sub.add_argument("--no-probe", action="store_true", help="look at the table alone; leave the clips unopened")
+    data_options(sub)
+
+    sub = command("extract", run_extract, "Encode the clips of a data set once, for all trainings to come.")
+    sub.add_argument("--part", default="1/1", metavar="I/N", help="this process's share of the clips, e.g. 2/4")
+    add_flags(sub)
+    machine_options(sub)
+
+    sub = command("train", run_train, "Train a model on a data set; its folder says how it goes and keeps all of it.")
+    sub.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the training, e.g. runs/first")
+    sub.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML; options overrule them")
+    sub.add_argument("--resume", action="store_true", help="go on with the training of that folder")
+    add_flags(sub)
+    machine_options(sub)
+
+    sub = command("search", run_search, "Train with every combination of some settings; the test clips are used once.")
+    sub.add_argument("file", type=Path, metavar="FILE", help="JSON or YAML: base: settings, grid: settings with lists")
+    sub.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the trials; goes on if it is there"
+    )
+    machine_options(sub)
+
+    sub = command("profile", run_profile, "The mean attention over seconds of a data set (paper, Fig. 2).")
+    sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set")
+    sub.add_argument("--split", choices=("all", "train", "validation", "test"), default="all", dest="part_of")
+    sub.add_argument("--save", action="store_true", help="keep it in the checkpoint's metrics.json, for the app")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the profile there as well")
+    sub.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help=f"of tokens (default {CACHE})")
+    sub.add_argument("--workers", type=int, default=None, metavar="N", help="decoding processes (default: cores)")
+    model_options(sub)
+
     sub = command("make-clips", run_make_clips, "Make video clips whose truth is known, for training and tests.")
     sub.add_argument("directory", type=Path, metavar="DIR")
     sub.add_argument("--clips", type=int, required=True, metavar="N")
@@ -78,12 +130,6 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--workers", type=int, default=None, metavar="N", help="processes (default: cores)")
     return top
-
-
-def show(line: str, last: bool = False) -> None:
-    """A progress line that overwrites itself; nothing where stderr is not a terminal."""
-    if sys.stderr.isatty():
-        print(f"\r{line:<70}", end="\n" if last else "", file=sys.stderr, flush=True)
 
 
 def run_explain(options: argparse.Namespace) -> None:
@@ -109,13 +155,13 @@ def run_explain(options: argparse.Namespace) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     from sec2sec.checkpoints import load_checkpoint
-    from sec2sec.datasets.table import read_table
+    from sec2sec.datasets.open import open_data
     from sec2sec.files import check_writable, write_json
     from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
 
     if options.json:
         check_writable(options.json)
-    table = read_table(options.data)
+    table = open_data(options.data)
     bundle = load_checkpoint(options.checkpoint, options.device)
     for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers):
         if isinstance(step, Evaluated):

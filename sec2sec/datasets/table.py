@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 FILE = "clips.csv"
 SPLITS = ("train", "validation", "test")
-NOT_TARGETS = ("id", "path", "split", "group", "level")
+NEEDED = ("id", "path", "split", "group")
+NOT_TARGETS = (*NEEDED, "level")
+GENERATOR = "generator.json"  # lies beside the table of known-truth clips
+MAX_BYTES = 32 * 1024**2  # of a file of annotations; the largest real one has about 4 MB
+DEPTH = 3  # folders deep: LIRIS-ACCEDE/LIRIS-ACCEDE-annotations/annotations is as people unpack it
+DELIMITERS = (",", ";", "\t")  # Excel writes semicolons where a comma marks the decimals
+
+Kind = Literal["binary", "score"]
 
 
 class DataError(ValueError):
-    """A data set that cannot be used: names the file, the line, what was found and what to do."""
+    """A data set that cannot be used: names the file, the line, what was found and what to do, in one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # what was found in a file may hold line breaks
 
 
 @dataclass(frozen=True)
@@ -35,56 +49,212 @@ class Table:
     directory: Path
     targets: tuple[str, ...]
     rows: Sequence[Row]
+    kinds: Mapping[str, Kind] = field(default_factory=dict)  # of each target; found from the values where not given
+    name: str = ""  # as people know the data set; the folder's where not given
+    notes: tuple[str, ...] = ()  # sentences to show wherever the data set is named
+
+    def __post_init__(self) -> None:
+        kinds = {target: self.kinds.get(target) or kind_of(self.values(target)) for target in self.targets}
+        object.__setattr__(self, "kinds", kinds)
+        object.__setattr__(self, "name", self.name or self.directory.absolute().name)
 
     def split(self, name: str) -> list[Row]:
         """The rows of one split, or of all for "all"."""
         return [row for row in self.rows if name in ("all", row.split)]
 
+    def values(self, target: str, split: str = "all") -> list[float]:
+        """The labels of a target in a split; rows without one are left out."""
+        return [row.targets[target] for row in self.split(split) if target in row.targets]
+
+
+def kind_of(values: Iterable[float]) -> Kind:
+    """What labels are: binary where all are 0 or 1, else a score from 0 to 1."""
+    return "binary" if all(value in (0, 1) for value in values) else "score"
+
 
 def read_table(directory: Path | str) -> Table:
-    """Read DIR/clips.csv. Paths in it are relative to DIR. Raises DataError, in one line."""
+    """Read DIR/clips.csv. Paths in it are relative to DIR; a clip without a group is its own. Raises DataError."""
     directory = Path(directory)
     file = directory / FILE
     if not file.is_file():
         raise DataError(f"{directory}: no {FILE} in it; a data set is a folder with a table of clips of that name")
+    data = read_bytes(file)
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            columns = reader.fieldnames or []
-            missing = [name for name in ("id", "path", "split", "group") if name not in columns]
-            if missing:
-                raise DataError(f"{file}: column {', '.join(missing)} is missing; found {', '.join(columns) or 'none'}")
-            targets = tuple(name for name in columns if name not in NOT_TARGETS)
-            rows = [_row(file, number, cells, targets) for number, cells in enumerate(reader, start=2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read as a CSV table in UTF-8 ({error})") from error
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: cannot be read as a CSV table in UTF-8 ({error}); save it as CSV UTF-8") from error
+    delimiter = max(DELIMITERS, key=text.split("\n", 1)[0].count)
+    columns, lines = read_cells(file, text, delimiter, NEEDED)
+    targets = tuple(name for name in columns if name not in NOT_TARGETS)
+    rows, places = [], {}
+    for where, cells in lines:
+        row = _row(where, directory, cells, targets, decimal="," if delimiter == ";" else ".")
+        if row.id in places:
+            raise DataError(f"{where}: id {row.id!r} stands twice; each clip needs an id of its own")
+        places[row.id] = where
+        rows.append(row)
     if not rows:
         raise DataError(f"{file}: the table has no clips")
-    seen: set[str] = set()
-    for number, row in enumerate(rows, start=2):
-        if row.id in seen:
-            raise DataError(f"{file}, line {number}: id {row.id!r} stands twice; each clip needs an id of its own")
-        seen.add(row.id)
+    _check_paths(rows, places)
+    if (directory / GENERATOR).is_file():
+        note = "These clips were generated and their labels planted: they are not people's ratings."
+        return Table(directory, targets, rows, name="Known-truth clips", notes=(note,))
     return Table(directory, targets, rows)
 
 
-def _row(file: Path, number: int, cells: Mapping[str, str | None], targets: Sequence[str]) -> Row:
-    where = f"{file}, line {number}"
-    if None in cells or any(value is None for value in cells.values()):
-        raise DataError(f"{where}: the number of cells differs from the header's")
-    values: dict[str, float] = {}
+def _row(where: str, directory: Path, cells: Mapping[str, str], targets: Sequence[str], decimal: str) -> Row:
+    for name in ("id", "path"):
+        if not cells[name]:
+            raise DataError(f"{where}: {name} is empty; each clip needs one")
+    values = {}
     for name in targets:
-        text = (cells[name] or "").strip()
-        if not text:
-            continue
-        try:
-            value = float(text)
-        except ValueError:
-            raise DataError(f"{where}: {name} is {text!r}; expected a number from 0 to 1") from None
-        if not math.isfinite(value) or not 0 <= value <= 1:
-            raise DataError(f"{where}: {name} is {text}; expected a number from 0 to 1")
-        values[name] = value
-    split = cells["split"] or ""
-    if split not in SPLITS:
-        raise DataError(f"{where}: split is {split!r}; expected one of {', '.join(SPLITS)}")
-    return Row(cells["id"] or "", file.parent / (cells["path"] or ""), values, split, cells["group"] or "")
+        if cells[name]:
+            values[name] = number(where, name, cells[name].replace(decimal, "."), 0, 1)
+    if cells["split"] not in SPLITS:
+        raise DataError(f"{where}: split is {cells['split']!r}; expected one of {', '.join(SPLITS)}")
+    path = directory / cells["path"].replace("\\", "/")  # tables written on Windows
+    return Row(cells["id"], path, values, cells["split"], cells["group"] or cells["id"])
+
+
+def _check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
+    """DataError where one file is two clips: in two splits it would be learned and then asked."""
+    seen: dict[Path, Row] = {}
+    for row in rows:
+        other = seen.setdefault(row.path, row)
+        if other is not row:
+            what = f"in two splits, {other.split} and {row.split}" if other.split != row.split else "twice"
+            raise DataError(
+                f"{places[row.id]}: the clip {row.path.name!r} stands {what} (as {other.id!r} and {row.id!r}); "
+                "keep one of the lines"
+            )
+
+
+def number(where: str, name: str, found: object, low: float, high: float) -> float:
+    """A finite number from low to high out of a label, text or number; DataError otherwise."""
+    try:
+        value = float(found) if isinstance(found, (str, int, float)) else math.nan
+    except (ValueError, OverflowError):
+        value = math.nan
+    if not low <= value <= high:  # NaN is neither
+        shown = found if isinstance(found, float) else repr(found)[:60]
+        raise DataError(f"{where}: {name} is {shown}; expected a number from {low:g} to {high:g}")
+    return value
+
+
+def some(names: Collection[object], limit: int = 8) -> str:
+    """The first names of many, for a sentence."""
+    listed = [str(name)[:60] for name, _ in zip(names, range(limit), strict=False)]
+    return ", ".join(listed) + (f" and {len(names) - limit} more" if len(names) > limit else "") or "none"
+
+
+def read_bytes(file: Path) -> bytes:
+    """A whole file of annotations; DataError where it cannot be read or has more than MAX_BYTES."""
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise DataError(f"{file}: larger than {MAX_BYTES >> 20} MB; this is no file of annotations")
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{file}: cannot be read ({error}); check that it is there and its permissions") from error
+
+
+def read_text(file: Path) -> str:
+    """A file of annotations as text: UTF-8, or Latin-1 as in the older data sets. Raises DataError."""
+    data = read_bytes(file)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def read_cells(
+    file: Path, text: str, delimiter: str, needed: Sequence[str]
+) -> tuple[list[str], Iterator[tuple[str, dict[str, str]]]]:
+    """The columns of a table, and its rows as (where it stands, cells by column), stripped of spaces.
+
+    Blank lines, and empty cells beyond the header's, are passed over. Raises DataError, also while iterating.
+    """
+    lines = _lines(file, text, delimiter)
+    _, columns = next(lines, (0, []))
+    while columns and not columns[-1]:
+        columns.pop()
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise DataError(f"{file}: column {', '.join(missing)} is missing; found {some(columns)}")
+    if len(set(columns)) < len(columns) or "" in columns:
+        twice = next((name for name, n in Counter(columns).items() if n > 1), "")
+        raise DataError(f"{file}: the column {twice[:60]!r} stands twice or has no name; name each column once")
+    return columns, _rows(file, lines, columns)
+
+
+def _lines(file: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
+    )
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, [cell.strip() for cell in cells]
+    except csv.Error as error:
+        raise DataError(f"{file}, line {reader.line_num}: cannot be read as a table ({error})") from error
+
+
+def _rows(
+    file: Path, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    for at, cells in lines:
+        while len(cells) > len(columns) and not cells[-1]:
+            cells.pop()
+        if len(cells) != len(columns):
+            raise DataError(
+                f"{file}, line {at}: the number of cells differs from the header's: {len(cells)}, not {len(columns)}"
+            )
+        yield f"{file}, line {at}", dict(zip(columns, cells, strict=True))
+
+
+def find_files(directory: Path, names: Collection[str]) -> dict[str, Path]:
+    """Where files of these names lie in a folder or at most DEPTH folders deeper; the least deep of each."""
+    found: dict[str, Path] = {}
+    level = [directory]
+    for _ in range(DEPTH + 1):
+        below: list[Path] = []
+        for folder in level:
+            for entry in _entries(folder):
+                if entry.name in names and entry.is_file():
+                    found.setdefault(entry.name, folder / entry.name)
+                elif entry.is_dir():
+                    below.append(folder / entry.name)
+        level = below
+    return found
+
+
+def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
+    """All files with these (lower-case) suffixes anywhere in a folder, by name, the least deep first."""
+    found: dict[str, list[Path]] = {}
+    level, visited = [directory], {os.path.realpath(directory)}
+    while level:
+        below: list[Path] = []
+        for folder in level:
+            for entry in _entries(folder):
+                if os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():
+                    found.setdefault(entry.name, []).append(folder / entry.name)
+                elif entry.is_dir():
+                    real = os.path.realpath(entry.path)
+                    if real not in visited:  # links may lead round in a circle
+                        visited.add(real)
+                        below.append(folder / entry.name)
+        level = below
+    return found
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name; nothing of what macOS adds, nor of a folder that may not be read."""
+    try:
+        with os.scandir(folder) as entries:
+            seen = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError:
+        return []
+    return sorted(seen, key=lambda entry: entry.name)

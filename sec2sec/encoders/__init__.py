@@ -5,8 +5,11 @@ T seconds, M frames in a second, V visual and A audio tokens in a second, C chan
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sec2sec.config import EncoderConfig
 from sec2sec.encoders.compact import CompactAudio, CompactVideo
@@ -29,7 +32,8 @@ class Encoders(nn.Module):
 
     def see(self, frames: Tensor) -> Tensor:
         """frames (T, M, 128, 171, 3) uint8 → visual tokens (T, V, C) float32."""
-        return torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(CHUNK)])
+        tokens = torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(CHUNK)])
+        return pool(tokens, self.config.maps[0], self.config.video_grid)
 
     def hear(self, samples: Tensor) -> Tensor:
         """samples (T, 16000) in [-1, 1] → audio tokens (T, A, C) float32."""
@@ -37,11 +41,21 @@ class Encoders(nn.Module):
 
     def hear_image(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
-        return torch.cat([self.audio(part).float() for part in image.split(CHUNK)])
+        tokens = torch.cat([self.audio(part).float() for part in image.split(CHUNK)])
+        return pool(tokens, self.config.maps[1], self.config.audio_grid)
 
     def folded(self) -> Encoders:
         """The same encoders for inference: batch norms folded into convolutions, the fast memory format."""
         return Encoders(self.config, fold(self.video), fold(self.audio)).eval()
+
+
+def pool(tokens: Tensor, grid: Sequence[int], coarser: Sequence[int]) -> Tensor:
+    """Average tokens (N, V, C) on `grid` over the cells of a coarser grid; cells may overlap, as 7 → 3 must."""
+    if tuple(grid) == tuple(coarser):
+        return tokens
+    maps = tokens.unflatten(1, tuple(grid)).movedim(-1, 1)  # (N, C, *grid)
+    average: Callable[..., Tensor] = F.adaptive_avg_pool3d if len(grid) == 3 else F.adaptive_avg_pool2d
+    return average(maps, tuple(coarser)).flatten(2).transpose(1, 2)
 
 
 def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int | None = None) -> Encoders:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encode import encode_seconds
 from sec2sec.explain.occlusion import Occlusion, joint_vectors, occlusion
-from sec2sec.media import Second
-from sec2sec.training.extract import decode_all
-from sec2sec.training.metrics import classification, pointing
+from sec2sec.training.extract import as_decoded, decode_all
+from sec2sec.training.metrics import MAIN, SHOWN, TrainingLabels, measure, pointing
 
 PLANTED = "planted.csv"
 
@@ -77,21 +76,31 @@ def evaluate_steps(
         "unusable": len(unusable),
         "targets": {},
     }
-    training = bundle.metrics.get("training_positive", {})
     for k, name in enumerate(targets):
-        labelled = [(float(o.prediction[k]), row.targets[name]) for row, o in found if name in row.targets]
+        labelled = [(float(o.prediction[k]), row.targets[name], row.group) for row, o in found if name in row.targets]
         if labelled:
-            prediction, label = (np.array(values, dtype=np.float64) for values in zip(*labelled, strict=True))
-            report["targets"][name] = classification(prediction, label, float(training.get(name, 0.5)))
+            prediction, label, groups = zip(*labelled, strict=True)
+            training = training_labels(bundle, table, name, np.array(label))
+            report["targets"][name] = measure(training, np.array(prediction), np.array(label), groups)
     if (table.directory / PLANTED).is_file():
         report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, found)
-        report["seen_in_training"] = seen_in_training(bundle, table.directory)
+        report["seen_in_training"] = seen_in_training(bundle, table.directory, split)
     yield Evaluated(report, unusable)
 
 
-def as_decoded(seconds: list[Second]) -> list[Second]:
-    """A clip's seconds as they are, without the stills that only a screen needs."""
-    return [Second(s.index, s.frames, s.samples, None, s.partial) for s in seconds]
+def training_labels(bundle: Bundle, table: Table, name: str, label: np.ndarray) -> TrainingLabels:
+    """What the trivial baselines know of a target: the checkpoint's training labels, as far as it tells them.
+
+    An older checkpoint tells the share of class 1 alone; where none is told, the table's own training labels stand in,
+    and the labels that are measured where it has none: that flatters the baseline, not the model.
+    """
+    told = bundle.metrics.get("training", {}).get(name)
+    if told:
+        return TrainingLabels(**told)
+    own = TrainingLabels.of(table.kinds[name], np.array(table.values(name, "train") or label))
+    if own.kind == "binary":
+        return replace(own, positive=float(bundle.metrics.get("training_positive", {}).get(name, 0.5)))
+    return own
 
 
 def point(
@@ -117,12 +126,18 @@ def point(
     return means, {n: {m: float(np.mean(v)) for m, v in methods.items()} for n, methods in single.items() if methods}
 
 
-def seen_in_training(bundle: Bundle, directory: Path) -> bool | None:
-    """Whether these generated clips share seed and level with training clips of the checkpoint; None where unknown."""
+def seen_in_training(bundle: Bundle, directory: Path, split: str) -> bool | None:
+    """Whether these generated clips share seed and level with training clips of the checkpoint; None where unknown.
+
+    A checkpoint that says which splits it learned from has not seen the others.
+    """
     try:
         made = json.loads((directory / "generator.json").read_text())
         trained = bundle.config["provenance"]["data"]
-        return any(all(made[k] == data[k] for k in ("seed", "level")) for data in trained)
+        return any(
+            all(made[k] == data.get(k) for k in ("seed", "level")) and split in ("all", *data.get("splits", [split]))
+            for data in trained
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -133,15 +148,22 @@ def as_text(report: dict[str, Any]) -> str:
     lines = [f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {name}"]
     if report.get("seen_in_training"):
         lines.append("WARNING: the checkpoint was trained on these very clips; the figures say nothing about others.")
-    columns = ("accuracy", "f1", "balanced_accuracy", "macro_f1")
-    lines += ["", f"{'target':<28}" + "".join(f"{name:>19}" for name in (*columns, "auroc")) + f"{'clips':>8}"]
-    for name, found in report["targets"].items():
-        auroc = f"{found['auroc']:>19.3f}" if found["auroc"] is not None else f"{'one class':>19}"
-        lines.append(f"{name:<28}" + "".join(f"{found[c]:>19.3f}" for c in columns) + auroc + f"{found['clips']:>8}")
-        for baseline, values in found["trivial"].items():
-            label = f"  {baseline.replace('_', ' ')} (trivial)"
-            lines.append(f"{label:<28}" + "".join(f"{values[c]:>19.3f}" for c in columns))
+    for kind, columns in SHOWN.items():
+        chosen = {name: found for name, found in report["targets"].items() if found["kind"] == kind}
+        if chosen:
+            lines += ["", f"{'target':<28}" + "".join(f"{name:>19}" for name in columns) + f"{'clips':>8}"]
+        for name, found in chosen.items():
+            lines.append(f"{name:<28}" + "".join(_cell(found[c]) for c in columns) + f"{found['clips']:>8}")
+            if low_high := found["interval"][MAIN[kind]]:
+                lines.append(f"{'  95 % over groups':<28}{'{:.3f}–{:.3f}'.format(*low_high):>19}")
+            for baseline, values in found["trivial"].items():
+                label = f"  {baseline.replace('_', ' ')} (trivial)"
+                lines.append(f"{label:<28}" + "".join(_cell(values[c]) for c in columns if c in values))
     if "pointing" in report:
         shares = "  ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
         lines += ["", f"top second is a decisive one:  {shares}"]
     return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return f"{'undefined':>19}" if value is None else f"{value:>19.3f}"

@@ -1,15 +1,74 @@
 """How good a prediction is, always beside what needs no model at all.
 
-The functions come from torchmetrics; here is which of them, on what, beside which trivial baseline.
+The functions come from torchmetrics; here is which of them, on what, beside which trivial baseline. Intervals are
+bootstraps over groups (films, speakers): clips of one film resemble each other, so clips alone would claim too much.
+
+N clips, G groups, R draws.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torchmetrics.functional.classification import binary_accuracy, binary_auroc, binary_f1_score, binary_recall
+from torchmetrics.functional.regression import concordance_corrcoef, mean_absolute_error, pearson_corrcoef, r2_score
+
+DRAWS = 1000
+LEVEL = (2.5, 97.5)  # per cent
+MAIN = {"binary": "accuracy", "score": "mean_accuracy"}  # by which the best weights are chosen (paper §4.1, §4.2)
+
+
+# What a table of results shows, by kind
+SHOWN = {
+    "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
+    "score": ("mean_accuracy", "r2", "pearson", "ccc"),
+}
+
+
+@dataclass(frozen=True)
+class TrainingLabels:
+    """What the trivial baselines know of a target: its labels in the training split."""
+
+    kind: str  # binary or score
+    clips: int
+    positive: float  # mean label; of a binary target the share of class 1
+    median: float
+
+    @staticmethod
+    def of(kind: str, labels: np.ndarray) -> TrainingLabels:
+        """labels (N,) without NaN."""
+        return TrainingLabels(kind, len(labels), float(labels.mean()), float(np.median(labels)))
+
+    def trivial(self, clips: int) -> dict[str, np.ndarray]:
+        """The predictions of the trivial baselines for some clips, by name."""
+        if self.kind == "binary":
+            return {"majority": np.full(clips, float(self.positive >= 0.5)), "always_positive": np.ones(clips)}
+        return {"mean": np.full(clips, self.positive), "median": np.full(clips, self.median)}
+
+    def as_json(self) -> dict[str, Any]:
+        """For a checkpoint's metrics.json."""
+        return asdict(self)
+
+
+def measure(
+    training: TrainingLabels,
+    prediction: np.ndarray,
+    label: np.ndarray,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Metrics of one target of either kind; with `groups` (N,) also 95 % intervals and the gain over a baseline."""
+    if training.kind == "binary":
+        report = classification(prediction, label, training.positive)
+    else:
+        report = regression(prediction, label, training.positive, training.median)
+    if groups is not None:
+        report |= _uncertainty(training, prediction, label, groups, seed)
+    return report
 
 
 def classification(prediction: np.ndarray, label: np.ndarray, training_positive: float) -> dict[str, Any]:
@@ -19,26 +78,177 @@ def classification(prediction: np.ndarray, label: np.ndarray, training_positive:
     always answers the training labels' more frequent class, always_positive always 1.
     """
     scores, truth = torch.from_numpy(prediction), torch.from_numpy(label).long()
-    majority = np.full_like(prediction, float(training_positive >= 0.5))
+    trivial = TrainingLabels("binary", 0, training_positive, 0.0).trivial(len(truth))
     return {
+        "kind": "binary",
         **_answers(scores, truth),
-        "auroc": float(binary_auroc(scores, truth)) if 0 < int(truth.sum()) < len(truth) else None,
-        "positive": float(truth.float().mean()),
+        "auroc": round(float(binary_auroc(scores, truth)), 6) if 0 < int(truth.sum()) < len(truth) else None,
+        "positive": round(float(truth.double().mean()), 6),
         "clips": len(truth),
-        "trivial": {
-            "majority": _answers(torch.from_numpy(majority), truth),
-            "always_positive": _answers(torch.ones_like(scores), truth),
-        },
+        "trivial": {name: _answers(torch.from_numpy(values), truth) for name, values in trivial.items()},
     }
 
 
 def _answers(scores: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
-    return {
-        "accuracy": float(binary_accuracy(scores, truth)),
-        "f1": float(binary_f1_score(scores, truth)),
-        "balanced_accuracy": float((binary_recall(scores, truth) + binary_recall(1 - scores, 1 - truth)) / 2),
-        "macro_f1": float((binary_f1_score(scores, truth) + binary_f1_score(1 - scores, 1 - truth)) / 2),
+    said = (scores > 0.5).long()  # once, so that .5 is not class 0 for one metric and no class for another
+    found = {
+        "accuracy": binary_accuracy(said, truth),
+        "f1": binary_f1_score(said, truth),
+        "balanced_accuracy": (binary_recall(said, truth) + binary_recall(1 - said, 1 - truth)) / 2,
+        "macro_f1": (binary_f1_score(said, truth) + binary_f1_score(1 - said, 1 - truth)) / 2,
     }
+    return {name: round(float(value), 6) for name, value in found.items()}  # torchmetrics counts in single precision
+
+
+def regression(
+    prediction: np.ndarray, label: np.ndarray, training_mean: float, training_median: float
+) -> dict[str, Any]:
+    """Metrics of one score from 0 to 1, both (N,). mean_accuracy: 1 − mean |y − ŷ| (paper §4.1).
+
+    The training median is the constant with the best mean accuracy there is, so it is the baseline to beat.
+    """
+    truth = torch.from_numpy(label).double()
+    trivial = TrainingLabels("score", 0, training_mean, training_median).trivial(len(truth))
+    return {
+        "kind": "score",
+        **_distances(torch.from_numpy(prediction).double(), truth),
+        "mean": float(truth.mean()),
+        "clips": len(truth),
+        "trivial": {name: _distances(torch.from_numpy(values).double(), truth) for name, values in trivial.items()},
+    }
+
+
+def _distances(said: torch.Tensor, truth: torch.Tensor) -> dict[str, float | None]:
+    """Correlations are None where they are undefined: of constants, or of fewer than two clips."""
+    varies = len(truth) > 1 and float(truth.std()) > 0
+    both = varies and float(said.std()) > 1e-12
+    return {
+        "mean_accuracy": 1 - float(mean_absolute_error(said, truth)),
+        "r2": float(r2_score(said, truth)) if varies else None,
+        "pearson": float(pearson_corrcoef(said, truth)) if both else None,
+        "ccc": float(concordance_corrcoef(said, truth)) if both else None,
+    }
+
+
+def _uncertainty(
+    training: TrainingLabels, prediction: np.ndarray, label: np.ndarray, groups: Sequence[str], seed: int
+) -> dict[str, Any]:
+    """95 % intervals of each metric, and of the main metric's gain over the best baseline: the same draws for both."""
+    drawn = draws(groups, seed)  # one group alone gives the same draw always: no width, so no interval
+    metrics = _weighted_binary if training.kind == "binary" else _weighted_score
+    own = metrics(prediction, label, drawn)
+    main = MAIN[training.kind]
+    once = np.ones((1, len(label)))
+    rivals = training.trivial(len(label))
+    best = max(rivals, key=lambda name: metrics(rivals[name], label, once)[main][0])
+    gain = own[main] - metrics(rivals[best], label, drawn)[main]
+    value = metrics(prediction, label, once)[main][0] - metrics(rivals[best], label, once)[main][0]
+    several = len(set(groups)) > 1
+    return {
+        "interval": {name: _interval(values) if several else None for name, values in own.items()},
+        "gain": {
+            "metric": main,
+            "over": best,
+            "value": float(value),
+            "interval": _interval(gain) if several else None,
+        },
+        "groups": len(set(groups)),
+    }
+
+
+def _interval(values: np.ndarray) -> list[float] | None:
+    """The middle 95 %; None where the metric is undefined in a twentieth of the draws or more."""
+    known = values[np.isfinite(values)]
+    return [float(x) for x in np.percentile(known, LEVEL)] if len(known) > 0.95 * len(values) else None
+
+
+def draws(groups: Sequence[str], seed: int, count: int = DRAWS) -> np.ndarray:
+    """How often each clip is in each draw (R, N): groups drawn with replacement, each with all of its clips."""
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=count)  # (R, G)
+    return times[:, member].astype(np.float64)
+
+
+def _weighted_binary(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+    """The metrics of `classification` for clips counted `weight` (R, N) times → (R,) each; a thousand draws at once."""
+    said, truth = prediction > 0.5, label > 0.5
+    with np.errstate(invalid="ignore", divide="ignore"):
+        hit, miss = weight @ (said & truth), weight @ (~said & truth)
+        false, right = weight @ (said & ~truth), weight @ (~said & ~truth)
+        positive = _or_zero(2 * hit, 2 * hit + false + miss)
+        negative = _or_zero(2 * right, 2 * right + false + miss)
+        recall, specificity = _or_zero(hit, hit + miss), _or_zero(right, right + false)
+        return {
+            "accuracy": (hit + right) / weight.sum(1),
+            "f1": positive,
+            "balanced_accuracy": (recall + specificity) / 2,
+            "macro_f1": (positive + negative) / 2,
+            "auroc": _weighted_auroc(prediction, truth, weight),
+        }
+
+
+def _or_zero(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """A share; 0 where there is nothing to share, as torchmetrics has it."""
+    return np.where(below > 0, above / np.maximum(below, 1e-300), 0.0)
+
+
+def _weighted_auroc(prediction: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Share of pairs of a positive and a negative clip in the right order, ties counted half; NaN without a pair."""
+    order = np.argsort(prediction, kind="stable")
+    first = np.unique(prediction[order], return_index=True)[1]  # of each run of ties
+    positive = np.add.reduceat((weight * truth)[:, order], first, axis=1)  # (R, different values)
+    negative = np.add.reduceat((weight * ~truth)[:, order], first, axis=1)
+    below = np.cumsum(negative, 1) - negative / 2
+    return (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+
+
+def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+    """The metrics of `regression` for clips counted `weight` (R, N) times → (R,) each."""
+    count = weight.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            return weight @ values / count
+
+        said, truth = mean(prediction), mean(label)
+        spread_said = mean(prediction**2) - said**2
+        spread_truth = mean(label**2) - truth**2
+        together = mean(prediction * label) - said * truth
+        return {
+            "mean_accuracy": 1 - mean(np.abs(prediction - label)),
+            "r2": 1 - mean((prediction - label) ** 2) / spread_truth,
+            "pearson": together / np.sqrt(np.maximum(spread_said * spread_truth, 0)),
+            "ccc": 2 * together / (spread_said + spread_truth + (said - truth) ** 2),
+        }
+
+
+def main_scores(
+    training: Mapping[str, TrainingLabels], probability: np.ndarray, labels: np.ndarray
+) -> dict[str, float | None]:
+    """The main metric of each target, None where no clip has a label; probability and labels (N, K)."""
+    return {
+        name: _main(target.kind, probability[:, k], labels[:, k]) for k, (name, target) in enumerate(training.items())
+    }
+
+
+def trivial_scores(training: Mapping[str, TrainingLabels], labels: np.ndarray) -> dict[str, float | None]:
+    """The main metric of each target's best trivial baseline, on the same labels (N, K)."""
+    found: dict[str, float | None] = {}
+    for k, (name, target) in enumerate(training.items()):
+        scores = [_main(target.kind, values, labels[:, k]) for values in target.trivial(len(labels)).values()]
+        found[name] = max((score for score in scores if score is not None), default=None)
+    return found
+
+
+def _main(kind: str, said: np.ndarray, label: np.ndarray) -> float | None:
+    """The main metric of one target over the clips that have a label."""
+    known = ~np.isnan(label)
+    if not known.any():
+        return None
+    if kind == "binary":
+        return float(((said[known] > 0.5) == (label[known] > 0.5)).mean())
+    return float(1 - np.abs(said[known] - label[known]).mean())
 
 
 def pointing(scores: np.ndarray, decisive: np.ndarray) -> bool:

@@ -1,0 +1,137 @@
+"""Unpacking a zip that somebody uploaded, so that it can neither write elsewhere nor fill the disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+from sec2sec.datasets.table import DataError
+from sec2sec.files import current_umask
+
+RATIO = 200  # a file that unpacks to more times its size is a bomb: tables reach 50, video 1, zeros 1000
+SMALL = 1024**2  # bytes; below this nothing is a bomb
+CHUNK = 1024**2
+METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflate"}  # the others unpack without a bound on memory
+ENCRYPTED = 0x1  # bit of the general purpose flags
+LEFT_BEHIND = ("__MACOSX", ".DS_Store", "Thumbs.db")
+
+
+def unpack_data(zip_path: Path | str, into: Path | str, *, max_bytes: int, max_files: int) -> Path:
+    """Unpack a zip into a new folder and return the folder of its data: `into`, or the only folder in it.
+
+    Everything is checked before anything is written, and the folder appears when it is whole. Raises DataError for a
+    zip that is damaged, encrypted, larger than allowed, or that names paths outside; nothing is left behind then.
+    """
+    zip_path, into = Path(zip_path), Path(into)
+    if into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise DataError(f"{into}: is already there; choose another folder, or delete this one yourself")
+    temporary = None
+    try:
+        with zipfile.ZipFile(zip_path) as archive:
+            members = _check(zip_path, archive, max_bytes, max_files)
+            into.parent.mkdir(parents=True, exist_ok=True)
+            total = sum(info.file_size for info, _ in members)
+            free = shutil.disk_usage(into.parent).free
+            if total > free:
+                raise DataError(f"{zip_path.name}: needs {_mb(total)} and {_mb(free)} are free; make room on the disk")
+            temporary = Path(tempfile.mkdtemp(dir=into.parent, prefix=f".{into.name}.", suffix=".part"))
+            _extract(archive, members, temporary)
+        os.chmod(temporary, 0o777 & ~current_umask())  # mkdtemp makes folders for their owner alone
+        os.replace(temporary, into)
+    except DataError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise DataError(f"{zip_path.name}: is no zip, or damaged ({error}); make it again") from error
+    except OSError as error:
+        raise DataError(f"{zip_path.name}: unpacking failed ({error}); check the disk and its permissions") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return _only_folder(into)
+
+
+def _check(
+    zip_path: Path, archive: zipfile.ZipFile, max_bytes: int, max_files: int
+) -> list[tuple[zipfile.ZipInfo, tuple[str, ...]]]:
+    """The files of a zip and the parts of their paths; DataError for what must not be unpacked."""
+    infos = archive.infolist()
+    if len(infos) > max_files:
+        raise DataError(
+            f"{zip_path.name}: holds {len(infos):,} files, and {max_files:,} are allowed here; use fewer clips"
+        )
+    total = sum(info.file_size for info in infos)
+    if total > max_bytes:
+        raise DataError(
+            f"{zip_path.name}: unpacks to {_mb(total)}, and {_mb(max_bytes)} are allowed here; use fewer clips"
+        )
+    members, seen = [], set()
+    for info in infos:
+        where = f"{zip_path.name}: {info.orig_filename[:80]!r}"
+        parts = _parts(where, info)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise DataError(f"{where} is a link or a device, not a file; pack the files themselves")
+        if info.flag_bits & ENCRYPTED:
+            raise DataError(f"{where} is encrypted; unpack it with its password, and pack it again without one")
+        if info.compress_type not in METHODS:
+            raise DataError(f"{where} is packed by a method not known here; pack it as an ordinary zip (deflate)")
+        if info.file_size > SMALL and info.file_size > RATIO * info.compress_size:
+            raise DataError(
+                f"{where} unpacks to {_mb(info.file_size)}, {RATIO} times its size: a zip bomb; not unpacked"
+            )
+        if info.orig_filename.endswith(("/", "\\")) or not parts or set(parts) & set(LEFT_BEHIND):
+            continue
+        if parts in seen:
+            raise DataError(f"{where} is in it twice; pack it once")
+        seen.add(parts)
+        members.append((info, parts))
+    if not members:
+        raise DataError(f"{zip_path.name}: holds no files; pack the folder of the data set")
+    return members
+
+
+def _parts(where: str, info: zipfile.ZipInfo) -> tuple[str, ...]:
+    """The folders and the name of a file inside a zip; DataError for a path that leads outside."""
+    name = info.orig_filename.replace("\\", "/")  # as Windows programs write it
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or "\0" in name or re.match("[A-Za-z]:", name):
+        raise DataError(f"{where} leads outside the folder; pack the data set with paths relative to its folder")
+    return tuple(part for part in parts if part not in ("", "."))
+
+
+def _extract(archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, tuple[str, ...]]], folder: Path) -> None:
+    for info, parts in members:
+        target = folder.joinpath(*parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(info) as source, target.open("xb") as file:
+            _copy(source, file, info)
+
+
+def _copy(source: IO[bytes], file: IO[bytes], info: zipfile.ZipInfo) -> None:
+    """Copy at most what was declared: a zip may declare less than it unpacks to."""
+    left = info.file_size
+    while chunk := source.read(CHUNK):
+        left -= len(chunk)
+        if left < 0:
+            raise zipfile.BadZipFile(f"{info.filename[:80]!r} unpacks to more than it declares")
+        file.write(chunk)
+
+
+def _only_folder(folder: Path) -> Path:
+    """A folder, or the one it holds if it holds nothing else: programs pack the folder around the files too."""
+    inside = list(folder.iterdir())
+    while len(inside) == 1 and inside[0].is_dir():
+        folder = inside[0]
+        inside = list(folder.iterdir())
+    return folder
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

@@ -1,0 +1,129 @@
+"""Tokens of clips on disk: each clip is encoded once, whoever asks for it and however often.
+
+CACHE/KEY/ab/abcdef….safetensors, one file a clip. KEY stands for the encoders (weights and settings) and for how clips
+are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is ever
+found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
+nothing, and two processes at the same clip do its work twice at worst.
+
+T seconds, V visual and A audio tokens in a second, C channels of a token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from sec2sec.config import CROP, RESIZE, SAMPLE_RATE, EncoderConfig
+from sec2sec.encode import Tokens
+from sec2sec.encoders import Encoders
+from sec2sec.files import write_atomically, write_json
+from sec2sec.media.clip import SHORTEST
+
+VERSION = 1  # raise it when the same encoders give other tokens of the same clip
+MODALITIES = ("video", "audio")
+
+
+def encoder_key(encoders: Encoders) -> str:
+    """What tokens depend on besides the clip: settings, weights and the cutting of clips, as 16 hexadecimal digits.
+
+    Ask before folding: folded weights are other numbers for the same encoders. The device's precision is no part of it.
+    """
+    digest = hashlib.sha256(json.dumps(_settings(encoders.config), sort_keys=True).encode())
+    for name, tensor in sorted(encoders.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _settings(config: EncoderConfig) -> dict[str, object]:
+    cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST}
+    return {"version": VERSION, "encoder": asdict(config), **cutting}
+
+
+class TokenCache:
+    """The tokens that one pair of encoders makes, by the SHA-256 of the clip."""
+
+    def __init__(self, directory: Path, encoders: Encoders) -> None:
+        """Makes the folder. Raises OSError where that cannot be."""
+        self.config, self.key = encoders.config, encoder_key(encoders)
+        self.directory = directory / self.key
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            if not (about := self.directory / "about.json").is_file():
+                write_json(about, _settings(self.config))  # for a person who wonders what a folder is
+        except OSError as error:
+            raise _unwritable(self.directory, error) from error
+
+    def path(self, sha256: str) -> Path:
+        """Where the tokens of a clip are, or would be."""
+        return self.directory / sha256[:2] / f"{sha256}.safetensors"
+
+    def read(self, sha256: str) -> Tokens | None:
+        """A clip's tokens as fp16, mapped from the file: nothing is read before its use. None if absent or damaged."""
+        return read_tokens(self.path(sha256), self.config)
+
+    def write(self, sha256: str, tokens: Tokens, about: Mapping[str, str] | None = None) -> None:
+        """Store a clip's tokens as fp16. Raises OSError, e.g. on a full disk; nothing half-written is left."""
+        parts = {name: getattr(tokens, name) for name in MODALITIES}
+        kept = {name: part.detach().half().cpu().contiguous() for name, part in parts.items() if part is not None}
+        path = self.path(sha256)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, save(kept, metadata={"clip": sha256, **(about or {})}))
+        except OSError as error:
+            raise _unwritable(self.directory, error) from error
+
+    def seconds(self, sha256: str) -> int | None:
+        """T of a clip, from the header of its file; None if absent, cut short or of other shapes."""
+        shapes = _shapes(self.path(sha256), self.config)
+        return next(iter(shapes.values()))[0] if shapes else None
+
+
+def _unwritable(directory: Path, error: OSError) -> OSError:
+    """The system's error says neither which folder nor what to do."""
+    why = error.strerror or error
+    return OSError(f"{directory}: the token cache cannot be written ({why}); what is in it stays good: make room there")
+
+
+def read_tokens(path: Path, config: EncoderConfig) -> Tokens | None:
+    """Map one file of a cache; None if it is absent, cut short or does not fit the encoders."""
+    if _shapes(path, config) is None:
+        return None
+    with safe_open(path, "pt") as file:
+        names = file.keys()
+        return Tokens(*(file.get_tensor(name) if name in names else None for name in MODALITIES))
+
+
+def _shapes(path: Path, config: EncoderConfig) -> dict[str, list[int]] | None:
+    """Shapes by modality, from the header alone; safetensors refuses a file whose length is not what that says."""
+    tokens = {"video": config.visual_tokens, "audio": config.audio_tokens}
+    try:
+        with safe_open(path, "pt") as file:
+            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            shapes = {name: list(part.get_shape()) for name, part in found.items()}
+            half = all(part.get_dtype() == "F16" for part in found.values())
+    except (OSError, SafetensorError):
+        return None
+    fits = all(name in tokens and shape[1:] == [tokens[name], config.width] for name, shape in shapes.items())
+    lengths = {shape[0] for shape in shapes.values()}
+    return shapes if half and fits and len(lengths) == 1 and lengths != {0} else None
+
+
+def clip_hash(path: Path) -> str:
+    """SHA-256 of a clip, asked of the disk once a process for each state of the file. Raises OSError."""
+    stat = path.stat()
+    return _clip_hash(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _clip_hash(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

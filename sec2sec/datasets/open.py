@@ -1,0 +1,73 @@
+"""Which data set a folder is, and its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sec2sec.datasets import first_impressions, liris
+from sec2sec.datasets.splits import OFFICIAL
+from sec2sec.datasets.table import FILE, DataError, Table, find_files, read_table
+
+RULE = "median"
+
+
+def open_data(
+    directory: Path | str,
+    *,
+    liris_rule: str = RULE,
+    split: str = OFFICIAL,
+    seed: int = 0,
+    interview: bool = False,
+    inside: bool = False,
+) -> Table:
+    """The table of a folder: clips.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
+
+    liris_rule, split, seed: see read_liris; interview: see read_first_impressions; each for its data set alone. inside:
+    refuse clips that lie outside the folder, as an upload could name them.
+    """
+    table = _read(Path(directory), liris_rule, split, seed, interview)
+    if inside:
+        check_inside(table)
+    return table
+
+
+def _read(directory: Path, rule: str, split: str, seed: int, interview: bool) -> Table:
+    if not directory.is_dir():
+        what = "is a file, not a folder; unpack it first" if directory.is_file() else "there is no such folder"
+        raise DataError(f"{directory}: {what}")
+    pickles, tables = tuple(first_impressions.V2.values()), tuple(first_impressions.V1.values())
+    found = find_files(directory, {FILE, *liris.FILES, *pickles, *tables})
+    own = (directory / FILE).is_file()
+    is_liris = not own and any(name in found for name in liris.FILES)
+    is_impressions = not own and not is_liris and any(name in found for name in (*pickles, *tables))
+    if not is_liris and (rule != RULE or split != OFFICIAL):
+        raise DataError(f"{directory}: it is not LIRIS-ACCEDE, and the rule and the split can be chosen for that alone")
+    if interview and not is_impressions:
+        raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
+    if own:
+        return read_table(directory)
+    if is_liris:
+        return liris.read_liris(directory, rule, split, seed)
+    if is_impressions:
+        return first_impressions.read_first_impressions(directory, interview)
+    if FILE in found:
+        raise DataError(f"{directory}: no {FILE} in it, but there is {found[FILE]}; give the folder of that file")
+    raise DataError(
+        f"{directory}: no data set known here; looked for {FILE} (any table of clips), {', '.join(liris.FILES)} "
+        f"({liris.NAME}), {', '.join(pickles)} (First Impressions V2) and {', '.join(tables)} (V1)"
+    )
+
+
+def check_inside(table: Table) -> None:
+    """DataError where a clip lies outside the folder of its table, links followed."""
+    folder = table.directory.resolve()
+    for row in table.rows:
+        try:
+            inside = row.path.resolve().is_relative_to(folder)
+        except (OSError, ValueError, RuntimeError):  # a name that no disk can hold; a link that leads to itself
+            inside = False
+        if not inside:
+            raise DataError(
+                f"{table.directory}: the clip {row.id!r} lies outside the folder ({row.path}); put it inside, and its "
+                f"path relative to the folder into {FILE}"
+            )

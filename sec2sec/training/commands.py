@@ -1,0 +1,179 @@
+"""The subcommands of data and training: options in, lines out. Nothing here imports torch before it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sec2sec.training.settings import as_json, given, read_mapping, train_config
+
+if TYPE_CHECKING:
+    from sec2sec.training.run import Machine
+
+NAMED = 10  # unusable clips that are named on the terminal; all are in data.json
+
+
+def show(line: str, last: bool = False) -> None:
+    """A progress line that overwrites itself; nothing where stderr is not a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{line:<70}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+
+def run_data(options: argparse.Namespace) -> None:
+    """What a data set holds."""
+    from sec2sec.datasets.open import open_data
+    from sec2sec.datasets.report import data_report
+    from sec2sec.files import check_writable, write_json
+
+    if options.json:
+        check_writable(options.json)
+    table = open_data(
+        options.directory, liris_rule=options.liris_rule, split=options.split, interview=options.interview
+    )
+
+    def progress(done: int, total: int) -> None:
+        show(f"{done} of {total} clips", last=done == total)
+
+    report = data_report(table, probe=not options.no_probe, workers=options.workers, progress=progress)
+    print(report.as_text())
+    if options.json:
+        write_json(options.json, report.as_json())
+
+
+def run_extract(options: argparse.Namespace) -> None:
+    """Fill the token cache."""
+    from sec2sec.training.run import extract_all
+
+    done = encoded = 0
+    unusable: Mapping[str, str] = {}
+    for step in extract_all(train_config(given(options)), machine_of(options), share_of(options.part)):
+        show(step.line, last=step.done == step.total)
+        done, unusable = step.done, step.unusable
+        encoded = step.done - step.kept - len(step.unusable)
+    list_unusable(unusable)
+    print(f"{done} clips: {encoded} encoded, {done - encoded - len(unusable)} were there, {len(unusable)} unusable")
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """Begin a training, or go on with one."""
+    from sec2sec.training.folder import RunFolder
+    from sec2sec.training.run import train_steps
+
+    values = (read_mapping(options.config) if options.config else {}) | given(options)
+    folder = RunFolder(options.out)
+    if options.resume and folder.exists():
+        config = train_config(as_json(folder.config()) | values) if values else None
+    else:
+        config = train_config(values, str(options.config or ""))
+    with stop_on_signals() as stop:
+        for step in train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop):
+            tell(step, options.out)
+
+
+def run_search(options: argparse.Namespace) -> None:
+    """A training for each combination of settings."""
+    from sec2sec.training.search import search_steps
+
+    with stop_on_signals() as stop:
+        for step in search_steps(options.file, options.out, machine_of(options), stop=stop):
+            tell(step, options.out)
+
+
+def run_profile(options: argparse.Namespace) -> None:
+    """The mean attention over seconds."""
+    from sec2sec.files import check_writable, write_json
+    from sec2sec.training.profile import Profiled, as_text, profile_steps
+
+    if options.json:
+        check_writable(options.json)
+    for step in profile_steps(
+        options.checkpoint,
+        options.data,
+        options.cache,
+        split=options.part_of,
+        save=options.save,
+        device=options.device,
+        workers=options.workers,
+    ):
+        if isinstance(step, Profiled):
+            print(as_text(step.profile, step.clips))
+            list_unusable(step.unusable)
+            if options.json:
+                write_json(options.json, step.profile)
+        else:
+            show(step.line, last=step.done == step.total)
+
+
+def machine_of(options: argparse.Namespace) -> Machine:
+    """The options that say what to run on."""
+    from sec2sec.training.run import Machine
+
+    return Machine(options.cache, options.device, options.devices, options.nodes, options.workers)
+
+
+def share_of(text: str) -> tuple[int, int]:
+    """ "2/4" → (2, 4). Raises ValueError in words."""
+    first, _, all_of = text.partition("/")
+    if not (first.isdecimal() and all_of.isdecimal() and 1 <= int(first) <= int(all_of)):
+        raise ValueError(f"--part takes I/N with I from 1 to N, not {text!r}")
+    return int(first), int(all_of)
+
+
+def tell(step: Any, folder: Path) -> None:
+    """One step of a training, as lines."""
+    from sec2sec.training.extract import Extraction, clock
+    from sec2sec.training.run import Epoch, Note, Stopped, Trained
+    from sec2sec.training.trained import as_text
+
+    if isinstance(step, Note):
+        print(step.text, flush=True)
+    elif isinstance(step, Extraction):
+        show(step.line, last=step.done == step.total)
+    elif isinstance(step, Epoch):
+        report = step.report
+        best = " best" if report["best"] else ""
+        print(
+            f"epoch {report['epoch']:>3}  loss {report['loss']:.4f}  validation {report['validation_loss']:.4f}  "
+            f"score {report['score']:.4f} (trivial {report['trivial_score']:.4f}){best:<5}  "
+            f"{report['seconds']:.1f} s, at most {clock(report['seconds_left'])} left",
+            flush=True,
+        )
+    elif isinstance(step, Stopped):
+        print(f"stopped after epoch {step.epoch}; go on with: python -m sec2sec train --out {folder} --resume")
+    elif isinstance(step, Trained):
+        print(as_text(step.metrics))
+        list_unusable(step.unusable)
+        print(f"checkpoint: {step.checkpoint}")
+
+
+def list_unusable(unusable: Mapping[str, str]) -> None:
+    """Name the clips that could not be used, some of many, and say how many there are."""
+    for message in list(unusable.values())[:NAMED]:
+        print(f"not usable: {message}", file=sys.stderr)
+    if len(unusable) > NAMED:
+        print(f"… and {len(unusable) - NAMED} more", file=sys.stderr)
+    if unusable:
+        print(f"{len(unusable)} clips could not be used", file=sys.stderr)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """While it lasts, SIGINT and SIGTERM ask to stop after the batch; a second SIGINT ends at once."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: Any) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,399 @@
+"""From settings to a checkpoint: data, tokens, training, figures. Every step is saved; a killed run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.fabric import Fabric
+from safetensors import SafetensorError
+from torch import Tensor
+
+from sec2sec.checkpoints import environment
+from sec2sec.config import EncoderConfig
+from sec2sec.datasets.cache import TokenCache, read_tokens
+from sec2sec.datasets.table import SPLITS, Table
+from sec2sec.device import inference_dtype, pick_device
+from sec2sec.encoders import Encoders
+from sec2sec.model import Sec2Sec
+from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource, clips_of
+from sec2sec.training.extract import Extraction, extract_steps
+from sec2sec.training.fit import Fit, Report, Trainee, TrainingError, mixed, predict
+from sec2sec.training.folder import RunFolder
+from sec2sec.training.metrics import TrainingLabels
+from sec2sec.training.profile import profile
+from sec2sec.training.settings import TrainConfig
+from sec2sec.training.start import data_of, labels_of, starting_encoders
+from sec2sec.training.trained import measured, save_trained
+
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training runs on; none of it changes what is learned, beyond rounding."""
+
+    cache: Path  # of tokens, shared by all trainings
+    device: str = "auto"
+    devices: int = 1  # GPUs, or processes on a CPU, of each machine
+    nodes: int = 1  # machines
+    workers: int | None = None  # decoding processes; the cores if None
+
+    @property
+    def decoders(self) -> int:
+        """Decoding processes."""
+        return os.cpu_count() or 1 if self.workers is None else self.workers
+
+    def fabric(self) -> Fabric:
+        """The devices that train together. Raises TrainingError where there are not as many."""
+        device = pick_device(self.device)
+        if self.devices < 1 or self.nodes < 1:
+            raise TrainingError(f"devices and nodes must be at least 1, not {self.devices} and {self.nodes}")
+        if device.type == "cuda" and self.devices > torch.cuda.device_count():
+            raise TrainingError(f"{self.devices} GPUs were asked for, but torch sees {torch.cuda.device_count()}")
+        several = self.devices * self.nodes > 1
+        return Fabric(
+            accelerator=device.type,
+            devices=self.devices,
+            num_nodes=self.nodes,
+            strategy="ddp" if several else "auto",
+            precision=self.precision,
+        )
+
+    @property
+    def precision(self) -> Literal["bf16-mixed", "32-true"]:
+        """bfloat16 where the GPU computes in it natively; float32 elsewhere."""
+        native = inference_dtype(pick_device(self.device)) == torch.bfloat16
+        return "bf16-mixed" if native else "32-true"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is happening, in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch has ended."""
+
+    report: Report
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The training ended between two batches because somebody asked for it; it can go on."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The checkpoint is there."""
+
+    checkpoint: Path
+    metrics: dict[str, Any]
+    unusable: dict[str, str]
+
+
+Step = Note | Extraction | Epoch | Stopped | Trained
+
+
+def first_process() -> bool:
+    """Whether this is the only process of a training, or the one that starts the others and writes for all."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+
+def train_steps(
+    path: Path,
+    config: TrainConfig | None,
+    machine: Machine,
+    *,
+    resume: bool = False,
+    test: bool = True,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:
+    """Train in a run folder, or go on there; yields what happens, Trained or Stopped last.
+
+    config None: the settings that the folder was begun with. test False: leave the test clips alone (a search does).
+    Raises SettingsError, DataError, TrainingError, CheckpointError or EncoderError, each in one line.
+    """
+    folder, first = RunFolder(path), first_process()
+    fabric = machine.fabric()
+    if first:
+        if resume and folder.exists():
+            config = folder.resume(config)
+        elif config is None:
+            raise TrainingError(f"{path}: holds no training to go on with")
+        else:
+            data_of(config)  # a data set that cannot be read leaves no folder behind
+            folder.begin(config)
+        folder.claim()
+        folder.forget_stop()
+    elif config is None or resume:
+        config = folder.config()
+    try:
+        yield from _Run(folder, config, machine, fabric, first, test, stop).steps()
+    except (ValueError, OSError) as error:
+        if first:
+            _say_failed(folder, error)
+        raise
+    finally:
+        folder.release()
+
+
+def _say_failed(folder: RunFolder, error: Exception) -> None:
+    """For the page that polls; a disk that takes nothing takes this neither."""
+    try:
+        folder.say("failed", " ".join(str(error).split()), 0, 0, now=True)
+    except TrainingError:
+        return
+
+
+def extract_all(config: TrainConfig, machine: Machine, share: tuple[int, int] = (1, 1)) -> Iterator[Extraction]:
+    """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
+    table, _ = data_of(config)
+    encoders, _ = starting_encoders(config, table.split("train"), machine.decoders)
+    cache = TokenCache(machine.cache, encoders)
+    rows = table.rows[share[0] - 1 :: share[1]]
+    yield from extract_steps(rows, encoders, cache, device=pick_device(machine.device), workers=machine.workers)
+
+
+class _Run:
+    """One call of train_steps."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: TrainConfig,
+        machine: Machine,
+        fabric: Fabric,
+        first: bool,
+        test: bool,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.folder, self.config, self.machine, self.fabric = folder, config, machine, fabric
+        self.first, self.test, self.stop = first, test, stop
+        self.began = time.monotonic()
+
+    def asked(self) -> bool:
+        """Whether to stop, by a signal or by the file."""
+        return self.stop() or self.folder.asked_to_stop()
+
+    def steps(self) -> Iterator[Step]:
+        table, targets = data_of(self.config)
+        yield from self.say(Note(f"{table.name}: {len(table.rows)} clips, targets {', '.join(targets)}"), "data")
+        training_rows = table.split("train")
+        encoders, origin = starting_encoders(self.config, training_rows, self.machine.decoders)
+        cache = TokenCache(self.machine.cache, encoders)
+        if self.first:  # before other processes are started: they would wait for hours
+            for step in extract_steps(table.rows, encoders, cache, device=self.device, workers=self.machine.workers):
+                yield from self.say(step, "tokens")
+                if self.asked():
+                    self.folder.say("stopped", "stopped before the first epoch", 0, self.config.epochs, now=True)
+                    yield Stopped(0)
+                    return
+            self.note_data(table, step, cache)
+        self.fabric.launch()
+        self.fabric.barrier()
+        noted = self.folder.read("data.json") or {}
+        splits, unusable = split_clips(table, targets, cache, noted["clips"]), dict(noted["unusable"])
+        usable = [row for clips in splits.values() for row in clips.rows]
+        labels = labels_of(table, targets, usable)
+        state = self.folder.load()
+        trainee = self.trainee(encoders, targets, None if state else splits["train"])
+        tuned = self.config.encoders == "tuned"
+        sources = {name: self.source(splits[name], encoders.config, tuned) for name in ("train", "validation")}
+        fit = Fit(trainee, sources["train"], sources["validation"], self.config, labels, self.fabric)
+        if state:
+            fit.restore(state)
+        if self.first:
+            self.folder.rewrite(fit.history)
+        for report in fit.reports(self.asked):
+            if self.first:
+                self.folder.save(fit.state())
+                self.folder.append(report)
+            yield from self.say(Epoch(report), "training")
+        if fit.stopped:
+            if self.first:
+                self.folder.save(fit.state())
+                self.folder.say("stopped", f"stopped in epoch {fit.epoch + 1}", fit.epoch, self.config.epochs, now=True)
+            yield Stopped(fit.epoch)
+            return
+        fit.keep_best()
+        if self.first:
+            model = trainee.model.eval()
+            if tuned:
+                encoders = encoders.eval()
+                splits = yield from self.encode_again(encoders, model, table, targets)
+            yield from self.finish(fit, model, encoders, table, splits, labels, unusable, origin)
+        self.fabric.barrier()
+
+    @property
+    def device(self) -> torch.device:
+        """Of this process."""
+        return self.fabric.device
+
+    def say(self, step: Step, stage: str) -> Iterator[Step]:
+        """Tell the caller and the page that polls."""
+        if self.first:
+            if isinstance(step, Extraction):
+                self.folder.say(stage, step.line, step.done, step.total, now=step.done == step.total)
+            elif isinstance(step, Epoch):
+                done = step.report["epoch"]
+                self.folder.say(
+                    stage, f"epoch {done} of at most {self.config.epochs}", done, self.config.epochs, now=True
+                )
+            elif isinstance(step, Note):
+                self.folder.say(stage, step.text, 0, 0, now=True)
+            yield step
+
+    def note_data(self, table: Table, found: Extraction, cache: TokenCache) -> None:
+        """Write which clips are learned from; TrainingError where they are not those the training began with."""
+        splits = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
+        listed = json.dumps([[name, *splits[name], sha] for name, sha in found.sha256.items()], sort_keys=True)
+        note = {
+            "directory": str(table.directory),
+            "name": table.name,
+            "sha256": hashlib.sha256(listed.encode()).hexdigest(),
+            "encoders": cache.key,
+            "clips": found.sha256,
+            "unusable": found.unusable,
+        }
+        before = self.folder.read("data.json")
+        if before is not None and any(before.get(key) != note[key] for key in ("sha256", "encoders")):
+            what = "clips or labels" if before.get("sha256") != note["sha256"] else "encoders"
+            raise TrainingError(
+                f"{self.folder.path}: the {what} of {table.directory} are no longer those that it began with; "
+                "bring them back, or start again in another folder"
+            )
+        self.folder.write("data.json", note)
+        about = {**environment(), "threads": torch.get_num_threads(), "command": command(), "data": note["sha256"]}
+        self.folder.write("environment.json", about | {"encoders": cache.key, "precision": self.machine.precision})
+
+    def trainee(self, encoders: Encoders, targets: tuple[str, ...], training: Clips | None) -> Trainee:
+        """A model with the training mean as its reference, and the encoders if they are tuned.
+
+        training None: a state brings the reference with the weights.
+        """
+        torch.manual_seed(mixed(self.config.seed))
+        grids = encoders.config.video_grid, encoders.config.audio_grid
+        model = Sec2Sec(self.config.model_config(targets, encoders.config.width), *grids)
+        if training is not None:
+            set_references(model, training, encoders.config)
+        if self.config.encoders == "frozen":
+            return Trainee(model)
+        return Trainee(model, encoders, norms_learn=self.config.init == "random")
+
+    def source(self, clips: Clips, config: EncoderConfig, tuned: bool) -> Source:
+        """Tokens for frozen encoders, frames for tuned ones."""
+        if not tuned:
+            return TokenSource(clips, config)
+        return FrameSource(clips, config.frames_per_second, self.machine.decoders)
+
+    def encode_again(
+        self, encoders: Encoders, model: Sec2Sec, table: Table, targets: tuple[str, ...]
+    ) -> Generator[Step, None, dict[str, Clips]]:
+        """Tuned encoders give other tokens: make them, and the training mean with them."""
+        cache = TokenCache(self.machine.cache, encoders)
+        for step in extract_steps(table.rows, encoders, cache, device=self.device, workers=self.machine.workers):
+            yield from self.say(step, "tokens")
+        splits = split_clips(table, targets, cache, step.sha256)
+        set_references(model, splits["train"], encoders.config)
+        return splits
+
+    def finish(
+        self,
+        fit: Fit,
+        model: Sec2Sec,
+        encoders: Encoders,
+        table: Table,
+        splits: dict[str, Clips],
+        labels: dict[str, TrainingLabels],
+        unusable: dict[str, str],
+        origin: str,
+    ) -> Iterator[Step]:
+        """Figures of the best weights, and the checkpoint. Test clips are predicted here and nowhere else."""
+        yield from self.say(Note("measuring the best weights"), "measuring")
+        trainee = Trainee(model).to(self.device)
+        metrics: dict[str, Any] = {
+            "training_positive": {name: round(t.positive, 4) for name, t in labels.items() if t.kind == "binary"},
+            "training": {name: target.as_json() for name, target in labels.items()},
+            "epochs": fit.epoch,
+            "best_epoch": fit.best_epoch,
+            "validation_score": fit.best_score,
+            "minutes": round(sum(report["seconds"] for report in fit.history) / 60, 1),
+            "unusable": len(unusable),
+        }
+        for split in ("train", "validation", *(["test"] if self.test else [])):
+            clips = splits[split]
+            if not len(clips):
+                continue
+            found = predict(trainee, TokenSource(clips, encoders.config), self.config.batch, self.device)
+            if split != "train":
+                metrics[split] = measured(clips, found, labels, self.config.seed)
+            elif found.attention is not None:
+                metrics["mean_attention"] = profile(found.attention, model.config.targets)
+        noted = self.folder.read("data.json") or {}
+        provenance = {
+            "command": command(),
+            "data_sha256": noted["sha256"],
+            "encoders": noted["encoders"],
+            "encoders_from": origin,
+        }
+        try:
+            save_trained(
+                self.folder.checkpoint,
+                encoders=encoders.cpu(),
+                model=model.cpu(),
+                table=table,
+                training=splits["train"],
+                config=self.config,
+                metrics=metrics,
+                provenance=provenance,
+            )
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"{self.folder.checkpoint}: cannot be written ({getattr(error, 'strerror', None) or error}); "
+                "the training itself is saved: make room or give permission and add --resume"
+            ) from error
+        self.folder.say("done", "the checkpoint is ready", fit.epoch, self.config.epochs, now=True)
+        yield Trained(self.folder.checkpoint, metrics, unusable)
+
+
+def split_clips(table: Table, targets: Sequence[str], cache: TokenCache, sha256: Mapping[str, str]) -> dict[str, Clips]:
+    """The clips of each split that have tokens; sha256: of each usable clip, by id."""
+    lengths = {name: seconds for name, sha in sha256.items() if (seconds := cache.seconds(sha)) is not None}
+    files = {name: cache.path(sha256[name]) for name in lengths}
+    return {split: clips_of(table.split(split), targets, files, lengths) for split in SPLITS}
+
+
+def set_references(model: Sec2Sec, training: Clips, config: EncoderConfig) -> None:
+    """The mean token of all training seconds at each place: what stands in for what is taken away."""
+    sums: dict[str, Tensor] = {}
+    counts = {"video": 0, "audio": 0}
+    for file in training.files:
+        tokens = read_tokens(file, config)
+        for name in counts:
+            part = getattr(tokens, name, None)
+            if part is not None:
+                sums[name] = sums.get(name, 0) + part.float().sum(0).double()
+                counts[name] += len(part)
+    with torch.no_grad():
+        for name, total in sums.items():
+            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
+
+
+def command() -> str:
+    """How this process was called."""
+    return shlex.join(["python -m sec2sec", *sys.argv[1:]]).replace("'python -m sec2sec'", "python -m sec2sec")

@@ -1,0 +1,135 @@
+"""The paper's grid search (§4.2) over any settings: one training a combination, the best by validation score.
+
+    base: {data: LIRIS-ACCEDE, preset: paper}
+    grid: {rate: [1e-4, 3e-4], heads: [4, 8]}
+
+A search that is stopped or killed goes on with the trial it was at. Test clips are predicted once, with the best trial.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sec2sec.files import write_atomically, write_json
+from sec2sec.training.fit import DivergedError, TrainingError
+from sec2sec.training.folder import RunFolder
+from sec2sec.training.run import Machine, Note, Step, Stopped, Trained, train_steps
+from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
+
+SCHEMA = "sec2sec.search/1"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination: its folder, the settings that differ, and all of them."""
+
+    folder: Path
+    differs: dict[str, Any]
+    config: TrainConfig
+
+
+def plan(file: Path, out: Path) -> list[Trial]:
+    """Every combination of the grid, in its order. Raises SettingsError."""
+    asked = read_mapping(file)
+    if unknown := sorted(set(asked) - {"base", "grid"}):
+        raise SettingsError(f"{file}: a search has base and grid, not {', '.join(unknown)}")
+    base, grid = asked.get("base") or {}, asked.get("grid") or {}
+    if not isinstance(base, dict) or not isinstance(grid, dict) or not grid:
+        raise SettingsError(f"{file}: expected base: settings with values, grid: settings with lists of values")
+    for name, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise SettingsError(f"{file}: grid: {name} needs a list of values, not {values!r}")
+    trials = []
+    for number, values in enumerate(itertools.product(*grid.values())):
+        differs = dict(zip(grid, values, strict=True))
+        trials.append(Trial(out / f"trial-{number:03}", differs, train_config({**base, **differs}, str(file))))
+    return trials
+
+
+def search_steps(
+    file: Path, out: Path, machine: Machine, *, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Step]:
+    """Run the trials that are not done yet; yields what each says, and the best one's Trained last.
+
+    trials.csv has a line a trial. Raises what a training raises; a trial whose loss diverges is noted and left.
+    """
+    if machine.devices > 1 or machine.nodes > 1:
+        raise SettingsError("a search runs on one device; run several searches over parts of the grid instead")
+    trials = plan(file, out)
+    _claim(out, trials)
+    for number, trial in enumerate(trials, start=1):
+        found = result(trial)
+        if found is None:
+            yield Note(f"trial {number} of {len(trials)}: {_words(trial.differs)}")
+            resume = RunFolder(trial.folder).exists()
+            try:
+                for step in train_steps(trial.folder, trial.config, machine, resume=resume, test=False, stop=stop):
+                    if not isinstance(step, Trained):
+                        yield step
+                    if isinstance(step, Stopped):
+                        return
+            except DivergedError as error:
+                write_json(trial.folder / "failed.json", {"failed": str(error)})
+                yield Note(str(error))
+        _write_table(out, trials)
+    done = {trial.folder: found for trial in trials if (found := result(trial)) and "validation_score" in found}
+    if not done:
+        raise TrainingError(f"{out}: every trial failed; choose lower rates")
+    best = max(done, key=lambda folder: done[folder]["validation_score"])  # the first of equals
+    yield Note(f"the best by validation score is {best.name}; its test clips are predicted now, once")
+    for step in train_steps(best, None, machine, resume=True, test=True, stop=stop):
+        if isinstance(step, Trained):
+            chosen = next(trial for trial in trials if trial.folder == best)
+            write_json(out / "best.json", {"trial": best.name, **chosen.differs, "metrics": step.metrics})
+        yield step
+
+
+def result(trial: Trial) -> dict[str, Any] | None:
+    """The figures of a finished trial, {"failed": why} of one that diverged; None for another."""
+    for file in (trial.folder / "checkpoint" / "metrics.json", trial.folder / "failed.json"):
+        try:
+            return dict(json.loads(file.read_text()))
+        except (OSError, ValueError, TypeError):
+            continue
+    return None
+
+
+def _claim(out: Path, trials: list[Trial]) -> None:
+    """Note what is searched; TrainingError for a folder of another search."""
+    note = {"schema": SCHEMA, "trials": {trial.folder.name: trial.differs for trial in trials}}
+    file = out / "search.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if file.exists():
+            if json.loads(file.read_text()) != json.loads(json.dumps(note)):
+                raise TrainingError(f"{out}: holds another search; choose another folder")
+        else:
+            write_json(file, note)
+    except (OSError, ValueError) as error:
+        if isinstance(error, TrainingError):
+            raise
+        raise TrainingError(f"{out}: cannot hold a search ({error}); choose another folder") from error
+
+
+def _write_table(out: Path, trials: list[Trial]) -> None:
+    """trials.csv: what each trial differs in, and what came of it; empty cells where there is nothing yet."""
+    text = io.StringIO()
+    names = list(trials[0].differs)
+    writer = csv.DictWriter(text, ["trial", *names, "validation_score", "best_epoch", "epochs", "minutes", "failed"])
+    writer.writeheader()
+    for trial in trials:
+        found = result(trial) or {}
+        figures = {name: found.get(name, "") for name in writer.fieldnames if name not in ("trial", *names)}
+        writer.writerow({"trial": trial.folder.name, **trial.differs, **figures})
+    write_atomically(out / "trials.csv", text.getvalue().encode())
+
+
+def _words(differs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in differs.items())

@@ -1,0 +1,242 @@
+"""The settings of a training, with the paper's defaults where it gives any. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from sec2sec.config import Attention, EncoderConfig, ModelConfig, Preset, Temporal
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used: names the field, what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides what a training ends with, given its data; devices, folders and worker processes do not.
+
+    The sentence beside each field is the help of the command line and of the app.
+    """
+
+    data: Annotated[str, "folder of the data set"] = ""
+    liris_rule: Annotated[str, "LIRIS-ACCEDE: what counts as high (median, mean, 2.5, 3, mediaeval)"] = "median"
+    split: Annotated[
+        str, "LIRIS-ACCEDE: official, disjoint in films, or the paper-like one that films leak through"
+    ] = "official"
+    interview: Annotated[bool, "First Impressions: the interview score is a target too"] = False
+    targets: Annotated[tuple[str, ...], "targets to learn; all of the table's if empty"] = ()
+    preset: Annotated[Preset, "encoders: paper (R(2+1)D-18, ResNet-18) or compact"] = "compact"
+    init: Annotated[
+        str, "compact: a checkpoint whose encoders to start from (default: the bundled demo), or 'random'"
+    ] = ""
+    encoders: Annotated[
+        Literal["frozen", "tuned"], "frozen: from cached tokens; tuned: from frames, far slower: choose a small batch"
+    ] = "frozen"
+    video_grid: Annotated[
+        tuple[int, ...], "time, height, width of visual tokens; pooled 2,3,3 in the paper preset"
+    ] = ()
+    audio_grid: Annotated[tuple[int, ...], "bands, times of audio tokens; pooled 4,2 in the paper preset"] = ()
+    attention: Annotated[Attention, "SA-CA, SA-SA, audio or vision (paper §4.3)"] = "SA-CA"
+    temporal: Annotated[Temporal, "lstm (eq. 3) or attention-lstm (§4.4)"] = "attention-lstm"
+    feed_forward: Annotated[Literal["residual", "linear"], "the equations' FC"] = "residual"
+    width: Annotated[int, "D; 96 in the compact preset, 256 in the paper preset"] = 0
+    heads: Annotated[int, "H, attention heads"] = 4
+    hidden: Annotated[int, "LSTM state; as wide as D by default"] = 0
+    dropout: Annotated[float, "share of activations dropped in training"] = 0.3
+    modality_dropout: Annotated[
+        float, "share of clips whose sound, and as many whose picture, is hidden in training"
+    ] = 0.0
+    rate: Annotated[float | None, "learning rate of AdamW; 1e-4 in the paper preset, 1e-3 in the compact one"] = None
+    encoder_rate: Annotated[float | None, "of tuned encoders; 1e-5, or the full rate where they start from nothing"] = (
+        None
+    )
+    weight_decay: Annotated[float, "of AdamW"] = 1e-2
+    warmup: Annotated[int, "optimiser steps until the full rate; never more than a tenth of the longest run"] = 500
+    clip_norm: Annotated[float, "largest norm of the gradient"] = 1.0
+    batch: Annotated[int, "clips a step and process"] = 32
+    epochs: Annotated[int, "at most (§4.2)"] = 250
+    patience: Annotated[int, "stop after so many consecutive epochs of rising validation loss (§4.2)"] = 5
+    score_loss: Annotated[Literal["l1", "smooth_l1"], "for targets that are scores; classes use cross-entropy"] = "l1"
+    seed: Annotated[int, "of weights, order and dropout"] = 0
+    examples: Annotated[int, "validation clips whose prediction and attention each epoch's report shows"] = 4
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(TrainConfig)
+        for each in fields(self):
+            _check_type(each.name, getattr(self, each.name), hints[each.name])
+        if self.rate is None:
+            object.__setattr__(self, "rate", 1e-4 if self.preset == "paper" else 1e-3)
+        if self.encoder_rate is None:
+            object.__setattr__(self, "encoder_rate", self.rate if self.init == "random" else 1e-5)
+        for name in ("rate", "encoder_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"{name} must be above 0, not {getattr(self, name)}")
+        for name in ("weight_decay", "warmup", "seed", "examples", "width", "hidden"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} must be at least 0, not {getattr(self, name)}")
+        for name in ("batch", "epochs", "patience", "heads"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.modality_dropout <= 0.5:
+            raise SettingsError(f"modality_dropout must be from 0 to 0.5, not {self.modality_dropout}")
+        if self.preset == "paper" and self.init:
+            raise SettingsError("init is for the compact preset; the paper preset starts from torchvision's weights")
+        if self.init == "random" and self.encoders == "frozen":
+            raise SettingsError(
+                "encoders of init 'random' know nothing: add --encoders tuned, or start from a checkpoint"
+            )
+        self.encoder_config()
+        self.model_config(("any",))
+
+    def encoder_config(self) -> EncoderConfig:
+        """The encoders that these settings ask for, where no checkpoint brings them."""
+        base = EncoderConfig.paper_pooled() if self.preset == "paper" else EncoderConfig.compact()
+        return regridded(base, self.video_grid, self.audio_grid)
+
+    def model_config(self, targets: tuple[str, ...], input_width: int = 1) -> ModelConfig:
+        """Everything right of the tokens."""
+        width = self.width or (256 if self.preset == "paper" else 96)
+        try:
+            return ModelConfig(
+                targets=targets,
+                attention=self.attention,
+                temporal=self.temporal,
+                input_width=input_width,
+                width=width,
+                heads=self.heads,
+                hidden=self.hidden or width,
+                dropout=self.dropout,
+                feed_forward=self.feed_forward,
+            )
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
+
+def regridded(config: EncoderConfig, video: tuple[int, ...], audio: tuple[int, ...]) -> EncoderConfig:
+    """The same encoders with other grids of tokens; an empty grid leaves what is there."""
+    if len(video) not in (0, 3) or len(audio) not in (0, 2):
+        raise SettingsError(f"video_grid takes three numbers and audio_grid two, not {video} and {audio}")
+    try:
+        return EncoderConfig(
+            **{
+                **{each.name: getattr(config, each.name) for each in fields(config)},
+                "video_grid": video or config.video_grid,
+                "audio_grid": audio or config.audio_grid,
+            }
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _check_type(name: str, value: Any, hint: Any) -> None:
+    """Refuse a value of another kind, in words; the dataclass itself would take anything."""
+    choices = get_args(hint)
+    if hint == float | None:
+        hint = float
+        if value is None:
+            return
+    if hint is float:
+        ok, wanted = isinstance(value, int | float) and not isinstance(value, bool) and value == value, "a number"
+    elif hint is int:
+        ok, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif hint is bool:
+        ok, wanted = isinstance(value, bool), "true or false"
+    elif hint is str:
+        ok, wanted = isinstance(value, str), "text"
+    elif choices and choices[-1] is Ellipsis:
+        ok = isinstance(value, tuple) and all(type(each) is choices[0] for each in value)
+        wanted = f"a list of {'names' if choices[0] is str else 'whole numbers'}"
+    else:
+        ok, wanted = value in choices, " or ".join(choices)
+    if not ok:
+        raise SettingsError(f"{name} must be {wanted}, not {value!r}")
+
+
+def train_config(values: Mapping[str, Any], source: str = "") -> TrainConfig:
+    """Settings from JSON, YAML or the command line. Raises SettingsError that names `source` and the field."""
+    known = {each.name for each in fields(TrainConfig)}
+    where = f"{source}: " if source else ""
+    if unknown := sorted(set(values) - known):
+        raise SettingsError(f"{where}no setting is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    hints = get_type_hints(TrainConfig)
+    try:
+        return TrainConfig(**{name: _from_text(value, hints[name]) for name, value in values.items()})
+    except SettingsError as error:
+        raise SettingsError(f"{where}{error}") from None
+
+
+def _from_text(value: Any, hint: Any) -> Any:
+    """What a file says, as the dataclass wants it: lists become tuples, and YAML takes 1e-4 for text."""
+    if isinstance(value, list):
+        return tuple(value)
+    if hint in (float, float | None) and isinstance(value, str):
+        with suppress(ValueError):
+            return float(value)
+    return value
+
+
+def as_json(config: TrainConfig) -> dict[str, Any]:
+    """The settings as JSON has them."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A JSON or YAML file that holds one mapping. Raises SettingsError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    try:
+        if path.suffix == ".json":
+            value = json.loads(text)
+        else:
+            import yaml
+
+            value = yaml.safe_load(text)
+    except Exception as error:  # json's and yaml's own errors
+        raise SettingsError(f"{path}: is neither JSON nor YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise SettingsError(f"{path}: expected names with values, found {type(value).__name__}")
+    return value
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """One option a setting; what is not given stays away from the result."""
+    for name, hint in get_type_hints(TrainConfig, include_extras=True).items():
+        kind, text = get_args(hint)
+        kind = float if kind == float | None else kind
+        choices = get_args(kind)
+        many = bool(choices) and choices[-1] is Ellipsis
+        default = getattr(TrainConfig, name)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            default=argparse.SUPPRESS,
+            metavar=None if choices and not many else "A,B" if many else "X",
+            choices=choices if choices and not many else None,
+            type=partial(_flag, many=many, kind=choices[0] if many else str if choices else kind),
+            help=f"{text}" + (f" (default {default})" if default not in ("", (), 0, False, None) else ""),
+        )
+
+
+def given(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings among a command's options."""
+    return {each.name: getattr(options, each.name) for each in fields(TrainConfig) if hasattr(options, each.name)}
+
+
+def _flag(text: str, many: bool, kind: type) -> Any:
+    """The value of an option: a list where commas part it, yes or no, a number or text."""
+    if many:
+        return tuple(kind(each.strip()) for each in text.split(",") if each.strip())
+    if kind is bool:
+        if text not in ("yes", "no"):
+            raise argparse.ArgumentTypeError(f"expected yes or no, not {text!r}")
+        return text == "yes"
+    return kind(text)

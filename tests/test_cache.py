@@ -1,0 +1,226 @@
+"""The token cache: what is found again, what never is, and what a kill, a cut or a full disk leaves behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from sec2sec.config import EncoderConfig
+from sec2sec.datasets.cache import TokenCache, encoder_key
+from sec2sec.datasets.table import read_table
+from sec2sec.encode import Tokens, encode_seconds
+from sec2sec.encoders import build_encoders, pool
+from sec2sec.media import open_clip
+from sec2sec.training.extract import Extraction, extract_steps
+from tests import clips
+from tests.datasets import TOKENS, clip_folder
+from tests.models import ENCODER
+
+ROOT = Path(__file__).resolve().parent.parent
+CPU = torch.device("cpu")
+SHA = "ab" * 32
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return clip_folder(tmp_path_factory.mktemp("data") / "clips", train=4, validation=1, test=0)
+
+
+@pytest.fixture(scope="module")
+def encoders():
+    return build_encoders(ENCODER, seed=0).eval()
+
+
+def last(steps) -> Extraction:
+    *_, end = steps
+    return end
+
+
+def some_tokens(seconds: int = 3) -> Tokens:
+    torch.manual_seed(seconds)
+    return Tokens(torch.randn(seconds, 4, 6), torch.randn(seconds, 4, 6))
+
+
+def test_tokens_come_back_as_fp16_mapped_from_the_file(tmp_path):
+    cache = TokenCache(tmp_path, build_encoders(TOKENS, seed=0))
+    tokens = some_tokens()
+    cache.write(SHA, tokens)
+    found = cache.read(SHA)
+    assert found is not None
+    assert found.video.dtype == torch.float16
+    assert torch.equal(found.video, tokens.video.half())
+    assert torch.equal(found.audio, tokens.audio.half())
+    assert cache.seconds(SHA) == 3
+    maps = Path("/proc/self/maps")
+    if maps.exists():
+        assert str(cache.path(SHA)) in maps.read_text()
+
+
+def test_a_missing_modality_stays_missing(tmp_path):
+    cache = TokenCache(tmp_path, build_encoders(TOKENS, seed=0))
+    cache.write(SHA, replace(some_tokens(), audio=None))
+    found = cache.read(SHA)
+    assert found is not None
+    assert found.audio is None
+    assert found.video is not None
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "longer", "other width", "float32", "lengths differ", "text"])
+def test_an_entry_that_is_not_whole_counts_as_absent(tmp_path, damage):
+    from safetensors.torch import save_file
+
+    cache = TokenCache(tmp_path, build_encoders(TOKENS, seed=0))
+    cache.write(SHA, some_tokens())
+    path, tokens = cache.path(SHA), some_tokens()
+    whole = path.read_bytes()
+    if damage in ("cut", "empty", "longer", "text"):
+        path.write_bytes({"cut": whole[:-7], "empty": b"", "longer": whole + b"x", "text": b"tokens"}[damage])
+    elif damage == "other width":
+        save_file({"video": torch.zeros(3, 4, 7).half()}, path)
+    elif damage == "float32":
+        save_file({"video": tokens.video}, path)
+    else:
+        save_file({"video": tokens.video.half(), "audio": tokens.audio[:2].half()}, path)
+    assert cache.read(SHA) is None
+    assert cache.seconds(SHA) is None
+
+
+def test_other_weights_or_other_grids_never_meet():
+    first = build_encoders(ENCODER, seed=0)
+    assert encoder_key(first) == encoder_key(build_encoders(ENCODER, seed=0))
+    assert encoder_key(first) != encoder_key(build_encoders(ENCODER, seed=1))
+    assert encoder_key(first) != encoder_key(build_encoders(replace(ENCODER, video_grid=(4, 3, 3)), seed=0))
+
+
+def test_pooled_tokens_are_the_means_of_their_cells():
+    tokens = torch.arange(2 * 4 * 4, dtype=torch.float32).reshape(1, 32, 1)
+    found = pool(tokens, (2, 4, 4), (2, 2, 2))
+    for t in range(2):
+        for y in range(2):
+            for x in range(2):
+                cells = [16 * t + 4 * (2 * y + i) + 2 * x + j for i in range(2) for j in range(2)]
+                assert found[0, 4 * t + 2 * y + x, 0] == pytest.approx(sum(cells) / 4)
+
+
+def test_the_paper_preset_pools_its_maps_to_the_grids_of_its_config():
+    full = build_encoders(EncoderConfig.paper(), pretrained=False, seed=0).eval()
+    pooled = build_encoders(EncoderConfig.paper_pooled(), pretrained=False, seed=0).eval()
+    samples = torch.randn(1, 16000) / 4
+    with torch.inference_mode():
+        map_, tokens = full.hear(samples), pooled.hear(samples)
+    assert map_.shape == (1, 49, 512)
+    assert tokens.shape == (1, 8, 512)
+    torch.testing.assert_close(tokens, pool(map_, (7, 7), (4, 2)))
+    with pytest.raises(ValueError, match="finer"):
+        replace(EncoderConfig.paper(), video_grid=(4, 7, 7))
+
+
+def test_extracted_tokens_are_the_encoders(tmp_path, data, encoders):
+    rows, cache = read_table(data).rows, TokenCache(tmp_path, encoders)
+    end = last(extract_steps(rows, encoders, cache, device=CPU, workers=0))
+    assert (end.done, end.total, end.kept) == (5, 5, 0)
+    for row in rows:
+        direct = encode_seconds(list(open_clip(row.path).seconds()), encoders.folded(), CPU)
+        found = cache.read(end.sha256[row.id])
+        for name in ("video", "audio"):
+            ours, theirs = getattr(found, name), getattr(direct, name)
+            assert (ours is None) == (theirs is None) == (row.id == {"audio": "c1", "video": "c2"}[name])
+            if ours is not None:
+                torch.testing.assert_close(ours.float(), theirs, atol=2e-3, rtol=2e-3)
+
+
+def test_nothing_is_encoded_twice_and_what_was_cut_short_is_made_again(tmp_path, data, encoders):
+    rows, cache = read_table(data).rows, TokenCache(tmp_path, encoders)
+    first = last(extract_steps(rows, encoders, cache, device=CPU, workers=0))
+    cut = cache.path(first.sha256["c0"])
+    before = cache.read(first.sha256["c0"]).video.clone()
+    cut.write_bytes(cut.read_bytes()[:-100])
+    second = last(extract_steps(rows, encoders, cache, device=CPU, workers=0))
+    assert second.kept == 4
+    assert torch.equal(cache.read(first.sha256["c0"]).video, before)
+    assert last(extract_steps(rows, encoders, cache, device=CPU, workers=0)).kept == 5
+
+
+def test_a_renamed_clip_is_found_again(tmp_path, data, encoders):
+    cache = TokenCache(tmp_path / "cache", encoders)
+    rows = read_table(data).rows[:2]
+    list(extract_steps(rows, encoders, cache, device=CPU, workers=0))
+    moved = shutil.copy(rows[0].path, tmp_path / "other-name.mp4")
+    assert last(extract_steps([replace(rows[0], path=moved)], encoders, cache, device=CPU, workers=0)).kept == 1
+
+
+def test_damaged_and_absent_clips_are_listed_and_never_fatal(tmp_path, data, encoders):
+    rows = list(read_table(data).rows[:2])
+    broken = clips.truncate(shutil.copy(rows[0].path, tmp_path / "broken.mp4") and tmp_path / "broken.mp4", 0.4)
+    rows += [replace(rows[0], id="broken", path=broken), replace(rows[0], id="gone", path=tmp_path / "gone.mp4")]
+    end = last(extract_steps(rows, encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=1))
+    assert set(end.sha256) == {"c0", "c1"}
+    assert set(end.unusable) == {"broken", "gone"}
+    assert "broken.mp4" in end.unusable["broken"]
+    assert "gone.mp4" in end.unusable["gone"]
+    assert end.done == end.total == 4
+
+
+def test_a_full_disk_ends_in_words_and_leaves_no_half_entry(tmp_path, data, encoders):
+    cache = TokenCache(tmp_path, encoders)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            list(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    left = [path for path in cache.directory.rglob("*") if path.is_file() and path.name != "about.json"]
+    assert left == []
+
+
+def extract_in_process(folder: Path, data: Path) -> None:
+    torch.set_num_threads(1)
+    encoders = build_encoders(ENCODER, seed=0).eval()
+    list(extract_steps(read_table(data).rows, encoders, TokenCache(folder, encoders), device=CPU, workers=0))
+
+
+def test_several_processes_fill_one_cache(tmp_path, data, encoders):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=extract_in_process, args=(tmp_path, data)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+    cache = TokenCache(tmp_path, encoders)
+    assert last(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).kept == 5
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_extraction_killed_at_any_moment_goes_on_with_whole_entries(tmp_path, data, encoders):
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, '.')\n"
+        "from tests.test_cache import extract_in_process; extract_in_process(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    cache = TokenCache(tmp_path, encoders)
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(data)], cwd=ROOT)
+    while process.poll() is None and not list(tmp_path.rglob("*.safetensors")):
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    made = list(tmp_path.rglob("*.safetensors"))
+    assert made
+    assert all(cache.read(path.stem) is not None for path in made)
+    assert last(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).kept >= len(made)
+
+
+def test_the_progress_line_has_a_rate_and_the_time_left():
+    assert Extraction(3, 10, 1, 2.0, 3.5).line == "encoding: 3 of 10 clips, 2.0 clips/s, 0:04 left"
+    assert Extraction(0, 10, 0, 0.0, float("nan")).line == "encoding: 0 of 10 clips"
