@@ -188,6 +188,14 @@ def test_what_cannot_be_read_or_written_is_a_media_error_and_leaves_nothing(tmp_
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mkv", "text.mp4"]
 
 
+@pytest.mark.parametrize("options", [{"sound": None, "times": [0, 1, 90_000]}, {"picture_delay": 90_000.0}])
+def test_a_leap_in_the_time_stamps_is_refused_not_filled(tmp_path, options):
+    path = make_clip(tmp_path / "a.mkv", 3, **options)
+    with pytest.raises(MediaError, match="choose a start and an end"):
+        convert_for_browser(path, tmp_path / "out.mp4")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mkv"]
+
+
 def test_a_damaged_clip_is_converted_as_far_as_it_decodes(tmp_path):
     path = damage(make_clip(tmp_path / "a.mkv", 8, sound=tone(8)), 0.7)
     convert_for_browser(path, tmp_path / "out.mp4")
