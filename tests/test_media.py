@@ -25,7 +25,7 @@ from sec2sec.media.video import Scaler
 
 FASTSTART = {"movflags": "+faststart"}
 REORDER = {"preset": "fast"}  # libx264's ultrafast uses no B-frames
-REAL = Path("/work/shared/clips/sintel-flight.mp4")
+REAL = Path(__file__).parents[1] / "assets" / "clips" / "sintel-flight.mp4"
 
 
 def read(path: Path, **options: object) -> tuple[Clip, list[Second]]:
@@ -911,7 +911,6 @@ def test_random_bytes_never_raise_anything_but_a_media_error(data):
     survives(data)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real clips are not here")
 def test_a_real_clip_is_read_whole():
     clip, seconds = read(REAL)
     assert (clip.width, clip.height, clip.duration, len(seconds), clip.warnings) == (480, 270, 10, 10, [])
@@ -930,10 +929,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     [((640, 360), 4, 40), pytest.param((1920, 1080), 60, 600, marks=pytest.mark.slow)],
 )
 def test_memory_does_not_grow_with_length(tmp_path, size, short, long):
-    """The slow case, ten minutes of 1080p, takes about three minutes."""
+    """The slow case, ten minutes of 1080p, takes minutes."""
 
     def peak(seconds: int) -> int:
-        path = make_clip(tmp_path / "a.mp4", seconds, fps=25, size=size, picture=flash(range(seconds)), gop=50)
+        path = make_clip(tmp_path / "a.mp4", seconds, fps=10, size=size, picture=flash(range(seconds)), gop=50)
         return int(subprocess.check_output([sys.executable, "-c", PEAK, str(path)]))
 
     assert peak(long) < 1.3 * peak(short)
