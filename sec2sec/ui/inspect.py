@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -147,25 +147,22 @@ def tab(settings: Settings, models: Models) -> None:
         offset = explanation.clip.start if source.playable else 0.0
         drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
         said = predictions(explanation, shown_targets(explanation, source.known_truth))
-        with tempfile.TemporaryDirectory(
-            dir=_cache(player)
-        ) as folder:  # gradio serves copies, and deletes them in time
-            written = Path(folder) / f"{Path(explanation.clip.name).stem}.sec2sec.json"
-            written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
-            download = gr.update(value=str(written), visible=True)
-            if source.playable:
-                yield outputs(took, said, drawn, same, download)
-                return
-            yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
-            playable = Path(folder) / "playback.mp4"
-            try:
-                for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
-                    if second is not None:
-                        yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
-            except MediaError as error:  # the explanation stands without a player
-                yield outputs(alert(str(error)))
-                return
-            yield outputs(took, player=str(playable))
+        written = _cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
+        written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
+        download = gr.update(value=str(written), visible=True)
+        if source.playable:
+            yield outputs(took, said, drawn, same, download)
+            return
+        yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
+        playable = _cached(player, "playback.mp4")
+        try:
+            for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
+                if second is not None:
+                    yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
+        except MediaError as error:  # the explanation stands without a player
+            yield outputs(alert(str(error)))
+            return
+        yield outputs(took, player=str(playable))
 
     # light events never wait behind the clips in the queue
     running = go.click(lambda: status("Waiting for a free place"), None, told, queue=False, **quiet).then(
@@ -223,10 +220,12 @@ def _any_length(settings: Settings) -> MediaLimits:
     return replace(settings.limits, max_seconds=float("inf"))
 
 
-def _cache(component: Any) -> Path:
-    cache = Path(component.GRADIO_CACHE)
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
+def _cached(component: Any, name: str) -> Path:
+    """A path in a folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old."""
+    path = Path(component.GRADIO_CACHE) / secrets.token_hex(16) / name
+    path.parent.mkdir(parents=True)
+    component.temp_files.add(str(path))
+    return path
 
 
 def _span(seconds: float) -> str:
