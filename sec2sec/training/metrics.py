@@ -22,8 +22,8 @@ def classification(prediction: np.ndarray, label: np.ndarray, training_positive:
     majority = np.full_like(prediction, float(training_positive >= 0.5))
     return {
         **_answers(scores, truth),
-        "auroc": float(binary_auroc(scores, truth)) if 0 < int(truth.sum()) < len(truth) else None,
-        "positive": float(truth.float().mean()),
+        "auroc": round(float(binary_auroc(scores, truth)), 6) if 0 < int(truth.sum()) < len(truth) else None,
+        "positive": round(float(truth.double().mean()), 6),
         "clips": len(truth),
         "trivial": {
             "majority": _answers(torch.from_numpy(majority), truth),
@@ -33,12 +33,13 @@ def classification(prediction: np.ndarray, label: np.ndarray, training_positive:
 
 
 def _answers(scores: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
-    return {
-        "accuracy": float(binary_accuracy(scores, truth)),
-        "f1": float(binary_f1_score(scores, truth)),
-        "balanced_accuracy": float((binary_recall(scores, truth) + binary_recall(1 - scores, 1 - truth)) / 2),
-        "macro_f1": float((binary_f1_score(scores, truth) + binary_f1_score(1 - scores, 1 - truth)) / 2),
+    found = {
+        "accuracy": binary_accuracy(scores, truth),
+        "f1": binary_f1_score(scores, truth),
+        "balanced_accuracy": (binary_recall(scores, truth) + binary_recall(1 - scores, 1 - truth)) / 2,
+        "macro_f1": (binary_f1_score(scores, truth) + binary_f1_score(1 - scores, 1 - truth)) / 2,
     }
+    return {name: round(float(value), 6) for name, value in found.items()}  # torchmetrics counts in single precision
 
 
 def pointing(scores: np.ndarray, decisive: np.ndarray) -> bool:

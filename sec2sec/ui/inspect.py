@@ -137,7 +137,7 @@ def tab(settings: Settings, models: Models) -> None:
             if isinstance(step, tuple):
                 answer = step
             elif isinstance(step, Progress):
-                yield outputs(status(f"{step.stage.capitalize()}: {step.message}", step.fraction), busy=True)
+                yield outputs(status(step.message, step.fraction), busy=True)
             elif step is not None:
                 yield outputs(status(step), busy=True)
         assert answer is not None, "explain_steps ended without an explanation"

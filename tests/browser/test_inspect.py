@@ -252,8 +252,29 @@ def test_two_visitors_never_see_each_others_clip(app: App, new_page: NewPage, tm
         assert theirs not in page.content()
 
 
+def test_stop_stops(synthetic: Callable[..., App], new_page: NewPage) -> None:
+    page = new_page(synthetic(wait=1.0).url)
+    page.locator(".tiles button").first.click()
+    page.locator("#explain:enabled").click()
+    expect(page.locator("#status [role=progressbar]")).to_be_visible()
+    page.click("#stop")
+    expect(page.locator("#status")).to_contain_text("Stopped")
+    expect(page.locator("#explain")).to_be_enabled()
+    page.wait_for_timeout(2500)
+    assert page.locator(".s2s[data-ready=true]").count() == 0
+
+
+def test_another_clip_clears_the_old_explanation(synthetic: Callable[..., App], new_page: NewPage) -> None:
+    page = new_page(synthetic().url)
+    explain(page, example=0)
+    page.locator(".tiles button").nth(1).click()
+    page.locator(".s2s-empty").wait_for()
+    assert page.inner_text("#predictions") == ""
+    expect(page.locator("#json")).to_be_hidden()
+
+
 def test_uploads_are_deleted_in_time(checkpoints: Path, clip: Path, new_page: NewPage) -> None:
-    with App("--checkpoints", str(checkpoints), "--delete-after", "4") as app:
+    with App("--checkpoints", str(checkpoints), "--delete-after", "15") as app:
 
         def kept() -> list[Path]:
             return [path for path in Path(app.temp).rglob("*") if path.is_file() and path.stat().st_size]

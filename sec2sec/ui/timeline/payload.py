@@ -128,6 +128,7 @@ def mfcc_image(mfcc: np.ndarray | None) -> dict[str, Any] | None:
 
 def _direction(weights: np.ndarray, averaged: bool) -> dict[str, Any]:
     """weights (T, H, rows, columns). The browser averages the heads itself, where it has them."""
+    weights = weights.astype(np.float32)  # maps may come in half precision, too coarse to sum in
     average = weights.mean(1, keepdims=True)
     sent = average if averaged else weights
     steps, scale = quantise(sent)

@@ -186,7 +186,8 @@ async function drawTimeline() {
 function drawLegend() {
   const items = [['s2s-key-up', 'raises the prediction'], ['s2s-key-down', 'lowers it']];
   if (S.data.clip.has_audio && S.data.clip.has_video) {
-    items.push(['s2s-key-sound', 'effect of the sound alone'], ['s2s-key-picture', 'of the picture alone']);
+    const line = count() > 60 ? ' is-line' : '';  // as plots.py draws them
+    items.push(['s2s-key-sound' + line, 'effect of the sound alone'], ['s2s-key-picture' + line, 'of the picture alone']);
   }
   if (S.data.clip.partial) items.push(['s2s-key-partial', 'last second: only a part']);
   $('.s2s-legend').replaceChildren(...items.map(([mark, words]) => make('span', {}, make('i', {class: mark}), words)));
