@@ -32,6 +32,8 @@ from sec2sec.ui.work import Job, in_thread
 PLAYER = "player"  # elem_id that the timeline follows
 UPLOADS = ["video", "audio", ".mkv", ".ts", ".m2ts", ".mts", ".gif", ".ogv", ".flac", ".opus"]
 PICK = "Pick an example or upload a clip, then press Explain."
+WAITING = "Waiting for a free place"
+FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
 Part = tuple[float, float | None]  # start and end in the file, s
 Answer = tuple[Explanation, Preview]
@@ -71,8 +73,8 @@ def tab(settings: Settings, models: Models) -> None:
             with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
                 model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
                 with gr.Row():
-                    start = gr.Number(None, label="Start, s", minimum=0, min_width=80, elem_id="start")
-                    end = gr.Number(None, label="End, s", minimum=0, min_width=80, elem_id="end")
+                    start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
+                    end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
             with gr.Row(elem_classes="actions"):
                 go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
@@ -165,9 +167,11 @@ def tab(settings: Settings, models: Models) -> None:
         yield outputs(took, player=str(playable))
 
     # light events never wait behind the clips in the queue
-    running = go.click(lambda: status("Waiting for a free place"), None, told, queue=False, **quiet).then(
+    running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
         run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet
     )
+    # a full queue refuses the clip before `run` can say anything; being stopped counts as a failure too
+    running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
     upload.upload(choose, upload, chosen, queue=False, cancels=[running], js=_UPLOADED, **quiet)
     upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running], **quiet)
     tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running], **quiet)

@@ -264,6 +264,21 @@ def test_stop_stops(synthetic: Callable[..., App], new_page: NewPage) -> None:
     assert page.locator(".s2s[data-ready=true]").count() == 0
 
 
+def test_full_queue_says_so(new_page: NewPage, errors: list[str]) -> None:
+    script = Path(__file__).with_name("synthetic_app.py")
+    with App("--queue", "1", "--concurrency", "1", script=script, env={"SYNTHETIC": "{'wait': 1.0}"}) as app:
+        pages = [new_page(app.url) for _ in range(3)]
+        for page in pages:
+            page.locator(".tiles button").first.click()
+            page.locator("#explain:enabled").click()
+            page.wait_for_timeout(300)
+        expect(pages[2].locator("#status [role=alert]")).to_contain_text("too many are waiting")
+        expect(pages[2].locator("#explain")).to_be_enabled()
+        for page in pages:
+            page.close()
+    errors.clear()  # the browser reports the refusal (503)
+
+
 def test_another_clip_clears_the_old_explanation(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic().url)
     explain(page, example=0)
