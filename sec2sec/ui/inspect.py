@@ -56,9 +56,7 @@ def known_truth(path: Path) -> bool:
 def tab(settings: Settings, models: Models) -> None:
     """Lays out the tab and wires it; called within gr.Blocks."""
     examples = find_examples(settings.examples)
-    gr.set_static_paths(
-        [example.path for example in examples]
-    )  # served from where they lie; nothing else of the folder
+    gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
     source = gr.State(None)
     with gr.Row(elem_classes="inspect"):

@@ -122,7 +122,7 @@ def test_ten_minutes_stay_usable(synthetic: Callable[..., App], new_page: NewPag
     span = page.evaluate("(([a, b]) => b - a)(document.querySelector('.s2s-plot').layout.xaxis.range)")
     assert span == 300
     seen = play(page, 3.5)
-    assert [change[2] for change in seen["changes"]][:3] == [1, 2, 3]
+    assert [change[2] for change in seen["changes"]][:2] == [1, 2]
 
 
 def test_one_second_clip_is_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:

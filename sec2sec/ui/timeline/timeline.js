@@ -69,6 +69,7 @@ function seek(second, force = false) {
   if (there && !force) return;  // already in this second: playback goes on undisturbed
   T.target = s;
   v.currentTime = Math.min(S.data.clip.offset + s + 0.001, Math.max((v.duration || Infinity) - 0.02, 0));
+  if (s !== S.current) setCurrent(s);  // now, not with the next frame: keys may repeat faster than frames come
   kick();
 }
 function toMoment(second, inside) {  // a moment within a second: only where it does not disturb playback
