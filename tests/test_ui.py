@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
-from sec2sec.explain.types import TargetExplanation
+from sec2sec.explanations.types import TargetExplanation
 from sec2sec.media import MediaError
 from sec2sec.ui import about, messages, words
 from sec2sec.ui.inspect import known_truth

@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.config import MediaLimits
-from sec2sec.explain import Explained, Explanation, Preview, Progress, explain_steps, to_json
+from sec2sec.explanations import Explained, Explanation, Preview, Progress, explain_steps, to_json
 from sec2sec.media import MediaError, open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
 from sec2sec.ui.examples import example_tiles, find_examples

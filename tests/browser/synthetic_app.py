@@ -14,7 +14,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 import synthetic  # noqa: E402
 
-from sec2sec.explain import Explained, Progress  # noqa: E402
+from sec2sec.explanations import Explained, Progress  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
 from sec2sec.ui import app, inspect  # noqa: E402
 from sec2sec.ui.models import Models  # noqa: E402

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import plots
-from ...explain.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
+from sec2sec import plots
+from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 
 MAX_SECONDS_WITH_HEADS = 60  # in a longer clip the heads travel averaged: all of them would be tens of megabytes
 MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
