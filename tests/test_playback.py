@@ -9,11 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import clicks, damage, flash, make_clip, number, tone
 from PIL import Image
 
 from sec2sec.media import Clip, MediaError, Second, open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
+from tests.clips import clicks, damage, flash, make_clip, number, tone
 
 REORDER = {"preset": "fast"}  # libx264's ultrafast uses no B-frames
 

@@ -10,9 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from clips import make_clip
 from driver import ROOT, App, launch_browser
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.clips import make_clip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

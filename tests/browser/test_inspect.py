@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clips import make_clip
 from driver import App, explain, lags, play, upload
 from playwright.sync_api import Page, expect
+
+from tests.clips import make_clip
 
 NewPage = Callable[..., Page]
 
