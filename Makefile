@@ -1,5 +1,7 @@
 # Two commands: `make run` starts the app, `make test` runs every test. Both set up what they need.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python that runs and is new enough: a shim on the path may stand for a version that is not there.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 PORT ?= 7860
 BIN := $(VENV)/bin
@@ -11,8 +13,7 @@ help:  ## this list
 
 # A stamp is newer than the requirements it was made from: the second time, nothing is asked of any registry.
 $(VENV)/.run: requirements.txt constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "sec2sec needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "sec2sec needs Python 3.11 or newer, and found none. Set PYTHON=/path/to/it"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the app (PyTorch is large: some minutes the first time) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt

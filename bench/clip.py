@@ -20,7 +20,7 @@ from sec2sec.checkpoints import Bundle, CheckpointSummary, load_checkpoint
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encode import batched, encode_seconds, join_tokens, stacked
 from sec2sec.encoders import build_encoders
-from sec2sec.explain import ClipSummary, explain, explain_tokens
+from sec2sec.explanations import ClipSummary, explain, explain_tokens
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 

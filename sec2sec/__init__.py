@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sec2sec.checkpoints import Bundle
-    from sec2sec.explain import Explanation
+    from sec2sec.explanations import Explanation
 
 __version__ = "0.1.0"
 DEMO = Path(__file__).resolve().parent.parent / "checkpoints" / "demo"
@@ -28,7 +28,7 @@ def load(checkpoint: Path | str = DEMO, device: str = "auto") -> Bundle:
 
 def explain(clip: Path | str, checkpoint: Bundle | Path | str = DEMO, **part: Any) -> Explanation:
     """Why a model predicts what it predicts of a clip. start= and end= (s) choose a part. Raises MediaError."""
-    from sec2sec.explain import explain as explain_clip
+    from sec2sec.explanations import explain as explain_clip
 
     bundle = load(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
     return explain_clip(clip, bundle, **part)

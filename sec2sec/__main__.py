@@ -135,8 +135,8 @@ def parser() -> argparse.ArgumentParser:
 def run_explain(options: argparse.Namespace) -> None:
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.config import MediaLimits
-    from sec2sec.explain import Explained, explain_steps, to_json
-    from sec2sec.explain.as_text import as_text
+    from sec2sec.explanations import Explained, explain_steps, to_json
+    from sec2sec.explanations.as_text import as_text
     from sec2sec.files import check_writable, write_json
 
     if options.json:

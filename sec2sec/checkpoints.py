@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +13,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as deserialize
+from safetensors.torch import save as serialize
 
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.device import pick_device
@@ -88,9 +88,7 @@ def save_checkpoint(
         "diagnostics": list(diagnostics),
         "provenance": dict(provenance or {}) | {"environment": environment()},
     }
-    weights = folder / f".model.{os.getpid()}.part"
-    save_file(state, weights)
-    os.replace(weights, folder / "model.safetensors")
+    write_atomically(folder / "model.safetensors", serialize(state))
     write_atomically(folder / "config.json", json.dumps(config, indent=1).encode())
     write_atomically(folder / "metrics.json", json.dumps(metrics, indent=1).encode())
     write_atomically(folder / "card.md", card.encode())
@@ -119,7 +117,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
     weights = _read(folder, "model.safetensors")
     chosen = pick_device(device)
     try:
-        state = load_file(folder / "model.safetensors")
+        state = deserialize(weights)
     except SafetensorError as error:
         raise CheckpointError(f"{folder}: model.safetensors is damaged ({error}); copy it again") from error
 

@@ -221,25 +221,35 @@ class Sec2Sec(nn.Module):
 
     def join(self, video: Tensor, audio: Tensor, evidence: bool = True) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """One second at a time: video (N, V, C), audio (N, A, C) → joint (N, D) and the two co-attention maps."""
-        pooled: list[Tensor] = []
-        video_from_audio = audio_from_video = None
-        if self.sees:
-            seen = self.enter_video(video) + self.positions.video()  # z_v (N, V, D)
-            seen, _ = self.self_video(seen, seen, False)  # I_v
-        if self.hears:
-            heard = self.enter_audio(audio) + self.positions.audio()  # z_a (N, A, D)
-            heard, _ = self.self_audio(heard, heard, False)  # I_a
-        if self.sees and self.hears:
-            if self.config.attention == "SA-CA":
-                joined_seen, video_from_audio = self.second_video(seen, heard, evidence)  # F_v
-                joined_heard, audio_from_video = self.second_audio(heard, seen, evidence)  # F_a
-            else:
-                joined_seen, _ = self.second_video(seen, seen, False)
-                joined_heard, _ = self.second_audio(heard, heard, False)
-            pooled = [joined_seen.mean(1), joined_heard.mean(1)]
-        else:
-            pooled = [seen.mean(1) if self.sees else heard.mean(1)]
-        return self.combine(torch.cat(pooled, -1)), video_from_audio, audio_from_video
+        return self.meet(self.look(video), self.listen(audio), evidence)
+
+    def look(self, video: Tensor) -> Tensor | None:
+        """Eq. 1 for the picture: (N, V, C) → I_v (N, V, D); None for a model that does not see."""
+        if not self.sees:
+            return None
+        z = self.enter_video(video) + self.positions.video()
+        return self.self_video(z, z, False)[0]
+
+    def listen(self, audio: Tensor) -> Tensor | None:
+        """Eq. 1 for the sound: (N, A, C) → I_a (N, A, D); None for a model that does not hear."""
+        if not self.hears:
+            return None
+        z = self.enter_audio(audio) + self.positions.audio()
+        return self.self_audio(z, z, False)[0]
+
+    def meet(
+        self, seen: Tensor | None, heard: Tensor | None, evidence: bool = True
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Eq. 2 and F: I_v (N, V, D), I_a (N, A, D) → joint (N, D) and the two co-attention maps."""
+        if seen is None or heard is None:
+            alone = seen if heard is None else heard
+            assert alone is not None
+            return self.combine(alone.mean(1)), None, None
+        crosses = self.config.attention == "SA-CA"
+        joined_seen, video_from_audio = self.second_video(seen, heard if crosses else seen, evidence and crosses)  # F_v
+        joined_heard, audio_from_video = self.second_audio(heard, seen if crosses else heard, evidence and crosses)
+        pooled = torch.cat([joined_seen.mean(1), joined_heard.mean(1)], -1)
+        return self.combine(pooled), video_from_audio, audio_from_video
 
     def remember(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
         """joint (B, T, D), mask (B, T) → logits (B, K) and attention over seconds (B, K, T) or None."""

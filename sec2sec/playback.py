@@ -135,11 +135,12 @@ def _write(clip: Clip, out: Any, stack: ExitStack, max_side: int, progress: Call
 
 
 def _video_stream(out: Any, clip: Clip, width: int, height: int) -> Any:
-    stream = out.add_stream("libx264", rate=max(1, round(clip.fps or 25)))
+    rate = max(1, min(round(clip.fps or 25), 240))  # what a damaged header says could be anything
+    stream = out.add_stream("libx264", rate=rate)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
     context.time_base = Fraction(1, TICKS)
-    context.gop_size = max(1, 2 * round(clip.fps or 25))  # pictures: a player seeks within 2 s of a key frame
+    context.gop_size = 2 * rate  # pictures: a player seeks within 2 s of a key frame
     context.max_b_frames = 0  # no reordering, so no edit list, so time 0 is time 0 everywhere
     context.colorspace, context.color_range = 1, 1  # BT.709, limited
     stream.options = {"preset": "veryfast", "crf": "23"}
@@ -162,6 +163,7 @@ def _pictures(clip: Clip, track: Track, scale: Scaler) -> Iterator[tuple[float, 
         time = shown.time - clip.start
         if time >= stop:
             break
+        clip.check_length(time)
         if time <= 0:
             held = shown  # only the last of these is on screen at 0
             continue
@@ -191,6 +193,7 @@ def _sound(clip: Clip, track: Track) -> Iterator[tuple[float, av.AudioFrame]]:
     stop = None if clip.end is None else round((clip.end - clip.start) * SOUND_RATE)
     written = 0  # samples
     for position, values in pieces(track, clip.start, SOUND_RATE, "stereo"):
+        clip.check_length(min(position, stop or position) / SOUND_RATE)  # a damaged time stamp may lie days ahead
         while written < position:  # in parts: a pause of an hour must not become an array of an hour
             silence = np.zeros((min(position - written, SOUND_RATE), 2), np.float32)
             yield _block(silence, written)

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from sec2sec.encode import Tokens
-from sec2sec.explain import Explained, Progress, explain_steps, to_json
-from sec2sec.explain.as_text import as_text
-from sec2sec.explain.attention import entropy
-from sec2sec.explain.occlusion import joint_vectors, occlusion
+from sec2sec.explanations import Explained, Progress, explain_steps, to_json
+from sec2sec.explanations.as_text import as_text
+from sec2sec.explanations.attention import entropy
+from sec2sec.explanations.occlusion import joint_vectors, occlusion
 from sec2sec.media import MediaError
 from tests import clips
 from tests.models import tiny_bundle
@@ -75,8 +75,8 @@ def test_effect_of_each_second_equals_a_full_pass_with_that_second_replaced(tmp_
 def test_long_clips_are_explained_in_passes_with_the_same_result(bundle, monkeypatch):
     tokens = random_tokens(bundle, 40)
     at_once = occlusion(bundle.model, joint_vectors(bundle.model, tokens))
-    monkeypatch.setattr("sec2sec.explain.occlusion.SECONDS_A_PASS", 7)
-    monkeypatch.setattr("sec2sec.explain.occlusion.CELLS_A_PASS", 90)
+    monkeypatch.setattr("sec2sec.explanations.occlusion.SECONDS_A_PASS", 7)
+    monkeypatch.setattr("sec2sec.explanations.occlusion.CELLS_A_PASS", 90)
     in_passes = occlusion(bundle.model, joint_vectors(bundle.model, tokens))
     torch.testing.assert_close(in_passes.effect, at_once.effect, atol=1e-6, rtol=0)
     torch.testing.assert_close(in_passes.effect_audio, at_once.effect_audio, atol=1e-6, rtol=0)
@@ -185,3 +185,11 @@ def test_a_file_that_cannot_be_used_is_a_media_error(tmp_path, bundle):
     path.write_text("not a clip")
     with pytest.raises(MediaError, match=r"no\.mp4"):
         explained(path, bundle)
+
+
+def test_the_public_function_stays_a_function_however_often_it_is_called(clip, bundle):
+    """A subpackage of its name would take its place at the first import."""
+    import sec2sec
+
+    first, second = (sec2sec.explain(clip, bundle) for _ in range(2))
+    assert first.targets["arousal"].prediction == second.targets["arousal"].prediction

@@ -9,11 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import clicks, damage, flash, make_clip, number, tone
 from PIL import Image
 
 from sec2sec.media import Clip, MediaError, Second, open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
+from tests.clips import clicks, damage, flash, make_clip, number, tone
 
 REORDER = {"preset": "fast"}  # libx264's ultrafast uses no B-frames
 
@@ -186,6 +186,14 @@ def test_what_cannot_be_read_or_written_is_a_media_error_and_leaves_nothing(tmp_
     with pytest.raises(MediaError, match="cannot be written"):
         convert_for_browser(path, tmp_path / "nowhere" / "out.mp4")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mkv", "text.mp4"]
+
+
+@pytest.mark.parametrize("options", [{"sound": None, "times": [0, 1, 90_000]}, {"picture_delay": 90_000.0}])
+def test_a_leap_in_the_time_stamps_is_refused_not_filled(tmp_path, options):
+    path = make_clip(tmp_path / "a.mkv", 3, **options)
+    with pytest.raises(MediaError, match="choose a start and an end"):
+        convert_for_browser(path, tmp_path / "out.mp4")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mkv"]
 
 
 def test_a_damaged_clip_is_converted_as_far_as_it_decodes(tmp_path):

@@ -81,6 +81,14 @@ class Clip:
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
+    def check_length(self, seconds: float) -> None:
+        """MediaError if so much cannot be analysed; a rest under half a second is dropped anyway."""
+        if seconds >= self._limits.max_seconds + SHORTEST:
+            raise MediaError(
+                f"{self.name}: longer than the {self._limits.max_seconds:g} s allowed here "
+                f"(at least {seconds:.1f} s); choose a start and an end"
+            )
+
     def track(self, kind: Literal["video", "audio"]) -> Track:
         """One of its tracks, freshly opened; close it after use."""
         return Track(self.path, self._layout, kind, self._limits.max_pixels)
@@ -122,8 +130,7 @@ class Clip:
             until = min(seen if broken else max(seen, heard), math.inf if self.end is None else self.end)
             if until - begin < SHORTEST - ROUNDING:
                 break
-            if index + SHORTEST > self._limits.max_seconds + ROUNDING:
-                raise self._too_long(f"more than {self._limits.max_seconds:g}")
+            self.check_length(until - self.start if math.isfinite(until) else index + 1)
             partial = until - begin < 1 - ROUNDING
             if samples is not None and partial:
                 samples[max(0, round((until - begin) * SAMPLE_RATE)) :] = 0
@@ -139,9 +146,9 @@ class Clip:
         reached = (seen if broken is not None and pictures is not None else max(seen, heard)) - self.start
         whole = (self.end - self.start) if self.end is not None else math.inf
         reached = min(reached, whole)
-        if math.isfinite(reached) and not abs(reached - said) < PADDING:
+        if not abs(reached - said) < PADDING:
             self.duration = max(reached, 0.0)
-        if self.duration < self._limits.min_seconds - ROUNDING:
+        if seconds == 0 or self.duration < self._limits.min_seconds - ROUNDING:
             if broken is not None:
                 raise MediaError(
                     f"{self.name}: damaged: only {self.duration:.2f} s from {self.start:g} s on decode; "
@@ -169,12 +176,6 @@ class Clip:
                 self.warn(f"The sound {why} after {max(heard, 0.0):.1f} s: silence was put after it.")
             if at - seen > UNHEARD:
                 self.warn(f"The picture ends after {max(seen, 0.0):.1f} s: the last frame was held.")
-
-    def _too_long(self, found: str) -> MediaError:
-        return MediaError(
-            f"{self.name}: {found} s would be analysed, and at most {self._limits.max_seconds:g} s are allowed here; "
-            "choose a start and an end"
-        )
 
 
 def too_short(name: str, found: float, limits: MediaLimits) -> MediaError:
@@ -303,5 +304,4 @@ def _measure(clip: Clip, layout: Layout, limits: MediaLimits) -> None:
     clip.duration = (whole if clip.end is None else min(whole, clip.end)) - clip.start
     if clip.duration < limits.min_seconds - ROUNDING:
         raise too_short(clip.name, clip.duration, limits)
-    if clip.duration >= limits.max_seconds + SHORTEST:  # a rest under half a second is dropped anyway
-        raise clip._too_long(f"{clip.duration:.1f}")
+    clip.check_length(clip.duration)

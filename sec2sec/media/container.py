@@ -24,6 +24,7 @@ RECOVERED = 8  # good frames in a row after which a damaged track is trusted aga
 RECOVERED_BY_KEY = 2  # if the first of them is a key frame: noise passes for one lucky picture, hardly for two
 # Readers that step over damage without a word, of containers that have nothing but packets up to their last byte.
 UNINDEXED = ("mpegts", "mpeg", "mp3", "aac", "ac3", "amr", "flac", "ogg")
+LOWEST_RATE, HIGHEST_RATE = 100, 1_000_000  # Hz; outside, a header is damaged, and resampling would take minutes
 THREADS = 8  # at most; each keeps a picture in memory
 LEFT_OVER = 0.05  # share of a stream-like file that may stay unread at its end before it counts as damaged
 
@@ -139,13 +140,27 @@ def survey(container: av.container.InputContainer) -> Layout:
     return Layout(name, indices.get("video"), indices.get("audio"), origin, duration, tuple(unreadable))
 
 
+def demux(container: av.container.InputContainer, streams: list[Any]) -> Iterator[Any]:
+    """The packets of some streams, and at the end one empty packet for each."""
+    packets = container.demux(streams)
+    while True:
+        try:
+            packet = next(packets, None)
+        except IndexError:  # PyAV knows no stream that shows up late, as in FLV: it is none of ours, go on
+            packets = container.demux(streams)
+            continue
+        if packet is None:
+            return
+        yield packet
+
+
 def measure(path: Path, layout: Layout) -> tuple[float | None, int]:
     """Seconds from time 0 to the end of the last packet, and how many pictures, by reading the file undecoded."""
     end, pictures = None, 0
     with open_container(path) as container:
         streams = [container.streams[i] for i in (layout.video, layout.audio) if i is not None]
         try:
-            for packet in container.demux(streams):
+            for packet in demux(container, streams):
                 time = packet.pts if packet.pts is not None else packet.dts
                 if time is not None and packet.time_base:
                     last = float((time + (packet.duration or 0)) * packet.time_base) - layout.origin
@@ -237,18 +252,14 @@ class Track:
         return True
 
     def _packets(self) -> Iterator[Any]:
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                yield "damaged"
-                packet = None
-            yield packet
-            if packet is None:
-                return
-            if packet.pos is not None:
-                self.read = max(self.read, packet.pos + packet.size)
+        """The packets of the stream; None, which drains the decoder, where no more can be read."""
+        try:
+            for packet in demux(self.container, [self.stream]):
+                if packet.pos is not None:
+                    self.read = max(self.read, packet.pos + packet.size)
+                yield packet
+        except av.FFmpegError:
+            yield None
 
     def _decode(self, patience: int | None) -> Iterator[Shown]:
         context = self.stream.codec_context
@@ -261,10 +272,7 @@ class Track:
             if patience is not None and idle > patience:
                 return
             try:
-                decoded = [] if packet == "damaged" else context.decode(packet)
-                hurt = packet == "damaged"
-            except av.error.EOFError:
-                break  # drained before
+                decoded, hurt = context.decode(packet), packet is None
             except av.FFmpegError:
                 decoded, hurt = [], True
             for frame in decoded:
@@ -295,12 +303,14 @@ class Track:
         """The frame with its times; None if it cannot be trusted. MediaError if it is larger than allowed."""
         if frame.is_corrupt:
             return None
+        base = frame.time_base or self.stream.time_base  # the last frames of a broken file come without
         if frame.pts is None:
             time = reached if reached is not None else 0.0
         else:
-            time = frame.pts * frame.time_base.numerator / frame.time_base.denominator - self.layout.origin
+            time = frame.pts * base.numerator / base.denominator - self.layout.origin
         if self.kind == "audio":
-            return Shown(time, time + frame.samples / frame.sample_rate, frame) if frame.sample_rate else None
+            rate = frame.sample_rate
+            return Shown(time, time + frame.samples / rate, frame) if LOWEST_RATE <= rate <= HIGHEST_RATE else None
         self._check_size(frame)
-        length = float(frame.duration * frame.time_base) if frame.duration else self._step
+        length = float(frame.duration * base) if frame.duration else self._step
         return Shown(time, time + length, frame)

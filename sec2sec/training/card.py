@@ -28,8 +28,9 @@ def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "",
         "Known-truth clips: MP4 files made by `python -m sec2sec make-clips`, in which a few decisive seconds carry "
         "the cues of arousal (motion, loudness, tempo, saturation), valence (brightness, warm hue, consonance, pitch) "
-        "and synchrony (flashes and beats in the same eighths of a second). Three stages: the encoders learned the planted states "
-        "of each second, co-attention the planted evidence of each second, the whole model soft targets of clips.",
+        "and synchrony (flashes and beats in the same eighths of a second). Three stages: the encoders learned the "
+        "planted states of each second, co-attention the planted evidence of each second, the whole model soft targets "
+        "of whole clips.",
         "",
         "| set | clips | seed | level | without a decisive second |",
         "|---|---|---|---|---|",

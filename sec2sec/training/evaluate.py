@@ -15,7 +15,7 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encode import encode_seconds
-from sec2sec.explain.occlusion import Occlusion, joint_vectors, occlusion
+from sec2sec.explanations.occlusion import Occlusion, joint_vectors, occlusion
 from sec2sec.training.extract import as_decoded, decode_all
 from sec2sec.training.metrics import MAIN, SHOWN, TrainingLabels, measure, pointing
 

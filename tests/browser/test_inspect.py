@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clips import make_clip
 from driver import App, explain, lags, play, upload
 from playwright.sync_api import Page, expect
+
+from tests.clips import make_clip
 
 NewPage = Callable[..., Page]
 
@@ -127,6 +128,10 @@ def test_keyboard(page: Page) -> None:
         page.keyboard.press(key)
         page.wait_for_function(f"document.querySelector('.s2s').dataset.current === '{second}'")
     assert (slider.get_attribute("aria-valuetext") or "").startswith("second 9 of 10, arousal attention")
+    page.keyboard.press("Home")
+    for _ in range(6):  # faster than frames come
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.s2s').dataset.current === '6'")
     page.keyboard.press("Home")
     page.keyboard.press("Space")
     page.wait_for_function("!document.querySelector('#player video').paused")
@@ -252,19 +257,57 @@ def test_two_visitors_never_see_each_others_clip(app: App, new_page: NewPage, tm
         assert theirs not in page.content()
 
 
+def test_stop_stops(synthetic: Callable[..., App], new_page: NewPage) -> None:
+    page = new_page(synthetic(wait=1.0).url)
+    page.locator(".tiles button").first.click()
+    page.locator("#explain:enabled").click()
+    expect(page.locator("#status [role=progressbar]")).to_be_visible()
+    page.click("#stop")
+    expect(page.locator("#status")).to_contain_text("Stopped")
+    expect(page.locator("#explain")).to_be_enabled()
+    page.wait_for_timeout(2500)
+    assert page.locator(".s2s[data-ready=true]").count() == 0
+
+
+def test_full_queue_says_so(new_page: NewPage, errors: list[str]) -> None:
+    script = Path(__file__).with_name("synthetic_app.py")
+    with App("--queue", "1", "--concurrency", "1", script=script, env={"SYNTHETIC": "{'wait': 1.0}"}) as app:
+        pages = [new_page(app.url) for _ in range(3)]
+        for page in pages:
+            page.locator(".tiles button").first.click()
+            page.locator("#explain:enabled").click()
+            page.wait_for_timeout(300)
+        expect(pages[2].locator("#status [role=alert]")).to_contain_text("too many are waiting")
+        expect(pages[2].locator("#explain")).to_be_enabled()
+        for page in pages:
+            page.close()
+    errors.clear()  # the browser reports the refusal (503)
+
+
+def test_another_clip_clears_the_old_explanation(synthetic: Callable[..., App], new_page: NewPage) -> None:
+    page = new_page(synthetic().url)
+    explain(page, example=0)
+    page.locator(".tiles button").nth(1).click()
+    page.locator(".s2s-empty").wait_for()
+    assert page.inner_text("#predictions") == ""
+    expect(page.locator("#json")).to_be_hidden()
+
+
 def test_uploads_are_deleted_in_time(checkpoints: Path, clip: Path, new_page: NewPage) -> None:
-    with App("--checkpoints", str(checkpoints), "--delete-after", "4") as app:
+    with App("--checkpoints", str(checkpoints), "--delete-after", "15") as app:
+
+        def kept() -> list[Path]:
+            return [path for path in Path(app.temp).rglob("*") if path.is_file() and path.stat().st_size]
+
         page = new_page(app.url)
         upload(page, clip)
         explain(page)
-        assert [path for path in Path(app.temp).rglob("*") if path.is_file()]
+        assert len(kept()) >= 2  # the upload and its JSON
         page.close()
-        for _ in range(30):
-            left = [path for path in Path(app.temp).rglob("*") if path.is_file()]
-            if not left:
-                break
+        end = time.monotonic() + 60
+        while kept() and time.monotonic() < end:
             time.sleep(0.5)
-        assert left == []
+        assert kept() == []
 
 
 def test_every_control_has_a_name(page: Page) -> None:

@@ -84,8 +84,8 @@ function coLoad() {
   Object.assign(C, {headSelect, momentSelect, bandSelect, slotSelect});
 
   C.where = make('p', {class: 's2s-where'});
-  C.looks = overlay('Where the sound looks', 'Places in the picture');
-  C.listens = overlay('What the place listens to', 'Moments and coefficients of the sound');
+  C.looks = overlay('Where the sound looks,', 'Places in the picture');
+  C.listens = overlay('What the place listens to,', 'Moments and coefficients of the sound');
   C.still = make('img', {alt: '', class: 's2s-still'});
   const [l, t, r, b] = m.video_region.map(x => 100 * x);
   Object.assign(C.looks.grid.style, {left: l + '%', top: t + '%', width: (r - l) + '%', height: (b - t) + '%'});
@@ -158,7 +158,7 @@ function coDraw() {
   if (still) C.still.src = 'data:image/jpeg;base64,' + still;
   drawMfcc(s);
   const place = `row ${Math.floor(C.place / w) + 1}, column ${(C.place % w) + 1}`;
-  C.looks.what.textContent = `sound at ${ms(C.moment, times)}${C.band < 0 ? '' : ', coefficients ' + coefficients(C.band, bands, m.n_mfcc)}`;
+  C.looks.what.textContent = `${ms(C.moment, times)}${C.band < 0 ? '' : ', coefficients ' + coefficients(C.band, bands, m.n_mfcc)}`;
   C.listens.what.textContent = place + (C.slot < 0 ? '' : ` at ${ms(C.slot, moments)}`);
 
   const looks = soundLooks(s), listens = placeListens(s);
@@ -236,8 +236,9 @@ async function drawMatrix(s, fresh = false) {
   const w = matrix(C.rows, s, C.head), z = [];
   for (let r = 0; r < R; r++) z.push(Array.from(w.subarray(r * K, (r + 1) * K)));
   const top = Math.max(peak(C.rows, C.head), 2 / K), uniform = 1 / K;
-  const ticks = [0, uniform, top / 2, top].filter((v, i, all) => i === 1 || Math.abs(v - uniform) > top / 12);
-  const words = ticks.map(v => v.toFixed(3) + (v === uniform ? (panel.clientWidth < 520 ? '<br>uniform' : ' uniform') : ''));
+  const narrow = panel.clientWidth < 520;
+  const ticks = (narrow ? [0, uniform, top] : [0, uniform, top / 2, top]).filter((v, i, all) => i === 1 || Math.abs(v - uniform) > top / (narrow ? 4 : 12));
+  const words = ticks.map(v => v.toFixed(3) + (v === uniform ? (narrow ? '<br>uniform' : ' uniform') : ''));
   const key = [C.rows, panel.clientWidth, dark()].join();
   if (C.gd && C.key === key && !fresh) {
     await P.update(C.gd, {z: [z], zmax: top, 'colorbar.tickvals': [ticks], 'colorbar.ticktext': [words]}, {shapes: outlines()}, [0]);
@@ -245,16 +246,18 @@ async function drawMatrix(s, fresh = false) {
   }
   C.key = key;
   if (!d.text) d.text = d.figure.layout.meta.rows.map(r => d.figure.layout.meta.columns.map(c => `${r}<br>→ ${c}`));
-  const layout = themed(d.figure.layout), narrow = panel.clientWidth < 520;
+  const layout = themed(d.figure.layout);
   Object.assign(layout, {width: panel.clientWidth, shapes: outlines()});
   layout.margin = Object.assign({}, layout.margin, narrow ? {l: 78} : {});
-  if (narrow) {  // every second label of a group, and short titles
+  if (narrow) {  // short labels, and the unit in the title
     for (const axis of ['xaxis', 'yaxis']) {
-      const a = layout[axis] = Object.assign({}, layout[axis], {title: Object.assign({}, layout[axis].title, {text: layout[axis].title.text.split(':')[0]})});
-      if (axis === 'xaxis' && a.tickvals.length > 4) a.ticktext = a.ticktext.map((t, i) => (i % 2 ? '' : t.replace(' ms', '')));
+      const a = layout[axis], short = a.title.text.startsWith('picture') ? 'picture, ms' : 'sound, MFCC coefficients';
+      const thin = axis === 'xaxis' && a.tickvals.length > 4;
+      const ticktext = a.ticktext.map((t, i) => (thin && i % 2 ? '' : t.replace(' ms', '')));
+      layout[axis] = Object.assign({}, a, {ticktext, title: Object.assign({}, a.title, {text: short})});
     }
   }
-  const lying = narrow ? {orientation: 'h', y: -0.16, yanchor: 'top', title: {text: 'weight, each row sums to 1', side: 'bottom'}} : {};
+  const lying = narrow ? {orientation: 'h', tickangle: 0, y: -0.16, yanchor: 'top', title: {text: 'weight, each row sums to 1', side: 'bottom'}} : {};
   if (narrow) layout.margin.b = 110;
   const trace = Object.assign({}, d.figure.data[0], {z, zmax: top, text: d.text,
     colorbar: Object.assign({}, d.figure.data[0].colorbar, {tickvals: ticks, ticktext: words, outlinewidth: 0}, lying)});

@@ -13,6 +13,7 @@ function load() {
   if (!data) { if (T.gd) { T.P.purge(T.gd); T.gd = null; } return; }
   T.view = [0, count()];
   S.current = 0;
+  root.dataset.current = 0;
   setLoop(false);
   pinWords();
   $('.s2s-zoom').hidden = count() <= 30;
@@ -45,10 +46,13 @@ for (const name of ['play', 'playing', 'pause', 'ended', 'seeking', 'seeked', 't
 
 // A click anywhere in the lanes goes to its second: a short bar is as easy to hit as a tall one.
 let pressed = null;
-lanes.addEventListener('pointerdown', event => { pressed = [event.clientX, event.clientY]; }, {capture: true, signal: controller.signal});
-lanes.addEventListener('pointerup', event => {
-  if (!S.data || !pressed || event.button || event.target.closest('.s2s-thumb')) return;
-  if (Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) > 8) return;
+lanes.addEventListener('pointerdown', event => {
+  pressed = event.target.closest('.s2s-thumb') ? null : [event.clientX, event.clientY];
+}, {capture: true, signal: controller.signal});
+document.addEventListener('pointerup', event => {  // on the document: plotly lays a cover over the page while pressed
+  const from = pressed;
+  pressed = null;
+  if (!S.data || !from || event.button || Math.hypot(event.clientX - from[0], event.clientY - from[1]) > 8) return;
   const t = tOf(event.clientX - lanes.getBoundingClientRect().left);
   if (t >= 0 && t < count()) seek(Math.floor(t));
 }, {capture: true, signal: controller.signal});

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ... import plots
-from ...explain.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
+from sec2sec import plots
+from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 
 MAX_SECONDS_WITH_HEADS = 60  # in a longer clip the heads travel averaged: all of them would be tens of megabytes
 MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
@@ -128,6 +128,7 @@ def mfcc_image(mfcc: np.ndarray | None) -> dict[str, Any] | None:
 
 def _direction(weights: np.ndarray, averaged: bool) -> dict[str, Any]:
     """weights (T, H, rows, columns). The browser averages the heads itself, where it has them."""
+    weights = weights.astype(np.float32)  # maps may come in half precision, too coarse to sum in
     average = weights.mean(1, keepdims=True)
     sent = average if averaged else weights
     steps, scale = quantise(sent)

@@ -69,6 +69,7 @@ function seek(second, force = false) {
   if (there && !force) return;  // already in this second: playback goes on undisturbed
   T.target = s;
   v.currentTime = Math.min(S.data.clip.offset + s + 0.001, Math.max((v.duration || Infinity) - 0.02, 0));
+  if (s !== S.current) setCurrent(s);  // now, not with the next frame: keys may repeat faster than frames come
   kick();
 }
 function toMoment(second, inside) {  // a moment within a second: only where it does not disturb playback
@@ -186,7 +187,8 @@ async function drawTimeline() {
 function drawLegend() {
   const items = [['s2s-key-up', 'raises the prediction'], ['s2s-key-down', 'lowers it']];
   if (S.data.clip.has_audio && S.data.clip.has_video) {
-    items.push(['s2s-key-sound', 'effect of the sound alone'], ['s2s-key-picture', 'of the picture alone']);
+    const line = count() > 60 ? ' is-line' : '';  // as plots.py draws them
+    items.push(['s2s-key-sound' + line, 'effect of the sound alone'], ['s2s-key-picture' + line, 'of the picture alone']);
   }
   if (S.data.clip.partial) items.push(['s2s-key-partial', 'last second: only a part']);
   $('.s2s-legend').replaceChildren(...items.map(([mark, words]) => make('span', {}, make('i', {class: mark}), words)));

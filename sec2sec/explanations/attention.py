@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sec2sec.config import crop_region
 from sec2sec.encode import Tokens
-from sec2sec.explain.types import CoAttention
+from sec2sec.explanations.types import CoAttention
 from sec2sec.model import Sec2Sec
 
 

@@ -17,9 +17,9 @@ from PIL import Image
 from sec2sec.checkpoints import Bundle
 from sec2sec.config import SAMPLE_RATE, MediaLimits
 from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
-from sec2sec.explain.attention import co_attention
-from sec2sec.explain.occlusion import joint_vectors, occlusion
-from sec2sec.explain.types import ClipSummary, Explanation, Preview, TargetExplanation
+from sec2sec.explanations.attention import co_attention
+from sec2sec.explanations.occlusion import joint_vectors, occlusion
+from sec2sec.explanations.types import ClipSummary, Explanation, Preview, TargetExplanation
 from sec2sec.media import Clip, MediaError, Second, open_clip
 
 ENVELOPE = 50  # steps of the drawn waveform in a second

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sec2sec.explain.types import SCHEMA, CoAttention, Explanation, TargetExplanation
+from sec2sec.explanations.types import SCHEMA, CoAttention, Explanation, TargetExplanation
 
 DIGITS = 6  # of what is written: single precision holds no more
 

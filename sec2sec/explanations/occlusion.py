@@ -49,18 +49,24 @@ class Occlusion:
 def joint_vectors(model: Sec2Sec, tokens: Tokens) -> JointVectors:
     """Every second through co-attention four times: with its own tokens, and with one or both at the mean."""
     video, audio = tokens.filled(model)
+    mean_video, mean_audio = model.references(1)
+    mean_seen, mean_heard = model.look(mean_video), model.listen(mean_audio)  # alike for every second: attended once
+
+    def repeated(one: Tensor | None, seconds: int) -> Tensor | None:
+        return None if one is None else one.expand(seconds, -1, -1)
+
     joints: list[list[Tensor]] = [[], [], []]
     maps: list[list[Tensor]] = [[], []]
-    for seen, heard in zip(video.split(SECONDS_A_PASS), audio.split(SECONDS_A_PASS), strict=True):
-        mean_seen, mean_heard = model.references(len(seen))
-        both, video_from_audio, audio_from_video = model.join(seen, heard, evidence=True)
+    for part_video, part_audio in zip(video.split(SECONDS_A_PASS), audio.split(SECONDS_A_PASS), strict=True):
+        seen, heard = model.look(part_video), model.listen(part_audio)
+        both, video_from_audio, audio_from_video = model.meet(seen, heard, evidence=True)
         joints[0].append(both)
-        joints[1].append(model.join(mean_seen, heard, evidence=False)[0])
-        joints[2].append(model.join(seen, mean_heard, evidence=False)[0])
+        joints[1].append(model.meet(repeated(mean_seen, len(both)), heard, evidence=False)[0])
+        joints[2].append(model.meet(seen, repeated(mean_heard, len(both)), evidence=False)[0])
         if video_from_audio is not None and audio_from_video is not None:
             maps[0].append(video_from_audio)
             maps[1].append(audio_from_video)
-    neither = model.join(*model.references(1), evidence=False)[0].expand(len(video), -1)
+    neither = model.meet(mean_seen, mean_heard, evidence=False)[0].expand(len(video), -1)
     both, sound_only, picture_only = (torch.cat(parts) for parts in joints)
     drawn = (torch.cat(maps[0]), torch.cat(maps[1])) if maps[0] else (None, None)
     return JointVectors(both, sound_only, picture_only, neither, *drawn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sec2sec.explain.types import NEARLY_UNIFORM, Explanation
+from sec2sec.explanations.types import NEARLY_UNIFORM, Explanation
 
 
 def as_text(explanation: Explanation) -> str:

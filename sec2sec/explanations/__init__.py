@@ -1,8 +1,8 @@
 """Questions asked of a prediction; every answer is an Explanation or a part of one."""
 
-from sec2sec.explain.as_json import to_json
-from sec2sec.explain.pipeline import Explained, Progress, explain, explain_steps, explain_tokens
-from sec2sec.explain.types import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
+from sec2sec.explanations.as_json import to_json
+from sec2sec.explanations.pipeline import Explained, Progress, explain, explain_steps, explain_tokens
+from sec2sec.explanations.types import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
 
 __all__ = [
     "ClipSummary",
