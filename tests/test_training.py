@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, tables of clips, and the stages on data whose answer is planted."""
+"""Metrics against scikit-learn, and the stages on data whose answer is planted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sklearn.metrics
 import torch
 
 from sec2sec.config import ModelConfig
-from sec2sec.datasets.table import DataError, read_table
 from sec2sec.model import Sec2Sec
 from sec2sec.training.metrics import classification, pointing
 from sec2sec.training.stages import TokenData, check, gather, teach_clips, teach_seconds
@@ -49,43 +48,6 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-HEADER = "id,path,arousal,split,group\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "column id"),
-        ("id,path,arousal,split\n", "column group is missing"),
-        (HEADER, "no clips"),
-        (HEADER + "a,a.mp4,1,train,a\na,b.mp4,0,test,b\n", "stands twice"),
-        (HEADER + "a,a.mp4,much,train,a\n", "line 2: arousal is 'much'"),
-        (HEADER + "a,a.mp4,1.5,train,a\n", "from 0 to 1"),
-        (HEADER + "a,a.mp4,nan,train,a\n", "from 0 to 1"),
-        (HEADER + "a,a.mp4,1,learning,a\n", "split is 'learning'"),
-        (HEADER + "a,a.mp4,1,train\n", "number of cells"),
-        (HEADER + "a,a.mp4,1,train,a,b\n", "number of cells"),
-    ],
-)
-def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, said):
-    (tmp_path / "clips.csv").write_text(text)
-    with pytest.raises(DataError, match=said) as caught:
-        read_table(tmp_path)
-    assert "\n" not in str(caught.value)
-    assert "clips.csv" in str(caught.value)
-
-
-def test_a_table_keeps_order_empty_cells_and_relative_paths(tmp_path):
-    (tmp_path / "clips.csv").write_text(
-        "﻿id,path,arousal,valence,split,group\na,x/a.mp4,1,,train,f\nb,b.mp4,,0.25,test,g\n"
-    )
-    table = read_table(tmp_path)
-    assert table.targets == ("arousal", "valence")
-    assert [row.targets for row in table.rows] == [{"arousal": 1.0}, {"valence": 0.25}]
-    assert table.rows[0].path == tmp_path / "x/a.mp4"
-    assert [row.id for row in table.split("test")] == ["b"]
 
 
 def planted(clips: int = 48, seconds: int = 3) -> TokenData:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -66,12 +65,6 @@ def decode_all(
         multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
     )
     yield from zip(rows, loader, strict=True)
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def as_decoded(seconds: list[Second]) -> list[Second]:
