@@ -121,7 +121,7 @@ def test_ten_minutes_stay_usable(synthetic: Callable[..., App], new_page: NewPag
     page.get_by_role("button", name="Zoom the timeline in").click()
     span = page.evaluate("(([a, b]) => b - a)(document.querySelector('.s2s-plot').layout.xaxis.range)")
     assert span == 300
-    seen = play(page, 3.5)
+    seen = play(page, 8)  # two boundaries, also on a busy machine
     assert [change[2] for change in seen["changes"]][:2] == [1, 2]
 
 
