@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -94,23 +94,28 @@ def extraction() -> tuple[float, float]:
     rows = read_table(WORK / "clips").rows
     plain = encoders()
     folded = plain.folded()
+
+    def bare(some: Sequence[Clip]) -> float:
+        taken = 0.0
+        for row in some:
+            seconds = list(open_clip(row.path, frames_per_second=GRIDS.frames_per_second).seconds())
+            frames, image = stacked([s.frames for s in seconds]), plain.mfcc(stacked([s.samples for s in seconds]))
+            with torch.inference_mode():
+                began = time.perf_counter()
+                folded.see(frames)
+                folded.hear_image(image)
+                taken += time.perf_counter() - began
+        return taken
+
     shutil.rmtree(WORK / "extracted", ignore_errors=True)
+    before = bare(rows[1 : ENCODED // 2])  # half before and half after: a machine's load comes and goes
     steps, ends = [], []
     for step in extract_steps(rows, plain, TokenCache(WORK / "extracted", plain), device=torch.device("cpu")):
         steps.append(step)
         ends.append(time.perf_counter())
     assert (steps[-1].done, steps[-1].unusable) == (ENCODED, {})
-    taken = ends[-1] - ends[1]
-    bare = 0.0
-    for row in rows[1:]:
-        seconds = list(open_clip(row.path, frames_per_second=GRIDS.frames_per_second).seconds())
-        frames, image = stacked([s.frames for s in seconds]), plain.mfcc(stacked([s.samples for s in seconds]))
-        with torch.inference_mode():
-            began = time.perf_counter()
-            folded.see(frames)
-            folded.hear_image(image)
-            bare += time.perf_counter() - began
-    return taken / (ENCODED - 1), bare / (ENCODED - 1)
+    after = bare(rows[ENCODED // 2 :])
+    return (ends[-1] - ends[1]) / (ENCODED - 1), (before + after) / (ENCODED - 1)
 
 
 def rss_anon() -> int:
