@@ -12,24 +12,10 @@ from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.table import DataError
 from sec2sec.training.fit import TrainingError
 from sec2sec.training.profile import PAPER, Profiled, as_text, profile, profile_steps
-from sec2sec.training.run import Epoch, Machine, Stopped, Trained
+from sec2sec.training.run import Epoch, Stopped, Trained
 from sec2sec.training.search import plan, search_steps
 from sec2sec.training.settings import SettingsError
-from tests.datasets import clip_folder
 from tests.models import save_tiny
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    clip_folder(folder / "data")
-    save_tiny(folder / "tiny")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def machine(made):
-    return Machine(made / "tokens", device="cpu", workers=0)
 
 
 def asked(made, folder, grid, **base):

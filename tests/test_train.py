@@ -30,26 +30,11 @@ from sec2sec.training.losses import clip_loss
 from sec2sec.training.metrics import TrainingLabels
 from sec2sec.training.run import Epoch, Machine, Stopped, Trained, set_references, train_steps
 from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
-from tests.datasets import TOKENS, clip_folder, planted_tokens
-from tests.models import save_tiny
+from tests.datasets import TOKENS, planted_tokens
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
 SMALL = {"width": 16, "heads": 2, "batch": 4, "rate": 3e-3, "dropout": 0.1, "patience": 250}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A folder with a data set, a checkpoint to start from and a filled token cache."""
-    folder = tmp_path_factory.mktemp("made")
-    clip_folder(folder / "data")
-    save_tiny(folder / "tiny")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def machine(made):
-    return Machine(made / "tokens", device="cpu", workers=0)
 
 
 def settings(made: Path, **other) -> TrainConfig:

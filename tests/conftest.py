@@ -1,0 +1,25 @@
+"""What several files of tests start from."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a data set, a checkpoint to start from and, once a test has filled it, a token cache."""
+    from tests.datasets import clip_folder  # torch is heavy, and most tests need none of this
+    from tests.models import save_tiny
+
+    folder = tmp_path_factory.mktemp("made")
+    clip_folder(folder / "data")
+    save_tiny(folder / "tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def machine(made):
+    """The CPU of this process, with the cache of `made`."""
+    from sec2sec.training.run import Machine
+
+    return Machine(made / "tokens", device="cpu", workers=0)
