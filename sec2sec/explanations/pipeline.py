@@ -113,7 +113,7 @@ def explain_tokens(bundle: Bundle, tokens: Tokens, clip: ClipSummary, seconds_ta
         for k, name in enumerate(model.config.targets)
     }
     maps = co_attention(model, tokens, joints.video_from_audio, joints.audio_from_video)
-    return Explanation(clip, bundle.summary, targets, maps, seconds_taken)
+    return Explanation(clip, bundle.summary, targets, maps, seconds_taken=seconds_taken)
 
 
 class Stopwatch:

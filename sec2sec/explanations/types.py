@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sec2sec.checkpoints import CheckpointSummary
+from sec2sec.explanations.evidence import Evidence
 
 __all__ = ["CheckpointSummary", "ClipSummary", "CoAttention", "Explanation", "Preview", "TargetExplanation"]
 
@@ -76,6 +77,7 @@ class Explanation:
     checkpoint: CheckpointSummary
     targets: Mapping[str, TargetExplanation]
     co_attention: CoAttention
+    evidence: Evidence | None = None  # whether it is true
     seconds_taken: Mapping[str, float] = field(default_factory=dict)  # stage → s: decoding, encoding, explaining
 
 

@@ -51,7 +51,7 @@ def explanation(
         CheckpointSummary("synthetic", "0" * 64, "It learned from nothing: these figures are made up.", ("synchrony",)),
         {name: _target(r, seconds, attention) for name in targets},
         maps,
-        {"decoding": 0.1, "encoding": 0.2, "explaining": 0.01},
+        seconds_taken={"decoding": 0.1, "encoding": 0.2, "explaining": 0.01},
     )  # fmt: skip
 
 
