@@ -128,8 +128,17 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--neutral", type=float, default=0.0, metavar="SHARE", help="of clips without a decisive second (default 0)"
     )
+    sub.add_argument("--splits", type=shares, default=(8, 1, 1), metavar="A:B:C", help="training : validation : test")
     sub.add_argument("--workers", type=int, default=None, metavar="N", help="processes (default: cores)")
     return top
+
+
+def shares(text: str) -> tuple[int, ...]:
+    """ "8:1:1" → (8, 1, 1)."""
+    parts = tuple(int(part) for part in text.split(":"))
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"expected three numbers such as 8:1:1, not {text!r}")
+    return parts
 
 
 def run_explain(options: argparse.Namespace) -> None:
@@ -179,7 +188,13 @@ def run_make_clips(options: argparse.Namespace) -> None:
     from sec2sec.datasets.known_truth import make_clips
 
     for step in make_clips(
-        options.directory, options.clips, options.seed, options.level, options.neutral, options.workers
+        options.directory,
+        options.clips,
+        options.seed,
+        options.level,
+        options.neutral,
+        options.workers,
+        options.splits,
     ):
         show(f"{step.done} of {step.total} clips", last=step.done == step.total)
     print(f"{options.directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")

@@ -135,7 +135,9 @@ def seen_in_training(bundle: Bundle, directory: Path, split: str) -> bool | None
         made = json.loads((directory / "generator.json").read_text())
         trained = bundle.config["provenance"]["data"]
         return any(
-            all(made[k] == data.get(k) for k in ("seed", "level")) and split in ("all", *data.get("splits", [split]))
+            all(made[k] == data.get(k) for k in ("seed", "level"))
+            # split anew since then, a test clip may have been a training clip
+            and (made.get("splits") != data.get("splits") or split in ("all", *data.get("learned_from", [split])))
             for data in trained
         )
     except (OSError, ValueError, KeyError, TypeError):

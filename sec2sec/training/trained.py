@@ -68,7 +68,7 @@ def save_trained(
     provenance = {
         **provenance,
         "config": as_json(config),
-        "data": [{"name": table.name, "clips": len(training), "splits": ["train", "validation"], **(made or {})}],
+        "data": [{"name": table.name, "clips": len(training), **(made or {}), "learned_from": ["train", "validation"]}],
         "notes": list(table.notes),
         "encoder_size": sum(p.numel() for p in encoders.parameters()),
         "model_size": sum(p.numel() for p in model.parameters()),

@@ -31,6 +31,7 @@ PLANTED_COLUMNS = (
     "decoy",
     *(f"{target}_evidence" for target in TARGETS),
 )
+SHARES = (8, 1, 1)  # of training, validation and test clips
 # Libraries that would each start as many threads as there are cores, in every worker
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -45,12 +46,19 @@ class Progress:
 
 
 def make_clips(
-    directory: Path, clips: int, seed: int, level: Level = "plain", neutral: float = 0.0, workers: int | None = None
+    directory: Path,
+    clips: int,
+    seed: int,
+    level: Level = "plain",
+    neutral: float = 0.0,
+    workers: int | None = None,
+    shares: tuple[int, int, int] = SHARES,
 ) -> Iterator[Progress]:
     """Write clips/*.mp4, clips.csv and planted.csv into directory, yielding how far it has come.
 
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
-    Clips made with the same settings are kept; ValueError for a folder of other settings.
+    shares: training, validation and test clips among each sum of them, in the order of the seed.
+    Clips made with the same settings are kept, whatever the shares; ValueError for a folder of other settings.
     """
     directory = Path(directory)
     if clips < 1 or seed < 0 or not 0 <= neutral <= 1 or level not in LEVELS or (workers is not None and workers < 1):
@@ -58,14 +66,16 @@ def make_clips(
             f"clips ({clips}) and workers ({workers}) must be at least 1, seed ({seed}) at least 0, "
             f"neutral ({neutral}) in [0, 1] and level ({level!r}) one of {', '.join(LEVELS)}"
         )
-    _claim(directory, {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)})
+    if len(shares) != 3 or min(shares) < 0 or shares[0] < 1:
+        raise ValueError(f"shares are three whole numbers, the first at least 1, not {shares}")
+    _claim(directory, {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}, shares)
     plans = [plan_clip(seed, index, level, neutral) for index in range(clips)]
     missing = [plan for plan in plans if not _path(directory, plan).exists()]
     kept, began = clips - len(missing), time.monotonic()
     yield Progress(kept, clips, 0.0)
     for made, _ in enumerate(_render_all(directory, missing, workers), start=1):
         yield Progress(kept + made, clips, (time.monotonic() - began) / made)
-    _write_tables(directory, plans)
+    _write_tables(directory, plans, shares)
 
 
 def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
@@ -108,7 +118,7 @@ def _path(directory: Path, plan: Plan) -> Path:
     return directory / FOLDER / f"{plan.id}.mp4"
 
 
-def _claim(directory: Path, settings: dict[str, Any]) -> None:
+def _claim(directory: Path, settings: dict[str, Any], shares: tuple[int, int, int]) -> None:
     """Make the folder ours, or refuse it if it holds clips of other settings or of somebody else."""
     manifest = directory / MANIFEST
     if manifest.exists():
@@ -116,6 +126,7 @@ def _claim(directory: Path, settings: dict[str, Any]) -> None:
             found = dict(json.loads(manifest.read_text()))
         except (ValueError, TypeError):
             raise ValueError(f"{manifest}: not written by this generator; choose another folder") from None
+        found.pop("splits", None)  # clips are the same in any split
         if found != settings:
             raise ValueError(
                 f"{directory}: holds known-truth clips made with {_words(found)}, not {_words(settings)}; "
@@ -128,21 +139,26 @@ def _claim(directory: Path, settings: dict[str, Any]) -> None:
                 f"{directory}: already has {', '.join(taken)} that this generator did not make; choose another folder"
             )
     (directory / FOLDER).mkdir(parents=True, exist_ok=True)
-    if not manifest.exists():
-        _write(manifest, json.dumps(settings, indent=1) + "\n")
+    _write(manifest, json.dumps(settings | {"splits": ":".join(map(str, shares))}, indent=1) + "\n")
 
 
 def _words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
-def _write_tables(directory: Path, plans: list[Plan]) -> None:
+def split_of(index: int, shares: tuple[int, int, int] = SHARES) -> str:
+    """Which split the clip of this index belongs to."""
+    place = index % sum(shares)
+    return "train" if place < shares[0] else "validation" if place < shares[0] + shares[1] else "test"
+
+
+def _write_tables(directory: Path, plans: list[Plan], shares: tuple[int, int, int]) -> None:
     rows = [
         {
             "id": plan.id,
             "path": f"{FOLDER}/{plan.id}.mp4",
             **{target: _cell(plan.classes[target]) for target in TARGETS},
-            "split": plan.split,
+            "split": split_of(plan.index, shares),
             "group": plan.id,
             "level": plan.level,
         }

@@ -70,7 +70,6 @@ class Plan:
     id: str
     index: int
     level: Level
-    split: str
     seconds: tuple[Second, ...]
     classes: dict[str, int | None]
     scene: str  # the situation of a clip without decisive seconds, or "decisive"
@@ -129,8 +128,7 @@ def plan_clip(seed: int, index: int, level: Level, neutral: float) -> Plan:
         signs = {target: 2 * int(c or 0) - 1 for target, c in classes.items()}
         decisive = set(map(int, rng.permutation(count)[: rng.integers(1, 4)]))
         seconds = _decisive_clip(rng, level, count, decisive, signs)
-    split = {8: "validation", 9: "test"}.get(index % 10, "train")
-    return Plan(f"{level}-{seed}-{index:05d}", index, level, split, tuple(seconds), classes, scene, entropy)
+    return Plan(f"{level}-{seed}-{index:05d}", index, level, tuple(seconds), classes, scene, entropy)
 
 
 def _decisive_clip(
