@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,21 @@ def measured(clips: Clips, found: Predictions, labels: Mapping[str, TrainingLabe
             said, label = found.probability[known, k], truth[known, k].astype(np.float64)
             report["targets"][name] = measure(target, said, label, groups[known].tolist(), seed)
     return report
+
+
+def predictions(clips: Clips, found: Predictions, targets: Sequence[str]) -> dict[str, Any]:
+    """Every clip of a split with its truth, prediction and attention over seconds, for tables made later."""
+    truth = clips.labels.double().numpy()
+    return {
+        "targets": list(targets),
+        "id": [row.id for row in clips.rows],
+        "group": [row.group for row in clips.rows],
+        "label": [[None if np.isnan(value) else round(float(value), 6) for value in each] for each in truth],
+        "probability": [[float(value) for value in each] for each in found.probability],
+        "attention": None
+        if found.attention is None
+        else [[[round(float(x), 6) for x in weights] for weights in each] for each in found.attention],
+    }
 
 
 def planted(table: Table) -> dict[str, Any] | None:
