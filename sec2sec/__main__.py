@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sec2sec import DEMO, __version__
-from sec2sec.training.commands import run_data, run_extract, run_profile, run_search, run_train, show
+from sec2sec.training.commands import run_benchmark, run_data, run_extract, run_profile, run_search, run_train, show
 from sec2sec.training.settings import add_flags
 
 CACHE = Path("runs/tokens")
@@ -109,6 +109,22 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the trials; goes on if it is there"
     )
+    machine_options(sub)
+
+    sub = command(
+        "benchmark", run_benchmark, "Train and compare all systems of the paper's tables, one command a table."
+    )
+    sub.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the benchmark; goes on if it is there"
+    )
+    sub.add_argument("--systems", default="all", metavar="A,B", help="names, or all (default)")
+    sub.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each system (default 3)")
+    sub.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings as JSON or YAML, and systems: {NAME: its own settings}"
+    )
+    sub.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, sharing the cores (default 1)")
+    sub.add_argument("--tables", action="store_true", help="make the tables again from what was predicted; no training")
+    add_flags(sub, without=("system", "seed"))
     machine_options(sub)
 
     sub = command("profile", run_profile, "The mean attention over seconds of a data set (paper, Fig. 2).")
