@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from sec2sec.baselines import SYSTEMS
 from sec2sec.training.benchmark.compare import LEVEL, PAIRED, Draws, Said, differences, measured
 from sec2sec.training.benchmark.paper import figures_of
 from sec2sec.training.benchmark.plan import noted
-from sec2sec.training.benchmark.systems import SYSTEMS, group_of
+from sec2sec.training.benchmark.systems import group_of
 from sec2sec.training.benchmark.work import MEASURED
 from sec2sec.training.fit import TrainingError
 from sec2sec.training.folder import PREDICTIONS

@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from sec2sec.checkpoints import Bundle
-from sec2sec.config import RESIZE, SAMPLE_RATE
+from sec2sec.config import SAMPLE_RATE
 from sec2sec.encoders import Encoders
 
 SECONDS = 10  # of the clip
@@ -34,8 +34,8 @@ def cost(bundle: Bundle) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     video, audio = (torch.randn(shape, generator=generator).to(bundle.device) for shape in shapes)
     mask = torch.ones(1, SECONDS, dtype=torch.bool, device=bundle.device)
-    frames = torch.randint(0, 256, (SECONDS * encoders.config.frames_per_second, *RESIZE, 3), generator=generator)
-    frames = frames.to(torch.uint8).unflatten(0, (SECONDS, -1)).to(bundle.device)
+    shape = (SECONDS, encoders.config.frames_per_second, *encoders.config.frame_size, 3)
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(bundle.device)
     samples = (0.1 * torch.randn(SECONDS, SAMPLE_RATE, generator=generator)).to(bundle.device)
 
     def predict() -> Any:
@@ -48,16 +48,16 @@ def cost(bundle: Bundle) -> dict[str, Any]:
         "seconds": SECONDS,
         "parameters": size(model),
         "encoder_parameters": size(encoders),
-        "macs": macs(predict, model),
-        "encoder_macs": macs(encode, encoders),
+        "macs": macs(predict, model, bundle.device),
+        "encoder_macs": macs(encode, encoders, bundle.device),
         "ms": 1000 * seconds_of(predict, bundle.device),
         "encoder_ms": 1000 * seconds_of(encode, bundle.device),
     }
 
 
 def encode_both(encoders: Encoders, frames: torch.Tensor, samples: torch.Tensor) -> Any:
-    """Frames (T, M, 128, 171, 3) and samples (T, 16000) → tokens of both."""
-    return encoders.see(frames), encoders.hear_image(encoders.mfcc(samples))
+    """Frames (T, M, height, width, 3) and samples (T, 16000) → tokens of both."""
+    return encoders.see(frames), encoders.hear(samples)
 
 
 def size(module: nn.Module) -> int:
@@ -65,7 +65,7 @@ def size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def macs(run: Callable[[], Any], module: nn.Module) -> int:
+def macs(run: Callable[[], Any], module: nn.Module, device: torch.device) -> int:
     """Multiply-accumulates of matrix products and convolutions in one run.
 
     torch counts a multiplication and an addition as two; it knows no fused attention of a CPU and no fused LSTM, so the
@@ -85,8 +85,7 @@ def macs(run: Callable[[], Any], module: nn.Module) -> int:
         with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
             run()
         with FlopCounterMode(display=False) as alone, torch.no_grad():
-            unit = nn.LSTM(4, 4, batch_first=True).to(next(module.parameters()).device)
-            unit(torch.zeros(1, 1, 4, device=next(module.parameters()).device))
+            nn.LSTM(4, 4, batch_first=True).to(device)(torch.zeros(1, 1, 4, device=device))
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         for hook in hooks:

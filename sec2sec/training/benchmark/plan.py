@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sec2sec.baselines import SYSTEMS
 from sec2sec.files import write_json
-from sec2sec.training.benchmark.systems import SYSTEMS, settings_of
+from sec2sec.training.benchmark.paper import ORDER
+from sec2sec.training.benchmark.systems import settings_of
 from sec2sec.training.fit import TrainingError
 from sec2sec.training.folder import RunFolder
 from sec2sec.training.settings import SettingsError, train_config
@@ -45,7 +47,7 @@ def requested(values: Mapping[str, Any], systems: str, seeds: int, source: str =
     for each in (settings, *overrides.values()):
         if taken := [name for name in OWN if name in each]:
             raise SettingsError(f"{where}{' and '.join(taken)} cannot be set: the benchmark goes through them")
-    ordered = tuple(name for name in SYSTEMS if name in names)
+    ordered = tuple(name for name in ORDER if name in names)
     return Request(settings, ordered, seeds, {name: dict(each) for name, each in overrides.items()})
 
 
@@ -76,7 +78,7 @@ def begin(request: Request, out: Path, trials: Sequence[Trial]) -> Request:
                 if before.get(key) != json.loads(json.dumps(ours)):
                     raise TrainingError(f"{out}: holds a benchmark with other {key}; choose another folder")
             names = {*before["systems"], *request.systems}
-            systems = tuple(name for name in SYSTEMS if name in names)
+            systems = tuple(name for name in ORDER if name in names)
             request = Request(request.settings, systems, max(request.seeds, int(before["seeds"])), request.overrides)
         for trial in trials:
             if RunFolder(trial.folder).exists():

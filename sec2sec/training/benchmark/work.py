@@ -16,13 +16,13 @@ from sec2sec.checkpoints import Bundle, load_checkpoint
 from sec2sec.datasets.cache import TokenCache, clip_hash
 from sec2sec.datasets.table import Row, Table
 from sec2sec.encode import Tokens
-from sec2sec.explanations.occlusion import Occlusion, joint_vectors, occlusion
+from sec2sec.explanations.occlusion import Occlusion, occlude
 from sec2sec.files import write_json
 from sec2sec.training.benchmark.cost import cost, peak_memory
 from sec2sec.training.evaluate import PLANTED, point
 from sec2sec.training.folder import PREDICTIONS
 from sec2sec.training.run import Machine, Step, Stopped, Trained
-from sec2sec.training.start import data_of, starting_encoders
+from sec2sec.training.start import data_of, encoders_of
 from sec2sec.training.trials import FAILED, Trial, run_trial
 
 MEASURED = "measured.json"
@@ -79,12 +79,11 @@ def _measured(trial: Trial, machine: Machine, seconds: float) -> dict[str, Any]:
 def _occluded(trial: Trial, bundle: Bundle, machine: Machine, table: Table) -> list[tuple[Row, Occlusion]]:
     """The effect of each second of the test clips, from the tokens that the training has read."""
     asked = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
-    encoders, _ = starting_encoders(trial.config, table.split("train"), machine.decoders)
-    cache = TokenCache(machine.cache, encoders)
+    cache = TokenCache(machine.cache, encoders_of(trial.folder / "checkpoint"))
     found = []
     for row in table.split("test"):
         tokens = cache.read(clip_hash(row.path)) if row.id in asked else None
         if tokens is not None:
             moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
-            found.append((row, occlusion(bundle.model, joint_vectors(bundle.model, moved))))
+            found.append((row, occlude(bundle.model, moved)[0]))
     return found
