@@ -138,7 +138,14 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("make-clips", run_make_clips, "Make video clips whose truth is known, for training and tests.")
     sub.add_argument("directory", type=Path, metavar="DIR")
-    sub.add_argument("--clips", type=int, required=True, metavar="N")
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--clips", type=int, metavar="N")
+    what.add_argument(
+        "--excerpts-of",
+        type=Path,
+        metavar="SOURCE",
+        help="the clips of SOURCE, and each decisive second of its training clips as a clip of its own",
+    )
     sub.add_argument("--seed", type=int, default=0, metavar="S")
     sub.add_argument(
         "--level", choices=("plain", "cluttered"), default="plain", help="cluttered: noisy neutral seconds and decoys"
@@ -198,8 +205,13 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def run_make_clips(options: argparse.Namespace) -> None:
-    from sec2sec.datasets.known_truth import make_clips
+    from sec2sec.datasets.known_truth import make_clips, make_excerpts
 
+    if options.excerpts_of:
+        for step in make_excerpts(options.excerpts_of, options.directory, options.workers):
+            show(f"{step.done} of {step.total} excerpts", last=step.done == step.total)
+        print(f"{options.directory}: the clips of {options.excerpts_of} and {step.total} excerpts of one second")
+        return
     for step in make_clips(
         options.directory, options.clips, options.seed, options.level, options.neutral, options.workers
     ):
