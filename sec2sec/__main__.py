@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sec2sec import DEMO, __version__
-from sec2sec.training.commands import run_data, run_extract, run_profile, run_search, run_train, show
+from sec2sec.training.commands import run_benchmark, run_data, run_extract, run_profile, run_search, run_train, show
 from sec2sec.training.settings import add_flags
 
 CACHE = Path("runs/tokens")
@@ -77,6 +77,8 @@ def parser() -> argparse.ArgumentParser:
     sub = command("evaluate", run_evaluate, "Measure a checkpoint on a data set, beside the trivial baselines.")
     sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a folder with clips.csv")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the metrics there as well")
+    sub.add_argument("--report", type=Path, metavar="FILE", help="write a page with tables and curves (HTML) there")
+    sub.add_argument("--worst", type=int, default=20, metavar="N", help="clips farthest off to list (default 20)")
     sub.add_argument("--split", choices=("all", "train", "validation", "test"), default="all")
     sub.add_argument("--workers", type=int, default=None, metavar="N", help="decoding processes (default: cores)")
     model_options(sub)
@@ -109,6 +111,22 @@ def parser() -> argparse.ArgumentParser:
     )
     machine_options(sub)
 
+    sub = command(
+        "benchmark", run_benchmark, "Train and compare all systems of the paper's tables, one command a table."
+    )
+    sub.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the benchmark; goes on if it is there"
+    )
+    sub.add_argument("--systems", default="all", metavar="A,B", help="names, or all (default)")
+    sub.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each system (default 3)")
+    sub.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings as JSON or YAML, and systems: {NAME: its own settings}"
+    )
+    sub.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, sharing the cores (default 1)")
+    sub.add_argument("--tables", action="store_true", help="make the tables again from what was predicted; no training")
+    add_flags(sub, without=("system", "seed"))
+    machine_options(sub)
+
     sub = command("profile", run_profile, "The mean attention over seconds of a data set (paper, Fig. 2).")
     sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set")
     sub.add_argument("--split", choices=("all", "train", "validation", "test"), default="all", dest="part_of")
@@ -120,7 +138,14 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("make-clips", run_make_clips, "Make video clips whose truth is known, for training and tests.")
     sub.add_argument("directory", type=Path, metavar="DIR")
-    sub.add_argument("--clips", type=int, required=True, metavar="N")
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--clips", type=int, metavar="N")
+    what.add_argument(
+        "--excerpts-of",
+        type=Path,
+        metavar="SOURCE",
+        help="the clips of SOURCE, and each decisive second of its training clips as a clip of its own",
+    )
     sub.add_argument("--seed", type=int, default=0, metavar="S")
     sub.add_argument(
         "--level", choices=("plain", "cluttered"), default="plain", help="cluttered: noisy neutral seconds and decoys"
@@ -165,14 +190,16 @@ def run_explain(options: argparse.Namespace) -> None:
 def run_evaluate(options: argparse.Namespace) -> None:
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
-    from sec2sec.files import check_writable, write_json
+    from sec2sec.files import check_writable, write_atomically, write_json
     from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
+    from sec2sec.training.pages.evaluated import as_page
 
-    if options.json:
-        check_writable(options.json)
+    for file in (options.json, options.report):
+        if file:
+            check_writable(file)
     table = open_data(options.data)
     bundle = load_checkpoint(options.checkpoint, options.device)
-    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers):
+    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst):
         if isinstance(step, Evaluated):
             show("", last=True)
             print(as_text(step.report))
@@ -180,13 +207,20 @@ def run_evaluate(options: argparse.Namespace) -> None:
                 print(f"not usable: {message}", file=sys.stderr)
             if options.json:
                 write_json(options.json, step.report)
+            if options.report:
+                write_atomically(options.report, as_page(step.report).encode())
         else:
             show(f"{step.done} of {step.total} clips")
 
 
 def run_make_clips(options: argparse.Namespace) -> None:
-    from sec2sec.datasets.known_truth import make_clips
+    from sec2sec.datasets.known_truth import make_clips, make_excerpts
 
+    if options.excerpts_of:
+        for step in make_excerpts(options.excerpts_of, options.directory, options.workers):
+            show(f"{step.done} of {step.total} excerpts", last=step.done == step.total)
+        print(f"{options.directory}: the clips of {options.excerpts_of} and {step.total} excerpts of one second")
+        return
     for step in make_clips(
         options.directory,
         options.clips,

@@ -70,22 +70,22 @@ def make_clips(
         raise ValueError(f"shares are three whole numbers, the first at least 1, not {shares}")
     _claim(directory, {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}, shares)
     plans = [plan_clip(seed, index, level, neutral) for index in range(clips)]
-    missing = [plan for plan in plans if not _path(directory, plan).exists()]
+    missing = [plan for plan in plans if not clip_path(directory, plan).exists()]
     kept, began = clips - len(missing), time.monotonic()
     yield Progress(kept, clips, 0.0)
-    for made, _ in enumerate(_render_all(directory, missing, workers), start=1):
+    for made, _ in enumerate(render_all(directory, missing, workers), start=1):
         yield Progress(kept + made, clips, (time.monotonic() - began) / made)
     _write_tables(directory, plans, shares)
 
 
-def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
+def render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
     """Render the plans, yielding once for each that is finished."""
     # a container may lend fewer cores than the machine has; only Linux can tell
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = min(len(plans), workers or cores)
     if processes <= 1:
         for plan in plans:
-            render_clip(plan, _path(directory, plan))
+            render_clip(plan, clip_path(directory, plan))
             yield
         return
     before = {name: os.environ.get(name) for name in THREAD_LIMITS}
@@ -94,7 +94,7 @@ def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iter
     try:
         waiting: set[Future[None]] = set()
         for plan in plans:
-            waiting.add(executor.submit(render_clip, plan, _path(directory, plan)))
+            waiting.add(executor.submit(render_clip, plan, clip_path(directory, plan)))
             if len(waiting) >= 3 * processes:  # enough that no worker waits, few enough to stop soon
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
@@ -114,7 +114,8 @@ def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iter
                 os.environ[name] = value
 
 
-def _path(directory: Path, plan: Plan) -> Path:
+def clip_path(directory: Path, plan: Plan) -> Path:
+    """Where a clip is, or will be."""
     return directory / FOLDER / f"{plan.id}.mp4"
 
 
@@ -139,7 +140,7 @@ def _claim(directory: Path, settings: dict[str, Any], shares: tuple[int, int, in
                 f"{directory}: already has {', '.join(taken)} that this generator did not make; choose another folder"
             )
     (directory / FOLDER).mkdir(parents=True, exist_ok=True)
-    _write(manifest, json.dumps(settings | {"splits": ":".join(map(str, shares))}, indent=1) + "\n")
+    write_whole(manifest, json.dumps(settings | {"splits": ":".join(map(str, shares))}, indent=1) + "\n")
 
 
 def _words(settings: dict[str, Any]) -> str:
@@ -174,15 +175,16 @@ def _write_tables(directory: Path, plans: list[Plan], shares: tuple[int, int, in
             row |= {"synchrony": _cell(second.synchrony), "decoy": int(second.decoy)}
             row |= {f"{t}_evidence": f"{e:.4f}" for t, e in zip(TARGETS, second.evidence, strict=True)}
             planted.append(row)
-    _write(directory / PLANTED, _table(PLANTED_COLUMNS, planted))
-    _write(directory / CLIPS, _table(CLIPS_COLUMNS, rows))
+    write_whole(directory / PLANTED, as_csv(PLANTED_COLUMNS, planted))
+    write_whole(directory / CLIPS, as_csv(CLIPS_COLUMNS, rows))
 
 
 def _cell(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
+def as_csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
+    """A table as text."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -190,7 +192,7 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write all of the file or nothing."""
     part = path.with_suffix(path.suffix + ".part")
     part.write_text(text)
