@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from sec2sec.datasets.known_truth.render import render_clip
-from sec2sec.datasets.known_truth.states import LEVELS, SLOTS, STATES, TARGETS, Level, Plan, plan_clip
+from sec2sec.datasets.known_truth.states import (
+    LENGTHS,
+    LEVELS,
+    SHORTEST,
+    SLOTS,
+    STATES,
+    TARGETS,
+    Level,
+    Plan,
+    plan_clip,
+)
 
 VERSION = 2  # raise it when the clips of a seed change
 MANIFEST, CLIPS, PLANTED, FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
@@ -45,11 +55,18 @@ class Progress:
 
 
 def make_clips(
-    directory: Path, clips: int, seed: int, level: Level = "plain", neutral: float = 0.0, workers: int | None = None
+    directory: Path,
+    clips: int,
+    seed: int,
+    level: Level = "plain",
+    neutral: float = 0.0,
+    workers: int | None = None,
+    lengths: tuple[int, int] = LENGTHS,
 ) -> Iterator[Progress]:
     """Write clips/*.mp4, clips.csv and planted.csv into directory, yielding how far it has come.
 
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
+    lengths: of the shortest and of the longest clip, in s.
     Clips made with the same settings are kept; ValueError for a folder of other settings.
     """
     directory = Path(directory)
@@ -58,8 +75,13 @@ def make_clips(
             f"clips ({clips}) and workers ({workers}) must be at least 1, seed ({seed}) at least 0, "
             f"neutral ({neutral}) in [0, 1] and level ({level!r}) one of {', '.join(LEVELS)}"
         )
-    _claim(directory, {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)})
-    plans = [plan_clip(seed, index, level, neutral) for index in range(clips)]
+    if not SHORTEST <= lengths[0] <= lengths[1]:
+        raise ValueError(f"a clip lasts {SHORTEST} s or more, and the longest no less than the shortest, not {lengths}")
+    settings: dict[str, Any] = {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}
+    if lengths != LENGTHS:  # sets that were made before there was a choice stay valid
+        settings["lengths"] = list(lengths)
+    _claim(directory, settings)
+    plans = [plan_clip(seed, index, level, neutral, lengths) for index in range(clips)]
     missing = [plan for plan in plans if not _path(directory, plan).exists()]
     kept, began = clips - len(missing), time.monotonic()
     yield Progress(kept, clips, 0.0)
