@@ -155,7 +155,7 @@ class Job:
                 raise JobError("this training is running already")
             for name in ("stop", "finish"):
                 (self.path / name).unlink(missing_ok=True)
-            self.say("starting", "starting", spent=self.spent)
+            self.say("starting", "", spent=self.spent)
             # the process inherits the lock that is held here: there is no moment at which it seems dead
             subprocess.Popen(
                 [
@@ -210,7 +210,7 @@ class Job:
             if said.get("stage") not in ENDED:
                 return State("dead", self._last_words(), self.epochs())
         if said.get("stage") == "run":
-            said = _read(self.run / "progress.json") or {"stage": "starting", "message": "starting"}
+            said = _read(self.run / "progress.json") or {"stage": "starting", "message": "loading the libraries"}
             if said["stage"] in ENDED:  # the process is about to say so itself, or says why it goes on
                 said = {
                     **said,

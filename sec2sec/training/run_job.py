@@ -72,12 +72,12 @@ class _Worker:
         if make is None:
             return True
         folder = self.job.set_of(make) / "clips"
-        self.say("clips", "making the clips", 0, make.clips)
+        self.say("clips", f"0 of {make.clips}", 0, make.clips)
         for step in make_clips(folder, make.clips, make.seed, make.level, lengths=make.lengths):
             left = (
                 f", {in_words(step.seconds_per_clip * (step.total - step.done))} left" if step.seconds_per_clip else ""
             )
-            self.say("clips", f"making clips: {step.done} of {step.total}{left}", step.done, step.total, now=False)
+            self.say("clips", f"{step.done} of {step.total}{left}", step.done, step.total, now=False)
             if self.stop() or self.enough():
                 self.say("stopped", self.why("while the clips were made; those that exist stay"))
                 return False
@@ -85,7 +85,7 @@ class _Worker:
 
     def train(self) -> None:
         """The training itself, in its run folder."""
-        self.say("run", "starting")
+        self.say("run", "")
         from sec2sec.training.run import Machine, Stopped, Trained, train_steps  # torch: only when it is our turn
 
         machine = Machine(Path(self.order.cache), self.order.device)

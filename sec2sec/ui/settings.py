@@ -52,6 +52,11 @@ class Settings:
         """What a clip may cost before it is refused."""
         return MediaLimits(max_bytes=self.max_megabytes * 1024**2, max_seconds=self.max_seconds)
 
+    @property
+    def largest_upload(self) -> int:
+        """MB of any file that is taken; what it is for has its own limit."""
+        return max(self.max_megabytes, self.train_megabytes) if self.training else self.max_megabytes
+
     @staticmethod
     def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         """--port before SEC2SEC_PORT before the default; gradio's own two variables count as well (Spaces set them)."""
