@@ -40,13 +40,14 @@ def scores(
 
     targets: of each target, where there are several. best: the epoch whose weights are kept.
     """
-    lines = [_line("best trivial answer", trivial, TRIVIAL, dash="dash", width=2)]
+    lines: list[dict[str, Any]] = []
     if len(targets) > 1:
         for i, (name, values) in enumerate(targets.items()):
             colour, symbol = TARGETS[i % len(TARGETS)], SYMBOLS[i % len(SYMBOLS)]
             lines.append(_line(name, values, colour, symbol=symbol, width=1))
     name = "mean of the targets" if len(targets) > 1 else next(iter(targets), "score")
     lines.append(_line(name, mean, MEAN, symbol="circle", width=3))
+    lines.append(_line("best trivial answer", trivial, TRIVIAL, dash="dash"))  # above the others: it is what counts
     if 1 <= best <= len(mean):
         kept = {"color": MEAN, "size": 15, "symbol": "star", "line": {"width": 0}}
         lines.append(

@@ -79,6 +79,7 @@ class Order:
     make: KnownTruth | None = None  # clips to make first
     cache: str = ""  # of tokens
     device: str = "auto"
+    workers: int | None = None  # decoding processes; the cores if None
     minutes: float | None = None  # of work, waiting apart; then it ends with the best weights so far
     owner: str = ""  # whose it is, where visitors see their own alone
     created: float = field(default_factory=time.time)  # s since 1970

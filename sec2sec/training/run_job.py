@@ -88,7 +88,7 @@ class _Worker:
         self.say("run", "")
         from sec2sec.training.run import Machine, Stopped, Trained, train_steps  # torch: only when it is our turn
 
-        machine = Machine(Path(self.order.cache), self.order.device)
+        machine = Machine(Path(self.order.cache), self.order.device, workers=self.order.workers)
         config = train_config(dict(self.order.config))
         steps = train_steps(self.job.run, config, machine, resume=True, stop=self.stop, enough=self.enough)
         for step in steps:
@@ -96,7 +96,7 @@ class _Worker:
                 self.say("stopped", self.why(f"after epoch {step.epoch}"), step.epoch, config.epochs)
             elif isinstance(step, Trained):
                 done = step.metrics["epochs"]
-                words = f"Done after {done} of at most {config.epochs} epochs; the weights are those of epoch "
+                words = f"After {done} of at most {config.epochs} epochs; the weights are those of epoch "
                 early = f" {self.why(f'in epoch {done + 1}')}" if self.enough() and done < config.epochs else ""
                 unusable = f" {len(step.unusable)} clips could not be used." if step.unusable else ""
                 message = f"{words}{step.metrics['best_epoch']}, chosen by the validation clips.{early}{unusable}"

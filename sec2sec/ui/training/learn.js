@@ -56,7 +56,7 @@ function drawClips() {
   $('.tr-keys').replaceChildren(
     make('span', {}, make('i', {class: 'tr-key-bar'}), 'prediction'), make('span', {}, make('i', {class: 'tr-key-label'}), 'label'),
     ...(V.now.attends ? [make('span', {}, make('i', {class: 'tr-key-attention'}), 'attention, share of the clip')] : []),
-    ...(planted ? [make('span', {}, make('b', {}, '▲'), 'planted second: holds the cues')] : []));
+    ...(planted ? [make('span', {}, make('b', {class: 'tr-key-planted'}, '▲'), 'planted second: holds the cues')] : []));
 }
 function clipCard(example, i, target) {
   const known_ = V.stills[example.id] || {};

@@ -128,9 +128,8 @@ function drawTable(table) {
     signed(gain) + (interval ? ` (${signed(interval[0])} to ${signed(interval[1])})` : '')];
   const line = (row, tag) => make('tr', {}, ...row.map((cell, i) => make(i && tag === 'td' ? 'td' : 'th', {scope: i ? 'col' : 'row'}, cell)));
   const interval = table.rows.some(row => row[5]);
-  host.replaceChildren(make('table', {},
-    make('caption', {}, `${table.caption}. ${table.note}${interval ? ' In brackets: 95 % interval; one that holds 0 may be chance.' : ''}`),
-    make('thead', {}, line(['target', 'measure', 'model', 'best trivial answer', 'gain'], 'th')),
+  const note = interval ? ' In brackets: 95 % interval; one that holds 0 may be chance.' : '';
+  host.replaceChildren(make('p', {class: 's2s-note'}, `${table.caption}. ${table.note}${note}`), make('table', {}, make('thead', {}, line(['target', 'measure', 'model', 'best trivial answer', 'gain'], 'th')),
     make('tbody', {}, ...table.rows.map(row => line(cells(row), 'td')))));
 }
 
