@@ -38,6 +38,11 @@ class Field:
         return LABELS.get(self.name, self.name.replace("_", " ").capitalize())
 
     @property
+    def shown(self) -> Any:
+        """The default as its widget holds it: lists and numbers that may be left out are text."""
+        return ",".join(map(str, self.default)) if self.many else "" if self.default is None else self.default
+
+    @property
     def many(self) -> bool:
         """Whether it takes a list, which the form takes as text with commas."""
         return bool(parts := get_args(self.kind)) and parts[-1] is Ellipsis

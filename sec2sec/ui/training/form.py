@@ -97,11 +97,10 @@ def _widget(field: Field, settings: Settings, told: bool = True) -> Any:
     info = field.sentence if told else None
     common: dict[str, Any] = {"label": field.label, "info": info, "min_width": 70, "elem_id": f"train-{field.name}"}
     if field.choices:
-        return gr.Dropdown(list(field.choices), value=field.default, **common)
+        return gr.Dropdown(list(field.choices), value=field.shown, **common)
     if field.kind is bool:
-        return gr.Checkbox(field.default, **common)
+        return gr.Checkbox(field.shown, **common)
     if field.kind in (int, float):
-        default = min(field.default, settings.train_epochs) if field.name == "epochs" else field.default
+        default = min(field.shown, settings.train_epochs) if field.name == "epochs" else field.shown
         return gr.Number(default, precision=0 if field.kind is int else None, **common)
-    text = ",".join(map(str, field.default)) if field.many else field.default or ""
-    return gr.Textbox(text, max_lines=1, placeholder=HINTS.get(field.name), **common)
+    return gr.Textbox(field.shown, max_lines=1, placeholder=HINTS.get(field.name), **common)
