@@ -101,6 +101,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the training, e.g. runs/first")
     sub.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML; options overrule them")
     sub.add_argument("--resume", action="store_true", help="go on with the training of that folder")
+    sub.add_argument(
+        "--queue",
+        type=Path,
+        metavar="DIR",
+        help="wait for the other trainings of this queue first (the app's: runs/app/queue); without it, none waits",
+    )
     add_flags(sub)
     machine_options(sub)
 

@@ -70,9 +70,24 @@ def run_train(options: argparse.Namespace) -> None:
         config = train_config(as_json(folder.config()) | values) if values else None
     else:
         config = train_config(values, str(options.config or ""))
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, in_turn(options.queue, stop):
         for step in train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop):
             tell(step, options.out)
+
+
+@contextmanager
+def in_turn(queue: Path | None, stop: Callable[[], bool]) -> Iterator[None]:
+    """Wait for the other trainings of a queue, where one is given; a stop before the turn ends as Ctrl-C does."""
+    if queue is None:
+        yield
+        return
+    from sec2sec.training.queue import LeftQueueError, turn
+
+    try:
+        with turn(queue, lambda ahead: print(f"waiting: {ahead} before this one", flush=True), stop):
+            yield
+    except LeftQueueError:
+        raise KeyboardInterrupt from None
 
 
 def run_search(options: argparse.Namespace) -> None:

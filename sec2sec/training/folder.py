@@ -24,7 +24,7 @@ from typing import IO, Any
 
 import torch
 
-from sec2sec.files import write_atomically, write_json
+from sec2sec.files import lock_file, write_atomically, write_json
 from sec2sec.training.fit import Report, State, TrainingError
 from sec2sec.training.settings import TrainConfig, as_json, train_config
 
@@ -96,14 +96,8 @@ class RunFolder:
         """Keep other processes out for as long as this one lives. Raises TrainingError where one is at work."""
         with self._writing():
             self.lock = (self.path / "lock").open("wb")
-        try:
-            import fcntl
-        except ImportError:  # not on Windows
-            return
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise TrainingError(f"{self.path}: another process trains here; wait for it, or stop it") from error
+        if not lock_file(self.lock, wait=False):
+            raise TrainingError(f"{self.path}: another process trains here; wait for it, or stop it")
 
     def release(self) -> None:
         """Let others in again."""

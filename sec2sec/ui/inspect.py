@@ -53,8 +53,8 @@ def known_truth(path: Path) -> bool:
     return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
 
 
-def tab(settings: Settings, models: Models) -> None:
-    """Lays out the tab and wires it; called within gr.Blocks."""
+def tab(settings: Settings, models: Models) -> gr.Dropdown:
+    """Lays out the tab and wires it; called within gr.Blocks. Returns the choice of the model."""
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
@@ -147,14 +147,14 @@ def tab(settings: Settings, models: Models) -> None:
         offset = explanation.clip.start if source.playable else 0.0
         drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
         said = predictions(explanation, shown_targets(explanation, source.known_truth))
-        written = _cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
+        written = cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
         written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
         download = gr.update(value=str(written), visible=True)
         if source.playable:
             yield outputs(took, said, drawn, same, download)
             return
         yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
-        playable = _cached(player, "playback.mp4")
+        playable = cached(player, "playback.mp4")
         try:
             for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
                 if second is not None:
@@ -174,6 +174,7 @@ def tab(settings: Settings, models: Models) -> None:
     upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running], **quiet)
     tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running], **quiet)
     stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
+    return model
 
 
 _UPLOADED = "file => { document.dispatchEvent(new CustomEvent('s2s-upload')); return file; }"
@@ -222,7 +223,7 @@ def _any_length(settings: Settings) -> MediaLimits:
     return replace(settings.limits, max_seconds=float("inf"))
 
 
-def _cached(component: Any, name: str) -> Path:
+def cached(component: Any, name: str) -> Path:
     """A path in a folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old."""
     path = Path(component.GRADIO_CACHE) / secrets.token_hex(16) / name
     path.parent.mkdir(parents=True)

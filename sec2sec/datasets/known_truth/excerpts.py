@@ -29,7 +29,7 @@ from sec2sec.datasets.known_truth.generate import (
     render_all,
     write_whole,
 )
-from sec2sec.datasets.known_truth.states import Plan, plan_clip
+from sec2sec.datasets.known_truth.states import LENGTHS, Plan, plan_clip
 from sec2sec.datasets.table import DataError, Row, read_table
 
 
@@ -64,8 +64,10 @@ def _settings(source: Path) -> dict[str, Any]:
 
 def _excerpts(row: Row, made: dict[str, Any], source: Path) -> Iterator[Plan]:
     number = row.id.rpartition("-")[2]
-    plan = plan_clip(made["seed"], int(number), made["level"], made["neutral"]) if number.isdecimal() else None
-    if plan is None or plan.id != row.id:
+    lengths = tuple(made.get("lengths", LENGTHS))
+    drawn = made["seed"], int(number) if number.isdecimal() else 0, made["level"], made["neutral"]
+    plan = plan_clip(*drawn, lengths)
+    if plan.id != row.id:
         raise DataError(f"{source}: {row.id!r} is no clip of its generator; bring its table back")
     for t, second in enumerate(plan.seconds):
         if second.decisive:

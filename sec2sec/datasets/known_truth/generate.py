@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from sec2sec.datasets.known_truth.render import render_clip
-from sec2sec.datasets.known_truth.states import LEVELS, SLOTS, STATES, TARGETS, Level, Plan, plan_clip
+from sec2sec.datasets.known_truth.states import (
+    LENGTHS,
+    LEVELS,
+    SHORTEST,
+    SLOTS,
+    STATES,
+    TARGETS,
+    Level,
+    Plan,
+    plan_clip,
+)
 
 VERSION = 2  # raise it when the clips of a seed change
 MANIFEST, CLIPS, PLANTED, FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
@@ -53,11 +63,13 @@ def make_clips(
     neutral: float = 0.0,
     workers: int | None = None,
     shares: tuple[int, int, int] = SHARES,
+    lengths: tuple[int, int] = LENGTHS,
 ) -> Iterator[Progress]:
     """Write clips/*.mp4, clips.csv and planted.csv into directory, yielding how far it has come.
 
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
     shares: training, validation and test clips among each sum of them, in the order of the seed.
+    lengths: of the shortest and of the longest clip, in s.
     Clips made with the same settings are kept, whatever the shares; ValueError for a folder of other settings.
     """
     directory = Path(directory)
@@ -68,8 +80,13 @@ def make_clips(
         )
     if len(shares) != 3 or min(shares) < 0 or shares[0] < 1:
         raise ValueError(f"shares are three whole numbers, the first at least 1, not {shares}")
-    _claim(directory, {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}, shares)
-    plans = [plan_clip(seed, index, level, neutral) for index in range(clips)]
+    if not SHORTEST <= lengths[0] <= lengths[1]:
+        raise ValueError(f"a clip lasts {SHORTEST} s or more, and the longest no less than the shortest, not {lengths}")
+    settings: dict[str, Any] = {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}
+    if lengths != LENGTHS:  # sets that were made before there was a choice stay valid
+        settings["lengths"] = list(lengths)
+    _claim(directory, settings, shares)
+    plans = [plan_clip(seed, index, level, neutral, lengths) for index in range(clips)]
     missing = [plan for plan in plans if not clip_path(directory, plan).exists()]
     kept, began = clips - len(missing), time.monotonic()
     yield Progress(kept, clips, 0.0)

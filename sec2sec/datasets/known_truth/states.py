@@ -20,6 +20,8 @@ LEVELS: tuple[Level, ...] = ("plain", "cluttered")
 TARGETS = ("arousal", "valence", "synchrony")
 STATES = ("motion", "saturation", "brightness", "warmth", "loudness", "rate", "pitch", "harmony")
 SLOTS = 8  # eighths of a second; an onset fills one
+LENGTHS = (8, 12)  # s; the shortest and the longest clip, as LIRIS-ACCEDE has them
+SHORTEST = 4  # s; up to three seconds are decisive, and one at least is not
 SHARPNESS = 1.5  # soft target = sigmoid(SHARPNESS · Σ evidence)
 MIN_SUM = 0.8  # |Σ evidence| of a clip with a class: below it nobody could say which class it is
 NEUTRAL_WEIGHT = 0.25  # a neutral second counts a quarter of what the same states count in a decisive one
@@ -113,12 +115,12 @@ def slot_pair(rng: np.random.Generator) -> tuple[frozenset[int], frozenset[int]]
             return frozenset(map(int, first)), frozenset(map(int, second))
 
 
-def plan_clip(seed: int, index: int, level: Level, neutral: float) -> Plan:
-    """Decide the seconds of one clip. neutral: share of clips without a decisive second."""
+def plan_clip(seed: int, index: int, level: Level, neutral: float, lengths: tuple[int, int] = LENGTHS) -> Plan:
+    """Decide the seconds of one clip. neutral: share of clips without a decisive second; lengths in s."""
     entropy = [seed, LEVELS.index(level), index]
     rng = np.random.default_rng(np.random.SeedSequence([*entropy, 0]))
     undecided = bool(rng.random() < neutral)
-    count = int(rng.integers(8, 13))
+    count = int(rng.integers(lengths[0], lengths[1] + 1))
     classes: dict[str, int | None] = dict.fromkeys(TARGETS)
     if undecided:
         scene, seconds = _scene(rng, count)
