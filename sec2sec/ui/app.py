@@ -12,6 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 from sec2sec.ui import about, inspect
+from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models, models_in
 from sec2sec.ui.settings import Settings
@@ -34,6 +35,8 @@ def build(settings: Settings) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Inspect", id="inspect"):
                 inspect.tab(settings, models)
+            with gr.Tab("Compare", id="compare"):
+                compare.tab(settings, models)
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)
