@@ -64,7 +64,14 @@ def tab(settings: Settings, models: Models) -> Opening:
     with gr.Row(elem_classes="inspect"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             tiles = example_tiles(examples)
-            upload = gr.File(label="Upload a clip", show_label=False, file_types=UPLOADS, height=58, elem_id="upload")
+            upload = gr.File(
+                label="Upload a clip",
+                show_label=False,
+                file_types=UPLOADS,
+                height=58,
+                elem_id="upload",
+                elem_classes="pick",
+            )
             gr.HTML(limits_words(settings), elem_classes="limits")
             with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
                 model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")

@@ -133,7 +133,12 @@ def tab(settings: Settings, models: Models) -> None:
                     length = gr.Number(None, label="Length, s", min_width=80, elem_id="compare-length")
             tiles = example_tiles(examples)
             upload = gr.File(
-                label="Upload a clip", show_label=False, file_types=UPLOADS, height=58, elem_id="compare-upload"
+                label="Upload a clip",
+                show_label=False,
+                file_types=UPLOADS,
+                height=58,
+                elem_id="compare-upload",
+                elem_classes="pick",
             )
             gr.HTML(limits_words(settings), elem_classes="limits")
             with gr.Row(elem_classes="actions"):
