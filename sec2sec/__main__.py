@@ -77,6 +77,8 @@ def parser() -> argparse.ArgumentParser:
     sub = command("evaluate", run_evaluate, "Measure a checkpoint on a data set, beside the trivial baselines.")
     sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a folder with clips.csv")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the metrics there as well")
+    sub.add_argument("--report", type=Path, metavar="FILE", help="write a page with tables and curves (HTML) there")
+    sub.add_argument("--worst", type=int, default=20, metavar="N", help="clips farthest off to list (default 20)")
     sub.add_argument("--split", choices=("all", "train", "validation", "test"), default="all")
     sub.add_argument("--workers", type=int, default=None, metavar="N", help="decoding processes (default: cores)")
     model_options(sub)
@@ -156,14 +158,16 @@ def run_explain(options: argparse.Namespace) -> None:
 def run_evaluate(options: argparse.Namespace) -> None:
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
-    from sec2sec.files import check_writable, write_json
+    from sec2sec.files import check_writable, write_atomically, write_json
     from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
+    from sec2sec.training.pages.evaluated import as_page
 
-    if options.json:
-        check_writable(options.json)
+    for file in (options.json, options.report):
+        if file:
+            check_writable(file)
     table = open_data(options.data)
     bundle = load_checkpoint(options.checkpoint, options.device)
-    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers):
+    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst):
         if isinstance(step, Evaluated):
             show("", last=True)
             print(as_text(step.report))
@@ -171,6 +175,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
                 print(f"not usable: {message}", file=sys.stderr)
             if options.json:
                 write_json(options.json, step.report)
+            if options.report:
+                write_atomically(options.report, as_page(step.report).encode())
         else:
             show(f"{step.done} of {step.total} clips")
 

@@ -6,6 +6,7 @@ data.json         the usable clips with their hashes, and what is wrong with the
 metrics.jsonl     one line an epoch; a process that is killed may leave the last one torn: going on writes it again
 state.pt          weights, best weights, optimiser, epoch and batch
 progress.json     what is happening now, for a page that polls
+predictions.json  at the end: every test clip's truth, prediction and attention over seconds
 stop              made by whoever wants the training to end at the next batch
 checkpoint/       at the end: the model, ready for the app
 """
@@ -28,6 +29,7 @@ from sec2sec.training.fit import Report, State, TrainingError
 from sec2sec.training.settings import TrainConfig, as_json, train_config
 
 SCHEMA = "sec2sec.run/1"
+PREDICTIONS = "predictions.json"
 EVERY = 0.5  # s between two writings of progress.json
 
 

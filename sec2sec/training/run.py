@@ -28,12 +28,12 @@ from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource, clips_of
 from sec2sec.training.extract import Extraction, extract_steps
 from sec2sec.training.fit import Fit, Report, Trainee, TrainingError, mixed, predict
-from sec2sec.training.folder import RunFolder
+from sec2sec.training.folder import PREDICTIONS, RunFolder
 from sec2sec.training.metrics import TrainingLabels
 from sec2sec.training.profile import profile
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.start import data_of, labels_of, starting_encoders
-from sec2sec.training.trained import measured, save_trained
+from sec2sec.training.trained import measured, predictions, save_trained
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
@@ -342,6 +342,8 @@ class _Run:
             found = predict(trainee, TokenSource(clips, encoders.config), self.config.batch, self.device)
             if split != "train":
                 metrics[split] = measured(clips, found, labels, self.config.seed)
+                if split == "test":
+                    self.folder.write(PREDICTIONS, predictions(clips, found, model.config.targets))
             elif found.attention is not None:
                 metrics["mean_attention"] = profile(found.attention, model.config.targets)
         noted = self.folder.read("data.json") or {}
