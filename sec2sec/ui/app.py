@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.ui import about, inspect
+from sec2sec.ui import about, evaluate, inspect
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models, models_in
@@ -32,11 +32,13 @@ def build(settings: Settings) -> gr.Blocks:
         title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
     ) as demo:
         gr.HTML(HEADER)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                inspect.tab(settings, models)
+                inspecting = inspect.tab(settings, models)
             with gr.Tab("Compare", id="compare"):
                 compare.tab(settings, models)
+            with gr.Tab("Evaluate", id="evaluate"):
+                evaluate.tab(settings, models, tabs, inspecting)
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)

@@ -42,6 +42,10 @@ class Source:
         """What the player shows before anything is converted."""
         return (self.copy or self.path) if self.playable else None
 
+    def shown_as(self, copy: str) -> Source:
+        """The same clip, played from a copy of it."""
+        return replace(self, copy=copy)
+
 
 def known_truth(path: Path) -> bool:
     """A clip of `make-clips` has planted.csv beside it or in the folder above."""

@@ -22,6 +22,7 @@ class Settings:
     port: int = 7860
     checkpoints: Path = ROOT / "checkpoints"  # each folder in it is a checkpoint
     examples: Path = ROOT / "assets" / "clips"  # *.mp4, offered as they are
+    data_sets: Path = ROOT / "data"  # each folder in it is a data set that visitors may evaluate on
     device: Device = "auto"
     max_seconds: float = 600.0  # of the part that is analysed
     max_megabytes: int = 500  # of an upload

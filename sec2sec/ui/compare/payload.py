@@ -14,7 +14,7 @@ from sec2sec.explanations.agreement import TargetAgreement, compare_target, shar
 from sec2sec.explanations.types import CoAttention, Explanation
 from sec2sec.ui.compare.words import LETTERS, NOT_DEFINED, agreement_words, shared_words
 
-ELSEWHERE = "Each model has weights of its own inside a second: see them in Inspect, one model at a time."
+ELSEWHERE = "For what happens inside a second open the clip in Inspect, with one model at a time."
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,15 @@ class Side:
 
 def side_by_side_lanes(explanations: Sequence[Explanation], shared: Sequence[str]) -> Explanation:
     """One explanation whose targets are the shared ones of every model: a timeline draws them on one axis."""
-    first = explanations[0]
-    co = first.co_attention
+    targets = {f"{name} · {LETTERS[i]}": e.targets[name] for name in shared for i, e in enumerate(explanations)}
+    return replace(lanes_alone(explanations[0]), targets=targets, evidence=None)
+
+
+def lanes_alone(explanation: Explanation) -> Explanation:
+    """Without its maps: they would stand between the lanes of two sides, and belong to one of them."""
+    co = explanation.co_attention
     return replace(
-        first,
-        targets={
-            f"{name} · {LETTERS[i]}": explanation.targets[name]
-            for name in shared
-            for i, explanation in enumerate(explanations)
-        },
-        co_attention=CoAttention(co.video_grid, co.audio_grid, co.video_region, absent=ELSEWHERE),
-        evidence=None,
+        explanation, co_attention=CoAttention(co.video_grid, co.audio_grid, co.video_region, absent=ELSEWHERE)
     )
 
 

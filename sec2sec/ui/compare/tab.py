@@ -31,7 +31,7 @@ from sec2sec.ui.clips import (
     limits_words,
     look_at,
 )
-from sec2sec.ui.compare.payload import Side, compare_clips, compare_models, side_by_side_lanes
+from sec2sec.ui.compare.payload import Side, compare_clips, compare_models, lanes_alone, side_by_side_lanes
 from sec2sec.ui.compare.view import compare_view
 from sec2sec.ui.compare.words import LETTERS, side_by_side
 from sec2sec.ui.examples import example_tiles, find_examples
@@ -366,7 +366,7 @@ def _screen(board: Board) -> list[Any]:
     ]
     if clips:
         drawn = [
-            encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
+            encode(lanes_alone(explanation), preview, diagnostics=source.known_truth, offset=offset)
             for (explanation, preview), source, offset in zip(found, sources, offsets, strict=False)
         ]
         differ = compare_clips(explanations, sides) if len(found) == 2 else None
