@@ -153,6 +153,8 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         **quiet,
     )
     running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
+    upload.upload(lambda: None, None, data, queue=False, **quiet)  # one data set at a time is chosen
+    data.input(lambda: None, None, upload, queue=False, **quiet)
     stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
     report.select(open_clip, found, opened, queue=False, cancels=[inspecting.running], **quiet)
 

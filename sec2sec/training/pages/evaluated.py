@@ -64,7 +64,7 @@ def target_charts(name: str, found: Mapping[str, Any]) -> str:
     """Reliability and ROC of a class, predicted beside true scores."""
     curves = found["curves"]
     drawn = [_points(name, found, curves["points"])] if found["kind"] == "score" else _class_charts(name, found, curves)
-    return side_by_side(drawn)
+    return side_by_side(f"<div>{figure_and_words}</div>" for figure_and_words in drawn)
 
 
 def _class_charts(name: str, found: Mapping[str, Any], curves: Mapping[str, Any]) -> list[str]:
@@ -75,7 +75,7 @@ def _class_charts(name: str, found: Mapping[str, Any], curves: Mapping[str, Any]
         f"{span(told['interval']['brier'])}; the training share alone has Brier {told['trivial']['brier']:.3f}."
     )
     bars = Series(
-        "clips come true (number of clips)",
+        "came true (clips in the bin)",
         "bar",
         [(each["from"] + each["to"]) / 2 for each in bins],
         [each["positive"] for each in bins],

@@ -138,6 +138,7 @@ function load() {
     seen.add(videoOf(1));
     videoOf(1).muted = true;
   }
+  for (const table of element.closest('.compare')?.querySelectorAll('.side .s2s-figures') || []) table.open = !linked();  // else it parts their lanes
   root.dataset.ready = 'true';
 }
 $('.cmp-pairs').addEventListener('change', drawDifference, listen);

@@ -14,7 +14,7 @@ from sec2sec.explanations.agreement import TargetAgreement, compare_target, shar
 from sec2sec.explanations.types import CoAttention, Explanation
 from sec2sec.ui.compare.words import LETTERS, NOT_DEFINED, agreement_words, shared_words
 
-ELSEWHERE = "For what happens inside a second open the clip in Inspect, with one model at a time."
+ELSEWHERE = "Which sound and which places went together inside a second: see Inspect, one model at a time."
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ def compare_models(explanations: Sequence[Explanation], shown: Sequence[Sequence
     for a, b in combinations(range(len(explanations)), 2):
         found = {name: compare_target(explanations[a].targets[name], explanations[b].targets[name]) for name in shared}
         pairs.append({"first": a, "second": b, "targets": [_pair(explanations, a, b, n, t) for n, t in found.items()]})
-    return _json("models", explanations, sides, pairs, shared_words(shared, others))
+    return _json("models", explanations, sides, pairs, [*shared_words(shared, others), ELSEWHERE])
 
 
 def compare_clips(explanations: Sequence[Explanation], sides: Sequence[Side]) -> str:
     """What links the players of two clips, and why nothing is ranked. JSON."""
-    return _json("clips", explanations, sides, [], [NOT_DEFINED])
+    return _json("clips", explanations, sides, [], [NOT_DEFINED, ELSEWHERE])
 
 
 def _pair(explanations: Sequence[Explanation], a: int, b: int, name: str, found: TargetAgreement) -> dict[str, Any]:
