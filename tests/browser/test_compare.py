@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -44,7 +45,7 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def choose(page: Page, label: str, name: str) -> None:
-    box = page.get_by_role("listbox", name=label, exact=True)
+    box = page.get_by_role("combobox", name=label, exact=True)
     box.click()
     page.get_by_role("option", name=name, exact=True).click()
 
@@ -117,7 +118,7 @@ def test_predictions_lanes_and_ranking_are_those_of_the_library(page: Page, alon
         expect(table).to_contain_text(explanation.checkpoint.trained_on)
         for name in ("arousal", "valence"):
             expect(table).to_contain_text(f"{explanation.targets[name].prediction:.2f}")
-    titles = page.locator("#view-a .s2s-plot .annotation-text").all_inner_texts()
+    titles = page.locator("#view-a .s2s-plot .annotation-text").all_text_contents()
     for lane in ("arousal · A · attention", "arousal · B · attention", "valence · A · measured effect"):
         assert any(title.startswith(lane) for title in titles), titles
     for name in ("arousal", "valence"):
@@ -127,7 +128,7 @@ def test_predictions_lanes_and_ranking_are_those_of_the_library(page: Page, alon
         figures = [float(text.replace("−", "-")) for text in shown]
         assert figures == pytest.approx([second[t] - first[t] for t in ranked(page)], abs=2e-3)
         sizes = [abs(value) for value in figures]
-        assert all(a >= b - 1e-9 for a, b in zip(sizes, sizes[1:], strict=False))
+        assert all(a >= b - 1e-9 for a, b in itertools.pairwise(sizes))
         assert sorted(ranked(page)) == list(range(10))
     expect(page.locator(".cmp-agree")).to_contain_text("ρ = ")
     assert "synchrony" not in page.inner_text("body")
@@ -171,12 +172,12 @@ def test_swap_turns_the_difference_around_and_the_pin_goes_along(page: Page) -> 
     expect(page.get_by_role("radio", name="B", exact=True)).to_be_checked()
     turned = {"+": "−", "−": "+"}
     expect(page.locator(".cmp-differ tbody .cmp-d").first).to_have_text(turned[before[0][0]] + before[0][1:])
-    expect(page.get_by_role("listbox", name="Model B", exact=True)).to_be_disabled()
-    expect(page.get_by_role("listbox", name="Model A", exact=True)).to_be_enabled()
+    expect(page.get_by_role("combobox", name="Model B", exact=True)).to_be_disabled()
+    expect(page.get_by_role("combobox", name="Model A", exact=True)).to_be_enabled()
 
 
 def test_pinned_model_stays_while_the_other_changes_and_what_is_not_shared_is_told(page: Page) -> None:
-    expect(page.get_by_role("listbox", name="Model A", exact=True)).to_be_disabled()
+    expect(page.get_by_role("combobox", name="Model A", exact=True)).to_be_disabled()
     choose(page, "Model B", "partial")
     compare(page)
     expect(page.locator("#compare-predictions thead")).to_contain_text(re.compile("A demo.*B partial", re.DOTALL))
@@ -195,7 +196,7 @@ def test_three_models_share_the_axis(page: Page) -> None:
     page.get_by_role("option", name="partial", exact=True).click()
     page.keyboard.press("Escape")
     compare(page)
-    titles = page.locator("#view-a .s2s-plot .annotation-text").all_inner_texts()
+    titles = page.locator("#view-a .s2s-plot .annotation-text").all_text_contents()
     assert any(title.startswith("arousal · C · measured effect") for title in titles), titles
     assert page.locator(".cmp-agree tbody tr").count() == 3
     page.get_by_label("Models", exact=True).select_option(index=2)
@@ -280,7 +281,7 @@ def test_clip_of_another_format_is_converted_and_short_clips_say_so(
     page = new_page(app.url)
     open_tab(page, "Compare")
     choose(page, "Model B", "tiny")
-    clip = make_clip(tmp_path / "short.mkv", 3, codec="libx265")
+    clip = make_clip(tmp_path / "short.mkv", 3, video_codec="libx265")
     page.set_input_files("#compare-upload input[type=file]", str(clip))
     expect(page.locator("#compare-status")).to_contain_text("short.mkv")
     compare(page)
