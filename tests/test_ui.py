@@ -23,7 +23,7 @@ import synthetic
 from sec2sec.explanations.types import TargetExplanation
 from sec2sec.media import MediaError
 from sec2sec.ui import about, messages, words
-from sec2sec.ui.inspect import known_truth
+from sec2sec.ui.clips import known_truth
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.timeline import payload
@@ -132,14 +132,6 @@ def test_agreement(attention: list[float] | None, effect: list[float], verdict: 
     found = target(attention, effect)
     assert words.agreement(found)[0] == verdict
     assert words.agreement_sentence(found).endswith((".", ")"))
-
-
-def test_rank_correlation_is_spearmans() -> None:
-    scipy = pytest.importorskip("scipy.stats")
-    r = np.random.default_rng(0)
-    for _ in range(20):
-        a, b = r.integers(0, 5, 12).astype(float), r.normal(size=12)  # with ties
-        assert words.rank_correlation(a, b) == pytest.approx(scipy.spearmanr(a, b).statistic)
 
 
 def test_names_from_files_cannot_become_markup() -> None:

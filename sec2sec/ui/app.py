@@ -11,7 +11,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.ui import about, inspect
+from sec2sec.ui import about, evaluate, inspect
+from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models, models_in
 from sec2sec.ui.settings import Settings
@@ -35,9 +36,13 @@ def build(settings: Settings) -> gr.Blocks:
         visitor = training.visitor_state()
         with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                model = inspect.tab(settings, models)
+                inspecting = inspect.tab(settings, models)
+            with gr.Tab("Compare", id="compare"):
+                compare.tab(settings, models)
             with gr.Tab("Training", id="training"):
-                training.tab(demo, settings, models, visitor, tabs, model)
+                training.tab(demo, settings, models, visitor, tabs, inspecting.model)
+            with gr.Tab("Evaluate", id="evaluate"):
+                evaluate.tab(settings, models, tabs, inspecting)
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)

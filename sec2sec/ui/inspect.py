@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
-import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import Explained, Explanation, Preview, Progress, explain_steps, to_json
-from sec2sec.media import MediaError, open_clip
-from sec2sec.playback import browser_can_play, convert_for_browser
+from sec2sec.explanations import Explained, Progress, explain_steps, to_json
+from sec2sec.media import MediaError
+from sec2sec.ui.clips import (
+    CONVERTING,
+    FULL,
+    UPLOADED,
+    UPLOADS,
+    WAITING,
+    Answer,
+    Part,
+    Source,
+    cached,
+    conversion,
+    hidden,
+    in_turn,
+    limits_words,
+    look_at,
+)
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.messages import alert, guarded, status
@@ -27,34 +39,24 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.timeline.payload import encode, shown_targets
 from sec2sec.ui.timeline.timeline import clip_view
 from sec2sec.ui.words import predictions
-from sec2sec.ui.work import Job, in_thread
+from sec2sec.ui.work import in_thread
 
 PLAYER = "player"  # elem_id that the timeline follows
-UPLOADS = ["video", "audio", ".mkv", ".ts", ".m2ts", ".mts", ".gif", ".ogv", ".flac", ".opus"]
 PICK = "Pick an example or upload a clip, then press Explain."
-WAITING = "Waiting for a free place"
-FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
-CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
-Part = tuple[float, float | None]  # start and end in the file, s
-Answer = tuple[Explanation, Preview]
 
 
 @dataclass(frozen=True)
-class Source:
-    """The clip that one visitor chose."""
+class Opening:
+    """How another tab opens a clip here: the values that `show` returns, for these outputs."""
 
-    path: str
-    playable: bool  # by a browser, as it is
-    known_truth: bool = False  # the generator planted its truth, so diagnostics mean something
-
-
-def known_truth(path: Path) -> bool:
-    """A clip of `make-clips` has planted.csv beside it or in the folder above."""
-    return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
+    show: Callable[[Source, str], tuple[Any, ...]]  # the clip and a sentence about it
+    outputs: list[Any]
+    model: gr.Dropdown
+    running: Any  # what opening a clip cancels
 
 
-def tab(settings: Settings, models: Models) -> gr.Dropdown:
-    """Lays out the tab and wires it; called within gr.Blocks. Returns the choice of the model."""
+def tab(settings: Settings, models: Models) -> Opening:
+    """Lays out the tab and wires it; called within gr.Blocks."""
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
@@ -62,12 +64,15 @@ def tab(settings: Settings, models: Models) -> gr.Dropdown:
     with gr.Row(elem_classes="inspect"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             tiles = example_tiles(examples)
-            upload = gr.File(label="Upload a clip", show_label=False, file_types=UPLOADS, height=58, elem_id="upload")
-            gr.HTML(
-                f"<p>Up to {settings.max_seconds / 60:g} minutes and {settings.max_megabytes} MB; seen by you alone; "
-                f"deleted after {_span(settings.delete_after)}.</p>",
-                elem_classes="limits",
+            upload = gr.File(
+                label="Upload a clip",
+                show_label=False,
+                file_types=UPLOADS,
+                height=58,
+                elem_id="upload",
+                elem_classes="pick",
             )
+            gr.HTML(limits_words(settings), elem_classes="limits")
             with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
                 model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
                 with gr.Row():
@@ -95,18 +100,19 @@ def tab(settings: Settings, models: Models) -> gr.Dropdown:
     chosen = [source, player, told, view, cards, save, go, stop]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
-        playing = source.path if source is not None and source.playable else None
+        playing = source.played if source is not None else None
         return source, playing, message, None, "", hidden(save), gr.update(interactive=source is not None), hidden(stop)
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
         if path is None:
             return cleared(None, status(PICK))
-        clip = open_clip(path, limits=_any_length(settings))  # a part of a long clip may still be analysed
-        picked = Source(path, browser_can_play(clip), known_truth(Path(path)))
-        length = f", {clip.duration:.1f} s" if clip.duration == clip.duration else ""
+        picked, said = look_at(path, settings)
+        return show(picked, said)
+
+    def show(picked: Source, said: str) -> tuple[Any, ...]:
         later = "" if picked.playable else " Browsers cannot play its format: it will be converted for playback."
-        return cleared(picked, status(f"{clip.name}{length}. Press Explain.{later}"))
+        return cleared(picked, status(f"{said}. Press Explain.{later}"))
 
     def choose_example(event: gr.EventData) -> tuple[Any, ...]:
         index = event._data.get("index")  # comes from a browser
@@ -133,7 +139,11 @@ def tab(settings: Settings, models: Models) -> gr.Dropdown:
         yield outputs(status("Loading the model"), "", None, same, hidden(save), busy=True)
         part = float(start or 0), None if end is None else float(end)
         answer: Answer | None = None
-        for step in in_thread(_explanation(models, model, source.path, part, settings.limits)):
+        work = in_turn(
+            lambda: models.turn(models.get(model)),
+            lambda: explained(models, model, source.path, part, settings.limits),
+        )
+        for step in in_thread(work):
             if isinstance(step, tuple):
                 answer = step
             elif isinstance(step, Progress):
@@ -156,7 +166,7 @@ def tab(settings: Settings, models: Models) -> gr.Dropdown:
         yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
         playable = cached(player, "playback.mp4")
         try:
-            for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
+            for second in in_thread(conversion(source.path, playable, part, settings.limits)):
                 if second is not None:
                     yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
         except MediaError as error:  # the explanation stands without a player
@@ -170,20 +180,11 @@ def tab(settings: Settings, models: Models) -> gr.Dropdown:
     )
     # a full queue refuses the clip before `run` can say anything; being stopped counts as a failure too
     running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
-    upload.upload(choose, upload, chosen, queue=False, cancels=[running], js=_UPLOADED, **quiet)
+    upload.upload(choose, upload, chosen, queue=False, cancels=[running], js=UPLOADED, **quiet)
     upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running], **quiet)
     tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running], **quiet)
     stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
-    return model
-
-
-_UPLOADED = "file => { document.dispatchEvent(new CustomEvent('s2s-upload')); return file; }"
-
-
-def hidden(component: Any) -> Any:
-    """Taken off the screen, without what it held."""
-    emptied = {"value": None} if isinstance(component, gr.DownloadButton) else {}
-    return gr.update(visible=False, **emptied)
+    return Opening(lambda picked, said: (None, *show(picked, said)), [upload, *chosen], model, running)
 
 
 @on_gpu
@@ -193,43 +194,3 @@ def explained(
     """explain_steps with a model by name and without tokens: what crosses a GPU's process stays on the CPU."""
     for step in explain_steps(path, models.get(name), start=part[0], end=part[1], limits=limits):
         yield (step.explanation, step.preview) if isinstance(step, Explained) else step
-
-
-def _explanation(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Callable[[Job], None]:
-    """Explains, taking turns on the device from the first encoding on; tells Progress, a str while it waits, Answer."""
-
-    def work(job: Job) -> None:
-        turn: threading.Lock | None = models.turn(models.get(name))
-        with ExitStack() as held:
-            for step in explained(models, name, path, part, limits):
-                job.tell(step)
-                if isinstance(step, Progress) and step.stage == "encoding" and turn is not None:
-                    while not turn.acquire(timeout=0.5):
-                        job.tell("Waiting: another clip is being encoded")
-                    held.callback(turn.release)
-                    turn = None
-
-    return work
-
-
-def _conversion(path: str, to: Path, part: Part, limits: MediaLimits) -> Callable[[Job], None]:
-    """Converts for playback; tells the second that it reached."""
-    start, end = part
-    return lambda job: convert_for_browser(path, to, start=start, end=end, limits=limits, progress=job.tell)
-
-
-def _any_length(settings: Settings) -> MediaLimits:
-    """The limits without the one of length, which is checked against the part that is analysed."""
-    return replace(settings.limits, max_seconds=float("inf"))
-
-
-def cached(component: Any, name: str) -> Path:
-    """A path in a folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old."""
-    path = Path(component.GRADIO_CACHE) / secrets.token_hex(16) / name
-    path.parent.mkdir(parents=True)
-    component.temp_files.add(str(path))
-    return path
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"

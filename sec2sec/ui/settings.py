@@ -32,7 +32,7 @@ class Settings:
     training: bool = True  # whether models can be trained from the app; off by default on a Hugging Face Space
     runs: Path = ROOT / "runs" / "app"  # of trainings, each a folder
     private_runs: bool = False  # visitors see their own trainings and models alone; on by default on a Space
-    data_sets: Path = ROOT / "data"  # each folder in it is a data set that visitors may train on
+    data_sets: Path = ROOT / "data"  # each folder in it is a data set to train and evaluate on
     server_folders: bool = False  # whether visitors may train on any folder of this machine, by its path
     train_clips: int = 20_000  # of a training's data set, at most
     train_epochs: int = 1_000  # at most

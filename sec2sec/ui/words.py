@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
+from sec2sec.explanations import agreement as between
+from sec2sec.explanations.agreement import TOO_SHORT, Word
 from sec2sec.explanations.types import Explanation, TargetExplanation
-
-Agreement = Literal["agree", "partly", "disagree", "short", "unknown"]
-TOO_SHORT = 4  # s; three ranks agree by chance once in six
-AGREE, PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
 
 
 def level(prediction: float) -> str:
@@ -23,26 +20,12 @@ def level(prediction: float) -> str:
     return "very high"
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's ρ of two (T,), ties sharing their mean rank; NaN where one is constant or not finite."""
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return float("nan")
-    x, y = _ranks(a), _ranks(b)
-    x, y = x - x.mean(), y - y.mean()
-    norm = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / norm if norm > 0 else float("nan")
-
-
-def agreement(target: TargetExplanation) -> tuple[Agreement, float]:
+def agreement(target: TargetExplanation) -> tuple[Word, float]:
     """Whether attention ranks the seconds as the size of their measured effect does, and ρ."""
     if target.attention is None:
         return "unknown", float("nan")
-    if len(target.effect) < TOO_SHORT:
-        return "short", float("nan")
-    rho = rank_correlation(target.attention, np.abs(target.effect))
-    if not np.isfinite(rho):
-        return "unknown", rho
-    return ("agree" if rho >= AGREE else "partly" if rho >= PARTLY else "disagree"), rho
+    found = between.agreement(target.attention, np.abs(target.effect))
+    return found.word, found.rho
 
 
 def agreement_sentence(target: TargetExplanation) -> str:
@@ -90,9 +73,3 @@ def _card(name: str, target: TargetExplanation) -> str:
         f'<u style="left:{100 * target.baseline:.0f}%"></u></div>'
         f'<p class="agreement">{html.escape(agreement_sentence(target))}</p></div>'
     )
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]

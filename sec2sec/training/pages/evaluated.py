@@ -18,7 +18,7 @@ def as_page(report: Mapping[str, Any]) -> str:
     parts.append(paragraph(f"{report['unusable']} clips could not be used.") if report["unusable"] else "")
     if report.get("seen_in_training"):
         parts.append(paragraph("The checkpoint learned from these very clips: the figures say nothing about others."))
-    parts += [_metrics(kind, columns, report["targets"]) for kind, columns in SHOWN.items()]
+    parts.append(metrics_tables(report))
     if "pointing" in report:
         shares = [f"{method}: {share:.3f}" for method, share in report["pointing"].items()]
         parts += [heading("Is the top second a planted one? Share of clips"), listed(shares)]
@@ -27,6 +27,11 @@ def as_page(report: Mapping[str, Any]) -> str:
     checkpoint = report["checkpoint"]
     foot = f"Checkpoint {checkpoint['name']}, SHA-256 {checkpoint['sha256']}. Intervals: 95 %, bootstrap over groups."
     return page(f"{checkpoint['name']} on {report['clips']} clips", parts, foot)
+
+
+def metrics_tables(report: Mapping[str, Any]) -> str:
+    """Every target above its trivial baselines, a table for each kind of target."""
+    return "\n".join(_metrics(kind, columns, report["targets"]) for kind, columns in SHOWN.items())
 
 
 def _metrics(kind: str, columns: Sequence[str], targets: Mapping[str, Any]) -> str:
@@ -47,14 +52,19 @@ def _metrics(kind: str, columns: Sequence[str], targets: Mapping[str, Any]) -> s
 
 def _target(name: str, found: Mapping[str, Any]) -> list[str]:
     """Curves and worst clips of one target."""
-    curves = found["curves"]
-    drawn = [_points(name, found, curves["points"])] if found["kind"] == "score" else _class_charts(name, found, curves)
     rows = [
         [clip["id"], f"{clip['truth']:.3g}", f"{clip['prediction']:.3f}", f"{clip['error']:.3f}", clip["path"]]
         for clip in found["worst"]
     ]
     caption = f"{name}: the clips farthest off"
-    return [side_by_side(drawn), table(caption, ["clip", "truth", "prediction", "error", "file"], rows)]
+    return [target_charts(name, found), table(caption, ["clip", "truth", "prediction", "error", "file"], rows)]
+
+
+def target_charts(name: str, found: Mapping[str, Any]) -> str:
+    """Reliability and ROC of a class, predicted beside true scores."""
+    curves = found["curves"]
+    drawn = [_points(name, found, curves["points"])] if found["kind"] == "score" else _class_charts(name, found, curves)
+    return side_by_side(f"<div>{figure_and_words}</div>" for figure_and_words in drawn)
 
 
 def _class_charts(name: str, found: Mapping[str, Any], curves: Mapping[str, Any]) -> list[str]:
@@ -65,7 +75,7 @@ def _class_charts(name: str, found: Mapping[str, Any], curves: Mapping[str, Any]
         f"{span(told['interval']['brier'])}; the training share alone has Brier {told['trivial']['brier']:.3f}."
     )
     bars = Series(
-        "clips come true (number of clips)",
+        "came true (clips in the bin)",
         "bar",
         [(each["from"] + each["to"]) / 2 for each in bins],
         [each["positive"] for each in bins],

@@ -71,6 +71,15 @@ $('.s2s-loop').addEventListener('click', () => setLoop(!S.loop), listen);
 $('.s2s-in').addEventListener('click', () => zoom(0.5), listen);
 $('.s2s-out').addEventListener('click', () => zoom(2), listen);
 
+// A comparison holds several views to one selection: the event names the player of the view that it is for.
+document.addEventListener('s2s-select', ({detail: {player, second, pinned}}) => {
+  if (player !== props.video_id || !S.data) return;
+  if (pinned === undefined) return seek(second);
+  S.pinned = pinned ? clamp(second) : null;
+  pinWords();
+  selectionChanged();
+}, listen);
+
 const sizes = new ResizeObserver(() => {
   if (S.data && lanes.clientWidth && lanes.clientWidth !== T.width) { drawTimeline(); coResize(); }
 });

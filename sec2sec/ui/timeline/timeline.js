@@ -52,6 +52,7 @@ function selectionChanged() {
   markRow(s);
   now();
   coSelect(s);
+  document.dispatchEvent(new CustomEvent('s2s-selected', {detail: {player: props.video_id, second: s, pinned: S.pinned !== null}}));
 }
 function valueText(s) {
   const attention = S.data.targets.filter(t => t.attention).map(t => `${t.name} attention ${wholePercent(t.attention[s])}`);
@@ -101,7 +102,7 @@ function setLoop(on) { S.loop = on; $('.s2s-loop').setAttribute('aria-pressed', 
 
 function onKey(event) {
   const own = event.target.closest('select, input, textarea, summary, .s2s-grid, .s2s-table');
-  if (!S.data || own || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!S.data || own || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
   const step = event.shiftKey ? 10 : 1, s = selected();
   const jump = {ArrowLeft: s - step, ArrowRight: s + step, Home: 0, End: count() - 1}[event.key];
   if (jump !== undefined) seek(jump);
