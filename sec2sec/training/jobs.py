@@ -89,7 +89,7 @@ class Order:
 class State:
     """How a training stands, in words and figures."""
 
-    stage: str  # waiting, clips, starting, data, tokens, training, measuring; stopped, failed, done, dead
+    stage: str  # starting, waiting, clips, data, tokens, training, measuring, ending; stopped, failed, done, dead
     message: str
     done: int = 0  # of the stage: clips, epochs; trainings ahead while waiting
     total: int = 0
@@ -205,19 +205,19 @@ class Job:
 
     def state(self) -> State:
         """How it stands."""
-        said = _read(self.path / "progress.json")
-        if not self.alive() and said.get("stage") not in ENDED:
+        said, alive = _read(self.path / "progress.json"), self.alive()
+        if alive and said.get("stage") in ENDED:
+            return State("ending", "one moment", self.epochs())  # only when it is gone can it be started again
+        if not alive and said.get("stage") not in ENDED:
             said = _read(self.path / "progress.json")  # it may have ended between the two looks
             if said.get("stage") not in ENDED:
                 return State("dead", self._last_words(), self.epochs())
         if said.get("stage") == "run":
-            said = _read(self.run / "progress.json") or {"stage": "starting", "message": "loading the libraries"}
-            if said["stage"] in ENDED:  # the process is about to say so itself, or says why it goes on
-                said = {
-                    **said,
-                    "stage": "measuring" if said["stage"] == "done" else "starting",
-                    "message": "one moment",
-                }
+            own, said = said, _read(self.run / "progress.json")
+            if said.get("stage") in (*ENDED, None):  # of this start, which is about to say so itself, or of one before
+                if said.get("process") == own.get("process"):
+                    return State("ending", "one moment", self.epochs())
+                return State("starting", "loading the libraries")
         return State(*(said.get(name, 0) for name in ("stage", "message", "done", "total")))
 
     def _last_words(self) -> str:

@@ -66,7 +66,7 @@ def opened(page: Page) -> Page:
 
 
 def begin(page: Page, epochs: int) -> None:
-    """Train on the configured data set, with a seed of its own so that each training is another."""
+    """Train on the configured data set."""
     page.get_by_label("A data set of this server").check()
     page.locator("#train-epochs input").fill(str(epochs))
     page.click("#train-start")
@@ -168,7 +168,9 @@ def test_a_training_waits_in_sight_stops_resumes_and_outlives_the_server(
     page.goto(app.url)
     opened(page)
     with turn(hosted / "runs" / "queue"):  # as if another training ran
-        begin(page, 400)
+        page.get_by_text("All other settings").click()
+        page.locator("#train-patience input").fill("1000")  # else it ends by itself before the server is back
+        begin(page, 1000)
         stage(page, "Waiting")
         expect(page.locator(".tr-entry").first).to_contain_text("Place 1 in the queue")
         begin(page, 2)

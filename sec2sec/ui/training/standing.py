@@ -35,6 +35,7 @@ LABELS = {
     "tokens": "Encoding",
     "training": "Training",
     "measuring": "Measuring",
+    "ending": "Ending",
     "stopped": "Stopped",
     "failed": "Failed",
     "done": "Done",
@@ -84,7 +85,7 @@ def _details(job: Job, order: Order, state: State, asked: Mapping[str, Any]) -> 
         "left": _left(state, reports),
         "sentence": _sentence(job, order, config),
         "can": {
-            "stop": state.alive,
+            "stop": state.alive and state.stage != "ending",
             "finish": running and bool(reports) and state.stage == "training",
             "resume": state.stage in ("stopped", "failed", "dead") and not over,
             "open": job.finished and not state.alive,
