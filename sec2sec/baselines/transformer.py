@@ -54,8 +54,9 @@ def published_network(kind: Any, repository: str) -> Any:
     """
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # the classifier that it leaves out is no news
+    logging.disable_progress_bar()
     try:
         network, found = kind.from_pretrained(
             repository, add_pooling_layer=False, use_safetensors=True, output_loading_info=True, dtype=torch.float32
@@ -69,6 +70,8 @@ def published_network(kind: Any, repository: str) -> Any:
         ) from error
     finally:
         logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
     if missing := sorted(found["missing_keys"]):
         raise EncoderError(
             f"the weights of {repository} lack {missing[0]} and {len(missing) - 1} more: they are not those of "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec.checkpoints import Bundle
+from sec2sec.config import MediaLimits
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encode import encode_seconds
@@ -60,7 +61,8 @@ def evaluate_steps(
     workers = os.cpu_count() or 1 if workers is None else workers
     found: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
-    decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers)
+    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.longest))
+    decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):
             unusable.append(seconds)

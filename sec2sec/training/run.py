@@ -28,7 +28,7 @@ from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource, clips_of
-from sec2sec.training.extract import Extraction, extract_steps
+from sec2sec.training.extract import LONGEST, Extraction, extract_steps
 from sec2sec.training.fit import Fit, Report, Trainee, TrainingError, mixed, predict
 from sec2sec.training.folder import PREDICTIONS, RunFolder
 from sec2sec.training.metrics import TrainingLabels
@@ -171,7 +171,8 @@ def extract_all(config: TrainConfig, machine: Machine, share: tuple[int, int] = 
         encoders = Summaries(encoders, model.branches)
     cache = TokenCache(machine.cache, encoders)
     rows = table.rows[share[0] - 1 :: share[1]]
-    yield from extract_steps(rows, encoders, cache, device=pick_device(machine.device), workers=machine.workers)
+    longest, device = min(LONGEST, SYSTEMS[config.system].longest), pick_device(machine.device)
+    yield from extract_steps(rows, encoders, cache, device=device, workers=machine.workers, longest=longest)
 
 
 def frozen_backbone(model: Model) -> TypeGuard[LateFusion]:
@@ -214,7 +215,10 @@ class _Run:
             learner = model.head(cached.config)
         cache = TokenCache(self.machine.cache, cached)
         if self.first:  # before other processes are started: they would wait for hours
-            for step in extract_steps(table.rows, cached, cache, device=self.device, workers=self.machine.workers):
+            longest = min(LONGEST, SYSTEMS[self.config.system].longest)
+            for step in extract_steps(
+                table.rows, cached, cache, device=self.device, workers=self.machine.workers, longest=longest
+            ):
                 yield from self.say(step, "tokens")
                 if self.asked():
                     self.folder.say("stopped", "stopped before the first epoch", 0, self.config.epochs, now=True)
