@@ -64,9 +64,7 @@ def chart(title: str, x_label: str, y_label: str, series: Sequence[Series], text
             for (x, y), label in zip(places, each.labels, strict=True):
                 box = f'x="{x - half:.2f}" y="{y}" width="{2 * half:.2f}" height="{up(0) - y:.2f}"'
                 parts.append(f'<rect class="bar" {box}/>')
-                parts.append(
-                    f'<text class="tick" x="{x}" y="{max(y - 3, TOP + 9)}" text-anchor="middle">{label}</text>'
-                )
+                parts.append(f'<text class="count" x="{x}" y="{y - 4}" text-anchor="middle">{escape(label)}</text>')
     middle = TOP + inner_height / 2
     parts.append(f'<text x="{across(0.5)}" y="{up(0) + 34}" text-anchor="middle">{escape(x_label)}</text>')
     parts.append(f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>')
