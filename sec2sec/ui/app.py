@@ -38,11 +38,11 @@ def build(settings: Settings) -> gr.Blocks:
             with gr.Tab("Inspect", id="inspect"):
                 inspecting = inspect.tab(settings, models)
             with gr.Tab("Compare", id="compare"):
-                compare.tab(settings, models)
-            with gr.Tab("Training", id="training"):
-                training.tab(demo, settings, models, visitor, tabs, inspecting.model)
+                compared = compare.tab(settings, models)
             with gr.Tab("Evaluate", id="evaluate"):
-                evaluate.tab(settings, models, tabs, inspecting)
+                evaluated = evaluate.tab(settings, models, tabs, inspecting)
+            with gr.Tab("Training", id="training"):
+                training.tab(demo, settings, models, visitor, tabs, [inspecting.model, *compared, evaluated])
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)

@@ -46,8 +46,11 @@ def data_sets_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) -> None:
-    """Lays out the tab and wires it; called within gr.Blocks. A clip is opened in the tab of id "inspect"."""
+def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) -> gr.Dropdown:
+    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen.
+
+    A clip is opened in the tab of id "inspect".
+    """
     names, offered = models.names(), data_sets_in(settings.data_sets)
     found = gr.State(None)
     with gr.Row(elem_classes="inspect evaluate"):
@@ -157,6 +160,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
     data.input(lambda: None, None, upload, queue=False, **quiet)
     stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
     report.select(open_clip, found, opened, queue=False, cancels=[inspecting.running], **quiet)
+    return model
 
 
 @on_gpu

@@ -8,8 +8,9 @@ from html import escape
 from itertools import count
 from typing import Literal
 
-WIDTH, HEIGHT = 380, 320  # of a chart, in its own units; the page scales it
-LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 76  # margins; the legend stands below
+WIDTH, HEIGHT = 380, 300  # of a chart without its legend, in its own units; the page scales it
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 22, 48  # margins; the legend stands below
+KEY = 18  # height of a line of the legend
 ROW = 24  # height of a row of `ranges`
 NUMBER = count(1)  # ids must differ within a page
 
@@ -63,18 +64,15 @@ def chart(title: str, x_label: str, y_label: str, series: Sequence[Series], text
             for (x, y), label in zip(places, each.labels, strict=True):
                 box = f'x="{x - half:.2f}" y="{y}" width="{2 * half:.2f}" height="{up(0) - y:.2f}"'
                 parts.append(f'<rect class="bar" {box}/>')
-                parts.append(
-                    f'<text class="tick" x="{x}" y="{max(y - 3, TOP + 9)}" text-anchor="middle">{label}</text>'
-                )
+                parts.append(f'<text class="count" x="{x}" y="{y - 4}" text-anchor="middle">{escape(label)}</text>')
     middle = TOP + inner_height / 2
     parts.append(f'<text x="{across(0.5)}" y="{up(0) + 34}" text-anchor="middle">{escape(x_label)}</text>')
     parts.append(f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>')
-    at = LEFT
-    for each in series:
-        parts.append(_key(each.kind, at, HEIGHT - 14))
-        parts.append(f'<text x="{at + 28}" y="{HEIGHT - 10}">{escape(each.name)}</text>')
-        at += 28 + 7 * len(each.name) + 16
-    return _figure(title, text, WIDTH, HEIGHT, parts)
+    for line, each in enumerate(series):
+        y = HEIGHT + KEY * line + 4
+        parts.append(_key(each.kind, LEFT, y))
+        parts.append(f'<text x="{LEFT + 28}" y="{y + 4}">{escape(each.name)}</text>')
+    return _figure(title, text, WIDTH, HEIGHT + KEY * len(series), parts)
 
 
 def ranges(title: str, x_label: str, rows: Sequence[Range], mark: str, text: str) -> str:

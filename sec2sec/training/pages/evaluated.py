@@ -75,14 +75,14 @@ def _class_charts(name: str, found: Mapping[str, Any], curves: Mapping[str, Any]
         f"{span(told['interval']['brier'])}; the training share alone has Brier {told['trivial']['brier']:.3f}."
     )
     bars = Series(
-        "came true (clips in the bin)",
+        "share of class 1, number of clips above",
         "bar",
         [(each["from"] + each["to"]) / 2 for each in bins],
         [each["positive"] for each in bins],
         [str(each["clips"]) for each in bins],
         0.9 / len(told["bins"]),
     )
-    ideal = Series("as said", "dashed", DIAGONAL, DIAGONAL)
+    ideal = Series("what each prediction says", "dashed", DIAGONAL, DIAGONAL)
     head = ["prediction", "clips", "mean prediction", "share of class 1"]
     rows = [
         [f"{b['from']:.1f} to {b['to']:.1f}", str(b["clips"]), f"{b['prediction']:.3f}", f"{b['positive']:.3f}"]

@@ -77,4 +77,4 @@ def details(summary: str, inside: str) -> str:
 
 def side_by_side(figures: Iterable[str]) -> str:
     """Figures in a row, below each other on a narrow screen."""
-    return f'<div class="figures">{"".join(figures)}</div>'
+    return f'<div class="figures">{"".join(f"<div>{each}</div>" for each in figures)}</div>'

@@ -90,8 +90,8 @@ class Board:
         return source.played if source.playable else self.played.get((source.path, part))
 
 
-def tab(settings: Settings, models: Models) -> None:
-    """Lays out the tab and wires it; called within gr.Blocks."""
+def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
+    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
     examples = find_examples(settings.examples)
     names = models.names()
     board = gr.State(Board())
@@ -330,6 +330,7 @@ def tab(settings: Settings, models: Models) -> None:
         **light,
     )
     stop.click(lambda: outputs(same, status("Stopped.")), None, results, **light)
+    return [model_a, model_b, more]
 
 
 @on_gpu

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,17 @@ def visitor_state() -> gr.BrowserState:
 
 
 def tab(
-    demo: gr.Blocks, settings: Settings, models: Models, visitor: gr.BrowserState, tabs: gr.Tabs, model: gr.Dropdown
+    demo: gr.Blocks,
+    settings: Settings,
+    models: Models,
+    visitor: gr.BrowserState,
+    tabs: gr.Tabs,
+    pickers: Sequence[gr.Dropdown],
 ) -> None:
-    """Lays out the tab and wires it; called within `demo`. model: of the Inspect tab, which opens what was trained."""
+    """Lays out the tab and wires it; called within `demo`.
+
+    pickers: where a model is chosen in other tabs, the Inspect tab's first: that one opens what was trained.
+    """
     if not settings.training:
         gr.HTML(f"<p>{OFF}</p>")
         return
@@ -61,20 +69,22 @@ def tab(
         begin, [visitor, *asked.widgets], [told, view, start], **quiet
     )
 
-    @guarded(lambda message: (alert(message), gr.skip(), gr.skip()))
+    @guarded(lambda message: (alert(message), gr.skip(), *[gr.skip()] * len(pickers)))
     def inspect(who: str | None, event: gr.EventData) -> tuple[Any, ...]:
         owner = whose(settings, who)
         job = jobs.get(event._data.get("run"), owner)  # comes from a browser
-        chosen = gr.update(choices=models.choices(owner), value=TRAINED + job.id)
-        return "", gr.update(selected="inspect"), chosen
+        choices = models.choices(owner)
+        others = [gr.update(choices=choices) for _ in pickers[1:]]
+        return "", gr.update(selected="inspect"), gr.update(choices=choices, value=TRAINED + job.id), *others
 
-    @guarded(lambda message: (gr.skip(), gr.skip(), gr.skip()))
+    @guarded(lambda message: (gr.skip(), gr.skip(), *[gr.skip()] * len(pickers)))
     def arrive(who: str | None) -> tuple[Any, ...]:
         who = who or secrets.token_urlsafe(24)
-        return who, said(who), gr.update(choices=models.choices(whose(settings, who)))
+        choices = models.choices(whose(settings, who))
+        return who, said(who), *[gr.update(choices=choices) for _ in pickers]
 
-    view.select(inspect, [visitor], [told, tabs, model], **quiet)
-    demo.load(arrive, [visitor], [visitor, view, model], **quiet)
+    view.select(inspect, [visitor], [told, tabs, *pickers], **quiet)
+    demo.load(arrive, [visitor], [visitor, view, *pickers], **quiet)
 
 
 def said(visitor: str | None, run: str | None = None) -> str:
