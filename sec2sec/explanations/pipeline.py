@@ -18,6 +18,7 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.config import SAMPLE_RATE, MediaLimits
 from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
 from sec2sec.explanations.attention import co_attention
+from sec2sec.explanations.examine import examine
 from sec2sec.explanations.occlusion import joint_vectors, occlusion
 from sec2sec.explanations.types import ClipSummary, Explanation, Preview, TargetExplanation
 from sec2sec.media import Clip, MediaError, Second, open_clip
@@ -113,7 +114,8 @@ def explain_tokens(bundle: Bundle, tokens: Tokens, clip: ClipSummary, seconds_ta
         for k, name in enumerate(model.config.targets)
     }
     maps = co_attention(model, tokens, joints.video_from_audio, joints.audio_from_video)
-    return Explanation(clip, bundle.summary, targets, maps, seconds_taken=seconds_taken)
+    evidence = examine(bundle, tokens, joints, found)
+    return Explanation(clip, bundle.summary, targets, maps, evidence, seconds_taken)
 
 
 class Stopwatch:
