@@ -86,9 +86,8 @@ def usual(clips: list[np.ndarray]) -> Usual:
     fold_of = np.random.default_rng(0).permutation(len(clips)) % FOLDS
     distances = []
     for fold in range(FOLDS):
-        others, own = (
-            [c for c, f in zip(clips, fold_of, strict=True) if (f == fold) is mine] for mine in (False, True)
-        )
+        own = [c for c, f in zip(clips, fold_of, strict=True) if f == fold]
+        others = [c for c, f in zip(clips, fold_of, strict=True) if f != fold]
         mean, whiten = centre(np.concatenate(others))
         distances.append(np.linalg.norm((np.concatenate(own) - mean) @ whiten, axis=1))
     seconds = np.concatenate(clips)
