@@ -116,16 +116,16 @@ def token_gradients(model: Sec2Sec, tokens: Tokens, target: int, steps: int = TO
     return TokenGradients(arrays.get(0), arrays.get(1), gap)
 
 
-def gradient_evidence(model: Sec2Sec, tokens: Tokens, joints: JointVectors) -> list[Gradients]:
+def gradient_evidence(model: Sec2Sec, tokens: Tokens, joints: JointVectors) -> dict[str, Gradients]:
     """What gradients say of each target: on seconds by integration, on tokens by relevance where there is any."""
     values, gaps = integrated_gradients(model, joints)
     found = relevance(model, tokens, joints)
-    return [
-        Gradients(
+    return {
+        name: Gradients(
             integrated=values[k].double().cpu().numpy(),
             gap=float(gaps[k]),
             relevance_video=None if found is None else found[0][k].double().cpu().numpy(),
             relevance_audio=None if found is None else found[1][k].double().cpu().numpy(),
         )
-        for k in range(len(model.config.targets))
-    ]
+        for k, name in enumerate(model.config.targets)
+    }
