@@ -6,13 +6,17 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import replace
 from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from sec2sec.baselines import SYSTEMS, build_system
+from sec2sec.config import ModelConfig
 from sec2sec.encode import Tokens
 from sec2sec.explanations import to_json
 from sec2sec.explanations.as_json import plain
@@ -28,7 +32,7 @@ from sec2sec.explanations.curves import (
 )
 from sec2sec.explanations.effects import from_neighbour, from_training_mean, of_predictor, spread
 from sec2sec.explanations.examine import examine
-from sec2sec.explanations.occlusion import joint_vectors, occlusion
+from sec2sec.explanations.occlusion import joint_vectors, occlude, occlusion
 from sec2sec.explanations.pipeline import explain_tokens
 from sec2sec.explanations.position import position
 from sec2sec.explanations.ranks import permutation_test, rank_correlation
@@ -36,7 +40,7 @@ from sec2sec.explanations.sanity import LONGEST, STEPS, cascade, random_model, s
 from sec2sec.explanations.shapley import CONFLICT, in_conflict, shapley
 from sec2sec.explanations.types import ClipSummary
 from sec2sec.explanations.variants import over_inputs, over_joints
-from tests.models import tiny_bundle
+from tests.models import ENCODER, tiny_bundle
 
 SECONDS = 6
 
@@ -457,6 +461,53 @@ def test_a_clip_without_sound_has_no_pull_of_sound(bundle):
         assert np.isnan(target.sanity.maps).all()
         for effect in target.effects:
             np.testing.assert_allclose(effect.audio, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone"), [("co-attention", "own"), ("vit", "own"), ("vit", "published"), ("avm", "own")]
+)
+def test_a_system_of_the_whole_clip_has_effects_shapley_values_and_a_verdict_by_few_runs(name, backbone):
+    model, seconds = whole_clip_model(name), 6
+    model.config = replace(model.config, backbone=backbone)
+    torch.manual_seed(0)
+    shapes = model.reference_video.shape, model.reference_audio.shape
+    tokens = Tokens(*(torch.randn(seconds, *shape) for shape in shapes))
+    found, joints = occlude(model, tokens)
+    assert joints is None
+    runs = []
+    model.register_forward_hook(lambda _module, inputs, _output: runs.append(len(inputs[0])))
+    evidence = examine(SimpleNamespace(model=model, metrics={}), tokens, joints, found)
+    for k, target in enumerate(evidence.targets.values()):
+        assert [effect.reference for effect in target.effects] == ["training mean"]
+        np.testing.assert_allclose(target.effects[0].whole, found.effect[:, k], atol=1e-6)
+        total = target.shapley.sound + target.shapley.picture
+        assert total == pytest.approx((found.prediction - found.baseline)[k].item(), abs=1e-5)
+        assert target.sanity is target.gradients is None
+        assert (target.verdict.word == "no attention") == (name == "avm")
+        if backbone == "published":
+            assert target.verdict.deletion is None
+            assert target.verdict.word in ("mixed", "not supported")
+        elif name != "avm":
+            order = np.argsort(-found.attention[k].numpy(), kind="stable")
+            video, audio = (part.clone() for part in (tokens.video, tokens.audio))
+            gone = list(order[: target.verdict.deletion.steps[1]])
+            video[gone], audio[gone] = (mean[gone] for mean in model.references(seconds))
+            with torch.no_grad():
+                without = model(video[None], audio[None], torch.ones(1, seconds, dtype=torch.bool)).logits.sigmoid()
+            assert target.verdict.deletion.values[1] == pytest.approx(without[0, k].item(), abs=1e-5)
+    assert sum(runs) < 100
+    json.dumps(plain(evidence), allow_nan=False)
+
+
+def whole_clip_model(name: str):
+    """A small system that takes in the whole clip at once, with random weights and references."""
+    torch.manual_seed(0)
+    inputs = ENCODER if SYSTEMS[name].reads_tokens else SYSTEMS[name].encoder_config("compact")
+    config = ModelConfig(("arousal", "valence"), system=name, input_width=16, width=16, heads=2, hidden=16)
+    model = build_system(config, inputs)
+    model.reference_video.normal_()
+    model.reference_audio.normal_()
+    return model.eval()
 
 
 def test_plain_values_keep_arrays_and_turn_what_is_no_number_into_null():

@@ -11,7 +11,7 @@ import torch
 from sec2sec.encode import Tokens
 from sec2sec.explanations.calibrate import LEAST_RIGHT, MOST_WRONG, RIGHT, WRONG, Calibration, wrong_attention
 from sec2sec.explanations.curves import RANDOM_ORDERS, most_attended_first, random_orders
-from sec2sec.explanations.evidence import Verdict
+from sec2sec.explanations.evidence import OrderCurve, Verdict
 from sec2sec.explanations.occlusion import joint_vectors, occlusion
 from sec2sec.explanations.variants import over_joints
 from sec2sec.explanations.verdict import (
@@ -114,16 +114,23 @@ def test_the_word_counts_the_criteria_that_hold(grades, word):
     assert word_of([Criterion(grade.replace("_", " "), "") for grade in grades.split()]) == word
 
 
+def beating(share: float) -> OrderCurve:
+    """A curve that beats this share of the random orders."""
+    some = np.zeros(2)
+    return OrderCurve(np.array([0, 1]), some, 0.0, some, some, 0.0, some, 0.0, share)
+
+
 def test_a_criterion_holds_from_its_threshold_on_and_says_its_figure():
     assert correlation_criterion(0.61, HOLDS_P).grade == "holds"
     assert correlation_criterion(0.61, HOLDS_P + 0.001).grade == "weak"
     assert correlation_criterion(-0.4, 0.9).grade == "fails"
     assert "0.61 (p = 0.050)" in correlation_criterion(0.61, 0.05).words
     assert "p < 0.001" in correlation_criterion(0.9, 0.0002).words
-    assert order_criterion(0.3, HOLDS_SHARE, "x").grade == "holds"
-    assert order_criterion(-0.3, 0.9, "x").grade == "weak"
-    assert order_criterion(0.3, 0.5, "x").grade == "fails"
-    assert order_criterion(MOVED / 2, 1.0, "x").grade == "does not count"
+    assert order_criterion(0.3, beating(HOLDS_SHARE), "x").grade == "holds"
+    assert order_criterion(-0.3, beating(0.9), "x").grade == "weak"
+    assert order_criterion(0.3, beating(0.5), "x").grade == "fails"
+    assert order_criterion(0.3, None, "x").grade == "does not count"
+    assert order_criterion(MOVED / 2, beating(1.0), "x").grade == "does not count"
 
 
 def test_the_sentence_and_the_reasons_carry_the_figures_of_the_verdict():

@@ -31,10 +31,11 @@ from sec2sec.datasets.known_truth.read import Planted, read_planted
 from sec2sec.datasets.open import open_data
 from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.explanations.evidence import Word
-from sec2sec.explanations.occlusion import joint_vectors, occlusion
+from sec2sec.explanations.occlusion import occlude
 from sec2sec.explanations.variants import over_joints
 from sec2sec.explanations.verdict import verdicts
 from sec2sec.files import write_json
+from sec2sec.model import Sec2Sec
 from sec2sec.training.extract import as_decoded, decode_all
 
 WRONG = ("shuffled", "equal with jitter", "reverse of the effect", "random")
@@ -77,7 +78,7 @@ def tokens_of(work: Path, bundle: Bundle, clips: int, seed: int) -> Iterator[tup
     for _ in make_clips(work, clips, seed, "cluttered", workers=1):
         pass
     planted, rows = read_planted(work), open_data(work).split("all")
-    for row, seconds in decode_all(rows, bundle.encoders.config.frames_per_second, as_decoded, workers=0):
+    for row, seconds in decode_all(rows, bundle.encoders.config, as_decoded, workers=0):
         assert not isinstance(seconds, str), seconds
         yield encode_seconds(seconds, bundle.encoders, bundle.device), planted[row.id]
 
@@ -87,9 +88,11 @@ def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int
     counts: dict[str, Counter[Word]] = {kind: Counter() for kind in (*WRONG, RIGHT, OWN)}
     chance = np.random.default_rng(seed)
     for tokens, planted in cases:
-        joints = joint_vectors(bundle.model, tokens)
-        found, predict = occlusion(bundle.model, joints), over_joints(bundle.model, joints)
-        assert found.attention is not None, "this checkpoint has no attention over seconds to calibrate on"
+        model = bundle.model
+        found, joints = occlude(model, tokens)
+        if not isinstance(model, Sec2Sec) or joints is None or found.attention is None:
+            raise ValueError(f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another")
+        predict = over_joints(model, joints)
         own = found.attention.double().cpu().numpy()
         effect = found.effect.double().cpu().numpy().T
         prediction, baseline = (values.double().cpu().numpy() for values in (found.prediction, found.baseline))
