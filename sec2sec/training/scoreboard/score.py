@@ -155,8 +155,8 @@ class Collected:
                 evidence = planted.evidence[model.config.targets[k]][:seconds]
                 of_target = figures(given[k], evidence, decisive, signed=name in SIGNED)
                 of_target["deletion"] = gaps[name][k]
-                said = [float(rank_correlation(np.abs(given[k]), np.abs(other[k]))) for other in retrained[name]]
-                of_target["retraining"] = float(np.mean(said)) if said else math.nan
+                alike = [float(rank_correlation(np.abs(given[k]), np.abs(other[k]))) for other in retrained[name]]
+                of_target["retraining"] = float(np.mean(alike)) if alike else math.nan
                 found[name][place] = of_target
         drawn = [found.pop(name) for name in lucky]
         found[RANDOM] = [
