@@ -70,6 +70,9 @@ def scoreboard_steps(
     others: the same system trained again, for the agreement under re-training. clips: the first so many. Raises
     DataError for other data, or checkpoints that do not fit each other.
     """
+    for one in (bundle, *others):
+        if not isinstance(one.model, Sec2Sec):
+            raise DataError(f"{one.summary.name}: explanations are compared on the Sec2Sec systems alone")
     planted = planted_of(table)
     rows = [row for row in table.split(split) if row.id in planted and planted[row.id].decisive.any()][:clips]
     if not rows:
