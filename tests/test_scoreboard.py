@@ -47,20 +47,25 @@ def board(planted):
 def test_the_figures_of_one_target_are_what_a_hand_reckons():
     scores, evidence = np.array([0.1, -0.5, 0.3, 0.1]), np.array([0.0, -0.9, -1.1, 0.02])
     decisive = np.array([False, True, True, False])
-    found = figures(scores, evidence, decisive, signed=True)
+    decoy = np.array([True, False, False, False])
+    found = figures(scores, evidence, decisive, decoy, signed=True)
     assert found["pointing"] == 1
     assert found["mass"] == pytest.approx(0.8)
     assert found["order"] == 0  # 0.5 > 0.3, though the other is stronger
     assert found["sign"] == 0.5
     # ranks of |scores| 1.5 4 3 1.5, of |evidence| 1 3 4 2
     assert found["strength"] == pytest.approx(np.corrcoef([1.5, 4, 3, 1.5], [1, 3, 4, 2])[0, 1])
-    blank = figures(np.zeros(4), evidence, decisive, signed=False)
+    assert found["decoy"] == 1
+    assert figures(scores[::-1], evidence, decisive, decoy[::-1], signed=True)["decoy"] == 1
+    blank = figures(np.zeros(4), evidence, decisive, decoy, signed=False)
+    assert blank["decoy"] == 0  # a tie stands above nothing
     assert blank["mass"] == 0.5
     assert blank["order"] == 0.5  # says neither
     assert np.isnan(blank["strength"])
     assert np.isnan(blank["sign"])
-    single = figures(scores, evidence, np.array([False, True, False, False]), signed=False)
+    single = figures(scores, evidence, np.array([False, True, False, False]), ~decisive & ~decoy, signed=False)
     assert np.isnan(single["order"])
+    assert np.isnan(figures(scores, evidence, decisive, np.zeros(4, bool), signed=False)["decoy"])
 
 
 def test_the_deletion_gap_is_random_area_minus_own_area_by_slow_loops(tmp_path, monkeypatch):

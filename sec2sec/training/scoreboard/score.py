@@ -42,6 +42,7 @@ COLUMNS = {
     "deletion": "how much faster the prediction falls to its baseline than in random orders",
     "strength": "rank correlation with the planted strength of every second",
     "order": "share of pairs of planted seconds that it puts in the order of their strength",
+    "decoy": "of clips with a decoy, those where every planted second stands above it",
     "sign": "share of planted seconds that it says pull the right way; signed methods alone",
     "retraining": "rank correlation with the same method on the same system trained again",
 }
@@ -156,7 +157,7 @@ class Collected:
         for name, given in scores.items():
             for place, k in enumerate(self.which):
                 evidence = planted.evidence[model.config.targets[k]][:seconds]
-                of_target = figures(given[k], evidence, decisive, signed=name in SIGNED)
+                of_target = figures(given[k], evidence, decisive, planted.decoy[:seconds], signed=name in SIGNED)
                 of_target["deletion"] = gaps[name][k]
                 alike = [float(rank_correlation(np.abs(given[k]), np.abs(other[k]))) for other in retrained[name]]
                 of_target["retraining"] = float(np.mean(alike)) if alike else math.nan
@@ -190,8 +191,10 @@ class Collected:
         return report
 
 
-def figures(scores: np.ndarray, evidence: np.ndarray, decisive: np.ndarray, *, signed: bool) -> dict[str, float]:
-    """One target of one clip. scores and planted evidence (T,), decisive (T,) bool; NaN where a figure is undefined."""
+def figures(
+    scores: np.ndarray, evidence: np.ndarray, decisive: np.ndarray, decoy: np.ndarray, *, signed: bool
+) -> dict[str, float]:
+    """One target of one clip. scores and planted evidence (T,), decisive and decoy (T,) bool; NaN where undefined."""
     size, strength = np.abs(scores), np.abs(evidence)
     total = float(size.sum())
     pairs = [
@@ -205,6 +208,7 @@ def figures(scores: np.ndarray, evidence: np.ndarray, decisive: np.ndarray, *, s
         "mass": float(size[decisive].sum()) / total if total > 0 else float(decisive.mean()),
         "strength": float(rank_correlation(size, strength)),
         "order": float(np.mean(agreed)) if agreed else math.nan,
+        "decoy": float(size[decoy].max() < size[decisive].min()) if decoy.any() else math.nan,
         "sign": float((np.sign(scores) == np.sign(evidence))[decisive].mean()) if signed else math.nan,
     }
 
