@@ -184,8 +184,9 @@ def _read(folder: Path, name: str) -> bytes:
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
     """A JSON object of a checkpoint folder."""
+    data = _read(folder, name)
     try:
-        value = json.loads(_read(folder, name))
+        value = json.loads(data)
     except ValueError as error:
         raise CheckpointError(f"{folder}: {name} is not JSON ({error}); copy it again") from error
     if not isinstance(value, dict):

@@ -22,7 +22,7 @@ from sec2sec.explanations.familiarity import (
     unfamiliar_seconds,
 )
 from sec2sec.media import open_clip
-from sec2sec.training.familiar import familiarity_steps
+from sec2sec.training.familiar import familiarity_steps, main
 from tests import clips
 from tests.datasets import clip_folder
 from tests.models import ENCODER, save_tiny, tiny_bundle
@@ -175,3 +175,10 @@ def test_the_statistics_of_an_existing_checkpoint_are_made_from_its_training_cli
     found = load_familiarity(load_checkpoint(folder, "cpu"))
     assert found["video"].seconds == sum(1 + number % 3 for number in range(12) if number != 2)
     assert found["audio"].seconds == sum(1 + number % 3 for number in range(12) if number != 1)
+
+
+def test_too_few_training_clips_are_refused_by_the_command_in_one_line(tmp_path, capsys):
+    data, folder = clip_folder(tmp_path / "data", train=2), save_tiny(tmp_path / "tiny")
+    assert main([str(folder), str(data), "--cache", str(tmp_path / "tokens")]) == 2
+    assert "2 clips in the split 'train'; at least 10 are needed" in capsys.readouterr().err
+    assert not (folder / FILE).exists()

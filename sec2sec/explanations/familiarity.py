@@ -34,6 +34,7 @@ FROZEN = 0.001  # mean luma difference that no two neighbouring frames exceed, a
 UNLIKE = 99.0  # per cent of the training seconds that lie nearer
 FOLDS = 5  # distances of training seconds are measured by statistics of other clips
 FEWEST = 10  # training clips; fewer cannot say what is usual
+WIDEST = 1024  # channels; wider tokens are the inputs themselves, whose mean says little, at a great price
 QUANTILES = np.linspace(0, 1, 1001)
 ABSENT = "This checkpoint does not say what its training clips look like, so no second can be called unlike them."
 
@@ -63,9 +64,13 @@ Familiarity = Mapping[Modality, Usual]  # of the modalities that the training cl
 
 
 def pooled(tokens: Tokens) -> dict[Modality, np.ndarray]:
-    """A clip's seconds as one vector each, (T, C) a modality that it has."""
+    """A clip's seconds as one vector each, (T, C) a modality that it has; of tokens up to WIDEST channels."""
     parts: dict[Modality, Tensor | None] = {"video": tokens.video, "audio": tokens.audio}
-    return {name: part.float().mean(1).double().cpu().numpy() for name, part in parts.items() if part is not None}
+    return {
+        name: part.float().mean(1).double().cpu().numpy()
+        for name, part in parts.items()
+        if part is not None and part.shape[-1] <= WIDEST
+    }
 
 
 def familiarity_statistics(clips: Iterable[Tokens]) -> dict[Modality, Usual]:
@@ -130,17 +135,14 @@ def load_familiarity(bundle: Bundle) -> dict[Modality, Usual] | None:
         raise CheckpointError(f"{path}: damaged ({error}); copy it again, or delete it") from error
     if about.get("checkpoint") != bundle.summary.sha256:
         raise CheckpointError(f"{path}: belongs to another checkpoint; delete it, or copy the folder again")
-    width = bundle.encoders.config.width
     found: dict[Modality, Usual] = {}
     for name in NAMES:
-        parts = {field: tensors.get(f"{name}.{field}") for field in ("mean", "whiten", "quantiles")}
-        mean, whiten, quantiles = parts.values()
-        if mean is None and whiten is None and quantiles is None:
+        mean, whiten, quantiles = (tensors.get(f"{name}.{field}") for field in ("mean", "whiten", "quantiles"))
+        if mean is None or whiten is None or quantiles is None:
             continue
-        shapes = [None if part is None else part.shape for part in parts.values()]
-        if shapes != [(width,), (width, width), QUANTILES.shape]:
+        width = bundle.model.get_buffer(f"reference_{name}").shape[-1]
+        if (mean.shape, whiten.shape, quantiles.shape) != ((width,), (width, width), QUANTILES.shape):
             raise CheckpointError(f"{path}: does not fit the checkpoint's {width} channels; delete it")
-        assert mean is not None and whiten is not None and quantiles is not None  # noqa: PT018
         found[name] = Usual(mean, whiten, quantiles, int(about.get(f"{name}.seconds", "0")))
     return found
 

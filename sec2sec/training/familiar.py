@@ -6,7 +6,8 @@ python -m sec2sec.training.familiar CHECKPOINT DATA
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sec2sec.checkpoints import identity
@@ -15,6 +16,7 @@ from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.device import pick_device
 from sec2sec.explanations.familiarity import FEWEST, FILE, familiarity_statistics, save_familiarity
+from sec2sec.training.commands import show
 from sec2sec.training.extract import Extraction, extract_steps
 from sec2sec.training.start import encoders_of
 
@@ -28,6 +30,8 @@ def familiarity_steps(
     """
     encoders = encoders_of(checkpoint)
     rows = open_data(data).split(split)
+    if len(rows) < FEWEST:  # before the work, not after it
+        raise DataError(f"{data}: {len(rows)} clips in the split {split!r}; at least {FEWEST} are needed")
     tokens = TokenCache(cache, encoders)
     usable: list[str] = []
     for step in extract_steps(rows, encoders, tokens, device=pick_device(device), workers=workers):
@@ -40,18 +44,23 @@ def familiarity_steps(
     save_familiarity(checkpoint, usual, identity(checkpoint))
 
 
-def main() -> None:
-    """The command."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; 0, or 2 with one line on stderr."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("checkpoint", type=Path)
     options.add_argument("data", type=Path, help="the data set that it learned from")
-    options.add_argument("--split", default="train")
-    options.add_argument("--cache", type=Path, default=Path("runs/tokens"))
-    chosen = options.parse_args()
-    for step in familiarity_steps(chosen.checkpoint, chosen.data, chosen.cache, split=chosen.split):
-        print(f"\r{step.line:<70}", end="", flush=True)
-    print(f"\n{chosen.checkpoint / FILE}")
+    options.add_argument("--split", default="train", choices=("all", "train", "validation", "test"))
+    options.add_argument("--cache", type=Path, default=Path("runs/tokens"), help="of tokens")
+    chosen = options.parse_args(arguments)
+    try:
+        for step in familiarity_steps(chosen.checkpoint, chosen.data, chosen.cache, split=chosen.split):
+            show(step.line, last=step.done == step.total)
+    except (ValueError, OSError) as error:
+        print(f"sec2sec: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print(chosen.checkpoint / FILE)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,6 +15,7 @@ from sec2sec.explanations.cues.picture import Pictures, PictureSecond, count_cut
 from sec2sec.explanations.cues.sound import loudness, onsets_and_tempo, peak
 from sec2sec.explanations.cues.speech import speech_probability
 from sec2sec.explanations.evidence import Cue
+from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.media import Second
 
 FEWEST = 4  # seconds; three ranks agree by chance once in six
@@ -92,12 +93,8 @@ def cues_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[Cue,
 
 def goes_along(values: np.ndarray, effect: np.ndarray) -> float:
     """Spearman's ρ over the seconds where both are known; NaN under FEWEST of them, or where one is constant."""
-    from scipy.stats import rankdata  # half a second to import
-
     known = np.isfinite(values) & np.isfinite(effect)
-    if known.sum() < FEWEST or np.ptp(values[known]) == 0 or np.ptp(effect[known]) == 0:
-        return float("nan")
-    return float(np.corrcoef(rankdata(values[known]), rankdata(effect[known]))[0, 1])
+    return float(rank_correlation(values[known], effect[known])) if known.sum() >= FEWEST else float("nan")
 
 
 def warm_up() -> None:

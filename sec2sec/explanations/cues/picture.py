@@ -43,8 +43,11 @@ class Pictures:
         if self._last is not None:
             changes = np.append(np.abs(luma[0] - self._last).mean(), within)
         self._last = luma[-1]
-        highest = small.max(-1)
-        chroma = (highest - small.min(-1)).astype(np.float32)
+        red, green, blue = (
+            small[..., channel] for channel in range(3)
+        )  # pairs: max over an axis of 3 is ten times slower
+        highest = np.maximum(np.maximum(red, green), blue)
+        chroma = (highest - np.minimum(np.minimum(red, green), blue)).astype(np.float32)
         return PictureSecond(
             motion=100 * float(changes.mean()) if len(changes) else 0.0,
             stillness=float(within.max()) if len(within) else float("nan"),

@@ -42,6 +42,7 @@ COLUMNS = {
     "deletion": "how much faster the prediction falls to its baseline than in random orders",
     "strength": "rank correlation with the planted strength of every second",
     "order": "share of pairs of planted seconds that it puts in the order of their strength",
+    "decoy": "of clips with a decoy, those where every planted second stands above it",
     "sign": "share of planted seconds that it says pull the right way; signed methods alone",
     "retraining": "rank correlation with the same method on the same system trained again",
 }
@@ -70,6 +71,11 @@ def scoreboard_steps(
     others: the same system trained again, for the agreement under re-training. clips: the first so many. Raises
     DataError for other data, or checkpoints that do not fit each other.
     """
+    models: list[Sec2Sec] = []
+    for one in (bundle, *others):
+        if not isinstance(one.model, Sec2Sec):
+            raise DataError(f"{one.summary.name}: explanations are compared on the Sec2Sec systems alone")
+        models.append(one.model)
     planted = planted_of(table)
     rows = [row for row in table.split(split) if row.id in planted and planted[row.id].decisive.any()][:clips]
     if not rows:
@@ -83,13 +89,15 @@ def scoreboard_steps(
     workers = os.cpu_count() or 1 if workers is None else workers
     found = Collected([targets.index(name) for name in shown])
     unusable: list[str] = []
-    for done, (row, seconds) in enumerate(decode_all(rows, rate, as_decoded, workers=workers), start=1):
+    for done, (row, seconds) in enumerate(
+        decode_all(rows, bundle.encoders.config, as_decoded, workers=workers), start=1
+    ):
         if isinstance(seconds, str):
             unusable.append(seconds)
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-            again = [(other.model, encode_seconds(seconds, other.encoders, other.device)) for other in others]
-            found.add(row, bundle.model, tokens, planted[row.id], again)
+            others_tokens = [encode_seconds(seconds, other.encoders, other.device) for other in others]
+            found.add(row, models[0], tokens, planted[row.id], list(zip(models[1:], others_tokens, strict=True)))
         yield Step(done, len(rows))
     if not found.clips:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
@@ -153,10 +161,10 @@ class Collected:
         for name, given in scores.items():
             for place, k in enumerate(self.which):
                 evidence = planted.evidence[model.config.targets[k]][:seconds]
-                of_target = figures(given[k], evidence, decisive, signed=name in SIGNED)
+                of_target = figures(given[k], evidence, decisive, planted.decoy[:seconds], signed=name in SIGNED)
                 of_target["deletion"] = gaps[name][k]
-                said = [float(rank_correlation(np.abs(given[k]), np.abs(other[k]))) for other in retrained[name]]
-                of_target["retraining"] = float(np.mean(said)) if said else math.nan
+                alike = [float(rank_correlation(np.abs(given[k]), np.abs(other[k]))) for other in retrained[name]]
+                of_target["retraining"] = float(np.mean(alike)) if alike else math.nan
                 found[name][place] = of_target
         drawn = [found.pop(name) for name in lucky]
         found[RANDOM] = [
@@ -187,8 +195,10 @@ class Collected:
         return report
 
 
-def figures(scores: np.ndarray, evidence: np.ndarray, decisive: np.ndarray, *, signed: bool) -> dict[str, float]:
-    """One target of one clip. scores and planted evidence (T,), decisive (T,) bool; NaN where a figure is undefined."""
+def figures(
+    scores: np.ndarray, evidence: np.ndarray, decisive: np.ndarray, decoy: np.ndarray, *, signed: bool
+) -> dict[str, float]:
+    """One target of one clip. scores and planted evidence (T,), decisive and decoy (T,) bool; NaN where undefined."""
     size, strength = np.abs(scores), np.abs(evidence)
     total = float(size.sum())
     pairs = [
@@ -202,6 +212,7 @@ def figures(scores: np.ndarray, evidence: np.ndarray, decisive: np.ndarray, *, s
         "mass": float(size[decisive].sum()) / total if total > 0 else float(decisive.mean()),
         "strength": float(rank_correlation(size, strength)),
         "order": float(np.mean(agreed)) if agreed else math.nan,
+        "decoy": float(size[decoy].max() < size[decisive].min()) if decoy.any() else math.nan,
         "sign": float((np.sign(scores) == np.sign(evidence))[decisive].mean()) if signed else math.nan,
     }
 
