@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -412,3 +414,48 @@ def test_trials_in_processes_of_their_own_end_with_the_same_predictions(run_once
     assert ours["id"] == theirs["id"]
     assert np.allclose(ours["probability"], theirs["probability"], atol=1e-5)
     assert end.results["systems"][0]["cost"]["peak_memory"] > 50e6
+
+
+def command(*arguments) -> subprocess.CompletedProcess[str]:
+    started = [sys.executable, "-c", CODE, *map(str, arguments)]
+    return subprocess.run(started, capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120)
+
+
+CODE = """
+import sys
+from sec2sec.__main__ import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+print('torch' in sys.modules)
+sys.exit(code)
+"""
+
+
+def test_the_commands_help_imports_no_torch_and_a_wrong_system_is_one_line(tmp_path):
+    done = command("benchmark", "--help")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "False")
+    assert all(name in done.stdout for name in ("--systems", "--seeds", "--epochs", "--jobs", "--tables"))
+    assert "--system " not in done.stdout
+    done = command("benchmark", "--data", tmp_path, "--out", tmp_path / "out", "--systems", "bert")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "no system is called bert" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_are_made_by_the_command_line_and_a_folder_without_a_benchmark_is_one_line(run_once, tmp_path):
+    done = command("benchmark", "--tables", "--out", run_once[0])
+    assert done.returncode == 0, done.stderr
+    assert "arousal, accuracy." in done.stdout
+    done = command("benchmark", "--tables", "--out", tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "holds no benchmark" in done.stderr
+
+
+def test_excerpts_are_named_where_the_data_are(run_once):
+    results = json.loads(json.dumps(run_once[2][-1].results))
+    results["data"]["planted"] = {"seed": 5, "level": "cluttered", "excerpts_of": "../whole"}
+    assert "Generated with seed 5, level cluttered; each decisive second" in as_markdown(results)

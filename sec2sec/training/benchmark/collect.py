@@ -48,6 +48,7 @@ def collect(out: Path) -> dict[str, Any]:
         "schema": SCHEMA,
         **{key: note.get(key) for key in ("data", "command", "hardware", "versions", "settings", "overrides", "jobs")},
         "seeds": note["seeds"],
+        "minutes": round(sum(each.measured["wall_seconds"] for trials in done.values() for each in trials) / 60, 1),
         "clips": len(first.answers["id"]),
         "groups": len(set(first.answers["group"])),
         "targets": {name: told.kind for name, told in training.items()},

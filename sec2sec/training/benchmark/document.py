@@ -65,6 +65,7 @@ def facts(results: Mapping[str, Any]) -> list[str]:
         f"Data: {data['name']}, {clips} clips; {results['groups']} groups in the test; SHA-256 of clips and labels "
         f"{data['sha256']}.",
         *data["notes"],
+        *_made(data["planted"]),
         f"Settings of every system, beyond the defaults: {_settings(results['settings'])}.",
     ]
     found += [f"{title_in(results, name)} alone: {_settings(own)}." for name, own in results["overrides"].items()]
@@ -76,7 +77,8 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     found.append(
         f"Machine: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; {results['jobs']} trial"
         f"{'s' if results['jobs'] > 1 else ''} at a time, {hardware['threads']} thread"
-        f"{'s' if hardware['threads'] > 1 else ''} each."
+        f"{'s' if hardware['threads'] > 1 else ''} each; "
+        f"{results['minutes']:.0f} minutes, if the trials had run one by one."
     )
     found.append(f"Versions: {_versions(results)}.")
     short = [row for row in results["systems"] if row["done"] < results["seeds"]]
@@ -84,6 +86,17 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     if not any(row["paper"] for row in results["systems"]):
         found.append("The paper's figures are of other data and stand nowhere here.")
     return found
+
+
+def _made(planted: Mapping[str, Any] | None) -> list[str]:
+    """How generated clips were generated."""
+    if planted is None:
+        return []
+    told = ", ".join(f"{name} {value}" for name, value in planted.items() if name != "excerpts_of")
+    extra = (
+        "; each decisive second of the training clips is a training clip of its own" if "excerpts_of" in planted else ""
+    )
+    return [f"Generated with {told}{extra}."]
 
 
 def findings(results: Mapping[str, Any]) -> list[str]:
