@@ -26,7 +26,7 @@ from sec2sec.plots.style import (
     y_axis,
 )
 
-WAVE_PX, ATTENTION_PX, EFFECT_PX = 34, 50, 78
+WAVE_PX, ATTENTION_PX, EFFECT_PX = 30, 46, 74
 
 
 class Bars(Protocol):

@@ -19,14 +19,14 @@ def verdict(name: str, found: TargetEvidence) -> str:
     """The word with a symbol, the sentence, and the figures behind one click. HTML."""
     v = found.verdict
     style = v.word.replace(" ", "-")
-    said = (
-        f'<p class="agreement verdict is-{style}"><b><span aria-hidden="true">{SYMBOLS[v.word]}</span> '
-        f"{v.word.capitalize()}.</b> {html.escape(v.sentence)}</p>"
-    )
+    said = f'<b><span aria-hidden="true">{SYMBOLS[v.word]}</span> {v.word.capitalize()}.</b> {html.escape(v.sentence)}'
     inside = _reasons(v) + _curves(name, v) + _eraser(v) + _weights(v)
     if not inside:
-        return said
-    return f'{said}<details class="evidence"><summary>Figures of this verdict</summary>{inside}</details>'
+        return f'<p class="agreement verdict is-{style}">{said}</p>'
+    return (
+        f'<details class="agreement verdict is-{style}"><summary>{said} <u>Figures</u></summary>'
+        f'<div class="evidence">{inside}</div></details>'
+    )
 
 
 def tug_reach(found: Iterable[TargetEvidence]) -> float:
@@ -40,13 +40,13 @@ def tug_of_war(found: Shapley | None, half: float) -> str:
     """Which of sound and picture moved this prediction, and where to. HTML; empty where there is nothing to share out."""
     if found is None or not (math.isfinite(found.sound) and math.isfinite(found.picture)):
         return ""
-    conflict = " <b>⇅ They pull against each other.</b>" if found.conflict else ""
+    conflict = " <b>⇅ they pull against each other</b>" if found.conflict else ""
     bars = "".join(
         f'<i class="{name}" style="{_side(value, half)}"></i>'
         for name, value in (("sound", found.sound), ("picture", found.picture))
     )
     return (
-        f'<div class="tug"><p>Sound {signed(found.sound)}, picture {signed(found.picture)}.{conflict}</p>'
+        f'<div class="tug"><p>Sound {signed(found.sound)}, picture {signed(found.picture)}{conflict}</p>'
         f'<div aria-hidden="true"><span>−{half:.1f}</span><div class="bars">{bars}<u></u></div><span>+{half:.1f}</span>'
         "</div></div>"
     )

@@ -63,15 +63,18 @@ def _target(
     like = np.array([0.9, 0.85, 0.8, 0.8]) if index == 1 else np.array([0.3, 0.1, -0.2, 0.0])
     shapley = None
     if both:
-        conflict = np.sign(audio) * np.sign(video) < 0
-        shapley = Shapley(0.21, -0.17 if index == 0 else 0.04, audio, video, index == 0, conflict)
+        picture = np.where(np.arange(seconds) % 4 == 1, -video, video)
+        conflict = np.sign(audio) * np.sign(picture) < 0
+        shapley = Shapley(0.21, -0.17 if index == 0 else 0.04, audio, picture, index == 0, conflict)
     flat = np.full(seconds, 1 / seconds)
     flat[len(flat) // 2 + 1 :] = np.nan  # the profile ends
     weights = r.random((seconds, tokens[0])) ** 4, r.random((seconds, tokens[1])) ** 4
     band = None
     if stable:
         share = np.zeros(seconds) if attention is None else attention
-        band = Stability("cuts shifted by ±0.25 and ±0.5 s", share * 0.8, share * 1.2, whole - 0.01, whole + 0.02, 0.4, 0.6)
+        band = Stability(
+            "cuts shifted by ±0.25 and ±0.5 s", share * 0.8, share * 1.2, whole - 0.01, whole + 0.02, 0.4, 0.6
+        )
     return TargetEvidence(
         (SecondEffects("training mean", whole, audio, video, whole - audio - video), neighbour),
         spread,
@@ -88,9 +91,13 @@ def _verdict(index: int, target: TargetExplanation) -> Verdict:
     seconds = len(target.effect)
     nan = float("nan")
     if target.attention is None:
-        return Verdict("no attention", "This model has no attention over seconds; the measured effect stands alone.", (), nan, nan)
+        return Verdict(
+            "no attention", "This model has no attention over seconds; the measured effect stands alone.", (), nan, nan
+        )
     if seconds < 4:
-        return Verdict("too short", "The clip is too short (under 4 s) for a verdict.", ("1 s of 4 s needed",), nan, nan)
+        return Verdict(
+            "too short", "The clip is too short (under 4 s) for a verdict.", ("1 s of 4 s needed",), nan, nan
+        )
     word = VERDICTS[index % 3]
     rho = {"supported": 0.83, "mixed": 0.35, "not supported": -0.2}[word]
     steps = np.arange(seconds + 1)

@@ -62,14 +62,12 @@ def _questions(
         s = found.shapley
         reach = max(half, plots.reach(s.sound_seconds, s.picture_seconds))
         yield plots.tug_of_war(name, s.sound_seconds, s.picture_seconds, s.conflict_seconds, seconds, reach)
-    if found.stability is not None:
-        s = found.stability
+    if (band := found.stability) is not None:
         if attention is not None:
-            yield plots.stability(
-                name, "attention", s.over, attention, s.attention_low, s.attention_high, seconds, index
-            )
+            low, high = band.attention_low, band.attention_high
+            yield plots.stability(name, "attention", band.over, attention, low, high, seconds, index)
         effect = found.effects[0].whole
-        yield plots.stability(name, "effect", s.over, effect, s.effect_low, s.effect_high, seconds)
+        yield plots.stability(name, "effect", band.over, effect, band.effect_low, band.effect_high, seconds)
     if found.gradients is not None:
         yield plots.integrated(name, found.gradients.integrated, found.gradients.gap, seconds)
     if found.position is not None:

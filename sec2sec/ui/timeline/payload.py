@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec import plots
-from sec2sec.explanations.as_table import Column, columns
+from sec2sec.explanations.as_table import Column, columns, to_csv
 from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.ui.timeline.lanes import TITLES, lanes
 from sec2sec.ui.verdict import unfamiliar_words
@@ -50,6 +50,7 @@ def encode(
         "lanes": lanes(explanation, preview, shown),
         "targets": [_target(explanation, name) for name in shown],
         "columns": [_column(column) for column in columns(explanation, shown)],
+        "csv": to_csv(explanation, shown),
         "sanity": [found for name in shown if (found := _sanity(explanation, name))],
         "unfamiliar": _unfamiliar(explanation),
         "stills": [base64.b64encode(still).decode() if still else None for still in preview.stills],

@@ -9,7 +9,7 @@ import plotly
 
 HERE = Path(__file__).parent
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-SCRIPTS = ("shared.js", "timeline.js", "coattention.js", "main.js")  # one scope, in this order
+SCRIPTS = ("shared.js", "timeline.js", "lanes.js", "table.js", "coattention.js", "main.js")  # one scope, in this order
 
 
 def clip_view(*, video_id: str, elem_id: str) -> gr.HTML:
