@@ -37,7 +37,7 @@ def tug_reach(found: Iterable[TargetEvidence]) -> float:
 
 
 def tug_of_war(found: Shapley | None, half: float) -> str:
-    """Which of sound and picture moved this prediction, and where to. HTML; empty where there is nothing to share out."""
+    """Which of sound and picture moved this prediction, and where to. HTML; empty where nothing is shared out."""
     if found is None or not (math.isfinite(found.sound) and math.isfinite(found.picture)):
         return ""
     conflict = " <b>⇅ they pull against each other</b>" if found.conflict else ""
@@ -104,8 +104,8 @@ def _curves(name: str, v: Verdict) -> str:
     drawn = "".join(
         _curve(f"{title} of {name}", title, what, x_title, curve)
         for title, what, x_title, curve in (
-            ("Deletion", "most attended seconds taken away first: the sooner it moves, the better", "seconds taken away", v.deletion),
-            ("Insertion", "most attended seconds put back first: the sooner it arrives, the better", "seconds put back", v.insertion),
+            ("Deletion", "the sooner the prediction moves, the better", "seconds taken away, most attended first", v.deletion),
+            ("Insertion", "the sooner it arrives, the better", "seconds put back, most attended first", v.insertion),
         )
         if curve is not None
     )  # fmt: skip
@@ -120,10 +120,10 @@ def _curve(said: str, title: str, what: str, x_title: str, curve: OrderCurve) ->
     drawn = plots.order_curve(
         said, curve.steps, curve.values, curve.last_first, curve.random_low, curve.random_high, x_title
     )
+    areas = f"random orders {curve.random_area:.3f}; last seconds first {curve.last_first_area:.3f}"
     return (
         f"<figure><figcaption><b>{title}</b>: {what}</figcaption>{drawn}"
-        f"<p>Area {curve.area:.3f}; random orders {curve.random_area:.3f}; last seconds first {curve.last_first_area:.3f}. "
-        f"Better than {curve.better_than_random:.0%} of random orders.</p></figure>"
+        f"<p>Area {curve.area:.3f}; {areas}. Better than {curve.better_than_random:.0%} of random orders.</p></figure>"
     )
 
 
@@ -145,10 +145,10 @@ def _eraser(v: Verdict) -> str:
         for i, step in enumerate(steps)
     )
     return (
-        '<div class="scroll" role="region" tabindex="0" aria-label="Prediction by seconds taken away or put back"><table>'
-        "<caption>The prediction without the k most attended seconds and with them alone; comprehensiveness: its change "
-        "when they go (large is good); sufficiency: its change when they alone stay (small is good). DeYoung et al. 2020."
-        f'</caption><thead><tr><th scope="col">k</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        '<div class="scroll" role="region" tabindex="0" aria-label="Prediction by seconds taken away or put back">'
+        "<table><caption>The prediction without the k most attended seconds and with them alone. Comprehensiveness: its "
+        "change when they go (large is good); sufficiency: its change when they alone stay (small is good). DeYoung et "
+        f'al. 2020.</caption><thead><tr><th scope="col">k</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

@@ -56,7 +56,7 @@ def test_effect_is_shown_under_the_chosen_reference(page: Page) -> None:
     for effects in found.effects:
         page.get_by_label("What stands in place of a second").select_option(label=effects.reference)
         page.wait_for_function(
-            "y => Math.abs(document.querySelector('.s2s-plot').data.filter(t => t.meta?.part === 'audio')[0].y[1] - y) < 1e-6",
+            "y => Math.abs(document.querySelector('.s2s-plot').data.find(t => t.meta?.part === 'audio').y[1] - y) < 1e-6",
             arg=float(effects.audio[1]),
         )
         assert whole(page) == pytest.approx(effects.whole, abs=1e-6)
@@ -124,7 +124,7 @@ def test_every_lane_has_axis_and_title_and_lies_where_its_heading_says(page: Pag
           const axes = Object.keys(layout).filter(k => k.startsWith('yaxis'))
             .map(k => [layout[k].title.text, inner * (1 - layout[k].domain[1]), inner * (1 - layout[k].domain[0])]);
           const heads = [...document.querySelectorAll('.s2s-fold:not(.is-group)')]
-            .map(b => b.getBoundingClientRect().bottom - document.querySelector('.s2s-plot').getBoundingClientRect().top);
+            .map(b => b.offsetTop + b.offsetHeight);
           return {axes, heads, x: layout.xaxis.title.text};
         }"""
     )
@@ -258,8 +258,8 @@ def test_a_link_carries_time_and_pin(synthetic: Callable[..., App], new_page: Ne
 
 
 @pytest.mark.parametrize("options", [
-    {"evidence": False}, {"seconds": 1, "flat": ()}, {"attention": False}, {"has_audio": False, "absent": "There is no sound."},
-    {"has_video": False, "absent": "There is no picture."}, {"seconds": 120, "flat": (), "stable": True},
+    {"evidence": False}, {"seconds": 1, "flat": ()}, {"attention": False},
+    {"has_audio": False, "absent": "There is no sound."}, {"has_video": False, "absent": "There is no picture."}, {"seconds": 120, "flat": (), "stable": True},
 ], ids=lambda options: " ".join(options))  # fmt: skip
 def test_every_kind_of_clip_is_drawn_on_a_narrow_screen(
     synthetic: Callable[..., App], new_page: NewPage, options: dict[str, object]

@@ -20,8 +20,8 @@ from sec2sec.ui.verdict import unfamiliar_words
 
 PARTS = ("whole", "audio", "video", "interaction")
 MAX_SECONDS_WITH_HEADS = 60  # in a longer clip the heads travel averaged: all of them would be tens of megabytes
-# Where weights are summed into a few places, entropy hardly tells: one of nine with twice its share leaves .98 of it. Such
-# a sum points nowhere where no place has this many times an equal share.
+# Where weights are summed into a few places, entropy hardly tells: one of nine with twice its share leaves .98 of it.
+# Such a sum points nowhere where no place has this many times an equal share.
 NEARLY_EVEN = 1.25
 MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
 
