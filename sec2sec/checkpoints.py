@@ -51,6 +51,7 @@ class Bundle:
     metrics: Mapping[str, Any]
     card: str
     device: torch.device
+    folder: Path | None = None  # where it was read from; None for one that was never saved
 
 
 def environment() -> dict[str, str]:
@@ -135,9 +136,14 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
             raise CheckpointError(
                 f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
             ) from error
-    sha256 = hashlib.sha256(weights + (folder / "config.json").read_bytes()).hexdigest()
-    summary = CheckpointSummary(folder.resolve().name, sha256, *summary_fields)
-    return Bundle(summary, encoders.folded().to(chosen), model.eval().to(chosen), config, metrics, card, chosen)
+    summary = CheckpointSummary(folder.resolve().name, identity(folder), *summary_fields)
+    encoders = encoders.folded().to(chosen)
+    return Bundle(summary, encoders, model.eval().to(chosen), config, metrics, card, chosen, folder)
+
+
+def identity(folder: Path) -> str:
+    """The SHA-256 by which a checkpoint is known: of its weights and settings, not of its card or figures."""
+    return hashlib.sha256(_read(folder, "model.safetensors") + _read(folder, "config.json")).hexdigest()
 
 
 def statistics(module: torch.nn.Module) -> dict[str, torch.Tensor]:

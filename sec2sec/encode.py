@@ -39,6 +39,10 @@ class Tokens:
             self.audio if self.audio is not None else mean_audio,
         )
 
+    def part(self, first: int, end: int) -> Tokens:
+        """The tokens of some seconds of it."""
+        return Tokens(*(None if it is None else it[first:end] for it in (self.video, self.audio, self.mfcc)))
+
 
 def batched(seconds: Iterable[Second], size: int = BATCH) -> Iterator[list[Second]]:
     """Seconds in lists of at most `size`; decodes no further ahead than that."""

@@ -148,11 +148,14 @@ class AttentionLSTM(nn.Module):
         scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
         scores = scores.masked_fill(~mask[..., None], -torch.inf)
         weights = rearrange(scores.softmax(1), "b t k -> b k t")
+        return self.decide(states, weights, mask), weights
+
+    def decide(self, states: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
+        """The predictor under any weights: states (B, T, hidden), weights (B, K, T), mask (B, T) → logits (B, K)."""
         summary = torch.einsum("bkt,bth->bkh", weights, states.masked_fill(~mask[..., None], 0.0))
         last = last_real(states, mask)
         combined = torch.tanh(self.project_summary(summary) + self.project_last(last)[:, None])  # (B, K, hidden)
-        logits = (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
-        return logits, weights
+        return (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
 
 
 def last_real(states: Tensor, mask: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -19,15 +21,36 @@ def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
 
     maps: co-attention maps left out ("none"), averaged over heads (T, V, A) and (T, A, V) ("mean"), or of every head.
     """
-    checkpoint = asdict(explanation.checkpoint)
+    checkpoint, evidence = asdict(explanation.checkpoint), explanation.evidence
+    targets = {name: _target(target) for name, target in explanation.targets.items()}
+    if evidence is not None:
+        for name, found in evidence.targets.items():
+            targets[name]["evidence"] = plain(found)
     return {
         "schema": SCHEMA,
         "clip": {**asdict(explanation.clip), "warnings": list(explanation.clip.warnings)},
         "checkpoint": {**checkpoint, "diagnostics": list(checkpoint["diagnostics"])},
-        "targets": {name: _target(target) for name, target in explanation.targets.items()},
+        "targets": targets,
         "co_attention": _co_attention(explanation.co_attention, maps),
+        "unfamiliar": plain(evidence.unfamiliar) if evidence is not None else [],
+        "cues": plain(evidence.cues) if evidence is not None else [],
         "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
     }
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings, sequences and arrays → dicts and lists; NaN → null, as JSON has none."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) if math.isfinite(value) else None
+    return value
 
 
 def _target(target: TargetExplanation) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sec2sec.explanations.types import NEARLY_UNIFORM, Explanation
 
 
 def as_text(explanation: Explanation) -> str:
-    """Predictions, then a row a second: attention and effect of each target, entropy of the co-attention."""
+    """Predictions and their verdicts, then a row a second: attention, effects, entropy of the co-attention."""
     clip, maps = explanation.clip, explanation.co_attention
     lines = [f"{clip.name}: {clip.seconds} seconds from {clip.start:g} s, {clip.duration:.2f} s in all"]
     lines += [f"note: {warning}" for warning in clip.warnings]
@@ -16,6 +16,7 @@ def as_text(explanation: Explanation) -> str:
     shown = {n: t for n, t in explanation.targets.items() if n not in explanation.checkpoint.diagnostics}
     for name, target in shown.items():
         lines.append(f"{name} {target.prediction:.3f}  (with every second at the training mean: {target.baseline:.3f})")
+        lines += [f"  {line}" for line in _evidence(explanation, name)]
     lines += ["", "attention: share of the clip; effect: prediction minus the prediction without that second"]
     header = "second " + "".join(f"| {name:<10} attention  effect  sound  picture " for name in shown)
     lines.append(header + "| co-attention entropy")
@@ -37,3 +38,17 @@ def as_text(explanation: Explanation) -> str:
     if hidden:
         lines.append(f"{', '.join(hidden)}: a diagnostic of known-truth clips, without a truth here; see the JSON.")
     return "\n".join(lines)
+
+
+def _evidence(explanation: Explanation, target: str) -> list[str]:
+    """What a person must know before believing the explanation of a target."""
+    if explanation.evidence is None:
+        return []
+    found = explanation.evidence.targets[target]
+    lines = [found.verdict.sentence]
+    if found.sanity is not None and found.sanity.warning:
+        lines.append(found.sanity.warning)
+    if found.shapley is not None:
+        pulls = f"sound {found.shapley.sound:+.3f}, picture {found.shapley.picture:+.3f}"
+        lines.append(f"From the baseline: {pulls}" + ("; they disagree." if found.shapley.conflict else "."))
+    return lines

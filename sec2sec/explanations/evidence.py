@@ -58,13 +58,15 @@ class Verdict:
     sufficiency: np.ndarray = field(default_factory=lambda: np.ones(0))  # (S − 1,) ERASER, at steps[1:]
     shuffled_change: float = float("nan")  # median |change| of the prediction under permuted attention weights
     uniform_change: float = float("nan")  # |change| of the prediction under equal weights
+    aopc_comprehensiveness: float = float("nan")  # their means over the steps, ERASER's area over the curve
+    aopc_sufficiency: float = float("nan")
 
 
 @dataclass(frozen=True)
 class Sanity:
     """Similarity of what was found to the same of a model whose parts are randomised, from the predictor backwards."""
 
-    steps: tuple[str, ...]  # what is random by then: predictor, seconds (LSTM and attention), join, co-attention
+    steps: tuple[str, ...]  # what is random by then: predictor, seconds (LSTM), co-attention (and join), self-attention
     attention: np.ndarray  # (steps,) rank correlation with the trained model's; NaN where there is none
     effect: np.ndarray  # (steps,)
     maps: np.ndarray  # (steps,) of the co-attention maps

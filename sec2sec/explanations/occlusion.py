@@ -32,6 +32,12 @@ class JointVectors:
     video_from_audio: Tensor | None
     audio_from_video: Tensor | None
 
+    def part(self, first: int, end: int) -> JointVectors:
+        """Some seconds of it: what is within a second does not depend on the others."""
+        here = slice(first, end)
+        maps = (None if drawn is None else drawn[here] for drawn in (self.video_from_audio, self.audio_from_video))
+        return JointVectors(self.both[here], self.sound_only[here], self.picture_only[here], self.neither[here], *maps)
+
 
 @dataclass(frozen=True)
 class Occlusion:
@@ -84,27 +90,28 @@ def predict_joint(model: Sec2Sec, joint: Tensor) -> Tensor:
 def occlusion(model: Sec2Sec, joints: JointVectors) -> Occlusion:
     """Prediction, attention over seconds and the effect of each second, of its sound and of its picture."""
     logits, attention = model.remember(joints.both[None], _whole(joints.both[None]))
-    prediction = logits.sigmoid()[0]
-
-    def effect_of(replacement: Tensor) -> Tensor:
-        """(T, D) what each second becomes when it is replaced → (T, K)."""
-        size = max(1, CELLS_A_PASS // len(joints.both))
-        changes = []
-        for first in range(0, len(joints.both), size):
-            rows = torch.arange(first, min(first + size, len(joints.both)), device=joints.both.device)
-            variants = joints.both.repeat(len(rows), 1, 1)
-            variants[torch.arange(len(rows), device=rows.device), rows] = replacement[rows]
-            changes.append(prediction - predict_joint(model, variants))
-        return torch.cat(changes)
-
     return Occlusion(
-        prediction,
+        logits.sigmoid()[0],
         None if attention is None else attention[0],
         predict_joint(model, joints.neither[None])[0],
-        effect_of(joints.neither),
-        effect_of(joints.picture_only),  # its sound replaced
-        effect_of(joints.sound_only),
+        effect_of(model, joints.both, joints.neither),
+        effect_of(model, joints.both, joints.picture_only),  # its sound replaced
+        effect_of(model, joints.both, joints.sound_only),
     )
+
+
+@torch.inference_mode()
+def effect_of(model: Sec2Sec, joint: Tensor, replacement: Tensor) -> Tensor:
+    """Prediction minus the prediction with each second replaced. joint, replacement (T, D) → (T, K)."""
+    prediction = predict_joint(model, joint[None])
+    size = max(1, CELLS_A_PASS // len(joint))
+    changes = []
+    for first in range(0, len(joint), size):
+        rows = torch.arange(first, min(first + size, len(joint)), device=joint.device)
+        variants = joint.repeat(len(rows), 1, 1)
+        variants[torch.arange(len(rows), device=rows.device), rows] = replacement[rows]
+        changes.append(prediction - predict_joint(model, variants))
+    return torch.cat(changes)
 
 
 def _whole(joint: Tensor) -> Tensor:

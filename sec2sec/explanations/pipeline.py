@@ -18,6 +18,8 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.config import SAMPLE_RATE, MediaLimits
 from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
 from sec2sec.explanations.attention import co_attention
+from sec2sec.explanations.cues import CueCollector, Measured
+from sec2sec.explanations.examine import examine
 from sec2sec.explanations.occlusion import joint_vectors, occlusion
 from sec2sec.explanations.types import ClipSummary, Explanation, Preview, TargetExplanation
 from sec2sec.media import Clip, MediaError, Second, open_clip
@@ -61,7 +63,7 @@ def explain_steps(
     clip = open_clip(path, start=start, end=end, frames_per_second=config.frames_per_second, limits=limits)
     expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0  # a live recording does not say
     parts: list[Tokens] = []
-    pictures = Collected()
+    pictures, cues = Collected(), CueCollector()
     for batch in batched(clip.seconds()):
         clock.charge("decoding")
         done = pictures.seconds
@@ -72,6 +74,9 @@ def explain_steps(
         pictures.add(batch, part)
         parts.append(Tokens(part.video, part.audio))
         clock.charge("encoding")
+        for second in batch:
+            cues.add(second)
+        clock.charge("explaining")
         share = min(0.9, 0.9 * pictures.seconds / expected) if expected else 0.5
         yield Progress("decoding", share, f"Decoded and encoded {pictures.seconds} s")
         clock.skip()
@@ -80,7 +85,7 @@ def explain_steps(
     yield Progress("explaining", 0.9, "Measuring the effect of each second")
     clock.skip()
     tokens = join_tokens(parts)
-    explanation = explain_tokens(bundle, tokens, pictures.summary(clip), taken)
+    explanation = explain_tokens(bundle, tokens, pictures.summary(clip), taken, cues.finish())
     clock.charge("explaining")
     yield Explained(explanation, pictures.preview(), tokens)
 
@@ -96,8 +101,17 @@ def explain(
 
 
 @torch.inference_mode()
-def explain_tokens(bundle: Bundle, tokens: Tokens, clip: ClipSummary, seconds_taken: dict[str, float]) -> Explanation:
-    """Tokens of a clip → Explanation. Costs milliseconds: every further question starts here."""
+def explain_tokens(
+    bundle: Bundle,
+    tokens: Tokens,
+    clip: ClipSummary,
+    seconds_taken: dict[str, float],
+    measured: Measured | None = None,
+) -> Explanation:
+    """Tokens of a clip → Explanation. Costs milliseconds: every further question starts here.
+
+    measured: of its decoded seconds; without it the evidence has no cues and no unfamiliar seconds.
+    """
     model = bundle.model
     joints = joint_vectors(model, tokens)
     found = occlusion(model, joints)
@@ -113,7 +127,8 @@ def explain_tokens(bundle: Bundle, tokens: Tokens, clip: ClipSummary, seconds_ta
         for k, name in enumerate(model.config.targets)
     }
     maps = co_attention(model, tokens, joints.video_from_audio, joints.audio_from_video)
-    return Explanation(clip, bundle.summary, targets, maps, seconds_taken=seconds_taken)
+    evidence = examine(bundle, tokens, joints, found, measured)
+    return Explanation(clip, bundle.summary, targets, maps, evidence, seconds_taken)
 
 
 class Stopwatch:

@@ -20,13 +20,14 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from sec2sec.checkpoints import load_checkpoint, save_checkpoint
+from sec2sec.checkpoints import identity, load_checkpoint, save_checkpoint
 from sec2sec.config import CROP, Attention, EncoderConfig, ModelConfig
 from sec2sec.datasets.known_truth import Level, Planted, make_clips, read_planted
 from sec2sec.datasets.table import read_table
-from sec2sec.encode import stacked
+from sec2sec.encode import Tokens, stacked
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
+from sec2sec.explanations.familiarity import familiarity_statistics, save_familiarity
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
 from sec2sec.media import Second
@@ -296,6 +297,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         },
     }
     save_checkpoint(chosen.out, card="", metrics=metrics, **contents)
+    parts = (tokens.split(data.length.tolist()) for tokens in (data.video, data.audio))
+    usual = familiarity_statistics(Tokens(video, audio) for video, audio in zip(*parts, strict=True))
+    save_familiarity(chosen.out, usual, identity(chosen.out))
     bundle = load_checkpoint(chosen.out, "cpu")
     for clips in recipe.test:
         directory = generated(chosen.work, clips, chosen.workers)

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from sec2sec.checkpoints import environment, save_checkpoint
+from sec2sec.checkpoints import environment, identity, save_checkpoint
+from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.known_truth.generate import MANIFEST
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
+from sec2sec.explanations.familiarity import familiarity_statistics, save_familiarity
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import Clips
 from sec2sec.training.fit import Predictions
@@ -86,6 +88,8 @@ def save_trained(
         diagnostics=("synchrony",) if made is not None and "synchrony" in targets else (),
         provenance=provenance,
     )
+    tokens = (read_tokens(file, encoders.config) for file in training.files)
+    save_familiarity(part, familiarity_statistics(found for found in tokens if found is not None), identity(part))
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
 

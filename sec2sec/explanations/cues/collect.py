@@ -1,0 +1,112 @@
+"""Decoded seconds → cues, second by second: only the sound and a colour histogram a frame are kept of a clip.
+
+T seconds, M frames in a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sec2sec.config import RESIZE, SAMPLE_RATE
+from sec2sec.explanations.cues.picture import Pictures, PictureSecond, count_cuts
+from sec2sec.explanations.cues.sound import loudness, onsets_and_tempo, peak
+from sec2sec.explanations.cues.speech import speech_probability
+from sec2sec.explanations.evidence import Cue
+from sec2sec.media import Second
+
+FEWEST = 4  # seconds; three ranks agree by chance once in six
+
+# Every cue, in the order of the lanes, with its unit.
+UNITS = {
+    "loudness": "dBFS",  # RMS of the second below a full-scale square wave; not weighted for the ear
+    "motion": "% of full luma, frame to frame",
+    "cuts": "a second",
+    "brightness": "% of full luma",
+    "saturation": "%",
+    "tempo": "beats a minute",
+    "onset strength": "dB",  # mean rise over the mel bands from one 20-ms step to the next
+    "speech": "probability",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a clip's seconds, each (T,); NaN without the modality or where it cannot be told."""
+
+    tracks: Mapping[str, np.ndarray]  # by the names of UNITS; of modalities that the clip has
+    peak: np.ndarray  # loudest sample, dBFS
+    stillness: np.ndarray  # largest mean luma difference between neighbouring frames, share of full luma
+    black: np.ndarray  # share of pixels that are black, of the second's brightest frame
+    partial: np.ndarray  # bool
+
+
+class CueCollector:
+    """Takes a clip's seconds in their order, one by one or a batch at a time."""
+
+    def __init__(self) -> None:
+        self._pictures = Pictures()
+        self._seen: list[PictureSecond] = []
+        self._samples: list[np.ndarray] = []
+        self._partial: list[bool] = []
+
+    def add(self, second: Second) -> None:
+        """Measure the picture of a second, and keep its sound."""
+        self._partial.append(second.partial)
+        if second.frames is not None:
+            self._seen.append(self._pictures.measure(second.frames))
+        if second.samples is not None:
+            self._samples.append(second.samples)
+
+    def finish(self) -> Measured:
+        """What the clip came to; tempo, onsets and speech need its whole sound."""
+        tracks: dict[str, np.ndarray] = {}
+        absent = np.full(len(self._partial), np.nan)
+        highest = stillness = black = absent
+        if self._samples:
+            sound = np.stack(self._samples)  # (T, 16000)
+            highest = peak(sound)
+            tracks["loudness"] = loudness(sound)
+            tracks["onset strength"], tracks["tempo"] = onsets_and_tempo(sound)
+            tracks["speech"] = speech_probability(sound)
+        if self._seen:
+            tracks["motion"] = np.array([second.motion for second in self._seen])
+            tracks["cuts"] = count_cuts(np.stack([second.colours for second in self._seen]))
+            tracks["brightness"] = np.array([second.brightness for second in self._seen])
+            tracks["saturation"] = np.array([second.saturation for second in self._seen])
+            stillness = np.array([second.stillness for second in self._seen])
+            black = np.array([second.black for second in self._seen])
+        ordered = {name: tracks[name] for name in UNITS if name in tracks}
+        return Measured(ordered, highest, stillness, black, np.array(self._partial, bool))
+
+
+def cues_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[Cue, ...]:
+    """The lanes. effects: target → the effect of each second (T,), to say which cue goes along with it in this clip."""
+    return tuple(
+        Cue(name, UNITS[name], values, {target: goes_along(values, effect) for target, effect in effects.items()})
+        for name, values in measured.tracks.items()
+    )
+
+
+def goes_along(values: np.ndarray, effect: np.ndarray) -> float:
+    """Spearman's ρ over the seconds where both are known; NaN under FEWEST of them, or where one is constant."""
+    from scipy.stats import rankdata  # half a second to import
+
+    known = np.isfinite(values) & np.isfinite(effect)
+    if known.sum() < FEWEST or np.ptp(values[known]) == 0 or np.ptp(effect[known]) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(values[known]), rankdata(effect[known]))[0, 1])
+
+
+def warm_up() -> None:
+    """Import and compile what the first clip would otherwise wait for, some seconds: librosa's numba, silero's weights.
+
+    Call it once, in a thread if need be.
+    """
+    collector = CueCollector()
+    sound = np.random.default_rng(0).normal(0, 0.1, (FEWEST, SAMPLE_RATE)).astype(np.float32)
+    for index in range(FEWEST):
+        collector.add(Second(index, np.zeros((2, *RESIZE, 3), np.uint8), sound[index], None, False))
+    cues_of(collector.finish(), {"any": np.arange(float(FEWEST))})

@@ -1,0 +1,107 @@
+"""The prediction while seconds are taken away, or put back, in some order: deletion, insertion and ERASER's figures.
+
+Deletion and insertion: Petsiuk et al. 2018 (RISE), with seconds for pixels and the training mean for what is not there.
+Comprehensiveness and sufficiency: DeYoung et al. 2020 (ERASER). Beside each curve stand the same of random orders and
+of the last seconds first, because a curve alone says nothing: any order ends at the same place.
+
+Which way is better? The claim under test is that *these seconds carry the prediction away from where it lies without
+any second* (the baseline). So `sign` is that of prediction − baseline, and a good order brings the prediction to the
+baseline early when it deletes and away from it early when it inserts. ERASER's figures are multiplied with it as well:
+its probability of the predicted class becomes the distance on the side of the prediction. (The unsigned change would
+punish a good order where two strong seconds cancel: once both are gone, nothing has changed.)
+
+T seconds, S steps, R orders, K targets.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from sec2sec.explanations.evidence import OrderCurve
+from sec2sec.explanations.variants import Predict
+
+RANDOM_ORDERS = 200
+BAND = (5, 95)  # per cent of the random orders
+EXACT = 20  # seconds; every number of seconds is tried up to here
+POINTS = 8  # on the curve of a longer clip, so that cost grows with the clip and not with its square
+ROUNDING = 1e-6  # of single precision: areas closer than this are equal
+
+
+def curve_steps(seconds: int) -> np.ndarray:
+    """(S,) how many seconds are changed at each point of a curve: 0..T, alike from both ends."""
+    if seconds <= EXACT:
+        return np.arange(seconds + 1)
+    half = np.floor(np.arange(POINTS // 2) * seconds / (POINTS - 1) + 0.5).astype(int)
+    return np.concatenate([half, seconds - half[::-1]])
+
+
+@lru_cache(maxsize=64)
+def random_orders(seconds: int) -> np.ndarray:
+    """(RANDOM_ORDERS, T) the same orders each time, for every target and clip of that length; read only."""
+    orders = np.random.default_rng(seconds).permuted(np.tile(np.arange(seconds), (RANDOM_ORDERS, 1)), axis=1)
+    orders.flags.writeable = False
+    return orders
+
+
+def most_attended_first(attention: np.ndarray) -> np.ndarray:
+    """(K, T) → (K, T) the seconds of each target in falling order; equal ones from the start."""
+    return np.argsort(-attention, axis=1, kind="stable")
+
+
+def kept_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.ndarray:
+    """(R, T) orders → (R, S, T) bool: which seconds are there once `steps` of them are taken away, or put back."""
+    rank = np.argsort(orders, axis=1)[:, None]  # of each second in its order
+    there = rank < steps[:, None]
+    return there if insertion else ~there
+
+
+def curves(predict: Predict, orders: np.ndarray, signs: np.ndarray) -> list[tuple[OrderCurve, OrderCurve]]:
+    """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline.
+
+    All orders of all targets are one set of variants. The random orders of insertion are those of deletion backwards,
+    so that they pass through the same variants.
+    """
+    targets, seconds = orders.shape
+    steps = curve_steps(seconds)
+    chance = random_orders(seconds)
+    last = np.arange(seconds)[None, ::-1]
+    asked = np.concatenate(
+        [
+            kept_after(np.concatenate([orders, last, chance]), steps, insertion=False),
+            kept_after(np.concatenate([orders, last, chance[:, ::-1]]), steps, insertion=True),
+        ]
+    )  # (2 · (K + 1 + R), S, T)
+    flat = asked.reshape(-1, seconds)
+    values = predict(flat, flat).reshape(2, targets + 1 + len(chance), len(steps), -1)
+
+    def curve(target: int, insertion: bool) -> OrderCurve:
+        found = values[int(insertion), ..., target]  # (K + 1 + R, S)
+        areas = np.trapezoid(found, steps / seconds, axis=1)
+        low, high = np.percentile(found[targets + 1 :], BAND, axis=0)
+        ahead = signs[target] * (areas[target] - areas[targets + 1 :]) * (1 if insertion else -1)
+        tie = np.abs(ahead) < ROUNDING
+        return OrderCurve(
+            steps=steps,
+            values=found[target],
+            area=float(areas[target]),
+            random_low=low,
+            random_high=high,
+            random_area=float(areas[targets + 1 :].mean()),
+            last_first=found[targets],
+            last_first_area=float(areas[targets]),
+            better_than_random=float(((ahead > 0) & ~tie).mean() + tie.mean() / 2),
+        )
+
+    return [(curve(k, insertion=False), curve(k, insertion=True)) for k in range(targets)]
+
+
+def comprehensiveness(deletion: OrderCurve, sign: float) -> np.ndarray:
+    """(S − 1,) sign · (prediction − prediction without the first k seconds): high where they were needed."""
+    return sign * (deletion.values[0] - deletion.values[1:])
+
+
+def sufficiency(insertion: OrderCurve, sign: float) -> np.ndarray:
+    """(S − 1,) sign · (prediction − prediction with the first k seconds alone): near 0 where they are enough."""
+    return sign * (insertion.values[-1] - insertion.values[1:])

@@ -1,0 +1,131 @@
+"""Integrated gradients (Sundararajan et al. 2017, by captum): how the logit grows on the way from the mean to the clip.
+
+On the joint vectors it costs a few runs of the LSTM; on tokens, which tells places and bands apart, it goes through
+co-attention as well and is made when asked for. Both work on the shared model without leaving anything on it: captum
+asks autograd for the gradients of the inputs alone.
+
+T seconds, V visual and A audio tokens in a second, C channels of a token, D width, K targets, N clips in a pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients  # type: ignore[import-untyped]
+from einops import rearrange
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from sec2sec.encode import Tokens
+from sec2sec.explanations.backward import differentiable, gradients_on
+from sec2sec.explanations.evidence import Gradients
+from sec2sec.explanations.occlusion import CELLS_A_PASS, SECONDS_A_PASS, JointVectors
+from sec2sec.explanations.relevance import relevance
+from sec2sec.model import Sec2Sec
+
+STEPS = 24  # of the path on joint vectors, Gauss-Legendre: the gap is that of single precision
+TOKEN_STEPS = 24  # of the path on tokens, each a run of the model and back; the gap is some per cent, and is told
+FLAT = 1e-3  # logits; a smaller change of the logit has no relative gap worth telling
+
+
+@dataclass(frozen=True)
+class TokenGradients:
+    """Integrated gradients of one target on tokens, in logits, signed, summed over the channels of a token."""
+
+    video: np.ndarray | None  # (T, V); None for a model that does not see
+    audio: np.ndarray | None  # (T, A); None for a model that does not hear
+    gap: float  # |sum − change of the logit| ÷ |change of the logit|; NaN where the logit hardly changes
+
+
+def integrated_gradients(model: Sec2Sec, joints: JointVectors, steps: int = STEPS) -> tuple[Tensor, Tensor]:
+    """From every second at the training mean to the clip, on joint vectors → (K, T) in logits, and the gaps (K,).
+
+    A second's values sum over its vector; all seconds' sum to the change of the logit but for the gap, which is told as
+    a share of that change; NaN where the logit hardly changes.
+    """
+    targets = len(model.config.targets)
+    with gradients_on():
+        temporal = differentiable(model.temporal)
+        clip, mean = joints.both.clone()[None], joints.neither.clone()[None]
+
+        def logits(joint: Tensor) -> Tensor:
+            return temporal(joint, joint.new_ones(joint.shape[:2], dtype=torch.bool))[0]
+
+        found, delta = IntegratedGradients(logits).attribute(
+            clip.repeat(targets, 1, 1),
+            mean.repeat(targets, 1, 1),
+            target=torch.arange(targets, device=clip.device),
+            n_steps=steps,
+            internal_batch_size=max(targets, CELLS_A_PASS // clip.shape[1]),
+            return_convergence_delta=True,
+        )
+    by_second = found.detach().sum(-1)
+    return by_second, relative_gap(by_second.sum(1), delta.detach())
+
+
+def relative_gap(total: Tensor, delta: Tensor) -> Tensor:
+    """captum's delta is the sum minus the change of the logit → |delta| ÷ |change|, NaN where that is under FLAT."""
+    change = (total - delta).abs()
+    return torch.where(change < FLAT, torch.nan, delta.abs() / change)
+
+
+def token_gradients(model: Sec2Sec, tokens: Tokens, target: int, steps: int = TOKEN_STEPS) -> TokenGradients:
+    """From the training mean to the clip, on tokens, of one target; on demand.
+
+    A pass holds SECONDS_A_PASS seconds; those of a longer clip are computed again on the way back, so that memory does
+    not grow with the clip.
+    """
+    with gradients_on():
+        temporal = differentiable(model.temporal)
+        clip = [part.clone()[None] for part in tokens.filled(model)]
+        seconds = clip[0].shape[1]
+        mean = [part.clone()[None] for part in model.references(seconds)]
+        used = [part for part, uses in enumerate((model.sees, model.hears)) if uses]
+
+        def joint_of(video: Tensor, audio: Tensor) -> Tensor:
+            return model.join(video, audio, evidence=False)[0]
+
+        def logits(*inputs: Tensor) -> Tensor:
+            count = len(inputs[0])
+            both = [part.expand(count, -1, -1, -1) for part in mean]  # what the model does not use may be anything
+            for part, given in zip(used, inputs, strict=True):
+                both[part] = given
+            flat = [rearrange(part, "n t s c -> (n t) s c").split(SECONDS_A_PASS) for part in both]
+            if len(flat[0]) == 1:
+                joint = joint_of(flat[0][0], flat[1][0])
+            else:
+                pieces = [checkpoint(joint_of, v, a, use_reentrant=False) for v, a in zip(*flat, strict=True)]
+                joint = torch.cat(pieces)
+            joint = rearrange(joint, "(n t) d -> n t d", n=count)
+            return temporal(joint, joint.new_ones(joint.shape[:2], dtype=torch.bool))[0]
+
+        found, delta = IntegratedGradients(logits).attribute(
+            tuple(clip[part] for part in used),
+            tuple(mean[part] for part in used),
+            target=target,
+            n_steps=steps,
+            internal_batch_size=max(1, SECONDS_A_PASS // seconds),
+            return_convergence_delta=True,
+        )
+    by_token = {part: values.detach()[0].sum(-1) for part, values in zip(used, found, strict=True)}
+    total = torch.stack([values.sum() for values in by_token.values()]).sum()
+    arrays = {part: values.double().cpu().numpy() for part, values in by_token.items()}
+    gap = float(relative_gap(total, delta.detach()[0]))
+    return TokenGradients(arrays.get(0), arrays.get(1), gap)
+
+
+def gradient_evidence(model: Sec2Sec, tokens: Tokens, joints: JointVectors) -> dict[str, Gradients]:
+    """What gradients say of each target: on seconds by integration, on tokens by relevance where there is any."""
+    values, gaps = integrated_gradients(model, joints)
+    found = relevance(model, tokens, joints)
+    return {
+        name: Gradients(
+            integrated=values[k].double().cpu().numpy(),
+            gap=float(gaps[k]),
+            relevance_video=None if found is None else found[0][k].double().cpu().numpy(),
+            relevance_audio=None if found is None else found[1][k].double().cpu().numpy(),
+        )
+        for k, name in enumerate(model.config.targets)
+    }

@@ -1,0 +1,96 @@
+"""Gradient × attention relevance for co-attention, after Chefer, Gur & Wolf (ICCV 2021), eqs. 5, 6 and 8–10.
+
+    eq. 5   Ā = mean over heads of (∇A ⊙ A)⁺                    ∇A: gradient of the target's logit
+    eq. 6   R_vv = I + Ā_v, R_aa = I + Ā_a                       after the self-attention of eq. 1
+    eq. 8–9 R̄ = I + (R − I) with rows that sum to 1
+    eq. 10  R_va = R̄_vvᵀ Ā_va R̄_aa, and the mirror             after co-attention: what picture tokens took from sound
+
+Their eqs. 7 and 11 add nothing here, since nothing has crossed between modalities before. They read the row of a CLS
+token; this model reads the mean of its tokens, so the mean over rows is read, of both streams, and the identity is
+left out because it is the same for every token. Within a second alone: what crosses seconds is the gradient's.
+
+N seconds in a pass, T seconds, V visual and A audio tokens in a second, S source tokens, H heads, D width, K targets.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn import functional as F
+
+from sec2sec.encode import Tokens
+from sec2sec.explanations.backward import gradients_on, joint_slopes
+from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors
+from sec2sec.model import AttentionBlock, Sec2Sec
+
+
+def relevance(model: Sec2Sec, tokens: Tokens, joints: JointVectors) -> tuple[Tensor, Tensor] | None:
+    """Of every target: picture (K, T, V) and sound (K, T, A), ≥ 0. None for a system without co-attention."""
+    if model.config.attention != "SA-CA":
+        return None
+    with gradients_on():
+        slopes = joint_slopes(model, joints.both.clone())
+        video, audio = (part.clone().split(SECONDS_A_PASS) for part in tokens.filled(model))
+        parts = zip(video, audio, slopes.split(SECONDS_A_PASS, 1), strict=True)
+        found = [_of_seconds(model, *part) for part in parts]
+    return torch.cat([seen for seen, _ in found], 1), torch.cat([heard for _, heard in found], 1)
+
+
+def _of_seconds(model: Sec2Sec, video: Tensor, audio: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
+    """video (N, V, C), audio (N, A, C), slopes (K, N, D) → picture (K, N, V) and sound (K, N, A)."""
+    seen = model.enter_video(video) + model.positions.video()
+    heard = model.enter_audio(audio) + model.positions.audio()
+    seen, within_video = attended(model.self_video, seen, seen)
+    heard, within_audio = attended(model.self_audio, heard, heard)
+    joined_seen, video_from_audio = attended(model.second_video, seen, heard)
+    joined_heard, audio_from_video = attended(model.second_audio, heard, seen)
+    joint = model.combine(torch.cat([joined_seen.mean(1), joined_heard.mean(1)], -1))
+    maps = (within_video, within_audio, video_from_audio, audio_from_video)
+    found = []
+    for slope in slopes:
+        gradients = torch.autograd.grad(joint, maps, slope, retain_graph=True)
+        found.append(propagated(*(positive(*pair) for pair in zip(maps, gradients, strict=True))))
+    return torch.stack([seen for seen, _ in found]), torch.stack([heard for _, heard in found])
+
+
+def attended(block: AttentionBlock, query: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+    """The block with its weights on the way of the gradient: (N, Q, D), (N, S, D) → (N, Q, D) and (N, H, Q, S).
+
+    torch's own attention returns a copy of the weights, which no gradient passes.
+    """
+    attention = block.attend
+    ask, offer, carry = attention.in_proj_weight.chunk(3)
+    ask_bias, offer_bias, carry_bias = attention.in_proj_bias.chunk(3)
+
+    def heads(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return rearrange(F.linear(x, weight, bias), "n s (h d) -> n h s d", h=attention.num_heads)
+
+    queries, keys = heads(query, ask, ask_bias), heads(source, offer, offer_bias)
+    weights = (queries @ keys.mT / math.sqrt(attention.head_dim)).softmax(-1)
+    heard = attention.out_proj(rearrange(weights @ heads(source, carry, carry_bias), "n h q d -> n q (h d)"))
+    return block.feed_forward(block.norm(heard) + query), weights
+
+
+def positive(weights: Tensor, gradient: Tensor) -> Tensor:
+    """Eq. 5: (N, H, Q, S) → (N, Q, S)."""
+    return (gradient * weights).detach().clamp_min(0).mean(1)
+
+
+def propagated(
+    within_video: Tensor, within_audio: Tensor, from_audio: Tensor, from_video: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Eqs. 6 and 8–10 and the readout; Ā of (N, V, V), (N, A, A), (N, V, A), (N, A, V) → (N, V), (N, A)."""
+    video, audio = normalised(within_video), normalised(within_audio)
+    video_by_audio = video.mT @ from_audio @ audio  # (N, V, A)
+    audio_by_video = audio.mT @ from_video @ video  # (N, A, V)
+    return within_video.mean(1) + audio_by_video.mean(1), within_audio.mean(1) + video_by_audio.mean(1)
+
+
+def normalised(within: Tensor) -> Tensor:
+    """Eqs. 8–9: Ā (N, S, S) → I and the rows of Ā made to sum to 1; a row of zeros stays one."""
+    rows = within.sum(-1, keepdim=True)
+    shares = torch.where(rows > 0, within / rows.clamp_min(torch.finfo(rows.dtype).tiny), 0.0)
+    return shares + torch.eye(within.shape[-1], dtype=within.dtype, device=within.device)

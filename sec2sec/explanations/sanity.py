@@ -1,0 +1,158 @@
+"""Does the explanation depend on what the model learned? Cascading randomisation (Adebayo et al. 2018, §3.1).
+
+The parts of the model are given random weights one after the other, from the predictor backwards, and each explanation
+is compared with the trained model's by rank correlation. An explanation that survives random weights would have come
+out like this without any training, so it says nothing about what was learned.
+
+Random weights are those that a new model starts with: each module's own initialisation, seeded, of which several are
+drawn and their similarities averaged. The statistics of the training set (the mean tokens) are no weights and stay.
+
+T seconds, D width, K targets.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from copy import copy
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sec2sec.config import ModelConfig
+from sec2sec.encode import Tokens
+from sec2sec.explanations.evidence import Sanity
+from sec2sec.explanations.occlusion import JointVectors, Occlusion, effect_of, occlusion
+from sec2sec.explanations.ranks import rank_correlation
+from sec2sec.model import Sec2Sec
+
+SEEDS = 3
+HARDLY_CHANGES = 0.5  # rank correlation with the trained model's, once everything that it depends on is random
+LONGEST = 20  # seconds that are checked of a longer clip; no more than fit one pass of co-attention
+MAPS = 5  # seconds whose maps are compared
+SHORTEST = 4  # seconds; a rank correlation of fewer is decided by chance
+STEPS = ("predictor", "seconds", "co-attention", "self-attention")
+# What each step makes random, by names of the model's parts. Names that a variant of the model lacks are passed over.
+PARTS = {
+    "predictor": ("temporal.predict", "temporal.predict_weight", "temporal.predict_bias"),
+    "seconds": ("temporal",),  # eq. 3 and the attention over seconds
+    "co-attention": ("combine", "second_video", "second_audio"),  # eq. 2 and F
+    "self-attention": ("self_video", "self_audio", "enter_video", "enter_audio", "positions"),  # eq. 1 and its input
+}
+
+M = TypeVar("M", bound=nn.Module)
+
+_building = threading.Lock()
+
+
+def random_model(model: Sec2Sec, seed: int) -> Sec2Sec:
+    """A model of the same shape with the weights that training would start from."""
+    device = next(model.parameters()).device
+    return _random_model(model.config, model.video_grid, model.audio_grid, seed, device)
+
+
+@lru_cache(maxsize=4 * SEEDS)
+def _random_model(
+    config: ModelConfig, video_grid: tuple[int, int, int], audio_grid: tuple[int, int], seed: int, device: torch.device
+) -> Sec2Sec:
+    # Initialisations draw from torch's one generator: one thread at a time, and it is left as it was found.
+    with _building, torch.random.fork_rng(devices=[]), torch.inference_mode(False):
+        torch.manual_seed(seed)
+        return Sec2Sec(config, video_grid, audio_grid).eval().requires_grad_(False).to(device)
+
+
+def cascade(model: Sec2Sec, seed: int) -> Iterator[tuple[str, Sec2Sec]]:
+    """The model after each step, each more random than the last. The model itself is never touched."""
+    changed = _shell(model)
+    changed.temporal = _shell(model.temporal)
+    source = random_model(model, seed)
+    for step in STEPS:
+        for path in PARTS[step]:
+            owner, name = path.rsplit(".", 1) if "." in path else ("", path)
+            part = getattr(source.get_submodule(owner), name, None)
+            if part is not None:
+                setattr(changed.get_submodule(owner), name, part)
+        yield step, changed
+
+
+def _shell(module: M) -> M:
+    """The same module in a shell of its own, whose parts can be replaced while those of the original stay."""
+    shell = copy(module)
+    shell._modules, shell._parameters = dict(module._modules), dict(module._parameters)
+    return shell
+
+
+@torch.inference_mode()
+def sanity(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusion) -> list[Sanity]:
+    """One a target. joints and found: of the trained model on the same tokens.
+
+    Of a long clip the LONGEST seconds in its middle are checked, so that the cost is bounded.
+    """
+    targets, seconds = len(model.config.targets), len(joints.both)
+    if seconds > LONGEST:
+        first = (seconds - LONGEST) // 2
+        tokens, joints = tokens.part(first, first + LONGEST), joints.part(first, first + LONGEST)
+        found, seconds = occlusion(model, joints), LONGEST
+    similar = np.full((SEEDS, len(STEPS), 3, targets), np.nan)  # attention, effect, maps
+    maps = _map_ranks(joints.video_from_audio, joints.audio_from_video)
+    if tokens.video is None or tokens.audio is None:
+        maps = []
+    for seed in range(SEEDS):
+        for i, (step, changed) in enumerate(cascade(model, seed)):
+            both, neither, alike = joints.both, joints.neither, 1.0
+            if step in ("co-attention", "self-attention"):
+                both, neither, new_maps = _joined(changed, tokens)
+                alike = float(
+                    np.mean([(a * b).sum(-1).mean().item() for a, b in zip(maps, new_maps, strict=False)] or np.nan)
+                )
+            attention = changed.remember(both[None], torch.ones(1, seconds, dtype=torch.bool, device=both.device))[1]
+            effect = effect_of(changed, both, neither)
+            if seconds >= SHORTEST:
+                if attention is not None and found.attention is not None:
+                    similar[seed, i, 0] = rank_correlation(_numpy(attention[0]), _numpy(found.attention))
+                similar[seed, i, 1] = rank_correlation(_numpy(effect.T.abs()), _numpy(found.effect.T.abs()))
+            if maps:
+                similar[seed, i, 2] = alike
+    known = np.isfinite(similar).any(0)
+    mean = np.full(similar.shape[1:], np.nan)
+    mean[known] = np.nanmean(similar[:, known], axis=0)
+    return [
+        Sanity(STEPS, mean[:, 0, k], mean[:, 1, k], mean[:, 2, k], warning(*(mean[-1, kind, k] for kind in range(3))))
+        for k in range(targets)
+    ]
+
+
+def warning(attention: float, effect: float, maps: float) -> str:
+    """A sentence that names what hardly changes when every weight is random; empty where all of it does."""
+    names = {"attention over seconds": attention, "effect of each second": effect, "co-attention maps": maps}
+    stays = [f"the {name} (rank correlation {value:.2f})" for name, value in names.items() if value >= HARDLY_CHANGES]
+    if not stays:
+        return ""
+    return f"With random weights, {' and '.join(stays)} would look much the same here: read no learning into it."
+
+
+def _joined(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Joint vectors (T, D) with both modalities and with neither, and the ranks of the maps."""
+    both, video_from_audio, audio_from_video = model.join(*tokens.filled(model))
+    neither = model.join(*model.references(1), evidence=False)[0].expand(len(both), -1)
+    return both, neither, _map_ranks(video_from_audio, audio_from_video)
+
+
+def _map_ranks(video_from_audio: Tensor | None, audio_from_video: Tensor | None) -> list[Tensor]:
+    """Maps averaged over heads (which head does what is not kept by a random start) → (T', V · A) centred ranks of
+    length 1, so that a product is a rank correlation; of at most MAPS seconds, evenly spaced. Empty without maps."""
+    ranks = []
+    for maps in (video_from_audio, audio_from_video):
+        if maps is not None and maps.shape[-1] > 1:
+            chosen = maps[:: -(-len(maps) // MAPS)].mean(1).flatten(1)
+            rank = chosen.argsort(1).argsort(1).float()
+            rank = rank - rank.mean(1, keepdim=True)
+            ranks.append(rank / rank.norm(dim=1, keepdim=True))
+    return ranks
+
+
+def _numpy(values: Tensor) -> np.ndarray:
+    return values.double().cpu().numpy()

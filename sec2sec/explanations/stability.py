@@ -1,0 +1,182 @@
+"""Do attention and effect stay when the cuts between seconds move, or when another seed was trained? On demand.
+
+A clip is cut into seconds at an arbitrary instant. Here the cuts move by ±0.25 and ±0.5 s, the clip is encoded again,
+and what is found is carried back to the original seconds by the share of each that a shifted second covers. Frames are
+taken at fixed instants of a second, so a shift by whole frames of the model needs no second decoding: a shifted second
+is the end of one and the beginning of the next (0.25 s is 2 of 8 and 4 of 16 frames; other rates round to a frame).
+
+Edges: every shift has the seconds of the clip. What lies before the first frame or after the last is filled as the
+reader fills it, with the frame held and silence; what falls off the end is not heard. The outermost original second
+takes the value of the shifted second that covers most of it, for the rest of it too.
+
+T seconds, M frames in a second, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sec2sec.checkpoints import Bundle
+from sec2sec.config import SAMPLE_RATE, MediaLimits
+from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
+from sec2sec.explanations.evidence import Stability
+from sec2sec.explanations.occlusion import joint_vectors, occlusion
+from sec2sec.explanations.pipeline import Progress
+from sec2sec.media import Second, open_clip
+
+SHIFTS = (-0.5, -0.25, 0.25, 0.5)  # s
+CUTS = "cuts shifted by ±0.25 and ±0.5 s"
+
+
+@dataclass(frozen=True)
+class Stable:
+    """The end of the steps: each target's bands."""
+
+    cuts: Mapping[str, Stability]
+    seeds: Mapping[str, Stability]  # empty for a single checkpoint
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one cutting of a clip, or one seed, gave."""
+
+    prediction: np.ndarray  # (K,)
+    attention: np.ndarray | None  # (K, T)
+    effect: np.ndarray  # (K, T)
+
+
+def stability_steps(
+    path: Path | str,
+    bundles: Sequence[Bundle],
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    limits: MediaLimits | None = None,
+) -> Iterator[Progress | Stable]:
+    """Measure the part [start, end) of a file; yields Progress, and Stable last. Raises MediaError.
+
+    The first checkpoint is measured under shifted cuts. Further ones are the same training with other seeds: all are
+    measured with the cuts as they are. They share targets and frames a second.
+    """
+    first = bundles[0]
+    rate, targets = first.encoders.config.frames_per_second, first.model.config.targets
+    assert all(b.encoders.config.frames_per_second == rate and b.model.config.targets == targets for b in bundles), (
+        "these checkpoints are not seeds of one training"
+    )
+    clip = open_clip(path, start=start, end=end, frames_per_second=rate, limits=limits or MediaLimits())
+    parts: dict[tuple[int, float], list[Tokens]] = {}
+    moving = {shift: Shifting(shift) for shift in SHIFTS}
+    done = 0
+    yield Progress("decoding", 0.0, "Opening the clip")
+    for batch in _ended(batched(clip.seconds())):
+        for index, bundle in enumerate(bundles):
+            if batch:
+                parts.setdefault((index, 0.0), []).append(encode_seconds(batch, bundle.encoders, bundle.device))
+        for shift, cutter in moving.items():
+            if moved := cutter.add(batch):
+                parts.setdefault((0, shift), []).append(encode_seconds(moved, first.encoders, first.device))
+        done += len(batch)
+        share = min(0.9, 0.9 * done / max(1, round(clip.duration))) if np.isfinite(clip.duration) else 0.5
+        yield Progress("encoding", share, f"Encoded {done} s with {len(SHIFTS)} other cuts")
+    yield Progress("explaining", 0.9, "Measuring the effect of each second")
+    found = {key: _measured(bundles[key[0]], join_tokens(tokens)) for key, tokens in parts.items()}
+    cuts = [carried_back(found[0, shift], shift) for shift in (0.0, *SHIFTS)]
+    seeds = [found[index, 0.0] for index in range(len(bundles))]
+    over_seeds = bands(targets, seeds, f"{len(seeds)} seeds") if len(seeds) > 1 else {}
+    yield Stable(bands(targets, cuts, CUTS), over_seeds)
+
+
+def _ended(batches: Iterable[list[Second]]) -> Iterator[list[Second]]:
+    """The batches, and an empty one that says that none follows."""
+    yield from batches
+    yield []
+
+
+class Shifting:
+    """Seconds of a clip, batch by batch → seconds that begin `shift` s (−1 to 1) later, as many of them."""
+
+    def __init__(self, shift: float) -> None:
+        self.shift = shift
+        self._last: Second | None = None
+
+    def add(self, batch: Sequence[Second]) -> list[Second]:
+        """The shifted seconds that are complete now; an empty batch ends the clip."""
+        found = []
+        for second in batch:
+            if self.shift < 0:
+                before = self._last if self._last is not None else _before(second)
+                found.append(_between(before, second, 1 + self.shift, second.index))
+            elif self._last is not None:
+                found.append(_between(self._last, second, self.shift, self._last.index))
+            self._last = second
+        if not batch and self.shift > 0 and self._last is not None:
+            found.append(_between(self._last, _after(self._last), self.shift, self._last.index))
+        return found
+
+
+def _between(one: Second, next_one: Second, offset: float, index: int) -> Second:
+    """The second that begins `offset` s (0–1) after the beginning of `one`."""
+    frames = samples = None
+    if one.frames is not None and next_one.frames is not None:
+        skipped = round(offset * len(one.frames))
+        frames = np.concatenate([one.frames[skipped:], next_one.frames[:skipped]])
+    if one.samples is not None and next_one.samples is not None:
+        skipped = round(offset * SAMPLE_RATE)
+        samples = np.concatenate([one.samples[skipped:], next_one.samples[:skipped]])
+    return Second(index, frames, samples, None, False)
+
+
+def _before(second: Second) -> Second:
+    """A second of silence with the first frame held."""
+    frames = None if second.frames is None else np.repeat(second.frames[:1], len(second.frames), 0)
+    return replace(second, frames=frames, samples=None if second.samples is None else np.zeros_like(second.samples))
+
+
+def _after(second: Second) -> Second:
+    """A second of silence with the last frame held."""
+    frames = None if second.frames is None else np.repeat(second.frames[-1:], len(second.frames), 0)
+    return replace(second, frames=frames, samples=None if second.samples is None else np.zeros_like(second.samples))
+
+
+def _measured(bundle: Bundle, tokens: Tokens) -> Found:
+    found = occlusion(bundle.model, joint_vectors(bundle.model, tokens))
+    attention = None if found.attention is None else found.attention.double().cpu().numpy()
+    return Found(found.prediction.double().cpu().numpy(), attention, found.effect.T.double().cpu().numpy())
+
+
+def carried_back(found: Found, shift: float) -> Found:
+    """What shifted seconds were given → the original seconds; attention sums to 1 again."""
+    seconds = np.arange(found.effect.shape[1])
+
+    def carried(rows: np.ndarray) -> np.ndarray:
+        return np.stack([np.interp(seconds, seconds + shift, row) for row in rows])
+
+    attention = None if found.attention is None else carried(found.attention)
+    return Found(
+        found.prediction,
+        None if attention is None else attention / attention.sum(1, keepdims=True),
+        carried(found.effect),
+    )
+
+
+def bands(targets: Sequence[str], found: Sequence[Found], over: str) -> dict[str, Stability]:
+    """Lowest and highest of each second over what was found; attention is NaN where the system has none."""
+    none = np.full(found[0].effect.shape, np.nan)
+    attention = np.stack([none if one.attention is None else one.attention for one in found])  # (variants, K, T)
+    effect, prediction = np.stack([one.effect for one in found]), np.stack([one.prediction for one in found])
+    return {
+        name: Stability(
+            over=over,
+            attention_low=attention[:, k].min(0),
+            attention_high=attention[:, k].max(0),
+            effect_low=effect[:, k].min(0),
+            effect_high=effect[:, k].max(0),
+            prediction_low=float(prediction[:, k].min()),
+            prediction_high=float(prediction[:, k].max()),
+        )
+        for k, name in enumerate(targets)
+    }

@@ -1,0 +1,204 @@
+"""Is the attention of a target an explanation of its prediction? Three criteria, their thresholds, and one word.
+
+Attention over seconds claims that the seconds it weighs are those the prediction rests on. Three measurements test it:
+
+- rank correlation: do more attended seconds have the larger |effect|? Spearman, one-sided permutation test.
+- deletion: is the prediction gone sooner when they are taken away first than in random orders? (curves.py)
+- insertion: is it there sooner when they are put back first?
+
+All thresholds stand here. They were set, and are checked, by calibrate.py: of attention that is wrong by construction
+at most 5 % may be called supported, of attention that follows a planted truth at least 80 %. One criterion alone would
+be passed by chance in 5 % of cases; of these three, which share their chances, two are passed in 2 to 4 %.
+
+Shuffled and equal weights (Jain & Wallace 2019) are told beside it and decide nothing: a prediction that hardly moves
+does not make the named seconds wrong (Wiegreffe & Pinter 2019), it says that the weights could have been others.
+
+T seconds, K targets, P permutations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from sec2sec.explanations.curves import (
+    RANDOM_ORDERS,
+    comprehensiveness,
+    curves,
+    most_attended_first,
+    random_orders,
+    sufficiency,
+)
+from sec2sec.explanations.evidence import OrderCurve, Verdict, Word
+from sec2sec.explanations.occlusion import CELLS_A_PASS, JointVectors
+from sec2sec.explanations.ranks import permutation_test
+from sec2sec.explanations.variants import Predict
+from sec2sec.model import AttentionLSTM, Sec2Sec
+
+SHORTEST = 5  # seconds; with fewer, there are too few orders to tell any from chance
+HOLDS_P, WEAK_P = 0.05, 0.2  # permutation p of the rank correlation, at most
+HOLDS_SHARE, WEAK_SHARE = 0.95, 0.8  # of random orders beaten, at least
+NEEDED = 2  # criteria that must hold for "supported"; with none, as many must be weak for "mixed"
+MOVED = 0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
+
+Grade = Literal["holds", "weak", "fails", "does not count"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One measurement with its grade, in words."""
+
+    grade: Grade
+    words: str
+
+    @property
+    def reason(self) -> str:
+        return f"{self.grade.capitalize()}: {self.words}."
+
+
+def verdicts(
+    predict: Predict,
+    attention: np.ndarray | None,
+    effect: np.ndarray,
+    prediction: np.ndarray,
+    baseline: np.ndarray,
+    reweighted: tuple[np.ndarray, np.ndarray] | None = None,
+) -> list[Verdict]:
+    """One verdict a target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
+
+    reweighted: what shuffled and equal weights change, (K,) each, where the system can be asked (under_other_weights).
+    """
+    targets = len(effect)
+    if attention is None:
+        words = "This model has no attention over seconds to judge; the measured effects stand for themselves."
+        return [Verdict("no attention", words, (), float("nan"), float("nan"))] * targets
+    shuffled, uniform = reweighted or (np.full(targets, np.nan),) * 2
+    signs = np.where(prediction >= baseline, 1.0, -1.0)
+    drawn = curves(predict, most_attended_first(attention), signs)
+    return [
+        judge(
+            attention[k],
+            effect[k],
+            float(prediction[k] - baseline[k]),
+            *drawn[k],
+            shuffled=float(shuffled[k]),
+            uniform=float(uniform[k]),
+        )
+        for k in range(targets)
+    ]
+
+
+def judge(
+    attention: np.ndarray,
+    effect: np.ndarray,
+    moved: float,
+    deletion: OrderCurve,
+    insertion: OrderCurve,
+    shuffled: float = float("nan"),
+    uniform: float = float("nan"),
+) -> Verdict:
+    """The figures of one target, its word and its sentence. attention, effect (T,); moved: prediction − baseline."""
+    rho, p = permutation_test(attention, np.abs(effect))
+    criteria = [
+        correlation_criterion(rho, p),
+        order_criterion(
+            moved,
+            deletion.better_than_random,
+            "taken away first, the most attended seconds move the prediction to the baseline",
+        ),
+        order_criterion(moved, insertion.better_than_random, "put back first, the most attended seconds bring it back"),
+    ]
+    word = word_of(criteria) if len(attention) >= SHORTEST else "too short"
+    sign = 1.0 if moved >= 0 else -1.0
+    needed, enough = comprehensiveness(deletion, sign), sufficiency(insertion, sign)
+    reasons = [criterion.reason for criterion in criteria]
+    if np.isfinite(shuffled):
+        reasons.append(
+            f"Beside it: with shuffled weights the prediction changes by {shuffled:.3f} (median of {RANDOM_ORDERS}), "
+            f"with equal weights by {uniform:.3f}."
+        )
+    return Verdict(
+        word=word,
+        sentence=sentence_of(word, criteria, len(attention)),
+        reasons=tuple(reasons),
+        rank_correlation=rho,
+        p_value=p,
+        deletion=deletion,
+        insertion=insertion,
+        comprehensiveness=needed,
+        sufficiency=enough,
+        aopc_comprehensiveness=float(needed.mean()),
+        aopc_sufficiency=float(enough.mean()),
+        shuffled_change=shuffled,
+        uniform_change=uniform,
+    )
+
+
+def correlation_criterion(rho: float, p: float) -> Criterion:
+    if not np.isfinite(rho):
+        return Criterion("fails", "there is no ranking, as all seconds have the same attention or the same effect")
+    said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    grade: Grade = "holds" if p <= HOLDS_P else "weak" if p <= WEAK_P else "fails"
+    return Criterion(grade, f"the rank correlation of attention with the size of the effect is {rho:.2f} ({said})")
+
+
+def order_criterion(moved: float, better: float, what: str) -> Criterion:
+    if abs(moved) < MOVED:
+        return Criterion(
+            "does not count", f"the prediction lies within {MOVED:g} of the baseline, so no order of seconds carries it"
+        )
+    grade: Grade = "holds" if better >= HOLDS_SHARE else "weak" if better >= WEAK_SHARE else "fails"
+    return Criterion(grade, f"{what} sooner than {better:.0%} of random orders do")
+
+
+def word_of(criteria: list[Criterion]) -> Word:
+    """The one rule: enough criteria hold; or some hold or nearly do; or not."""
+    grades = [criterion.grade for criterion in criteria]
+    if grades.count("holds") >= NEEDED:
+        return "supported"
+    if "holds" in grades or grades.count("weak") >= NEEDED:
+        return "mixed"
+    return "not supported"
+
+
+def sentence_of(word: Word, criteria: list[Criterion], seconds: int) -> str:
+    """What the word means here, with the figures that made it."""
+    if word == "too short":
+        return f"The clip is too short for a verdict: {seconds} s, and chance cannot be ruled out below {SHORTEST} s."
+    told = "; ".join(dict.fromkeys(criterion.words for criterion in criteria))
+    opening = {
+        "supported": "The attention is supported: the seconds that it names carry this prediction.",
+        "mixed": "The evidence for the attention is mixed.",
+        "not supported": "The attention is not supported: chance would name the seconds about as well, or better.",
+    }[word]
+    return f"{opening} {told[0].upper()}{told[1:]}."
+
+
+@torch.inference_mode()
+def under_other_weights(
+    model: Sec2Sec, joints: JointVectors, attention: torch.Tensor | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """How far the prediction moves under permuted and under equal weights: median over P and value, (K,) each.
+
+    Jain & Wallace 2019, §4.2.1: the states stay as they are, the weights are permuted over seconds. None for a model
+    without attention over seconds.
+    """
+    temporal = model.temporal
+    if attention is None or not isinstance(temporal, AttentionLSTM):
+        return None
+    seconds = attention.shape[1]
+    states = temporal.lstm(joints.both[None])[0]
+    orders = torch.from_numpy(random_orders(seconds).copy()).to(states.device)
+    shuffled = attention[:, orders].transpose(0, 1)  # (P, K, T)
+    weights = torch.cat([attention[None], torch.full_like(attention, 1 / seconds)[None], shuffled])
+    found = []
+    for part in weights.split(max(1, CELLS_A_PASS // seconds)):
+        here = states.expand(len(part), -1, -1)
+        whole = torch.ones(here.shape[:2], dtype=torch.bool, device=here.device)
+        found.append(temporal.decide(here, part, whole).sigmoid())
+    predictions = torch.cat(found).double().cpu().numpy()
+    changes = np.abs(predictions[1:] - predictions[0])
+    return np.median(changes[1:], 0), changes[0]

@@ -1,0 +1,57 @@
+"""What the training clips of an existing checkpoint look like, put in its folder; trainings do it by themselves.
+
+python -m sec2sec.training.familiar CHECKPOINT DATA
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from sec2sec.checkpoints import identity
+from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.open import open_data
+from sec2sec.datasets.table import DataError
+from sec2sec.device import pick_device
+from sec2sec.explanations.familiarity import FEWEST, FILE, familiarity_statistics, save_familiarity
+from sec2sec.training.extract import Extraction, extract_steps
+from sec2sec.training.start import encoders_of
+
+
+def familiarity_steps(
+    checkpoint: Path, data: Path, cache: Path, *, split: str = "train", device: str = "auto", workers: int | None = None
+) -> Iterator[Extraction]:
+    """Encode the training clips as far as the cache lacks them, and write the file; yields how it goes.
+
+    Raises CheckpointError, DataError or OSError.
+    """
+    encoders = encoders_of(checkpoint)
+    rows = open_data(data).split(split)
+    tokens = TokenCache(cache, encoders)
+    usable: list[str] = []
+    for step in extract_steps(rows, encoders, tokens, device=pick_device(device), workers=workers):
+        usable = list(step.sha256.values())
+        yield step
+    clips = (tokens.read(sha256) for sha256 in usable)
+    usual = familiarity_statistics(found for found in clips if found is not None)
+    if not usual:
+        raise DataError(f"{data}: {len(usable)} usable clips in the split {split!r}; at least {FEWEST} are needed")
+    save_familiarity(checkpoint, usual, identity(checkpoint))
+
+
+def main() -> None:
+    """The command."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("checkpoint", type=Path)
+    options.add_argument("data", type=Path, help="the data set that it learned from")
+    options.add_argument("--split", default="train")
+    options.add_argument("--cache", type=Path, default=Path("runs/tokens"))
+    chosen = options.parse_args()
+    for step in familiarity_steps(chosen.checkpoint, chosen.data, chosen.cache, split=chosen.split):
+        print(f"\r{step.line:<70}", end="", flush=True)
+    print(f"\n{chosen.checkpoint / FILE}")
+
+
+if __name__ == "__main__":
+    main()
