@@ -84,7 +84,8 @@ def test_verdict_carries_its_figures_behind_one_click() -> None:
     found = made.evidence.targets["arousal"]
     said = verdict.verdict("arousal", found)
     assert said.startswith("<details")  # closed until somebody asks
-    assert "ρ = 0.83, p = 0.004" in said
+    assert "size of the effect, ρ</dt><dd>0.830</dd>" in said
+    assert "by permutation</dt><dd>0.004</dd>" in said
     assert said.count("<svg") == 2
     v = found.verdict
     assert v.deletion is not None
@@ -92,7 +93,8 @@ def test_verdict_carries_its_figures_behind_one_click() -> None:
     row = f'<tr><th scope="row">3</th><td>{v.deletion.values[3]:.3f}</td>'
     assert row in said
     assert f"{v.comprehensiveness[2]:.3f}" in said
-    assert "changes by 0.112 (median), with equal weights by 0.034" in said
+    assert "shuffled attention, median</dt><dd>0.112</dd>" in said
+    assert "equal attention</dt><dd>0.034</dd>" in said
 
 
 def test_verdict_without_figures_is_a_sentence_alone() -> None:

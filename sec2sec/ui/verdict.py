@@ -19,10 +19,12 @@ def verdict(name: str, found: TargetEvidence) -> str:
     """The word with a symbol, the sentence, and the figures behind one click. HTML."""
     v = found.verdict
     style = v.word.replace(" ", "-")
-    said = f'<b><span aria-hidden="true">{SYMBOLS[v.word]}</span> {v.word.capitalize()}.</b> {html.escape(v.sentence)}'
-    inside = _reasons(v) + _curves(name, v) + _eraser(v) + _weights(v)
+    first, _, rest = v.sentence.partition(". ")  # what made it so stands with the figures
+    opening = html.escape(first + "." if rest else first)
+    said = f'<b><span aria-hidden="true">{SYMBOLS[v.word]}</span> {v.word.capitalize()}.</b> {opening}'
+    inside = _reasons(v) + _curves(name, v) + _eraser(v) + _figures(v)
     if not inside:
-        return f'<p class="agreement verdict is-{style}">{said}</p>'
+        return f'<p class="agreement verdict is-{style}">{said} {html.escape(rest)}</p>'
     return (
         f'<details class="agreement verdict is-{style}"><summary>{said} <u>Figures</u></summary>'
         f'<div class="evidence">{inside}</div></details>'
@@ -93,11 +95,8 @@ def _side(value: float, half: float) -> str:
 
 
 def _reasons(v: Verdict) -> str:
-    items = [html.escape(reason) for reason in v.reasons]
-    if math.isfinite(v.rank_correlation):
-        tested = f", p = {v.p_value:.3f} (one-sided, by permutation)" if math.isfinite(v.p_value) else ""
-        items.append(f"Rank correlation of attention with the size of the effect: {figure(v.rank_correlation)}{tested}")
-    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>" if items else ""
+    items = "".join(f"<li>{html.escape(reason)}</li>" for reason in v.reasons)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _curves(name: str, v: Verdict) -> str:
@@ -152,13 +151,18 @@ def _eraser(v: Verdict) -> str:
     )
 
 
-def _weights(v: Verdict) -> str:
-    said = []
-    if math.isfinite(v.shuffled_change):
-        said.append(f"With shuffled attention weights the prediction changes by {v.shuffled_change:.3f} (median)")
-    if math.isfinite(v.uniform_change):
-        said.append(f"{'with' if said else 'With'} equal weights by {v.uniform_change:.3f}")
-    return f"<p>{', '.join(said)}. Where it hardly changes, the weights hardly matter.</p>" if said else ""
+def _figures(v: Verdict) -> str:
+    rows = (
+        ("Rank correlation of attention with the size of the effect, ρ", v.rank_correlation),
+        ("p of it, one-sided, by permutation", v.p_value),
+        ("Comprehensiveness, mean over k", v.aopc_comprehensiveness),
+        ("Sufficiency, mean over k", v.aopc_sufficiency),
+        ("Change of the prediction under shuffled attention, median", v.shuffled_change),
+        ("Change of the prediction under equal attention", v.uniform_change),
+    )
+    known = [(words, value) for words, value in rows if math.isfinite(value)]
+    items = "".join(f"<dt>{words}</dt><dd>{_number(value)}</dd>" for words, value in known)
+    return f"<dl>{items}</dl>" if items else ""
 
 
 def _number(value: float) -> str:

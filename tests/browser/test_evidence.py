@@ -166,7 +166,7 @@ def test_verdict_follows_its_figures(page: Page) -> None:
 
 
 def test_failed_sanity_check_warns_on_the_map_itself(page: Page) -> None:
-    expect(button(page, "attention valence")).to_contain_text("⚠ does not pass the sanity check")
+    expect(button(page, "attention valence")).to_contain_text("⚠ see the sanity check below")
     expect(button(page, "attention arousal")).not_to_contain_text("⚠")
     expect(page.locator(".s2s-co .s2s-warning")).to_contain_text("valence: The attention hardly changes")
     page.get_by_text("Figures of the sanity check").click()

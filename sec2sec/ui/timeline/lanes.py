@@ -40,7 +40,7 @@ def lanes(explanation: Explanation, preview: Preview, names: Sequence[str]) -> l
         if target.attention is not None:
             figure = plots.attention(name, target.attention, seconds, index, top)
             warned = evident is not None and evident.sanity is not None and evident.sanity.warning
-            found.append(_in("evidence", True, figure, warning="does not pass the sanity check" if warned else ""))
+            found.append(_in("evidence", True, figure, warning="see the sanity check below" if warned else ""))
         references = evident.effects if evident is not None else ()
         spread = evident.spread if evident is not None and len(references) > 1 else None
         figure = plots.effect(name, target, seconds, half, both=both, references=references, spread=spread)
