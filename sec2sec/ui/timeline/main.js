@@ -31,13 +31,14 @@ function load() {
 // A link carries the time and the pinned second: #t=3&s=5, both in seconds of the analysed part.
 let arrived = false;
 function linked() {  // of the first clip on this page: what is in the link afterwards, we wrote ourselves
-  if (arrived) return;
+  if (arrived || !props.link) return;
   arrived = true;
   const said = new URLSearchParams(location.hash.slice(1)), t = parseFloat(said.get('t')), s = parseInt(said.get('s'), 10);
   if (s >= 0 && s < count()) { S.pinned = s; pinWords(); selectionChanged(); }
   if (t >= 0 && t < count()) { S.cursor = t; seek(Math.floor(t), true); }
 }
 function link(second) {  // after a person's choice, never during playback
+  if (!props.link) return;
   const pinned = S.pinned === null ? '' : `&s=${S.pinned}`;
   history.replaceState(history.state, '', `#t=${second}${pinned}`);
 }
