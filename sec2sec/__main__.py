@@ -73,7 +73,10 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--end", type=float, metavar="S", help="analyse up to this second")
     sub.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default 900)")
     sub.add_argument(
-        "--report", type=Path, metavar="OUT.html", help="write a page that needs no network, with JSON and CSV beside it"
+        "--report",
+        type=Path,
+        metavar="OUT.html",
+        help="write a page that needs no network, with JSON and CSV beside it",
     )
     sub.add_argument(
         "--report-clip",

@@ -30,8 +30,11 @@ def write_report(
     max_megabytes: float = EMBEDDED,
     limits: MediaLimits | None = None,
 ) -> None:
-    """Write the page, the JSON and the CSV. part in s, as it was analysed. A clip of more than max_megabytes, as played,
-    is left out, and the stills stand for it. Raises OSError; each file is written whole or not at all."""
+    """Write the page, the JSON and the CSV. part in s, as it was analysed.
+
+    A clip of more than max_megabytes, as it is played, is left out, and the stills stand for it. Raises OSError; each
+    file is written whole or not at all.
+    """
     explanation = explained.explanation
     shown = shown_targets(explanation, diagnostics=False)
     embedded, offset = playable(clip, part, max_megabytes, limits or MediaLimits())

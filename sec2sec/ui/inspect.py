@@ -18,6 +18,7 @@ from sec2sec.config import MediaLimits
 from sec2sec.explanations import Explained, Explanation, Preview, Progress, explain_steps, to_json
 from sec2sec.media import MediaError, open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
+from sec2sec.ui.asked import Asked, stable
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.messages import alert, guarded, status
@@ -58,7 +59,7 @@ def tab(settings: Settings, models: Models) -> None:
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
-    source = gr.State(None)
+    source, asked = gr.State(None), gr.State(None)
     with gr.Row(elem_classes="inspect"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             tiles = example_tiles(examples)
@@ -77,6 +78,8 @@ def tab(settings: Settings, models: Models) -> None:
                 go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
                 save = gr.DownloadButton("JSON", visible=False, elem_id="json", min_width=80)
+                page = gr.DownloadButton("Report", visible=False, elem_id="report", min_width=80)
+            check = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
             told = gr.HTML(status(PICK), elem_id="status")
             player = Player(
                 label="Clip",
@@ -89,14 +92,15 @@ def tab(settings: Settings, models: Models) -> None:
             )
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             cards = gr.HTML(elem_id="predictions")
-            view = clip_view(video_id=PLAYER, elem_id="view")
+            view = clip_view(video_id=PLAYER, elem_id="view", link=True)
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, save, go, stop]
+    chosen = [source, player, told, view, cards, save, go, stop, page, check, asked]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.path if source is not None and source.playable else None
-        return source, playing, message, None, "", hidden(save), gr.update(interactive=source is not None), hidden(stop)
+        ready = gr.update(interactive=source is not None)
+        return source, playing, message, None, "", hidden(save), ready, hidden(stop), hidden(page), hidden(check), None
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
@@ -114,26 +118,46 @@ def tab(settings: Settings, models: Models) -> None:
             return (None, *choose(None))
         return (None, *choose(str(examples[index].path)))
 
-    results = [told, cards, view, player, save, go, stop]
+    results = [told, cards, view, player, save, go, stop, page, check, asked]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     same = gr.skip()
 
     def outputs(
-        told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False
-    ) -> tuple[Any, ...]:
-        return told, cards, view, player, save, gr.update(interactive=not busy), gr.update(visible=busy)
+        told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False,
+        page: Any = same, asked: Any = same,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        go, stop = gr.update(interactive=not busy), gr.update(visible=busy)
+        shown: dict[str, Any] = {} if asked is same else {"visible": asked is not None}
+        check = gr.update(interactive=not busy, **shown)
+        return told, cards, view, player, save, go, stop, page, check, asked
 
-    @guarded(lambda message: outputs(alert(message), "", None, same, hidden(save)))
+    def gone(message: str, busy: bool = False) -> tuple[Any, ...]:
+        """Nothing of an explanation stays on the screen."""
+        return outputs(message, "", None, same, hidden(save), busy, hidden(page), None)
+
+    def downloads(told: Asked, clip: str) -> dict[str, Any]:
+        """JSON and report of what is on the screen; clip: the file as a browser plays it."""
+        stem = Path(told.explanation.clip.name).stem
+        written, report = _cached(player, f"{stem}.sec2sec.json"), _cached(player, f"{stem}.sec2sec.html")
+        written.write_text(json.dumps(to_json(told.explanation), indent=1), encoding="utf-8")
+        report.write_text(told.report(models.get(told.model).card, Path(clip)), encoding="utf-8")
+        return {"save": gr.update(value=str(written), visible=True), "page": gr.update(value=str(report), visible=True)}
+
+    @guarded(lambda message: gone(alert(message)))
     def run(
         source: Source | None, start: float | None, end: float | None, model: str | None
     ) -> Iterator[tuple[Any, ...]]:
         if source is None:
             raise ValueError(PICK)
         began = time.perf_counter()
-        yield outputs(status("Loading the model"), "", None, same, hidden(save), busy=True)
+        yield gone(status("Loading the model"), busy=True)
         part = float(start or 0), None if end is None else float(end)
         answer: Answer | None = None
-        for step in in_thread(_explanation(models, model, source.path, part, settings.limits)):
+        work = _in_turn(
+            lambda: models.turn(models.get(model)),
+            lambda: explained(models, model, source.path, part, settings.limits),
+        )
+        for step in in_thread(work):
             if isinstance(step, tuple):
                 answer = step
             elif isinstance(step, Progress):
@@ -147,33 +171,59 @@ def tab(settings: Settings, models: Models) -> None:
         offset = explanation.clip.start if source.playable else 0.0
         drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
         said = predictions(explanation, shown_targets(explanation, source.known_truth))
-        written = _cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
-        written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
-        download = gr.update(value=str(written), visible=True)
+        now = Asked.of(explanation, preview, drawn, source.path, source.known_truth, model, part)
         if source.playable:
-            yield outputs(took, said, drawn, same, download)
+            yield outputs(took, said, drawn, same, asked=now, **downloads(now, source.path))
             return
-        yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
+        yield outputs(status(CONVERTING), said, drawn, None, busy=True)
         playable = _cached(player, "playback.mp4")
         try:
             for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
                 if second is not None:
                     yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
         except MediaError as error:  # the explanation stands without a player
-            yield outputs(alert(str(error)))
+            yield outputs(alert(str(error)), asked=now, **downloads(now, ""))
             return
-        yield outputs(took, player=str(playable))
+        now = replace(now, played=str(playable))
+        yield outputs(took, player=str(playable), asked=now, **downloads(now, str(playable)))
+
+    @guarded(lambda message: outputs(alert(message)))
+    def steady(now: Asked | None) -> Iterator[tuple[Any, ...]]:
+        if now is None:
+            raise ValueError(PICK)
+        began, model, path, part = time.perf_counter(), now.model, now.path, now.part
+        yield outputs(status("Encoding the clip with other cuts between its seconds"), busy=True)
+        work = _in_turn(
+            lambda: models.turn(models.get(model)),
+            lambda: stable(models, model, path, part, settings.limits),
+        )
+        found = None
+        for step in in_thread(work):
+            if isinstance(step, Progress):
+                yield outputs(status(step.message, step.fraction), busy=True)
+            elif isinstance(step, str):
+                yield outputs(status(step), busy=True)
+            elif step is not None:
+                found = step
+        assert found is not None, "stability_steps ended without its bands"
+        now = now.with_stability(found)
+        took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s: see “how stable” in the lanes."
+        yield outputs(status(took), view=now.drawn, asked=now, **downloads(now, now.played))
 
     # light events never wait behind the clips in the queue
     running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
         run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet
     )
+    checking = check.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
+        steady, asked, results, concurrency_limit=settings.concurrency, **quiet
+    )
+    checking.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
     # a full queue refuses the clip before `run` can say anything; being stopped counts as a failure too
     running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
-    upload.upload(choose, upload, chosen, queue=False, cancels=[running], js=_UPLOADED, **quiet)
-    upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running], **quiet)
-    tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running], **quiet)
-    stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
+    upload.upload(choose, upload, chosen, queue=False, cancels=[running, checking], js=_UPLOADED, **quiet)
+    upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running, checking], **quiet)
+    tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running, checking], **quiet)
+    stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running, checking], **quiet)
 
 
 _UPLOADED = "file => { document.dispatchEvent(new CustomEvent('s2s-upload')); return file; }"
@@ -194,19 +244,19 @@ def explained(
         yield (step.explanation, step.preview) if isinstance(step, Explained) else step
 
 
-def _explanation(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Callable[[Job], None]:
-    """Explains, taking turns on the device from the first encoding on; tells Progress, a str while it waits, Answer."""
+def _in_turn(turn: Callable[[], threading.Lock], steps: Callable[[], Iterator[Any]]) -> Callable[[Job], None]:
+    """Tells `steps` on, and a str while it waits: from the first encoding on it holds its turn on the device."""
 
     def work(job: Job) -> None:
-        turn: threading.Lock | None = models.turn(models.get(name))
+        waiting: threading.Lock | None = turn()
         with ExitStack() as held:
-            for step in explained(models, name, path, part, limits):
+            for step in steps():
                 job.tell(step)
-                if isinstance(step, Progress) and step.stage == "encoding" and turn is not None:
-                    while not turn.acquire(timeout=0.5):
+                if isinstance(step, Progress) and step.stage == "encoding" and waiting is not None:
+                    while not waiting.acquire(timeout=0.5):
                         job.tell("Waiting: another clip is being encoded")
-                    held.callback(turn.release)
-                    turn = None
+                    held.callback(waiting.release)
+                    waiting = None
 
     return work
 

@@ -103,8 +103,8 @@ def _curves(name: str, v: Verdict) -> str:
     drawn = "".join(
         _curve(f"{title} of {name}", title, what, x_title, curve)
         for title, what, x_title, curve in (
-            ("Deletion", "the sooner the prediction moves, the better", "seconds taken away, most attended first", v.deletion),
-            ("Insertion", "the sooner it arrives, the better", "seconds put back, most attended first", v.insertion),
+            ("Deletion", "it should move soon", "seconds taken away, most attended first", v.deletion),
+            ("Insertion", "it should arrive soon", "seconds put back, most attended first", v.insertion),
         )
         if curve is not None
     )  # fmt: skip
@@ -145,9 +145,9 @@ def _eraser(v: Verdict) -> str:
     )
     return (
         '<div class="scroll" role="region" tabindex="0" aria-label="Prediction by seconds taken away or put back">'
-        "<table><caption>The prediction without the k most attended seconds and with them alone. Comprehensiveness: its "
-        "change when they go (large is good); sufficiency: its change when they alone stay (small is good). DeYoung et "
-        f'al. 2020.</caption><thead><tr><th scope="col">k</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        "<table><caption>The prediction without the k most attended seconds and with them alone. Comprehensiveness: "
+        "its change when they go (large is good); sufficiency: its change when they alone stay (small is good). "
+        f'DeYoung et al. 2020.</caption><thead><tr><th scope="col">k</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

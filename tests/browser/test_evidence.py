@@ -56,7 +56,10 @@ def test_effect_is_shown_under_the_chosen_reference(page: Page) -> None:
     for effects in found.effects:
         page.get_by_label("What stands in place of a second").select_option(label=effects.reference)
         page.wait_for_function(
-            "y => Math.abs(document.querySelector('.s2s-plot').data.find(t => t.meta?.part === 'audio').y[1] - y) < 1e-6",
+            """y => {
+              const trace = document.querySelector('.s2s-plot').data.find(t => t.name === 'sound alone');
+              return Math.abs(trace.y[1] - y) < 1e-6;
+            }""",
             arg=float(effects.audio[1]),
         )
         assert whole(page) == pytest.approx(effects.whole, abs=1e-6)
@@ -245,6 +248,45 @@ def test_open_lanes_cost_playback_nothing(page: Page) -> None:
     assert page.evaluate("document.querySelector('.s2s-plot').innerHTML.length") == before  # nothing was rebuilt
 
 
+def test_stability_is_measured_on_demand_and_then_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:
+    page = new_page(synthetic().url)
+    explain(page, example=0)
+    button(page, "group more").click()
+    expect(button(page, "tug arousal")).to_be_visible()
+    expect(button(page, "stability effect arousal")).to_have_count(0)
+    page.locator("#stability").click()
+    button(page, "stability effect arousal").click()
+    found = made_up.explanation(seconds=SECONDS, stable=True).evidence
+    assert found is not None
+    band = found.targets["arousal"].stability
+    assert band is not None
+    page.wait_for_function("document.querySelectorAll('.s2s-fold[aria-expanded=true]').length === 7")
+    y = page.evaluate("document.querySelector('.s2s-plot').data.filter(t => t.meta?.part === 'whisker').at(-1).y")
+    assert y[0::3] == pytest.approx(band.effect_low, abs=1e-6)
+    assert y[1::3] == pytest.approx(band.effect_high, abs=1e-6)
+    with page.expect_download() as waiting:
+        page.locator("#json").click()
+    said = json.loads(Path(waiting.value.path()).read_text())
+    assert said["targets"]["arousal"]["evidence"]["stability"]["over"] == band.over
+
+
+def test_report_plays_without_a_network(page: Page, new_page: NewPage, tmp_path: Path) -> None:
+    with page.expect_download() as waiting:
+        page.locator("#report").click()
+    waiting.value.save_as(tmp_path / "report.html")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "report.html").as_uri())
+    page.wait_for_selector(".s2s[data-ready=true]")
+    seen = play(page, 2.6)
+    assert [change[2] for change in seen["changes"]][:2] == [1, 2]
+    expect(page.locator("#predictions .verdict").first).to_contain_text("✔ Supported.")
+    expect(page.get_by_text("What the figures mean")).to_be_visible()
+    button(page, "group cues").click()
+    expect(button(page, "cue loudness")).to_be_visible()
+    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
 def test_a_link_carries_time_and_pin(synthetic: Callable[..., App], new_page: NewPage, page: Page) -> None:
     page.locator(".s2s-thumb").nth(5).click()
     page.locator(".s2s-pin").click()
@@ -259,7 +301,8 @@ def test_a_link_carries_time_and_pin(synthetic: Callable[..., App], new_page: Ne
 
 @pytest.mark.parametrize("options", [
     {"evidence": False}, {"seconds": 1, "flat": ()}, {"attention": False},
-    {"has_audio": False, "absent": "There is no sound."}, {"has_video": False, "absent": "There is no picture."}, {"seconds": 120, "flat": (), "stable": True},
+    {"has_audio": False, "absent": "There is no sound."}, {"has_video": False, "absent": "There is no picture."},
+    {"seconds": 120, "flat": (), "stable": True},
 ], ids=lambda options: " ".join(options))  # fmt: skip
 def test_every_kind_of_clip_is_drawn_on_a_narrow_screen(
     synthetic: Callable[..., App], new_page: NewPage, options: dict[str, object]

@@ -47,10 +47,8 @@ def encode(
             "partial": clip.partial,
         },
         "groups": [[key, title] for key, title in TITLES.items()],
-        "lanes": lanes(explanation, preview, shown),
+        **_figures(explanation, preview, shown),
         "targets": [_target(explanation, name) for name in shown],
-        "columns": [_column(column) for column in columns(explanation, shown)],
-        "csv": to_csv(explanation, shown),
         "sanity": [found for name in shown if (found := _sanity(explanation, name))],
         "unfamiliar": _unfamiliar(explanation),
         "stills": [base64.b64encode(still).decode() if still else None for still in preview.stills],
@@ -58,6 +56,25 @@ def encode(
         "maps": maps(explanation.co_attention, 0 if preview.mfcc is None else preview.mfcc.shape[1]),
         "relevance": _relevance(explanation, shown),
     }
+    return _json(payload)
+
+
+def updated(payload: str, explanation: Explanation, preview: Preview, *, diagnostics: bool = False) -> str:
+    """The same payload where more is known of the explanation; its maps, stills and MFCC stay as they were sent."""
+    shown = shown_targets(explanation, diagnostics)
+    return _json(json.loads(payload) | _figures(explanation, preview, shown))
+
+
+def _figures(explanation: Explanation, preview: Preview, shown: list[str]) -> dict[str, Any]:
+    """What can change without the clip being encoded again."""
+    return {
+        "lanes": lanes(explanation, preview, shown),
+        "columns": [_column(column) for column in columns(explanation, shown)],
+        "csv": to_csv(explanation, shown),
+    }
+
+
+def _json(payload: dict[str, Any]) -> str:
     return json.dumps(payload, allow_nan=False, separators=(",", ":"))
 
 

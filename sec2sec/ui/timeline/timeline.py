@@ -16,7 +16,8 @@ def clip_view(*, video_id: str, elem_id: str, link: bool = False) -> gr.HTML:
     """Timeline, co-attention and table of one clip. Its value is payload.encode()'s JSON, or None.
 
     video_id is the elem_id of the gr.Video that it follows and seeks. link: the page's address carries its time and its
-    pinned second; for one view of a page. A function and no subclass of gr.HTML, beside which gradio would write a .pyi.
+    pinned second, which one view of a page can do. A function and no subclass of gr.HTML, beside which gradio would
+    write a .pyi.
     """
     gr.set_static_paths([PLOTLY_JS])  # served from the installed package: no network, long cache headers
     return gr.HTML(
