@@ -147,7 +147,8 @@ def _eraser(v: Verdict) -> str:
         '<div class="scroll" role="region" tabindex="0" aria-label="Prediction by seconds taken away or put back">'
         "<table><caption>The prediction without the k most attended seconds and with them alone. Comprehensiveness: "
         "its change when they go (large is good); sufficiency: its change when they alone stay (small is good). "
-        f'DeYoung et al. 2020.</caption><thead><tr><th scope="col">k</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        'DeYoung et al. 2020.</caption><thead><tr><th scope="col">k</th>'
+        f"{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
