@@ -68,16 +68,20 @@ def colours(frames: np.ndarray) -> np.ndarray:
 def count_cuts(colours: np.ndarray) -> np.ndarray:
     """Shot changes in each second: (T, M, colours) → (T,).
 
-    A cut is a frame whose colours differ in CUT of the picture both from the frame before, and still one frame later:
-    a flash of one frame is none. Half the L1 distance of the histograms. Dissolves, and cuts between shots of the same
-    colours, are not found.
+    A cut is a frame whose colours differ in CUT of the picture from the frame before; so do the frame after it from
+    the frame before, and it from the one before that: a flash of one frame is none. Half the L1 distance of the
+    histograms. Dissolves, and cuts between shots of the same colours, are not found.
     """
     seconds, per_second = colours.shape[:2]
     frames = colours.reshape(seconds * per_second, -1)
     if len(frames) < 2:
         return np.zeros(seconds)
+
+    def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.abs(one - other).sum(1) / 2 >= CUT
+
+    before, here = frames[:-1], frames[1:]
     after = np.append(frames[2:], frames[-1:], axis=0)  # nothing follows the last frame: it answers for itself
-    at_once = np.abs(frames[1:] - frames[:-1]).sum(1) / 2
-    lasting = np.abs(after - frames[:-1]).sum(1) / 2
-    cut = np.append(False, (at_once >= CUT) & (lasting >= CUT))
+    earlier = np.append(frames[:1], frames[:-2], axis=0)
+    cut = np.append(False, apart(before, here) & apart(before, after) & apart(earlier, here))
     return cut.reshape(seconds, per_second).sum(1).astype(np.float64)

@@ -2,7 +2,7 @@
 
 The package's own models keep the LSTM's state in themselves, which two threads must not share, and importing the
 package sets torch to one thread for the whole process. So the network is written out here (it is small), and only the
-weights are taken from the package. tests compare it with the package's TorchScript.
+weights are taken from the package: those of its safetensors file, which are older than those of its TorchScript.
 
 W windows of 32 ms, T seconds.
 """

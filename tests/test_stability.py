@@ -1,0 +1,135 @@
+"""Shifted cuts are those that decoding from another instant gives; bands hold what was found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sec2sec.encode import batched
+from sec2sec.explanations import explain
+from sec2sec.explanations.pipeline import Progress
+from sec2sec.explanations.stability import CUTS, SHIFTS, Found, Shifting, Stable, carried_back, stability_steps
+from sec2sec.media import MediaError, open_clip
+from tests import clips
+from tests.models import tiny_bundle
+
+
+def shifted(path, shift: float, size: int = 2, rate: int = 8) -> list:
+    cutter, found = Shifting(shift), []
+    for batch in [*batched(open_clip(path, frames_per_second=rate).seconds(), size), []]:
+        found += cutter.add(batch)
+    return found
+
+
+@pytest.mark.parametrize("rate", [8, 16])
+@pytest.mark.parametrize("shift", [0.25, 0.5])
+def test_later_cuts_are_those_of_decoding_from_there(tmp_path, shift, rate):
+    path = clips.make_clip(tmp_path / "clip.mov", 4, sound=sweep(4), audio_codec="pcm_s16le")
+    found = shifted(path, shift, rate=rate)
+    expected = list(open_clip(path, start=shift, frames_per_second=rate).seconds())
+    assert len(found) == len(expected) == 4
+    for one, other in zip(found, expected, strict=True):
+        assert one.index == other.index
+        real = (
+            round(rate * (1 - shift)) if one.index == 3 else rate
+        )  # the reader holds a later frame than the model saw
+        np.testing.assert_array_equal(one.frames[:real], other.frames[:real])
+        np.testing.assert_allclose(one.samples, other.samples, atol=0.02)
+    assert not found[-1].samples[-round(16000 * shift) :].any()
+
+
+@pytest.mark.parametrize("shift", [-0.25, -0.5])
+def test_earlier_cuts_begin_with_the_first_frame_held_and_silence(tmp_path, shift):
+    path = clips.make_clip(tmp_path / "clip.mov", 4, sound=sweep(4), audio_codec="pcm_s16le")
+    found = shifted(path, shift)
+    inside = list(open_clip(path, start=1 + shift, frames_per_second=8).seconds())
+    assert [second.index for second in found] == [0, 1, 2, 3]
+    for one, other in zip(found[1:], inside, strict=False):
+        np.testing.assert_array_equal(one.frames, other.frames)
+        np.testing.assert_allclose(one.samples, other.samples, atol=0.02)
+    before, first = round(-8 * shift), next(iter(open_clip(path, frames_per_second=8).seconds()))
+    assert (found[0].frames[:before] == first.frames[0]).all()
+    np.testing.assert_array_equal(found[0].frames[before:], first.frames[: 8 - before])
+    assert not found[0].samples[: round(-16000 * shift)].any()
+
+
+def sweep(seconds: int) -> np.ndarray:
+    """A tone that rises from 50 Hz, so that no instant sounds like another."""
+    time = np.arange(seconds * clips.SOUND_RATE) / clips.SOUND_RATE
+    return (0.5 * np.sin(2 * np.pi * (50 * time + 20 * time**2))).astype(np.float32)
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_values_are_carried_back_by_the_share_of_a_second_that_is_covered(shift):
+    values = np.random.default_rng(1).random((2, 6))
+    found = carried_back(Found(np.zeros(2), values / values.sum(1, keepdims=True), values), shift)
+    for second in range(6):
+        total = covered = 0.0
+        for other in range(6):
+            share = max(0.0, 1 - abs(other + shift - second))  # of the second that the shifted one covers
+            total, covered = total + share * values[:, other], covered + share
+        np.testing.assert_allclose(found.effect[:, second], total / covered)
+    np.testing.assert_allclose(found.attention.sum(1), 1)
+
+
+def run(path, *bundles, **part) -> tuple[list[Progress], Stable]:
+    *progress, stable = stability_steps(path, bundles, **part)
+    return progress, stable
+
+
+def test_the_bands_hold_what_the_screen_shows(tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny")
+    path = clips.make_clip(tmp_path / "clip.mp4", 6)
+    progress, stable = run(path, bundle, start=1.0, end=5.0)
+    shown = explain(path, bundle, start=1.0, end=5.0)
+    assert set(stable.cuts) == {"arousal", "valence", "synchrony"}
+    for name, band in stable.cuts.items():
+        target = shown.targets[name]
+        assert band.over == CUTS
+        assert (band.effect_low <= target.effect + 1e-6).all()
+        assert (band.effect_high >= target.effect - 1e-6).all()
+        assert (band.attention_low <= target.attention + 1e-6).all()
+        assert (band.attention_high >= target.attention - 1e-6).all()
+        assert band.prediction_low <= target.prediction + 1e-6
+        assert band.prediction_high >= target.prediction - 1e-6
+    assert np.ptp([step.fraction for step in progress]) > 0.5
+    assert [step.fraction for step in progress] == sorted(step.fraction for step in progress)
+    assert stable.seeds == {}
+
+
+def test_a_clip_that_never_changes_is_predicted_alike_however_it_is_cut(tmp_path):
+    path = clips.make_clip(tmp_path / "still.mp4", 5, picture=clips.grey(90), sound=None)
+    bundle = tiny_bundle(tmp_path / "tiny")
+    _, stable = run(path, bundle)
+    shown = explain(path, bundle)
+    for name, band in stable.cuts.items():
+        assert band.prediction_high - band.prediction_low < 1e-3
+        effect = shown.targets[name].effect[None]  # the same second counts otherwise at another place
+        moved = [carried_back(Found(np.zeros(1), None, effect), shift).effect[0] for shift in (0.0, *SHIFTS)]
+        np.testing.assert_allclose(band.effect_low, np.min(moved, 0), atol=1e-3)
+        np.testing.assert_allclose(band.effect_high, np.max(moved, 0), atol=1e-3)
+
+
+def test_seeds_span_the_band_between_them(tmp_path):
+    bundles = [tiny_bundle(tmp_path / f"tiny{seed}", seed=seed) for seed in (0, 1)]
+    path = clips.make_clip(tmp_path / "clip.mp4", 3)
+    _, stable = run(path, *bundles)
+    alone = [explain(path, bundle).targets["valence"] for bundle in bundles]
+    band = stable.seeds["valence"]
+    assert band.over == "2 seeds"
+    np.testing.assert_allclose(band.effect_low, np.minimum(*(one.effect for one in alone)), atol=1e-6)
+    np.testing.assert_allclose(band.attention_high, np.maximum(*(one.attention for one in alone)), atol=1e-6)
+    assert band.prediction_low == pytest.approx(min(one.prediction for one in alone), abs=1e-6)
+
+
+def test_a_system_without_attention_has_a_band_of_effects_alone(tmp_path):
+    path = clips.make_clip(tmp_path / "clip.mp4", 2)
+    _, stable = run(path, tiny_bundle(tmp_path / "tiny", temporal="lstm"))
+    assert np.isnan(stable.cuts["arousal"].attention_low).all()
+    assert np.isfinite(stable.cuts["arousal"].effect_low).all()
+
+
+def test_a_clip_that_cannot_be_used_says_so(tmp_path):
+    (tmp_path / "no.mp4").write_bytes(b"no clip")
+    with pytest.raises(MediaError, match=r"no.mp4"):
+        run(tmp_path / "no.mp4", tiny_bundle(tmp_path / "tiny"))
