@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import synthetic as made_up
 
+from sec2sec.datasets.known_truth import make_clips
+
 NewPage = Callable[..., Page]
 SECONDS = 9  # of the first example, which lends the made-up explanation its player
 
@@ -322,3 +324,29 @@ def test_every_kind_of_clip_is_drawn_on_a_narrow_screen(
     assert "undefined" not in text
     assert "NaN" not in text
     assert json.dumps("null") not in text
+
+
+def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_path: Path, new_page: NewPage) -> None:
+    if not (checkpoints / "demo" / "familiarity.safetensors").is_file():
+        pytest.skip("random weights find nothing")
+    for _ in make_clips(tmp_path, 1, 3, "plain", 0.0, 1):
+        pass
+    with (tmp_path / "planted.csv").open(encoding="utf-8") as table:
+        planted = [int(row["second"]) for row in csv.DictReader(table) if row["decisive"] == "1"]
+    with App("--checkpoints", str(checkpoints), "--examples", str(tmp_path / "clips")) as app:
+        page = new_page(app.url)
+        explain(page, example=0)
+        for target in range(3):  # synchrony too: its truth is known here
+            effects = [abs(effect) for effect in whole(page, target)]
+            assert [effects.index(max(effects))] == planted
+        words = page.locator("#predictions .verdict").all_inner_texts()
+        assert len(words) == 3
+        assert all(
+            re.match(r"[✔◐✘…∅] (Supported|Mixed|Not supported|Too short|No attention)\.", said) for said in words
+        )
+        with page.expect_download() as waiting:
+            page.locator("#json").click()
+        said = json.loads(Path(waiting.value.path()).read_text())
+        for (_, target), shown in zip(said["targets"].items(), words, strict=True):
+            assert target["evidence"]["verdict"]["word"].capitalize() in shown
+        page.close()
