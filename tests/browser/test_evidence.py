@@ -286,6 +286,8 @@ def test_report_plays_without_a_network(page: Page, new_page: NewPage, tmp_path:
     expect(page.get_by_text("What the figures mean")).to_be_visible()
     button(page, "group cues").click()
     expect(button(page, "cue loudness")).to_be_visible()
+    page.locator(".s2s-thumb").nth(5).click()
+    page.wait_for_function("document.querySelector('.s2s').dataset.current === '5'")
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
 
 
