@@ -175,14 +175,14 @@ def tab(settings: Settings, models: Models) -> None:
         if source.playable:
             yield outputs(took, said, drawn, same, asked=now, **downloads(now, source.path))
             return
-        yield outputs(status(CONVERTING), said, drawn, None, busy=True)
+        yield outputs(status(CONVERTING), said, drawn, None, busy=True, asked=now, **downloads(now, ""))
         playable = _cached(player, "playback.mp4")
         try:
             for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
                 if second is not None:
                     yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
         except MediaError as error:  # the explanation stands without a player
-            yield outputs(alert(str(error)), asked=now, **downloads(now, ""))
+            yield outputs(alert(str(error)))
             return
         now = replace(now, played=str(playable))
         yield outputs(took, player=str(playable), asked=now, **downloads(now, str(playable)))
