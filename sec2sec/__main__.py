@@ -163,14 +163,14 @@ def run_explain(options: argparse.Namespace) -> None:
         if isinstance(step, Explained):
             show("", last=True)
             print(as_text(step.explanation))
-            if options.json:
-                write_json(options.json, to_json(step.explanation, options.maps), indent=None)
             if options.report:
                 from sec2sec.report import write_report
 
                 part = options.start, options.end
                 size = options.report_clip
                 write_report(options.report, step, bundle, options.clip, part=part, max_megabytes=size, limits=limits)
+            if options.json:  # last: it may be the very file beside the report, with maps
+                write_json(options.json, to_json(step.explanation, options.maps), indent=None)
         else:
             show(f"{step.fraction:4.0%}  {step.message}")
 
