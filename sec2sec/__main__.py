@@ -72,6 +72,19 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on")
     sub.add_argument("--end", type=float, metavar="S", help="analyse up to this second")
     sub.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default 900)")
+    sub.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT.html",
+        help="write a page that needs no network, with JSON and CSV beside it",
+    )
+    sub.add_argument(
+        "--report-clip",
+        type=float,
+        default=16.0,
+        metavar="MB",
+        help="put the clip into that page up to this size (default 16; 0: stills alone)",
+    )
     model_options(sub)
 
     sub = command("evaluate", run_evaluate, "Measure a checkpoint on a data set, beside the trivial baselines.")
@@ -179,15 +192,24 @@ def run_explain(options: argparse.Namespace) -> None:
     from sec2sec.explanations.as_text import as_text
     from sec2sec.files import check_writable, write_json
 
-    if options.json:
-        check_writable(options.json)  # before the work, not after it
+    for path in (options.json, options.report):
+        if path:
+            check_writable(path)  # before the work, not after it
+    if options.report and options.report.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{options.report}: a report is a page; give a name that ends in .html")
     limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
     bundle = load_checkpoint(options.checkpoint, options.device)
     for step in explain_steps(options.clip, bundle, start=options.start, end=options.end, limits=limits):
         if isinstance(step, Explained):
             show("", last=True)
             print(as_text(step.explanation))
-            if options.json:
+            if options.report:
+                from sec2sec.report import write_report
+
+                part = options.start, options.end
+                size = options.report_clip
+                write_report(options.report, step, bundle, options.clip, part=part, max_megabytes=size, limits=limits)
+            if options.json:  # last: it may be the very file beside the report, with maps
                 write_json(options.json, to_json(step.explanation, options.maps), indent=None)
         else:
             show(f"{step.fraction:4.0%}  {step.message}")

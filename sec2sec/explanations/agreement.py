@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.types import TargetExplanation
 
 Word = Literal["agree", "partly", "disagree", "short", "unknown"]
@@ -36,21 +37,11 @@ class TargetAgreement:
     order: np.ndarray  # (T,) seconds, the largest difference first whatever its sign; ties in the order of time
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's ρ of two (T,), ties sharing their mean rank; NaN where one is constant or not finite."""
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return float("nan")
-    x, y = _ranks(a), _ranks(b)
-    x, y = x - x.mean(), y - y.mean()
-    norm = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / norm if norm > 0 else float("nan")
-
-
 def agreement(a: np.ndarray, b: np.ndarray) -> Agreement:
     """Whether two (T,) rank the seconds alike."""
     if len(a) < TOO_SHORT:
         return Agreement("short", float("nan"))
-    rho = rank_correlation(a, b)
+    rho = float(rank_correlation(a, b))
     if not np.isfinite(rho):
         return Agreement("unknown", rho)
     return Agreement("agree" if rho >= AGREE else "partly" if rho >= PARTLY else "disagree", rho)
@@ -77,9 +68,3 @@ def shared_targets(systems: Sequence[Collection[str]]) -> tuple[list[str], dict[
         [name for name, who in owners.items() if len(who) == len(systems)],
         {name: who for name, who in owners.items() if len(who) < len(systems)},
     )
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]

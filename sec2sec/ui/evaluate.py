@@ -159,7 +159,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
     upload.upload(lambda: None, None, data, queue=False, **quiet)  # one data set at a time is chosen
     data.input(lambda: None, None, upload, queue=False, **quiet)
     stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
-    report.select(open_clip, found, opened, queue=False, cancels=[inspecting.running], **quiet)
+    report.select(open_clip, found, opened, queue=False, cancels=inspecting.running, **quiet)
     return model
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import gradio as gr
 from sec2sec.config import MediaLimits
 from sec2sec.explanations import Explained, Progress, explain_steps, to_json
 from sec2sec.media import MediaError
+from sec2sec.ui.asked import Asked, stable
 from sec2sec.ui.clips import (
     CONVERTING,
     FULL,
@@ -52,7 +53,7 @@ class Opening:
     show: Callable[[Source, str], tuple[Any, ...]]  # the clip and a sentence about it
     outputs: list[Any]
     model: gr.Dropdown
-    running: Any  # what opening a clip cancels
+    running: list[Any]  # what opening a clip cancels
 
 
 def tab(settings: Settings, models: Models) -> Opening:
@@ -60,7 +61,7 @@ def tab(settings: Settings, models: Models) -> Opening:
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
-    source = gr.State(None)
+    source, asked = gr.State(None), gr.State(None)
     with gr.Row(elem_classes="inspect"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             tiles = example_tiles(examples)
@@ -82,6 +83,8 @@ def tab(settings: Settings, models: Models) -> Opening:
                 go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
                 save = gr.DownloadButton("JSON", visible=False, elem_id="json", min_width=80)
+                page = gr.DownloadButton("Report", visible=False, elem_id="report", min_width=80)
+            check = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
             told = gr.HTML(status(PICK), elem_id="status")
             player = Player(
                 label="Clip",
@@ -94,14 +97,15 @@ def tab(settings: Settings, models: Models) -> Opening:
             )
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             cards = gr.HTML(elem_id="predictions")
-            view = clip_view(video_id=PLAYER, elem_id="view")
+            view = clip_view(video_id=PLAYER, elem_id="view", link=True)
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, save, go, stop]
+    chosen = [source, player, told, view, cards, save, go, stop, page, check, asked]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.played if source is not None else None
-        return source, playing, message, None, "", hidden(save), gr.update(interactive=source is not None), hidden(stop)
+        ready = gr.update(interactive=source is not None)
+        return source, playing, message, None, "", hidden(save), ready, hidden(stop), hidden(page), hidden(check), None
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
@@ -120,23 +124,39 @@ def tab(settings: Settings, models: Models) -> Opening:
             return (None, *choose(None))
         return (None, *choose(str(examples[index].path)))
 
-    results = [told, cards, view, player, save, go, stop]
+    results = [told, cards, view, player, save, go, stop, page, check, asked]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     same = gr.skip()
 
     def outputs(
-        told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False
-    ) -> tuple[Any, ...]:
-        return told, cards, view, player, save, gr.update(interactive=not busy), gr.update(visible=busy)
+        told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False,
+        page: Any = same, asked: Any = same,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        go, stop = gr.update(interactive=not busy), gr.update(visible=busy)
+        shown: dict[str, Any] = {} if asked is same else {"visible": asked is not None}
+        check = gr.update(interactive=not busy, **shown)
+        return told, cards, view, player, save, go, stop, page, check, asked
 
-    @guarded(lambda message: outputs(alert(message), "", None, same, hidden(save)))
+    def gone(message: str, busy: bool = False) -> tuple[Any, ...]:
+        """Nothing of an explanation stays on the screen."""
+        return outputs(message, "", None, same, hidden(save), busy, hidden(page), None)
+
+    def downloads(told: Asked, clip: str) -> dict[str, Any]:
+        """JSON and report of what is on the screen; clip: the file as a browser plays it."""
+        stem = Path(told.explanation.clip.name).stem
+        written, report = cached(player, f"{stem}.sec2sec.json"), cached(player, f"{stem}.sec2sec.html")
+        written.write_text(json.dumps(to_json(told.explanation), indent=1), encoding="utf-8")
+        report.write_text(told.report(models.get(told.model).card, Path(clip)), encoding="utf-8")
+        return {"save": gr.update(value=str(written), visible=True), "page": gr.update(value=str(report), visible=True)}
+
+    @guarded(lambda message: gone(alert(message)))
     def run(
         source: Source | None, start: float | None, end: float | None, model: str | None
     ) -> Iterator[tuple[Any, ...]]:
         if source is None:
             raise ValueError(PICK)
         began = time.perf_counter()
-        yield outputs(status("Loading the model"), "", None, same, hidden(save), busy=True)
+        yield gone(status("Loading the model"), busy=True)
         part = float(start or 0), None if end is None else float(end)
         answer: Answer | None = None
         work = in_turn(
@@ -157,13 +177,11 @@ def tab(settings: Settings, models: Models) -> Opening:
         offset = explanation.clip.start if source.playable else 0.0
         drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
         said = predictions(explanation, shown_targets(explanation, source.known_truth))
-        written = cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
-        written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
-        download = gr.update(value=str(written), visible=True)
+        now = Asked.of(explanation, preview, drawn, source, model, part)
         if source.playable:
-            yield outputs(took, said, drawn, same, download)
+            yield outputs(took, said, drawn, same, asked=now, **downloads(now, now.played))
             return
-        yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
+        yield outputs(status(CONVERTING), said, drawn, None, busy=True, asked=now, **downloads(now, ""))
         playable = cached(player, "playback.mp4")
         try:
             for second in in_thread(conversion(source.path, playable, part, settings.limits)):
@@ -172,19 +190,47 @@ def tab(settings: Settings, models: Models) -> Opening:
         except MediaError as error:  # the explanation stands without a player
             yield outputs(alert(str(error)))
             return
-        yield outputs(took, player=str(playable))
+        now = replace(now, played=str(playable))
+        yield outputs(took, player=str(playable), asked=now, **downloads(now, str(playable)))
+
+    @guarded(lambda message: outputs(alert(message)))
+    def steady(now: Asked | None) -> Iterator[tuple[Any, ...]]:
+        if now is None:
+            raise ValueError(PICK)
+        began, model, path, part = time.perf_counter(), now.model, now.path, now.part
+        yield outputs(status("Encoding the clip with other cuts between its seconds"), busy=True)
+        work = in_turn(
+            lambda: models.turn(models.get(model)),
+            lambda: stable(models, model, path, part, settings.limits),
+        )
+        found = None
+        for step in in_thread(work):
+            if isinstance(step, Progress):
+                yield outputs(status(step.message, step.fraction), busy=True)
+            elif isinstance(step, str):
+                yield outputs(status(step), busy=True)
+            elif step is not None:
+                found = step
+        assert found is not None, "stability_steps ended without its bands"
+        now = now.with_stability(found)
+        took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s: see “how stable” in the lanes."
+        yield outputs(status(took), view=now.drawn, asked=now, **downloads(now, now.played))
 
     # light events never wait behind the clips in the queue
     running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
         run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet
     )
+    checking = check.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
+        steady, asked, results, concurrency_limit=settings.concurrency, **quiet
+    )
+    checking.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
     # a full queue refuses the clip before `run` can say anything; being stopped counts as a failure too
     running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
-    upload.upload(choose, upload, chosen, queue=False, cancels=[running], js=UPLOADED, **quiet)
-    upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running], **quiet)
-    tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running], **quiet)
-    stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
-    return Opening(lambda picked, said: (None, *show(picked, said)), [upload, *chosen], model, running)
+    upload.upload(choose, upload, chosen, queue=False, cancels=[running, checking], js=UPLOADED, **quiet)
+    upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running, checking], **quiet)
+    tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running, checking], **quiet)
+    stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running, checking], **quiet)
+    return Opening(lambda picked, said: (None, *show(picked, said)), [upload, *chosen], model, [running, checking])
 
 
 @on_gpu

@@ -9,7 +9,9 @@ import numpy as np
 
 from sec2sec.explanations import agreement as between
 from sec2sec.explanations.agreement import TOO_SHORT, Word
+from sec2sec.explanations.evidence import TargetEvidence
 from sec2sec.explanations.types import Explanation, TargetExplanation
+from sec2sec.ui.verdict import tug_of_war, tug_reach, verdict
 
 
 def level(prediction: float) -> str:
@@ -29,7 +31,7 @@ def agreement(target: TargetExplanation) -> tuple[Word, float]:
 
 
 def agreement_sentence(target: TargetExplanation) -> str:
-    """One sentence beside a prediction: can its attention be believed in this clip?"""
+    """One sentence beside a prediction that no evidence was asked of: can its attention be believed in this clip?"""
     verdict, rho = agreement(target)
     if verdict == "short":
         return f"The clip is too short (under {TOO_SHORT} s) to say whether attention and measured effect agree."
@@ -48,7 +50,9 @@ def agreement_sentence(target: TargetExplanation) -> str:
 def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
     """Cards with the prediction of each target, what the model learned from, and what the clip lacks. HTML."""
     clip, checkpoint = explanation.clip, explanation.checkpoint
-    cards = "".join(_card(name, explanation.targets[name]) for name in shown)
+    found = {} if explanation.evidence is None else explanation.evidence.targets
+    half = tug_reach([found[name] for name in shown if name in found])
+    cards = "".join(_card(name, explanation.targets[name], found.get(name), half) for name in shown)
     notes = list(clip.warnings)
     if clip.partial:
         tail = clip.duration - (clip.seconds - 1)
@@ -63,13 +67,16 @@ def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
     )
 
 
-def _card(name: str, target: TargetExplanation) -> str:
+def _card(name: str, target: TargetExplanation, found: TargetEvidence | None, half: float) -> str:
     whole = round(100 * target.prediction)
+    believed = f'<p class="agreement">{html.escape(agreement_sentence(target))}</p>'
+    if found is not None:
+        believed = tug_of_war(found.shapley, half) + verdict(name, found)
     return (
         f'<div class="card"><h3>{html.escape(name)}</h3>'
         f'<p class="figure"><b>{target.prediction:.2f}</b> {level(target.prediction)}'
         f"<small>average clip {target.baseline:.2f}</small></p>"
         f'<div class="meter" aria-hidden="true"><i style="width:{whole}%"></i>'
         f'<u style="left:{100 * target.baseline:.0f}%"></u></div>'
-        f'<p class="agreement">{html.escape(agreement_sentence(target))}</p></div>'
+        f"{believed}</div>"
     )

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.ui.timeline import timeline
+from sec2sec.ui.timeline import files
+from sec2sec.ui.timeline.timeline import PLOTLY_JS
 
 HERE = Path(__file__).parent
 
 
 def compare_view(*, elem_id: str) -> gr.HTML:
     """Its value is the JSON of payload.compare_models() or compare_clips(), or None."""
-    scripts = (timeline.HERE / "shared.js", HERE / "compare.js")
-    styles = (timeline.HERE / "timeline.css", HERE / "compare.css")
+    scripts = (files.HERE / "shared.js", HERE / "compare.js")
+    styles = (files.HERE / "timeline.css", HERE / "compare.css")
     return gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
         css_template="\n".join(path.read_text(encoding="utf-8") for path in styles),
@@ -22,5 +23,5 @@ def compare_view(*, elem_id: str) -> gr.HTML:
         apply_default_css=False,
         elem_id=elem_id,
         video_id="",
-        plotly_js=str(timeline.PLOTLY_JS),
+        plotly_js=str(PLOTLY_JS),
     )

@@ -15,7 +15,7 @@ from sec2sec.ui.inspect import cached
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline.timeline import HERE as TIMELINE
+from sec2sec.ui.timeline.files import HERE as TIMELINE
 from sec2sec.ui.timeline.timeline import PLOTLY_JS
 from sec2sec.ui.training.form import form
 from sec2sec.ui.training.orders import go_on, place, whose
