@@ -68,17 +68,17 @@ def stability_steps(
         "these checkpoints are not seeds of one training"
     )
     clip = open_clip(path, start=start, end=end, frames_per_second=rate, limits=limits or MediaLimits())
-    parts: dict[tuple[int, float], list[Tokens]] = {}
+    parts: dict[tuple[int, float], list[Tokens]] = {}  # by checkpoint and shift
     moving = {shift: Shifting(shift) for shift in SHIFTS}
     done = 0
     yield Progress("decoding", 0.0, "Opening the clip")
     for batch in _ended(batched(clip.seconds())):
-        for index, bundle in enumerate(bundles):
-            if batch:
-                parts.setdefault((index, 0.0), []).append(encode_seconds(batch, bundle.encoders, bundle.device))
-        for shift, cutter in moving.items():
-            if moved := cutter.add(batch):
-                parts.setdefault((0, shift), []).append(encode_seconds(moved, first.encoders, first.device))
+        cut = {(index, 0.0): batch for index in range(len(bundles))}
+        cut |= {(0, shift): cutter.add(batch) for shift, cutter in moving.items()}
+        for key, seconds in cut.items():
+            if seconds:
+                bundle = bundles[key[0]]
+                parts.setdefault(key, []).append(encode_seconds(seconds, bundle.encoders, bundle.device))
         done += len(batch)
         share = min(0.9, 0.9 * done / max(1, round(clip.duration))) if np.isfinite(clip.duration) else 0.5
         yield Progress("encoding", share, f"Encoded {done} s with {len(SHIFTS)} other cuts")
