@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bench import browser, clip, encoders, quality, training
+from bench import browser, clip, encoders, quality, systems, training
 from bench.row import Row
 from sec2sec.checkpoints import environment
 from sec2sec.files import write_json
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "memory": clip.memory_rows,
     "browser": browser.rows,
     "training": training.rows,
+    "systems": systems.rows,
     "quality": quality.rows,
 }
 

@@ -42,18 +42,19 @@ print(peak(int(sys.argv[1])))
 """
 
 
-def random_clips(count: int) -> Clips:
-    """Token files of clips that never were, kept in the work folder; random tokens cost what real ones cost."""
-    cache = TokenCache(WORK / "tokens", encoders())
+def random_clips(count: int, made: Encoders | None = None) -> Clips:
+    """Token files of clips that never were, kept in the work folder; random tokens cost what real ones cost.
+
+    made: the encoders that would have made them; the paper's pooled ones if None.
+    """
+    cache = TokenCache(WORK / "tokens", made or encoders())
     generator = torch.Generator().manual_seed(0)
     rows, files, lengths = [], {}, {}
     for number in range(count):
         sha256, name = f"{number:064x}", str(number)
         if cache.seconds(sha256) is None:
-            video = torch.randn(SECONDS, GRIDS.visual_tokens, GRIDS.width, generator=generator)
-            cache.write(
-                sha256, Tokens(video, torch.randn(SECONDS, GRIDS.audio_tokens, GRIDS.width, generator=generator))
-            )
+            parts = [torch.randn(SECONDS, *shape, generator=generator) for shape in cache.config.shapes.values()]
+            cache.write(sha256, Tokens(*parts))
         rows.append(
             Clip(name, Path(name), {"arousal": float(number % 2), "valence": float(number % 3 == 0)}, "train", name)
         )

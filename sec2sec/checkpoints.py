@@ -16,11 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 
+from sec2sec.baselines import SYSTEMS, System, build_system
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.files import write_atomically
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 
 SCHEMA = "sec2sec.checkpoint/1"
 FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
@@ -46,12 +47,17 @@ class Bundle:
 
     summary: CheckpointSummary
     encoders: Encoders
-    model: Sec2Sec
+    model: Model
     config: Mapping[str, Any]  # config.json as it stands
     metrics: Mapping[str, Any]
     card: str
     device: torch.device
     folder: Path | None = None  # where it was read from; None for one that was never saved
+
+    @property
+    def system(self) -> System:
+        """Which system of the paper's tables it is."""
+        return SYSTEMS[self.model.config.system]
 
 
 def environment() -> dict[str, str]:
@@ -64,7 +70,7 @@ def save_checkpoint(
     folder: Path,
     *,
     encoders: Encoders,
-    model: Sec2Sec,
+    model: Model,
     trained_on: str,
     card: str,
     metrics: Mapping[str, Any],
@@ -73,16 +79,19 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint folder. provenance: seeds, data and weight hashes, the command that made it.
 
-    Encoders of the paper preset keep torchvision's weights: of theirs, the training set's statistics alone are stored.
+    Encoders of the paper preset keep torchvision's weights: of theirs, the training set's statistics alone are stored;
+    and of a frozen published backbone nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    published = _published(model)
+    state = {f"model.{n}": t.contiguous() for n, t in model.state_dict().items() if n not in published}
     for part in ("video", "audio"):
         module = getattr(encoders, part)
-        own = module.state_dict() if encoders.config.preset == "compact" else statistics(module)
+        own = statistics(module) if encoders.config.preset == "paper" else module.state_dict()
         state |= {f"{part}.{name}": tensor.contiguous() for name, tensor in own.items()}
     config = {
         "schema": SCHEMA,
+        "system": model.config.system,
         "encoder": asdict(encoders.config),
         "model": asdict(model.config),
         "trained_on": trained_on,
@@ -123,11 +132,14 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
         raise CheckpointError(f"{folder}: model.safetensors is damaged ({error}); copy it again") from error
 
     encoders = build_encoders(encoder_config)
-    model = Sec2Sec(model_config, encoder_config.video_grid, encoder_config.audio_grid)
+    model = build_system(model_config, encoder_config)
     parts: dict[str, torch.nn.Module] = {"model": model, "video": encoders.video, "audio": encoders.audio}
     for prefix, module in parts.items():
         own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
-        if encoder_config.preset == "paper" and prefix != "model":
+        if prefix == "model":
+            kept = _published(model)
+            own = {name: t for name, t in module.state_dict().items() if name in kept} | own
+        elif encoder_config.preset == "paper":
             own = module.state_dict() | own
         try:
             module.load_state_dict(own)
@@ -149,6 +161,13 @@ def identity(folder: Path) -> str:
 def statistics(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """What an encoder standardises its input with: its own buffers mean and std, where it has them."""
     return {name: tensor for name, tensor in module.named_buffers(recurse=False) if name in ("mean", "std")}
+
+
+def _published(model: Model) -> set[str]:
+    """Names of the weights that are published elsewhere and stay as they are there."""
+    if model.config.backbone != "published":
+        return set()
+    return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
 
 
 def _read(folder: Path, name: str) -> bytes:

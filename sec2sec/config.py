@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 SAMPLE_RATE = 16_000  # Hz; every sound track is mixed to mono at this rate
 RESIZE = (128, 171)  # height, width of a decoded frame: torchvision's Kinetics-400 preprocessing (aspect is not kept)
@@ -13,6 +13,24 @@ CROP = 112  # pixels; centre crop of a resized frame
 Preset = Literal["paper", "compact"]
 Attention = Literal["SA-CA", "SA-SA", "audio", "vision"]
 Temporal = Literal["lstm", "attention-lstm"]
+SystemName = Literal[  # in the order of the paper's tables
+    "vit",
+    "vivit",
+    "vit-vivit",
+    "cma",
+    "avm",
+    "co-attention",
+    "sec2sec-audio",
+    "sec2sec-vision",
+    "sec2sec-sa-sa",
+    "sec2sec-sa-ca",
+]
+SEC2SEC: dict[str, Attention] = {
+    "sec2sec-audio": "audio",
+    "sec2sec-vision": "vision",
+    "sec2sec-sa-sa": "SA-SA",
+    "sec2sec-sa-ca": "SA-CA",
+}
 
 
 def crop_region() -> tuple[float, float, float, float]:
@@ -61,18 +79,30 @@ class AudioConfig:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Which encoders turn a second into tokens, and the grids of those tokens."""
+    """Which encoders turn a second into tokens, and the grids of those tokens.
 
-    preset: Preset = "compact"
+    "inputs" are no encoders: the tokens are the pixels and the coefficients themselves, for systems that take in a
+    whole clip at once; "summaries" are one vector a clip, repeated in each second: what frozen backbones leave to
+    learn.
+    """
+
+    preset: Literal["paper", "compact", "inputs", "summaries"] = "compact"
     frames_per_second: int = 8  # M; 16 in the paper preset
     width: int = 96  # channels of a token; 512 in the paper preset
     video_grid: tuple[int, int, int] = (8, 3, 3)  # (time, height, width) of the visual tokens of one second
     audio_grid: tuple[int, int] = (4, 8)  # (coefficient band, time) of the audio tokens of one second
     audio: AudioConfig = AudioConfig()
+    sound: Literal["mfcc", "mel"] = "mfcc"  # inputs: the MFCC image, or a mel spectrogram in dB
+    audio_width: int = 0  # channels of an audio token; 0: as many as of a visual one
+    enlarge: int = 1  # frames are decoded at so many times RESIZE
 
     def __post_init__(self) -> None:
-        if self.preset not in ("paper", "compact"):
-            raise ValueError(f"preset must be 'paper' or 'compact', not {self.preset!r}")
+        if self.preset not in ("paper", "compact", "inputs", "summaries"):
+            raise ValueError(f"preset must be 'paper', 'compact', 'inputs' or 'summaries', not {self.preset!r}")
+        if self.sound not in ("mfcc", "mel"):
+            raise ValueError(f"sound must be 'mfcc' or 'mel', not {self.sound!r}")
+        if self.enlarge < 1 or self.audio_width < 0:
+            raise ValueError("enlarge must be at least 1, and audio_width at least 0")
         if self.frames_per_second < 1 or self.width < 1 or min(*self.video_grid, *self.audio_grid) < 1:
             raise ValueError("frames_per_second, width and every side of a token grid must be at least 1")
         video_map, audio_map = self.maps
@@ -89,7 +119,7 @@ class EncoderConfig:
         """The grids that the encoders give; a coarser grid of tokens is their average pooling."""
         if self.preset == "paper":
             return (math.ceil(self.frames_per_second / 8), 7, 7), (7, 7)
-        return self.video_grid, self.audio_grid  # compact encoders pool as they are told
+        return self.video_grid, self.audio_grid  # the others pool as they are told
 
     @property
     def visual_tokens(self) -> int:
@@ -100,6 +130,19 @@ class EncoderConfig:
     def audio_tokens(self) -> int:
         """A: audio tokens in a second."""
         return math.prod(self.audio_grid)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """The tokens of a second, by modality: (V, C) and (A, C)."""
+        return {
+            "video": (self.visual_tokens, self.width),
+            "audio": (self.audio_tokens, self.audio_width or self.width),
+        }
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Height and width of a decoded frame."""
+        return RESIZE[0] * self.enlarge, RESIZE[1] * self.enlarge
 
     @staticmethod
     def paper() -> EncoderConfig:
@@ -119,7 +162,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything right of the tokens (paper §3)."""
+    """Everything right of the tokens (paper §3), of any system; what a system has no use for, it ignores."""
 
     targets: tuple[str, ...] = ("arousal", "valence")
     attention: Attention = "SA-CA"  # SA-SA: the second attention keeps its own keys and values
@@ -130,8 +173,19 @@ class ModelConfig:
     hidden: int = 96  # LSTM state
     dropout: float = 0.3
     feed_forward: Literal["residual", "linear"] = "residual"  # the equations' FC; "linear" is the literal reading
+    system: str = ""  # its name in the tables; empty: the Sec2Sec system that `attention` says
+    layers: int = 2  # modules of CMA
+    size: Literal["small", "published"] = "small"  # of the systems that take in whole clips
+    backbone: Literal["own", "published"] = "own"  # published: frozen at weights that no checkpoint stores
 
     def __post_init__(self) -> None:
+        if self.system not in ("", *get_args(SystemName)):
+            raise ValueError(f"system must be one of {', '.join(get_args(SystemName))}, not {self.system!r}")
+        if not self.system:
+            object.__setattr__(self, "system", f"sec2sec-{self.attention}".lower())
+        for name, kind in SEC2SEC.items():
+            if self.system == name:
+                object.__setattr__(self, "attention", kind)
         if not self.targets or len(set(self.targets)) != len(self.targets):
             raise ValueError(f"targets must be a non-empty list of different names, not {self.targets}")
         if self.attention not in ("SA-CA", "SA-SA", "audio", "vision"):

@@ -16,7 +16,7 @@ from torch import Tensor
 from sec2sec.device import inference_dtype
 from sec2sec.encoders import Encoders
 from sec2sec.media import Second
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 
 BATCH = 8  # seconds decoded, then encoded: bounds memory, whatever the length of the clip
 
@@ -29,7 +29,7 @@ class Tokens:
     audio: Tensor | None  # (T, A, C)
     mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), kept for the screen
 
-    def filled(self, model: Sec2Sec) -> tuple[Tensor, Tensor]:
+    def filled(self, model: Model) -> tuple[Tensor, Tensor]:
         """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
         present = self.video if self.video is not None else self.audio
         assert present is not None
@@ -60,8 +60,9 @@ def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.
         if seconds[0].frames is not None:
             video = encoders.see(stacked([s.frames for s in seconds]).to(device))
         if seconds[0].samples is not None:
-            image = encoders.mfcc(stacked([s.samples for s in seconds]).to(device))
-            audio = encoders.hear_image(image)
+            samples = stacked([s.samples for s in seconds]).to(device)
+            image = encoders.mfcc(samples)
+            audio = encoders.hear(samples, image)
     return Tokens(video, audio, image)
 
 

@@ -23,7 +23,7 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from sec2sec.config import ModelConfig
+from sec2sec.config import EncoderConfig, ModelConfig
 
 MOMENTS = 8  # terms of the cosine basis of time: tells eight moments of a second apart exactly
 
@@ -36,7 +36,7 @@ class Output:
     second_weights: Tensor | None  # (B, K, T) attention over seconds: 0 on padding, rows sum to 1; None: plain LSTM
     video_from_audio: Tensor | None  # (B, T, H, V, A) rows over A sum to 1
     audio_from_video: Tensor | None  # (B, T, H, A, V) rows over V sum to 1
-    joint: Tensor  # (B, T, D) one vector a second
+    joint: Tensor | None  # (B, T, D) one vector a second; None: a system that takes in the whole clip at once
 
 
 def time_basis(count: int) -> Tensor:
@@ -104,12 +104,17 @@ class AttentionBlock(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.feed_forward = FeedForward(config.width, config.dropout, config.feed_forward)
 
-    def forward(self, query: Tensor, source: Tensor, evidence: bool) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, query: Tensor, source: Tensor, evidence: bool, hidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """query (N, Q, D), source (N, S, D) → (N, Q, D) and, if evidence, weights (N, H, Q, S).
 
-        Without evidence torch uses its fused kernel, which cannot return the weights; results agree to rounding.
+        hidden: (N, S) True where the source is padding. Without evidence torch uses its fused kernel, which cannot
+        return the weights; results agree to rounding.
         """
-        heard, weights = self.attend(query, source, source, need_weights=evidence, average_attn_weights=False)
+        heard, weights = self.attend(
+            query, source, source, key_padding_mask=hidden, need_weights=evidence, average_attn_weights=False
+        )
         return self.feed_forward(self.norm(heard) + query), weights
 
 
@@ -164,12 +169,8 @@ def last_real(states: Tensor, mask: Tensor) -> Tensor:
     return states[torch.arange(len(states), device=states.device), last]
 
 
-class Sec2Sec(nn.Module):
-    """Tokens of each second → prediction and evidence (paper Fig. 1).
-
-    `forward` is attend, join, remember, predict. `join` and `remember` stand alone because everything within a second
-    is independent of the others: an explanation that changes one second recomputes that second and the LSTM, no more.
-    """
+class Model(nn.Module):
+    """What every system of the paper's tables is: tokens in, Output out, and a reference for what is taken away."""
 
     reference_video: Tensor
     reference_audio: Tensor
@@ -179,9 +180,50 @@ class Sec2Sec(nn.Module):
         config: ModelConfig,
         video_grid: tuple[int, int, int],
         audio_grid: tuple[int, int],
+        channels: tuple[int, int] | None = None,
     ) -> None:
+        """channels: of a visual and of an audio token; config.input_width for both if None."""
         super().__init__()
         self.config, self.video_grid, self.audio_grid = config, video_grid, audio_grid
+        of_video, of_audio = channels or (config.input_width, config.input_width)
+        # What stands in for a second or a modality that is taken away: the mean token of the training set.
+        self.register_buffer("reference_video", torch.zeros(math.prod(video_grid), of_video))
+        self.register_buffer("reference_audio", torch.zeros(math.prod(audio_grid), of_audio))
+
+    def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
+        """video (B, T, V, C), audio (B, T, A, C), mask (B, T) True where a real second is → Output.
+
+        Real seconds come first in every row; each clip has at least one. evidence=False leaves out what training has
+        no use for.
+        """
+        raise NotImplementedError
+
+    def backbone(self) -> list[nn.Parameter]:
+        """Parameters that start from published weights; none unless a system says so."""
+        return []
+
+    def references(self, seconds: int) -> tuple[Tensor, Tensor]:
+        """The training mean as tokens of `seconds` seconds: (T, V, C), (T, A, C)."""
+        return (
+            repeat(self.reference_video, "v c -> t v c", t=seconds),
+            repeat(self.reference_audio, "a c -> t a c", t=seconds),
+        )
+
+
+class Sec2Sec(Model):
+    """Tokens of each second → prediction and evidence (paper Fig. 1).
+
+    `forward` is attend, join, remember, predict. `join` and `remember` stand alone because everything within a second
+    is independent of the others: an explanation that changes one second recomputes that second and the LSTM, no more.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        video_grid: tuple[int, int, int],
+        audio_grid: tuple[int, int],
+    ) -> None:
+        super().__init__(config, video_grid, audio_grid)
         width, channels = config.width, config.input_width
         self.sees, self.hears = config.attention != "audio", config.attention != "vision"
         self.positions = Positions(video_grid, audio_grid, width)
@@ -201,15 +243,9 @@ class Sec2Sec(nn.Module):
         pooled = width * (self.sees + self.hears)
         self.combine = nn.Sequential(nn.LayerNorm(pooled), nn.Linear(pooled, width), nn.ReLU())
         self.temporal = AttentionLSTM(config) if config.temporal == "attention-lstm" else LSTM(config)
-        # What stands in for a second or a modality that is taken away: the mean token of the training set.
-        self.register_buffer("reference_video", torch.zeros(math.prod(video_grid), channels))
-        self.register_buffer("reference_audio", torch.zeros(math.prod(audio_grid), channels))
 
     def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
-        """video (B, T, V, C), audio (B, T, A, C), mask (B, T) True where a real second is → Output.
-
-        Real seconds come first in every row; each clip has at least one. evidence=False leaves out the maps (training).
-        """
+        """As every Model's; evidence=False leaves out the maps."""
         clips, seconds = mask.shape
         joint, video_from_audio, audio_from_video = self.join(
             rearrange(video, "b t v c -> (b t) v c"), rearrange(audio, "b t a c -> (b t) a c"), evidence
@@ -258,9 +294,7 @@ class Sec2Sec(nn.Module):
         """joint (B, T, D), mask (B, T) → logits (B, K) and attention over seconds (B, K, T) or None."""
         return self.temporal(joint, mask)
 
-    def references(self, seconds: int) -> tuple[Tensor, Tensor]:
-        """The training mean as tokens of `seconds` seconds: (T, V, C), (T, A, C)."""
-        return (
-            repeat(self.reference_video, "v c -> t v c", t=seconds),
-            repeat(self.reference_audio, "a c -> t a c", t=seconds),
-        )
+
+def build(config: ModelConfig, encoder: EncoderConfig) -> Sec2Sec:
+    """The Sec2Sec systems, for the registry."""
+    return Sec2Sec(config, encoder.video_grid, encoder.audio_grid)

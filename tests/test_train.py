@@ -365,7 +365,7 @@ def test_tokens_made_in_training_are_those_of_the_cache(tmp_path, made, machine)
     torch.manual_seed(0)
     model = Sec2Sec(config, encoders.config.video_grid, encoders.config.audio_grid)
     cached = predict(Trainee(model), TokenSource(clips, encoders.config), 4, CPU)
-    made_now = predict(Trainee(model, encoders), FrameSource(clips, encoders.config.frames_per_second, 0), 4, CPU)
+    made_now = predict(Trainee(model, encoders), FrameSource(clips, encoders.config, 0), 4, CPU)
     assert made_now.logits == pytest.approx(cached.logits, abs=2e-3)
 
 
@@ -429,7 +429,9 @@ def refused(made: Path, machine: Machine, out: Path, config: TrainConfig | None,
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"dropout": 1.0}, "dropout must be in"),
         ({"heads": 5}, "multiple of heads"),
-        ({"attention": "SA"}, "attention must be SA-CA or SA-SA or audio or vision"),
+        ({"system": "SA"}, "system must be vit or vivit"),
+        ({"system": "vit", "init": "somewhere"}, "the small vit has no encoders"),
+        ({"system": "vivit", "preset": "paper", "video_grid": (2, 3, 3)}, "vivit reads no encoder tokens"),
         ({"preset": "paper", "init": "x"}, "init is for the compact preset"),
         ({"init": "random"}, "know nothing"),
         ({"video_grid": [8, 3]}, "three numbers"),

@@ -104,7 +104,7 @@ def read_tokens(path: Path, config: EncoderConfig) -> Tokens | None:
 
 def _shapes(path: Path, config: EncoderConfig) -> dict[str, list[int]] | None:
     """Shapes by modality, from the header alone; safetensors refuses a file whose length is not what that says."""
-    tokens = {"video": config.visual_tokens, "audio": config.audio_tokens}
+    wanted = config.shapes
     try:
         with safe_open(path, "pt") as file:
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
@@ -112,7 +112,7 @@ def _shapes(path: Path, config: EncoderConfig) -> dict[str, list[int]] | None:
             half = all(part.get_dtype() == "F16" for part in found.values())
     except (OSError, SafetensorError):
         return None
-    fits = all(name in tokens and shape[1:] == [tokens[name], config.width] for name, shape in shapes.items())
+    fits = all(name in wanted and tuple(shape[1:]) == wanted[name] for name, shape in shapes.items())
     lengths = {shape[0] for shape in shapes.values()}
     return shapes if half and fits and len(lengths) == 1 and lengths != {0} else None
 

@@ -6,6 +6,7 @@ T seconds, M frames in a second, V visual and A audio tokens in a second, C chan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from sec2sec.encoders.compact import CompactAudio, CompactVideo
 from sec2sec.encoders.fold import fold
 from sec2sec.encoders.paper import EncoderError, load_paper
 from sec2sec.features import MfccImage, frame_tensor
+
+if TYPE_CHECKING:
+    from sec2sec.encode import Tokens
 
 __all__ = ["EncoderError", "Encoders", "build_encoders"]
 
@@ -35,14 +39,18 @@ class Encoders(nn.Module):
         tokens = torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(CHUNK)])
         return pool(tokens, self.config.maps[0], self.config.video_grid)
 
-    def hear(self, samples: Tensor) -> Tensor:
-        """samples (T, 16000) in [-1, 1] → audio tokens (T, A, C) float32."""
-        return self.hear_image(self.mfcc(samples))
+    def hear(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+        """samples (T, 16000) in [-1, 1], and their MFCC images where they are made → audio tokens (T, A, C) float32."""
+        return self.hear_image(self.mfcc(samples) if image is None else image)
 
     def hear_image(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
         tokens = torch.cat([self.audio(part).float() for part in image.split(CHUNK)])
         return pool(tokens, self.config.maps[1], self.config.audio_grid)
+
+    def whole(self, tokens: Tokens) -> Tokens:
+        """What is kept of a whole clip, of the tokens of all of its seconds: these."""
+        return tokens
 
     def folded(self) -> Encoders:
         """The same encoders for inference: batch norms folded into convolutions, the fast memory format."""
@@ -63,6 +71,10 @@ def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int 
 
     `compact` has no published weights: a checkpoint brings them, or training does.
     """
+    if config.preset == "inputs":
+        from sec2sec.encoders.inputs import Inputs  # it extends Encoders
+
+        return Inputs(config)
     if config.preset == "paper":
         return Encoders(config, *load_paper(pretrained=pretrained, seed=seed))
     if seed is not None:

@@ -9,10 +9,11 @@ import math
 
 from torch import Tensor
 
+from sec2sec.baselines import SYSTEMS
 from sec2sec.config import crop_region
 from sec2sec.encode import Tokens
 from sec2sec.explanations.types import CoAttention
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 
 
 def entropy(weights: Tensor) -> Tensor:
@@ -27,7 +28,7 @@ def entropy(weights: Tensor) -> Tensor:
 
 
 def co_attention(
-    model: Sec2Sec, tokens: Tokens, video_from_audio: Tensor | None, audio_from_video: Tensor | None
+    model: Model, tokens: Tokens, video_from_audio: Tensor | None, audio_from_video: Tensor | None
 ) -> CoAttention:
     """The maps as they are drawn, or the reason why there is nothing to draw."""
     grids = model.video_grid, model.audio_grid, crop_region()
@@ -35,8 +36,8 @@ def co_attention(
         missing = "sound" if tokens.audio is None else "picture"
         return CoAttention(*grids, absent=f"The clip has no {missing}, so there is nothing to co-attend to.")
     if video_from_audio is None or audio_from_video is None:
-        kind = model.config.attention
-        return CoAttention(*grids, absent=f"A {kind} model has no co-attention between sound and picture.")
+        title = SYSTEMS[model.config.system].title
+        return CoAttention(*grids, absent=f"{title} has no co-attention between sound and picture within a second.")
     if min(video_from_audio.shape[-1], audio_from_video.shape[-1]) == 1:
         return CoAttention(
             *grids, absent="One token a second on one side: every weight is 1 by construction and says nothing."

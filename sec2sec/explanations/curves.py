@@ -26,15 +26,18 @@ RANDOM_ORDERS = 200
 BAND = (5, 95)  # per cent of the random orders
 EXACT = 20  # seconds; every number of seconds is tried up to here
 POINTS = 8  # on the curve of a longer clip, so that cost grows with the clip and not with its square
+FEW = (20, 5)  # random orders and points for a system of which every variant is a run over the whole clip
 ROUNDING = 1e-6  # of single precision: areas closer than this are equal
 
 
-def curve_steps(seconds: int) -> np.ndarray:
+def curve_steps(seconds: int, few: bool = False) -> np.ndarray:
     """(S,) how many seconds are changed at each point of a curve: 0..T, alike from both ends."""
-    if seconds <= EXACT:
+    points = FEW[1] if few else seconds + 1 if seconds <= EXACT else POINTS
+    if points > seconds:
         return np.arange(seconds + 1)
-    half = np.floor(np.arange(POINTS // 2) * seconds / (POINTS - 1) + 0.5).astype(int)
-    return np.concatenate([half, seconds - half[::-1]])
+    half = np.floor(np.arange(points // 2) * seconds / (points - 1) + 0.5).astype(int)
+    middle = [seconds // 2] * (points % 2)  # of an odd number of points; alike from both ends in even clips alone
+    return np.concatenate([half, middle, seconds - half[::-1]]).astype(int)
 
 
 @lru_cache(maxsize=64)
@@ -57,15 +60,17 @@ def kept_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.nda
     return there if insertion else ~there
 
 
-def curves(predict: Predict, orders: np.ndarray, signs: np.ndarray) -> list[tuple[OrderCurve, OrderCurve]]:
+def curves(
+    predict: Predict, orders: np.ndarray, signs: np.ndarray, few: bool = False
+) -> list[tuple[OrderCurve, OrderCurve]]:
     """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline.
 
     All orders of all targets are one set of variants. The random orders of insertion are those of deletion backwards,
-    so that they pass through the same variants.
+    so that they pass through the same variants. few: FEW random orders and points, where variants are dear.
     """
     targets, seconds = orders.shape
-    steps = curve_steps(seconds)
-    chance = random_orders(seconds)
+    steps = curve_steps(seconds, few)
+    chance = random_orders(seconds)[: FEW[0] if few else RANDOM_ORDERS]
     last = np.arange(seconds)[None, ::-1]
     asked = np.concatenate(
         [

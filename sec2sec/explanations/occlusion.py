@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from sec2sec.encode import Tokens
-from sec2sec.model import Sec2Sec
+from sec2sec.explanations.whole_clip import Occlusion, whole_clip_occlusion
+from sec2sec.model import Model, Sec2Sec
 
 SECONDS_A_PASS = 32  # of co-attention: bounds memory on long clips
 CELLS_A_PASS = 1 << 15  # clips × seconds of LSTM in one pass
@@ -39,16 +40,12 @@ class JointVectors:
         return JointVectors(self.both[here], self.sound_only[here], self.picture_only[here], self.neither[here], *maps)
 
 
-@dataclass(frozen=True)
-class Occlusion:
-    """Predictions (K,) and their changes (T, K), in units of the prediction."""
-
-    prediction: Tensor
-    attention: Tensor | None  # (K, T)
-    baseline: Tensor  # (K,) with every second replaced
-    effect: Tensor
-    effect_audio: Tensor
-    effect_video: Tensor
+def occlude(model: Model, tokens: Tokens) -> tuple[Occlusion, JointVectors | None]:
+    """Prediction, attention and effects by any system; joint vectors where it has them."""
+    if isinstance(model, Sec2Sec):
+        joints = joint_vectors(model, tokens)
+        return occlusion(model, joints), joints
+    return whole_clip_occlusion(model, tokens), None
 
 
 @torch.inference_mode()

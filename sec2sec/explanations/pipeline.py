@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,7 @@ from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.cues import CueCollector, Measured
 from sec2sec.explanations.examine import examine
-from sec2sec.explanations.occlusion import joint_vectors, occlusion
+from sec2sec.explanations.occlusion import occlude
 from sec2sec.explanations.types import ClipSummary, Explanation, Preview, TargetExplanation
 from sec2sec.media import Clip, MediaError, Second, open_clip
 
@@ -60,7 +60,21 @@ def explain_steps(
     yield Progress("decoding", 0.0, "Opening the clip")
     config = bundle.encoders.config
     limits = limits or MediaLimits()
-    clip = open_clip(path, start=start, end=end, frames_per_second=config.frames_per_second, limits=limits)
+    limits = replace(limits, max_seconds=min(limits.max_seconds, bundle.system.longest))
+    clip = open_clip(
+        path,
+        start=start,
+        end=end,
+        frames_per_second=config.frames_per_second,
+        frame_size=config.frame_size,
+        limits=limits,
+    )
+    if not ((bundle.system.sees and clip.has_video) or (bundle.system.hears and clip.has_audio)):
+        lacking = "picture" if bundle.system.sees else "sound"
+        raise MediaError(
+            f"{clip.name}: has no {lacking}, and {bundle.system.title} reads nothing else; "
+            "choose another clip or another system"
+        )
     expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0  # a live recording does not say
     parts: list[Tokens] = []
     pictures, cues = Collected(), CueCollector()
@@ -113,8 +127,7 @@ def explain_tokens(
     measured: of its decoded seconds; without it the evidence has no cues and no unfamiliar seconds.
     """
     model = bundle.model
-    joints = joint_vectors(model, tokens)
-    found = occlusion(model, joints)
+    found, joints = occlude(model, tokens)
     targets = {
         name: TargetExplanation(
             prediction=float(found.prediction[k]),
@@ -126,7 +139,8 @@ def explain_tokens(
         )
         for k, name in enumerate(model.config.targets)
     }
-    maps = co_attention(model, tokens, joints.video_from_audio, joints.audio_from_video)
+    drawn = (joints.video_from_audio, joints.audio_from_video) if joints else (None, None)
+    maps = co_attention(model, tokens, *drawn)
     evidence = examine(bundle, tokens, joints, found, measured)
     return Explanation(clip, bundle.summary, targets, maps, evidence, seconds_taken)
 

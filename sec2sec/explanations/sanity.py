@@ -100,11 +100,13 @@ def sanity(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusio
     maps = _map_ranks(joints.video_from_audio, joints.audio_from_video)
     if tokens.video is None or tokens.audio is None:
         maps = []
+    trained = _attended(model, tokens)
     for seed in range(SEEDS):
         for i, (step, changed) in enumerate(cascade(model, seed)):
             both, neither, alike = joints.both, joints.neither, 1.0
             if step in ("co-attention", "self-attention"):
-                both, neither, new_maps = _joined(changed, tokens)
+                attended = trained if step == "co-attention" else _attended(changed, tokens)
+                both, neither, new_maps = _joined(changed, *attended)
                 alike = float(
                     np.mean([(a * b).sum(-1).mean().item() for a, b in zip(maps, new_maps, strict=False)] or np.nan)
                 )
@@ -134,11 +136,18 @@ def warning(attention: float, effect: float, maps: float) -> str:
     return f"With random weights, {' and '.join(stays)} would look much the same here: read no learning into it."
 
 
-def _joined(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor, Tensor, list[Tensor]]:
+def _attended(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor | None, Tensor | None]:
+    """Eq. 1 of every second, and of the training mean as one second more: (T + 1, V, D), (T + 1, A, D)."""
+    (video, audio), (mean_video, mean_audio) = tokens.filled(model), model.references(1)
+    return model.look(torch.cat([video, mean_video])), model.listen(torch.cat([audio, mean_audio]))
+
+
+def _joined(model: Sec2Sec, seen: Tensor | None, heard: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Joint vectors (T, D) with both modalities and with neither, and the ranks of the maps."""
-    both, video_from_audio, audio_from_video = model.join(*tokens.filled(model))
-    neither = model.join(*model.references(1), evidence=False)[0].expand(len(both), -1)
-    return both, neither, _map_ranks(video_from_audio, audio_from_video)
+    joint, video_from_audio, audio_from_video = model.meet(seen, heard)
+    both = joint[:-1]
+    maps = _map_ranks(*(None if drawn is None else drawn[:-1] for drawn in (video_from_audio, audio_from_video)))
+    return both, joint[-1:].expand_as(both), maps
 
 
 def _map_ranks(video_from_audio: Tensor | None, audio_from_video: Tensor | None) -> list[Tensor]:
@@ -148,8 +157,8 @@ def _map_ranks(video_from_audio: Tensor | None, audio_from_video: Tensor | None)
     for maps in (video_from_audio, audio_from_video):
         if maps is not None and maps.shape[-1] > 1:
             chosen = maps[:: -(-len(maps) // MAPS)].mean(1).flatten(1)
-            rank = chosen.argsort(1).argsort(1).float()
-            rank = rank - rank.mean(1, keepdim=True)
+            places = torch.arange(chosen.shape[1], dtype=chosen.dtype, device=chosen.device) - (chosen.shape[1] - 1) / 2
+            rank = torch.empty_like(chosen).scatter_(1, chosen.argsort(1), places.expand_as(chosen))
             ranks.append(rank / rank.norm(dim=1, keepdim=True))
     return ranks
 

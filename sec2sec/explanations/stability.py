@@ -24,7 +24,7 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.config import SAMPLE_RATE, MediaLimits
 from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
 from sec2sec.explanations.evidence import Stability
-from sec2sec.explanations.occlusion import joint_vectors, occlusion
+from sec2sec.explanations.occlusion import occlude
 from sec2sec.explanations.pipeline import Progress
 from sec2sec.media import Second, open_clip
 
@@ -143,7 +143,7 @@ def _after(second: Second) -> Second:
 
 
 def _measured(bundle: Bundle, tokens: Tokens) -> Found:
-    found = occlusion(bundle.model, joint_vectors(bundle.model, tokens))
+    found, _ = occlude(bundle.model, tokens)
     attention = None if found.attention is None else found.attention.double().cpu().numpy()
     return Found(found.prediction.double().cpu().numpy(), attention, found.effect.T.double().cpu().numpy())
 

@@ -18,6 +18,7 @@ T seconds, K targets, P permutations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,7 @@ HOLDS_SHARE, WEAK_SHARE = 0.95, 0.8  # of random orders beaten, at least
 NEEDED = 2  # criteria that must hold for "supported"; with none, as many must be weak for "mixed"
 MOVED = 0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
 
+Effort = Literal["full", "few", "none"]
 Grade = Literal["holds", "weak", "fails", "does not count"]
 
 
@@ -66,8 +68,11 @@ def verdicts(
     prediction: np.ndarray,
     baseline: np.ndarray,
     reweighted: tuple[np.ndarray, np.ndarray] | None = None,
+    effort: Effort = "full",
 ) -> list[Verdict]:
     """One verdict a target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
+
+    effort: how many variants may be asked: all orders, few, or none, which leaves the rank correlation alone.
 
     reweighted: what shuffled and equal weights change, (K,) each, where the system can be asked (under_other_weights).
     """
@@ -77,7 +82,9 @@ def verdicts(
         return [Verdict("no attention", words, (), float("nan"), float("nan"))] * targets
     shuffled, uniform = reweighted or (np.full(targets, np.nan),) * 2
     signs = np.where(prediction >= baseline, 1.0, -1.0)
-    drawn = curves(predict, most_attended_first(attention), signs)
+    drawn: Sequence[tuple[OrderCurve | None, OrderCurve | None]] = [(None, None)] * targets
+    if effort != "none":
+        drawn = curves(predict, most_attended_first(attention), signs, few=effort == "few")
     return [
         judge(
             attention[k],
@@ -95,8 +102,8 @@ def judge(
     attention: np.ndarray,
     effect: np.ndarray,
     moved: float,
-    deletion: OrderCurve,
-    insertion: OrderCurve,
+    deletion: OrderCurve | None,
+    insertion: OrderCurve | None,
     shuffled: float = float("nan"),
     uniform: float = float("nan"),
 ) -> Verdict:
@@ -106,14 +113,15 @@ def judge(
         correlation_criterion(rho, p),
         order_criterion(
             moved,
-            deletion.better_than_random,
+            deletion,
             "taken away first, the most attended seconds move the prediction to the baseline",
         ),
-        order_criterion(moved, insertion.better_than_random, "put back first, the most attended seconds bring it back"),
+        order_criterion(moved, insertion, "put back first, the most attended seconds bring it back"),
     ]
     word = word_of(criteria) if len(attention) >= SHORTEST else "too short"
     sign = 1.0 if moved >= 0 else -1.0
-    needed, enough = comprehensiveness(deletion, sign), sufficiency(insertion, sign)
+    needed = np.ones(0) if deletion is None else comprehensiveness(deletion, sign)
+    enough = np.ones(0) if insertion is None else sufficiency(insertion, sign)
     reasons = [criterion.reason for criterion in criteria]
     if np.isfinite(shuffled):
         reasons.append(
@@ -130,8 +138,8 @@ def judge(
         insertion=insertion,
         comprehensiveness=needed,
         sufficiency=enough,
-        aopc_comprehensiveness=float(needed.mean()),
-        aopc_sufficiency=float(enough.mean()),
+        aopc_comprehensiveness=float(needed.mean()) if len(needed) else float("nan"),
+        aopc_sufficiency=float(enough.mean()) if len(enough) else float("nan"),
         shuffled_change=shuffled,
         uniform_change=uniform,
     )
@@ -145,7 +153,10 @@ def correlation_criterion(rho: float, p: float) -> Criterion:
     return Criterion(grade, f"the rank correlation of attention with the size of the effect is {rho:.2f} ({said})")
 
 
-def order_criterion(moved: float, better: float, what: str) -> Criterion:
+def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criterion:
+    if curve is None:
+        return Criterion("does not count", "deletion and insertion were not measured, as each point takes a whole run")
+    better = curve.better_than_random
     if abs(moved) < MOVED:
         return Criterion(
             "does not count", f"the prediction lies within {MOVED:g} of the baseline, so no order of seconds carries it"

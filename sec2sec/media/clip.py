@@ -15,7 +15,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 
-from sec2sec.config import SAMPLE_RATE, MediaLimits
+from sec2sec.config import RESIZE, SAMPLE_RATE, MediaLimits
 from sec2sec.media.container import (
     GUESSERS,
     LEFT_OVER,
@@ -56,13 +56,21 @@ class Clip:
     """What a file holds and the part of it that is analysed; `open_clip` makes it, `seconds` reads it."""
 
     def __init__(
-        self, path: Path, layout: Layout, start: float, end: float | None, rate: int, limits: MediaLimits
+        self,
+        path: Path,
+        layout: Layout,
+        start: float,
+        end: float | None,
+        rate: int,
+        size: tuple[int, int],
+        limits: MediaLimits,
     ) -> None:
         self.path = path
         self.name = path.name
         self.start = start  # s from time 0 to the beginning of the part that is analysed
         self.end = end  # s from time 0 to the end of that part, if one was chosen
         self.frames_per_second = rate  # M
+        self.frame_size = size  # height, width
         self.format = layout.format  # libav's name of the container
         self.sha256 = ""
         self.duration = math.nan  # s that are analysed; as the file says, and as found once it has been read
@@ -107,7 +115,8 @@ class Clip:
             pictures = sound = None
             if self.has_video:
                 track = stack.enter_context(closing(self.track("video")))
-                pictures = Pictures(track, self.start, self.frames_per_second, (self.width, self.height), self.turned)
+                display = self.width, self.height
+                pictures = Pictures(track, self.start, self.frames_per_second, display, self.turned, self.frame_size)
             if self.has_audio:
                 sound = Sound(stack.enter_context(closing(self.track("audio"))), self.start)
             yield from self._paired(pictures, sound)
@@ -213,15 +222,19 @@ def open_clip(
     start: float = 0.0,
     end: float | None = None,
     frames_per_second: int = 8,
+    frame_size: tuple[int, int] = RESIZE,
     limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
 ) -> Clip:
-    """Opens a clip, or the part of it from `start` to `end` s, and checks that it can be used; MediaError if not."""
+    """Opens a clip, or the part of it from `start` to `end` s, and checks that it can be used; MediaError if not.
+
+    frame_size: height and width to which every frame is resized.
+    """
     if frames_per_second < 1:
         raise ValueError(f"frames_per_second must be at least 1, not {frames_per_second}")
     path = check_file(path, limits.max_bytes)
     _check_part(path.name, start, end)
     try:
-        return _open(path, start, end, frames_per_second, limits)
+        return _open(path, start, end, frames_per_second, frame_size, limits)
     except av.FFmpegError as error:
         raise MediaError(
             f"{path.name}: reading failed ({error.strerror}); convert it to MP4 (H.264 and AAC) and try again"
@@ -230,11 +243,11 @@ def open_clip(
         raise MediaError(f"{path.name}: reading failed ({error.strerror}); copy it to another disk") from error
 
 
-def _open(path: Path, start: float, end: float | None, rate: int, limits: MediaLimits) -> Clip:
+def _open(path: Path, start: float, end: float | None, rate: int, size: tuple[int, int], limits: MediaLimits) -> Clip:
     with open_container(path) as container:
         layout = survey(container)
         brand = container.metadata.get("major_brand")
-    clip = Clip(path, layout, start, end, rate, limits)
+    clip = Clip(path, layout, start, end, rate, size, limits)
     if any(part in layout.format for part in STILLS) or brand in STILL_BRANDS:
         raise _still_image(path.name)
     if layout.video is not None:

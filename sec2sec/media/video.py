@@ -72,11 +72,18 @@ class Pictures:
     """The picture track of a clip, read second by second from `begin` s on."""
 
     def __init__(
-        self, track: Track, begin: float, frames_per_second: int, display: tuple[int, int], turned: Orientation
+        self,
+        track: Track,
+        begin: float,
+        frames_per_second: int,
+        display: tuple[int, int],
+        turned: Orientation,
+        size: tuple[int, int] = RESIZE,
     ) -> None:
-        self.track, self.begin, self.rate = track, begin, frames_per_second
+        """display: width and height of the stills' source; size: height and width of the frames."""
+        self.track, self.begin, self.rate, self.size = track, begin, frames_per_second, size
         shrink = min(1.0, STILL_SIDE / max(display))
-        self._model = Scaler(RESIZE[1], RESIZE[0], turned)
+        self._model = Scaler(size[1], size[0], turned)
         width, height = (max(1, round(side * shrink)) for side in display)
         self._still = Scaler(width, height, turned)
         self._source: Iterator[Shown] = track.frames(begin)
@@ -92,10 +99,10 @@ class Pictures:
             self._next = next(self._source, None)
 
     def second(self, index: int) -> tuple[np.ndarray | None, bytes | None, float]:
-        """Frames (M, 128, 171, 3) uint8, the still as JPEG, and until when there is picture (s; inf: further)."""
+        """Frames (M, *size, 3) uint8, the still as JPEG, and until when there is picture (s; inf: further)."""
         start = self.begin + index
         half = self.rate // 2
-        frames, still = np.zeros((self.rate, *RESIZE, 3), np.uint8), None
+        frames, still = np.zeros((self.rate, *self.size, 3), np.uint8), None
         for j in range(self.rate):
             if j == half and self.rate % 2 == 0:  # the middle of the second lies between two frames of the model
                 still = self._jpeg(start + 0.5)

@@ -122,8 +122,7 @@ class TokenSource:
         chosen = [real(i) for i in indices]
         config, seconds = self.config, self.clips.seconds[chosen]
         mask = torch.arange(int(seconds.max())) < seconds[:, None]
-        video = torch.zeros(*mask.shape, config.visual_tokens, config.width, dtype=torch.float16)
-        audio = torch.zeros(*mask.shape, config.audio_tokens, config.width, dtype=torch.float16)
+        video, audio = (torch.zeros(*mask.shape, *shape, dtype=torch.float16) for shape in config.shapes.values())
         seen, heard = torch.zeros(len(chosen), dtype=torch.bool), torch.zeros(len(chosen), dtype=torch.bool)
         for place, clip in enumerate(chosen):
             tokens = read_tokens(self.clips.files[clip], config)
@@ -149,10 +148,10 @@ def frames_and_samples(seconds: list[Second]) -> tuple[Tensor | None, Tensor | N
 class FrameSource:
     """Batches of frames and samples, decoded anew each time by worker processes that live as long as this."""
 
-    def __init__(self, clips: Clips, frames_per_second: int, workers: int) -> None:
+    def __init__(self, clips: Clips, config: EncoderConfig, workers: int) -> None:
         self.clips = clips
         self.waiting: list[list[int]] = []
-        decoded = Decoded(clips.rows, frames_per_second, frames_and_samples, MediaLimits(max_seconds=LONGEST))
+        decoded = Decoded(clips.rows, config, frames_and_samples, MediaLimits(max_seconds=LONGEST))
         self.loader: DataLoader[Any] = DataLoader(
             decoded,
             batch_sampler=_Handed(self.waiting),

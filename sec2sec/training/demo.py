@@ -119,8 +119,7 @@ def decoded_set(work: Path, clips: Clips, workers: int) -> Decoded:
     table, planted = read_table(directory), read_planted(directory)
     if not cache.is_file():
         parts = []
-        frames_per_second = EncoderConfig.compact().frames_per_second
-        for row, found in decode_all(table.rows, frames_per_second, small_second_tensors, workers=workers):
+        for row, found in decode_all(table.rows, EncoderConfig.compact(), small_second_tensors, workers=workers):
             assert not isinstance(found, str), (row.id, found)  # our own clips: a failure is ours
             assert len(found[0]) == len(planted[row.id].decisive), row.id
             parts.append(found)

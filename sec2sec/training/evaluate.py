@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from sec2sec.checkpoints import Bundle
+from sec2sec.config import MediaLimits
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encode import encode_seconds
-from sec2sec.explanations.occlusion import Occlusion, joint_vectors, occlusion
+from sec2sec.explanations.occlusion import Occlusion, occlude
 from sec2sec.training.extract import as_decoded, decode_all
 from sec2sec.training.metrics import MAIN, SHOWN, TrainingLabels, measure, pointing
 
@@ -58,13 +59,14 @@ def evaluate_steps(
     workers = os.cpu_count() or 1 if workers is None else workers
     found: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
-    decoded = decode_all(rows, bundle.encoders.config.frames_per_second, as_decoded, workers=workers)
+    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.longest))
+    decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):
             unusable.append(seconds)
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-            found.append((row, occlusion(bundle.model, joint_vectors(bundle.model, tokens))))
+            found.append((row, occlude(bundle.model, tokens)[0]))
         yield Step(done, len(rows))
     if not found:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")

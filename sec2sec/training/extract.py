@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from sec2sec.config import MediaLimits
+from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import TokenCache, clip_hash
 from sec2sec.datasets.table import Row
 from sec2sec.device import inference_dtype
@@ -29,16 +29,22 @@ class Decoded(Dataset):
     """Decodes one clip an item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
 
     def __init__(
-        self, rows: Sequence[Row], frames_per_second: int, prepare: Callable[[list[Second]], Any], limits: MediaLimits
+        self, rows: Sequence[Row], config: EncoderConfig, prepare: Callable[[list[Second]], Any], limits: MediaLimits
     ) -> None:
-        self.rows, self.frames_per_second, self.prepare, self.limits = rows, frames_per_second, prepare, limits
+        """config: says how many frames a second, and of what size."""
+        self.rows, self.config, self.prepare, self.limits = rows, config, prepare, limits
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Any:
         try:
-            clip = open_clip(self.rows[index].path, frames_per_second=self.frames_per_second, limits=self.limits)
+            clip = open_clip(
+                self.rows[index].path,
+                frames_per_second=self.config.frames_per_second,
+                frame_size=self.config.frame_size,
+                limits=self.limits,
+            )
             return self.prepare(list(clip.seconds()))
         except MediaError as error:
             return str(error)
@@ -46,7 +52,7 @@ class Decoded(Dataset):
 
 def decode_all(
     rows: Sequence[Row],
-    frames_per_second: int,
+    config: EncoderConfig,
     prepare: Callable[[list[Second]], Any],
     *,
     workers: int,
@@ -56,7 +62,7 @@ def decode_all(
 
     prepare must be picklable and return tensors, or containers of tensors.
     """
-    data = Decoded(rows, frames_per_second, prepare, limits or MediaLimits())
+    data = Decoded(rows, config, prepare, limits or MediaLimits())
     loader = DataLoader(
         data,
         batch_size=None,
@@ -124,7 +130,7 @@ def extract_steps(
     folded, precision = encoders.folded().to(device), str(inference_dtype(device))
     workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
     limits = MediaLimits(max_seconds=longest)
-    decoded = decode_all(missing, encoders.config.frames_per_second, as_decoded, workers=workers, limits=limits)
+    decoded = decode_all(missing, encoders.config, as_decoded, workers=workers, limits=limits)
     began = time.monotonic()
     with ThreadPoolExecutor(1) as writer:  # the disk's fsync takes as long as encoding a short clip
         writing: list[Future[None]] = []
@@ -133,7 +139,7 @@ def extract_steps(
                 unusable[row.id] = seconds
                 hashes.pop(row.id, None)
             else:
-                tokens = join_tokens([encode_seconds(part, folded, device) for part in batched(seconds)])
+                tokens = folded.whole(join_tokens([encode_seconds(part, folded, device) for part in batched(seconds)]))
                 writing.append(writer.submit(cache.write, hashes[row.id], tokens, {"precision": precision}))
             while len(writing) > (WRITING if made < len(missing) else 0):
                 writing.pop(0).result()

@@ -25,7 +25,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sec2sec.encoders import CHUNK, Encoders
 from sec2sec.features import frame_tensor
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 from sec2sec.training.batches import Batch, Source, batches_of
 from sec2sec.training.losses import clip_loss
 from sec2sec.training.metrics import TrainingLabels, main_scores, trivial_scores
@@ -56,7 +56,7 @@ class Trainee(nn.Module):
     Batch in; logits (B, K) and attention over seconds (B, K, T) or None out: Fabric refuses a frozen Output.
     """
 
-    def __init__(self, model: Sec2Sec, encoders: Encoders | None = None, norms_learn: bool = False) -> None:
+    def __init__(self, model: Model, encoders: Encoders | None = None, norms_learn: bool = False) -> None:
         """norms_learn: batch norms follow the batches; only for encoders that start from nothing."""
         super().__init__()
         self.model, self.encoders, self.norms_learn = model, encoders, norms_learn
@@ -66,6 +66,16 @@ class Trainee(nn.Module):
         if self.encoders is not None and not self.norms_learn:
             self.encoders.eval()  # a batch holds few clips: its statistics would be worse than the published ones
         return self
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """What starts from nothing."""
+        published = {id(parameter) for parameter in self.model.backbone()}
+        return [p for p in self.model.parameters() if p.requires_grad and id(p) not in published]
+
+    def tuned_parameters(self) -> list[nn.Parameter]:
+        """What brings weights along, and learns at a lower rate."""
+        encoders = [] if self.encoders is None else list(self.encoders.parameters())
+        return [p for p in self.model.backbone() if p.requires_grad] + encoders
 
     def forward(self, batch: Batch, hide: float = 0.0) -> tuple[Tensor, Tensor | None]:
         """hide: share of clips whose sound, and as many whose picture, is taken away as if they had none."""
@@ -83,9 +93,8 @@ class Trainee(nn.Module):
     def encode(self, batch: Batch) -> Batch:
         """Frames and samples of the real seconds → tokens at their places."""
         assert self.encoders is not None
-        config, (clips, seconds) = self.encoders.config, batch.mask.shape
-        video = batch.audio.new_zeros(clips, seconds, config.visual_tokens, config.width)
-        audio = batch.audio.new_zeros(clips, seconds, config.audio_tokens, config.width)
+        shapes = self.encoders.config.shapes.values()
+        video, audio = (batch.audio.new_zeros(*batch.mask.shape, *shape) for shape in shapes)
         if len(batch.video):
             at = (batch.mask & batch.seen[:, None])[..., None, None]
             video = video.masked_scatter(at, self.see(batch.video))
@@ -107,10 +116,9 @@ class Trainee(nn.Module):
     def hear(self, samples: Tensor) -> Tensor:
         """Samples (N, 16000) → (N, A, C); the same."""
         assert self.encoders is not None
-        image = self.encoders.mfcc(samples)
         if self.training and self.norms_learn:
-            return self.encoders.audio(image).float()
-        return self.encoders.hear_image(image)
+            return self.encoders.audio(self.encoders.mfcc(samples)).float()
+        return self.encoders.hear(samples)
 
 
 @dataclass(frozen=True)
@@ -176,9 +184,9 @@ class Fit:
         self.trainee, self.training, self.validation = trainee, training, validation
         self.config, self.labels, self.fabric = config, labels, fabric
         assert config.rate is not None  # the settings fill it in
-        groups: list[dict[str, Any]] = [{"params": list(trainee.model.parameters()), "full": config.rate}]
-        if trainee.encoders is not None:
-            groups.append({"params": list(trainee.encoders.parameters()), "full": config.encoder_rate})
+        groups: list[dict[str, Any]] = [{"params": trainee.new_parameters(), "full": config.rate}]
+        if tuned := trainee.tuned_parameters():
+            groups.append({"params": tuned, "full": config.encoder_rate})
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay)
         self.module, self.stepper = fabric.setup(trainee, self.optimiser)
         self.epoch = self.batch = 0  # whole epochs done, and batches of the one begun

@@ -120,6 +120,8 @@ def profile_steps(
     """
     bundle = load_checkpoint(checkpoint, device)
     targets = bundle.model.config.targets
+    if not bundle.system.recurrent:
+        raise DataError(f"{checkpoint}: {bundle.system.title} has no LSTM over seconds to profile (paper §4.4)")
     if bundle.model.config.temporal == "lstm":
         raise DataError(f"{checkpoint}: its LSTM has no attention over seconds; train one with attention-lstm (§4.4)")
     table = open_data(data)

@@ -11,28 +11,30 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import torch
 from lightning.fabric import Fabric
 from safetensors import SafetensorError
 from torch import Tensor
 
+from sec2sec.baselines import SYSTEMS
+from sec2sec.baselines.late_fusion import LateFusion, Summaries
 from sec2sec.checkpoints import environment
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.table import SPLITS, Table
 from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource, clips_of
-from sec2sec.training.extract import Extraction, extract_steps
+from sec2sec.training.extract import LONGEST, Extraction, extract_steps
 from sec2sec.training.fit import Fit, Report, Trainee, TrainingError, mixed, predict
 from sec2sec.training.folder import RunFolder
 from sec2sec.training.metrics import TrainingLabels
 from sec2sec.training.profile import profile
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.start import data_of, labels_of, starting_encoders
+from sec2sec.training.start import data_of, labels_of, measure_references, starting_encoders, starting_model
 from sec2sec.training.trained import measured, save_trained
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
@@ -164,9 +166,18 @@ def extract_all(config: TrainConfig, machine: Machine, share: tuple[int, int] = 
     """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
     table, _ = data_of(config)
     encoders, _ = starting_encoders(config, table.split("train"), machine.decoders)
+    model = starting_model(config, ("any",), encoders.config)
+    if frozen_backbone(model):
+        encoders = Summaries(encoders, model.branches)
     cache = TokenCache(machine.cache, encoders)
     rows = table.rows[share[0] - 1 :: share[1]]
-    yield from extract_steps(rows, encoders, cache, device=pick_device(machine.device), workers=machine.workers)
+    longest, device = min(LONGEST, SYSTEMS[config.system].longest), pick_device(machine.device)
+    yield from extract_steps(rows, encoders, cache, device=device, workers=machine.workers, longest=longest)
+
+
+def frozen_backbone(model: Model) -> TypeGuard[LateFusion]:
+    """Whether only an FC layer learns, from one vector a clip."""
+    return isinstance(model, LateFusion) and model.config.backbone == "published"
 
 
 class _Run:
@@ -195,9 +206,19 @@ class _Run:
         yield from self.say(Note(f"{table.name}: {len(table.rows)} clips, targets {', '.join(targets)}"), "data")
         training_rows = table.split("train")
         encoders, origin = starting_encoders(self.config, training_rows, self.machine.decoders)
-        cache = TokenCache(self.machine.cache, encoders)
+        torch.manual_seed(mixed(self.config.seed))
+        model = starting_model(self.config, targets, encoders.config)
+        learner, cached = model, encoders
+        if frozen_backbone(model):
+            measure_references(model, training_rows, encoders, self.machine.decoders)
+            cached = Summaries(encoders, model.branches)
+            learner = model.head(cached.config)
+        cache = TokenCache(self.machine.cache, cached)
         if self.first:  # before other processes are started: they would wait for hours
-            for step in extract_steps(table.rows, encoders, cache, device=self.device, workers=self.machine.workers):
+            longest = min(LONGEST, SYSTEMS[self.config.system].longest)
+            for step in extract_steps(
+                table.rows, cached, cache, device=self.device, workers=self.machine.workers, longest=longest
+            ):
                 yield from self.say(step, "tokens")
                 if self.asked():
                     self.folder.say("stopped", "stopped before the first epoch", 0, self.config.epochs, now=True)
@@ -211,9 +232,12 @@ class _Run:
         usable = [row for clips in splits.values() for row in clips.rows]
         labels = labels_of(table, targets, usable)
         state = self.folder.load()
-        trainee = self.trainee(encoders, targets, None if state else splits["train"])
-        tuned = self.config.encoders == "tuned"
-        sources = {name: self.source(splits[name], encoders.config, tuned) for name in ("train", "validation")}
+        if cached is encoders and not state:  # a state brings the reference with the weights
+            set_references(model, splits["train"], encoders.config)
+        # a system without encoders is tuned from its cached inputs
+        tuned = self.config.encoders == "tuned" and SYSTEMS[self.config.system].reads_tokens
+        trainee = Trainee(learner, encoders if tuned else None, norms_learn=self.config.init == "random")
+        sources = {name: self.source(splits[name], cached.config, tuned) for name in ("train", "validation")}
         fit = Fit(trainee, sources["train"], sources["validation"], self.config, labels, self.fabric)
         if state:
             fit.restore(state)
@@ -232,11 +256,12 @@ class _Run:
             return
         fit.keep_best()
         if self.first:
-            model = trainee.model.eval()
+            model = model.eval()
             if tuned:
                 encoders = encoders.eval()
                 splits = yield from self.encode_again(encoders, model, table, targets)
-            yield from self.finish(fit, model, encoders, table, splits, labels, unusable, origin)
+            predicts = learner, cached.config
+            yield from self.finish(fit, model, encoders, predicts, table, splits, labels, unusable, origin)
         self.fabric.barrier()
 
     @property
@@ -281,28 +306,14 @@ class _Run:
         about = {**environment(), "threads": torch.get_num_threads(), "command": command(), "data": note["sha256"]}
         self.folder.write("environment.json", about | {"encoders": cache.key, "precision": self.machine.precision})
 
-    def trainee(self, encoders: Encoders, targets: tuple[str, ...], training: Clips | None) -> Trainee:
-        """A model with the training mean as its reference, and the encoders if they are tuned.
-
-        training None: a state brings the reference with the weights.
-        """
-        torch.manual_seed(mixed(self.config.seed))
-        grids = encoders.config.video_grid, encoders.config.audio_grid
-        model = Sec2Sec(self.config.model_config(targets, encoders.config.width), *grids)
-        if training is not None:
-            set_references(model, training, encoders.config)
-        if self.config.encoders == "frozen":
-            return Trainee(model)
-        return Trainee(model, encoders, norms_learn=self.config.init == "random")
-
     def source(self, clips: Clips, config: EncoderConfig, tuned: bool) -> Source:
         """Tokens for frozen encoders, frames for tuned ones."""
         if not tuned:
             return TokenSource(clips, config)
-        return FrameSource(clips, config.frames_per_second, self.machine.decoders)
+        return FrameSource(clips, config, self.machine.decoders)
 
     def encode_again(
-        self, encoders: Encoders, model: Sec2Sec, table: Table, targets: tuple[str, ...]
+        self, encoders: Encoders, model: Model, table: Table, targets: tuple[str, ...]
     ) -> Generator[Step, None, dict[str, Clips]]:
         """Tuned encoders give other tokens: make them, and the training mean with them."""
         cache = TokenCache(self.machine.cache, encoders)
@@ -315,17 +326,21 @@ class _Run:
     def finish(
         self,
         fit: Fit,
-        model: Sec2Sec,
+        model: Model,
         encoders: Encoders,
+        predicts: tuple[Model, EncoderConfig],
         table: Table,
         splits: dict[str, Clips],
         labels: dict[str, TrainingLabels],
         unusable: dict[str, str],
         origin: str,
     ) -> Iterator[Step]:
-        """Figures of the best weights, and the checkpoint. Test clips are predicted here and nowhere else."""
+        """Figures of the best weights, and the checkpoint. Test clips are predicted here and nowhere else.
+
+        predicts: what predicts from the token cache, and what that holds; for frozen backbones not the whole model.
+        """
         yield from self.say(Note("measuring the best weights"), "measuring")
-        trainee = Trainee(model).to(self.device)
+        trainee = Trainee(predicts[0]).to(self.device)
         metrics: dict[str, Any] = {
             "training_positive": {name: round(t.positive, 4) for name, t in labels.items() if t.kind == "binary"},
             "training": {name: target.as_json() for name, target in labels.items()},
@@ -339,7 +354,7 @@ class _Run:
             clips = splits[split]
             if not len(clips):
                 continue
-            found = predict(trainee, TokenSource(clips, encoders.config), self.config.batch, self.device)
+            found = predict(trainee, TokenSource(clips, predicts[1]), self.config.batch, self.device)
             if split != "train":
                 metrics[split] = measured(clips, found, labels, self.config.seed)
             elif found.attention is not None:
@@ -378,7 +393,7 @@ def split_clips(table: Table, targets: Sequence[str], cache: TokenCache, sha256:
     return {split: clips_of(table.split(split), targets, files, lengths) for split in SPLITS}
 
 
-def set_references(model: Sec2Sec, training: Clips, config: EncoderConfig) -> None:
+def set_references(model: Model, training: Clips, config: EncoderConfig) -> None:
     """The mean token of all training seconds at each place: what stands in for what is taken away."""
     sums: dict[str, Tensor] = {}
     counts = {"video": 0, "audio": 0}

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from sec2sec.config import Attention, EncoderConfig, ModelConfig, Preset, Temporal
+from sec2sec.baselines import SYSTEMS
+from sec2sec.config import EncoderConfig, ModelConfig, Preset, SystemName, Temporal
 
 
 class SettingsError(ValueError):
@@ -32,7 +33,10 @@ class TrainConfig:
     ] = "official"
     interview: Annotated[bool, "First Impressions: the interview score is a target too"] = False
     targets: Annotated[tuple[str, ...], "targets to learn; all of the table's if empty"] = ()
-    preset: Annotated[Preset, "encoders: paper (R(2+1)D-18, ResNet-18) or compact"] = "compact"
+    system: Annotated[SystemName, "which system of the paper's tables"] = "sec2sec-sa-ca"
+    preset: Annotated[
+        Preset, "paper: encoders R(2+1)D-18 and ResNet-18, other systems in their published size; compact: small ones"
+    ] = "compact"
     init: Annotated[
         str, "compact: a checkpoint whose encoders to start from (default: the bundled demo), or 'random'"
     ] = ""
@@ -43,10 +47,10 @@ class TrainConfig:
         tuple[int, ...], "time, height, width of visual tokens; pooled 2,3,3 in the paper preset"
     ] = ()
     audio_grid: Annotated[tuple[int, ...], "bands, times of audio tokens; pooled 4,2 in the paper preset"] = ()
-    attention: Annotated[Attention, "SA-CA, SA-SA, audio or vision (paper §4.3)"] = "SA-CA"
-    temporal: Annotated[Temporal, "lstm (eq. 3) or attention-lstm (§4.4)"] = "attention-lstm"
+    temporal: Annotated[Temporal, "of the Sec2Sec systems: lstm (eq. 3) or attention-lstm (§4.4)"] = "attention-lstm"
     feed_forward: Annotated[Literal["residual", "linear"], "the equations' FC"] = "residual"
-    width: Annotated[int, "D; 96 in the compact preset, 256 in the paper preset"] = 0
+    width: Annotated[int, "D; 96 in the compact preset, 256 in the paper preset (CMA: 512)"] = 0
+    layers: Annotated[int, "modules of CMA"] = 2
     heads: Annotated[int, "H, attention heads"] = 4
     hidden: Annotated[int, "LSTM state; as wide as D by default"] = 0
     dropout: Annotated[float, "share of activations dropped in training"] = 0.3
@@ -81,13 +85,18 @@ class TrainConfig:
         for name in ("weight_decay", "warmup", "seed", "examples", "width", "hidden"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} must be at least 0, not {getattr(self, name)}")
-        for name in ("batch", "epochs", "patience", "heads"):
+        for name in ("batch", "epochs", "patience", "heads", "layers"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.modality_dropout <= 0.5:
             raise SettingsError(f"modality_dropout must be from 0 to 0.5, not {self.modality_dropout}")
-        if self.preset == "paper" and self.init:
-            raise SettingsError("init is for the compact preset; the paper preset starts from torchvision's weights")
+        if SYSTEMS[self.system].reads_tokens:
+            if self.preset == "paper" and self.init:
+                raise SettingsError(
+                    "init is for the compact preset; the paper preset starts from torchvision's weights"
+                )
+        else:
+            self._check_inputs()
         if self.init == "random" and self.encoders == "frozen":
             raise SettingsError(
                 "encoders of init 'random' know nothing: add --encoders tuned, or start from a checkpoint"
@@ -95,18 +104,31 @@ class TrainConfig:
         self.encoder_config()
         self.model_config(("any",))
 
+    def _check_inputs(self) -> None:
+        """Refuse what makes no sense for a system without encoders."""
+        if self.video_grid or self.audio_grid:
+            raise SettingsError(f"{self.system} reads no encoder tokens: leave video_grid and audio_grid away")
+        if self.preset == "compact" and (self.init or self.encoders == "tuned"):
+            raise SettingsError(
+                f"the small {self.system} has no encoders and learns whole: leave init and encoders away"
+            )
+        if self.init not in ("", "random"):
+            raise SettingsError(f"{self.system} starts from published weights, or from init 'random'")
+        if self.preset == "paper" and self.encoders == "frozen" and self.modality_dropout:
+            raise SettingsError("modality_dropout needs --encoders tuned here: frozen backbones see each clip once")
+
     def encoder_config(self) -> EncoderConfig:
         """The encoders that these settings ask for, where no checkpoint brings them."""
-        base = EncoderConfig.paper_pooled() if self.preset == "paper" else EncoderConfig.compact()
-        return regridded(base, self.video_grid, self.audio_grid)
+        return regridded(SYSTEMS[self.system].encoder_config(self.preset), self.video_grid, self.audio_grid)
 
     def model_config(self, targets: tuple[str, ...], input_width: int = 1) -> ModelConfig:
         """Everything right of the tokens."""
-        width = self.width or (256 if self.preset == "paper" else 96)
+        published = 512 if self.system == "cma" else 256
+        width = self.width or (published if self.preset == "paper" else 96)
         try:
             return ModelConfig(
                 targets=targets,
-                attention=self.attention,
+                system=self.system,
                 temporal=self.temporal,
                 input_width=input_width,
                 width=width,
@@ -114,6 +136,8 @@ class TrainConfig:
                 hidden=self.hidden or width,
                 dropout=self.dropout,
                 feed_forward=self.feed_forward,
+                layers=self.layers,
+                size="published" if self.preset == "paper" else "small",
             )
         except ValueError as error:
             raise SettingsError(str(error)) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sec2sec import DEMO
+from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.checkpoints import load_checkpoint
-from sec2sec.config import AudioConfig, EncoderConfig
+from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError, Row, Table
-from sec2sec.encode import stacked
+from sec2sec.encode import batched, encode_seconds, join_tokens, stacked
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.features import MfccImage
 from sec2sec.media import Second
+from sec2sec.model import Model
 from sec2sec.training.extract import decode_all
 from sec2sec.training.metrics import TrainingLabels
 from sec2sec.training.settings import SettingsError, TrainConfig, regridded
@@ -77,7 +80,8 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
     rows: the training clips, whose sound sets the statistics where no checkpoint brings any.
     Raises SettingsError, CheckpointError or EncoderError.
     """
-    if config.preset == "compact" and config.init != "random":
+    system = SYSTEMS[config.system]
+    if system.reads_tokens and config.preset == "compact" and config.init != "random":
         folder = Path(config.init) if config.init else DEMO
         encoders = encoders_of(folder)
         if encoders.config.preset != "compact":
@@ -85,14 +89,31 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
         said = json.loads((folder / "config.json").read_text())["trained_on"]
         return regrid(encoders, config), f"the checkpoint {folder.resolve().name} ({said.rstrip('.')})"
     encoders = build_encoders(config.encoder_config(), seed=config.seed if config.init == "random" else None)
+    published = "torchvision's weights (Kinetics-400 and ImageNet)"
+    if not system.reads_tokens:
+        published = system.published if config.preset == "paper" else "random weights"
+    origin = "random weights" if config.init == "random" else published
+    if encoders.config.sound == "mel":
+        return encoders.eval(), origin  # its scale is published
     mean, std = measured_sound(rows, encoders.config.audio, workers)
     with torch.no_grad():
         for name, values in (("mean", mean), ("std", std)):
             buffer = encoders.audio.get_buffer(name)
             # the paper's encoder has one figure a channel, the compact one a figure a coefficient
             buffer.copy_(values if buffer.ndim == 3 else values.mean((1, 2)))
-    published = "torchvision's weights (Kinetics-400 and ImageNet)"
-    return encoders.eval(), "random weights" if config.init == "random" else published
+    return encoders.eval(), origin
+
+
+def starting_model(config: TrainConfig, targets: tuple[str, ...], encoder: EncoderConfig) -> Model:
+    """The system before any training: random weights, but for a backbone's. Raises EncoderError."""
+    wanted: ModelConfig = config.model_config(targets, encoder.width)
+    if not (SYSTEMS[config.system].backbone and config.preset == "paper" and config.init != "random"):
+        return build_system(wanted, encoder)
+    model = build_system(replace(wanted, backbone="published"), encoder)
+    if config.encoders == "tuned":  # it starts there and moves away, so the checkpoint keeps it
+        model.config = wanted
+        model.requires_grad_(True)
+    return model
 
 
 def encoders_of(folder: Path) -> Encoders:
@@ -119,9 +140,9 @@ def regrid(encoders: Encoders, config: TrainConfig) -> Encoders:
 
 def measured_sound(rows: Sequence[Row], config: AudioConfig, workers: int) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each coefficient of the MFCC image, (3, C, 1) each, over some of the clips."""
-    some = [rows[i * len(rows) // MEASURED] for i in range(MEASURED)] if len(rows) > MEASURED else list(rows)
+    some, few = spread_over(rows), EncoderConfig(frames_per_second=1)
     sums = torch.zeros(3, 3, config.n_mfcc, dtype=torch.float64)
-    for _, found in decode_all(some, 1, partial(sound_sums, config=config), workers=min(workers, len(some))):
+    for _, found in decode_all(some, few, partial(sound_sums, config=config), workers=min(workers, len(some))):
         if isinstance(found, Tensor):
             sums += found
     count, total, squares = sums
@@ -130,6 +151,38 @@ def measured_sound(rows: Sequence[Row], config: AudioConfig, workers: int) -> tu
     mean = total / count
     std = (squares / count - mean**2).clamp_min(0).sqrt().clamp_min(1e-3)
     return mean[..., None].float(), std[..., None].float()
+
+
+def spread_over(rows: Sequence[Row]) -> list[Row]:
+    """At most MEASURED of the rows, evenly spread."""
+    return [rows[i * len(rows) // MEASURED] for i in range(MEASURED)] if len(rows) > MEASURED else list(rows)
+
+
+def measure_references(model: Model, rows: Sequence[Row], encoders: Encoders, workers: int) -> None:
+    """Set what stands in for what is taken away to the mean second of some of the clips, decoded for this alone.
+
+    For frozen backbones, of which the token cache keeps summaries and no inputs.
+    """
+    some = spread_over(rows)
+    sums: dict[str, Tensor] = {}
+    counts = {"video": 0, "audio": 0}
+    decoded = decode_all(some, encoders.config, partial(token_sums, encoders=encoders), workers=min(workers, len(some)))
+    for _, found in decoded:
+        if isinstance(found, dict):
+            for name, (count, total) in found.items():
+                sums[name] = sums.get(name, 0) + total
+                counts[name] += count
+    with torch.no_grad():
+        for name, total in sums.items():
+            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
+
+
+def token_sums(seconds: list[Second], encoders: Encoders) -> dict[str, tuple[int, Tensor]]:
+    """In a worker: how many seconds a clip has, and the sum of its tokens, by modality."""
+    cpu = torch.device("cpu")
+    tokens = join_tokens([encode_seconds(part, encoders, cpu) for part in batched(seconds)])
+    parts = {"video": tokens.video, "audio": tokens.audio}
+    return {name: (len(part), part.double().sum(0)) for name, part in parts.items() if part is not None}
 
 
 def sound_sums(seconds: list[Second], config: AudioConfig) -> Any:

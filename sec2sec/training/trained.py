@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import environment, identity, save_checkpoint
 from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.known_truth.generate import MANIFEST
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
 from sec2sec.explanations.familiarity import familiarity_statistics, save_familiarity
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.fit import Predictions
 from sec2sec.training.metrics import SHOWN, TrainingLabels, measure
@@ -56,7 +57,7 @@ def save_trained(
     folder: Path,
     *,
     encoders: Encoders,
-    model: Sec2Sec,
+    model: Model,
     table: Table,
     training: Clips,
     config: TrainConfig,
@@ -97,25 +98,35 @@ def save_trained(
 def card(
     sentence: str,
     encoders: Encoders,
-    model: Sec2Sec,
+    model: Model,
     config: TrainConfig,
     metrics: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> str:
     """Markdown: what the model is, what it learned from, how good it is beside trivial baselines, and its limits."""
     e, m = encoders.config, model.config
+    system = SYSTEMS[m.system]
     tuned = "tuned with the rest" if config.encoders == "tuned" else "frozen: only what stands right of them learned"
+    about = [f"- System: {system.title}{f', {m.temporal}' if system.recurrent else ''}, targets {', '.join(m.targets)}"]
+    if system.reads_tokens:
+        about[0] += f"; D = {m.width}, {m.heads} heads."
+        about += [
+            f"- Encoders: {e.preset}, from {provenance['encoders_from']}; {tuned}. "
+            f"Token grids {list(e.video_grid)} and {list(e.audio_grid)} a second."
+        ]
+    else:
+        learned = tuned if m.size == "published" else "learned whole"
+        about[0] += f"; {m.size} size."
+        about += [f"- Starts from {provenance['encoders_from']}; {learned}. Reads {system.modalities} itself."]
     lines = [
         "# A trained checkpoint",
         "",
         f"**{sentence}** Its predictions say how a clip may be perceived, never how a person is or feels.",
         "",
-        f"- System: Sec2Sec {m.attention}, {m.temporal}, targets {', '.join(m.targets)}; D = {m.width}, "
-        f"{m.heads} heads.",
-        f"- Encoders: {e.preset}, from {provenance['encoders_from']}; {tuned}. "
-        f"Token grids {list(e.video_grid)} and {list(e.audio_grid)} a second.",
+        *about,
         f"- Parameters: {provenance['encoder_size'] + provenance['model_size']:,} in all, "
-        f"{provenance['model_size']:,} right of the tokens.",
+        f"{provenance['model_size']:,} "
+        f"{'right of the tokens' if system.reads_tokens else 'in the model'}.",
         f"- Trained for {metrics['epochs']} epochs; these are the weights of epoch {metrics['best_epoch']}, "
         "the best by validation score (paper §4.2).",
         *(f"- {note}" for note in provenance["notes"]),

@@ -1,0 +1,155 @@
+"""Every system of the paper's tables by its name: what it reads, what it can say of itself, and how to build it.
+
+Nothing here imports torch: the command line reads its choices from this table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, get_args
+
+from sec2sec.config import SEC2SEC, EncoderConfig, ModelConfig, Preset, SystemName
+
+if TYPE_CHECKING:
+    from sec2sec.model import Model
+
+__all__ = ["SYSTEMS", "System", "build_system"]
+
+WHOLE_CLIP = 60.0  # s; a system that takes in all of a clip at once costs the square of that, and learned from 8–15 s
+
+
+@dataclass(frozen=True)
+class System:
+    """One system of tables 1 and 2."""
+
+    name: str  # on the command line and in config.json
+    title: str  # in the paper's tables
+    sees: bool  # reads the picture
+    hears: bool  # reads the sound
+    module: str  # where it is built: MODULE.build(config, encoder config) → model
+    inputs: Mapping[Preset, EncoderConfig] | None = None  # what it reads itself; None: the presets' encoder tokens
+    attends: bool = False  # has weights over seconds of its own (the Sec2Sec systems: with the attention-LSTM)
+    published: str = ""  # the weights that its published size starts from, in words; empty: none but the encoders'
+
+    @property
+    def backbone(self) -> bool:
+        """Whether its published size starts from published weights of its own."""
+        return bool(self.published)
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether it makes one joint vector a second and runs an LSTM over them, as the Sec2Sec systems do."""
+        return self.name in SEC2SEC
+
+    @property
+    def maps(self) -> bool:
+        """Whether it has co-attention maps within a second."""
+        return self.name == "sec2sec-sa-ca"
+
+    @property
+    def modalities(self) -> str:
+        """In words."""
+        return "audio and vision" if self.sees and self.hears else "vision" if self.sees else "audio"
+
+    @property
+    def longest(self) -> float:
+        """s of a clip that it takes."""
+        return math.inf if self.recurrent else WHOLE_CLIP
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether it starts from the presets' encoders; the others read pixels and coefficients themselves."""
+        return self.inputs is None
+
+    def encoder_config(self, preset: Preset) -> EncoderConfig:
+        """What turns a second into its tokens. compact: the small size of a system; paper: the published one."""
+        if self.inputs is not None:
+            return self.inputs[preset]
+        return EncoderConfig.paper_pooled() if preset == "paper" else EncoderConfig.compact()
+
+
+MFCC_IMAGE = EncoderConfig(
+    "inputs", frames_per_second=1, width=3, video_grid=(1, 1, 1), audio_grid=(40, 100)
+)  # of each second, the picture as its mean colour: nothing reads it, and the cache still tells that there is one
+# 4 frames a second: 32 of them are to be spread over 8–12 s. Sound as the mean of its MFCC image, likewise
+SMALL_FRAMES = EncoderConfig("inputs", frames_per_second=4, width=3, video_grid=(4, 32, 32), audio_grid=(1, 1))
+FRAMES = replace(SMALL_FRAMES, video_grid=(4, 224, 224), enlarge=2)
+SMALL_AVM = EncoderConfig(
+    "inputs",
+    frames_per_second=5,  # a dilation of 6 at 30 frames a second
+    width=3,
+    video_grid=(5, 32, 32),
+    audio_grid=(64, 100),
+    sound="mel",
+    audio_width=1,
+)
+AVM = replace(SMALL_AVM, video_grid=(5, 112, 112))
+
+VIT, VIVIT = "google/vit-base-patch16-224-in21k", "google/vivit-b-16x2-kinetics400"
+_TOKENS = "sec2sec.model"
+_ALL = (
+    System(
+        "vit",
+        "ViT",
+        sees=False,
+        hears=True,
+        module="sec2sec.baselines.vit",
+        inputs={"compact": MFCC_IMAGE, "paper": MFCC_IMAGE},
+        attends=True,
+        published=VIT,
+    ),
+    System(
+        "vivit",
+        "ViViT",
+        sees=True,
+        hears=False,
+        module="sec2sec.baselines.vivit",
+        inputs={"compact": SMALL_FRAMES, "paper": FRAMES},
+        attends=True,
+        published=VIVIT,
+    ),
+    System(
+        "vit-vivit",
+        "ViT-ViViT",
+        sees=True,
+        hears=True,
+        module="sec2sec.baselines.vit_vivit",
+        inputs={
+            "compact": replace(SMALL_FRAMES, audio_grid=MFCC_IMAGE.audio_grid),
+            "paper": replace(FRAMES, audio_grid=MFCC_IMAGE.audio_grid),
+        },
+        attends=True,
+        published=f"{VIVIT} and {VIT}",
+    ),
+    System("cma", "CMA", sees=True, hears=True, module="sec2sec.baselines.cma", attends=True),
+    System(
+        "avm",
+        "AVM",
+        sees=True,
+        hears=True,
+        module="sec2sec.baselines.avm",
+        inputs={"compact": SMALL_AVM, "paper": AVM},
+        published="torchvision's weights (Kinetics-400 and ImageNet)",
+    ),
+    System(
+        "co-attention", "Co-attention", sees=True, hears=True, module="sec2sec.baselines.co_attention", attends=True
+    ),
+    System("sec2sec-audio", "Sec2Sec Audio", sees=False, hears=True, module=_TOKENS, attends=True),
+    System("sec2sec-vision", "Sec2Sec Vision", sees=True, hears=False, module=_TOKENS, attends=True),
+    System("sec2sec-sa-sa", "Sec2Sec SA-SA", sees=True, hears=True, module=_TOKENS, attends=True),
+    System("sec2sec-sa-ca", "Sec2Sec SA-CA", sees=True, hears=True, module=_TOKENS, attends=True),
+)
+SYSTEMS: Mapping[str, System] = {system.name: system for system in _ALL}
+assert tuple(SYSTEMS) == get_args(SystemName)
+
+
+def build_system(config: ModelConfig, encoder: EncoderConfig) -> Model:
+    """The model of `config.system`, on tokens as `encoder` makes them; its weights are random but for a backbone's.
+
+    Raises EncoderError where a published backbone is neither present nor reachable.
+    """
+    built: Model = import_module(SYSTEMS[config.system].module).build(config, encoder)
+    return built

@@ -1,0 +1,147 @@
+"""What ViT, ViViT, ViT-ViViT and AVM share: a backbone a modality takes in the whole clip; one FC layer joins them.
+
+A frozen backbone sees each clip once: `Summaries` writes its vectors to the token cache, and `LateFusion.head` learns
+from them alone.
+
+B clips, T seconds, V visual and A audio tokens in a second, C channels of a token, K targets.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from sec2sec.config import EncoderConfig, ModelConfig
+from sec2sec.device import inference_dtype
+from sec2sec.encode import Tokens
+from sec2sec.encoders import Encoders
+from sec2sec.model import Model, Output
+
+TYPICAL = 10  # s; how long the mean clip is that stands in for a missing modality when backbones are frozen
+
+
+class Branch(nn.Module):
+    """One modality of whole clips → one vector a clip."""
+
+    width: int
+
+    def forward(self, tokens: Tensor, mask: Tensor, evidence: bool) -> tuple[Tensor, Tensor | None]:
+        """tokens (B, T, V, C), mask (B, T) → (B, width) and its attention to seconds (B, T), rows sum to 1, or None."""
+        raise NotImplementedError
+
+
+class Given(Branch):
+    """A vector that was made before: the same in each second of a clip, one token."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, tokens: Tensor, mask: Tensor, evidence: bool) -> tuple[Tensor, None]:
+        return tokens[:, 0, 0], None
+
+
+class LateFusion(Model):
+    """concat(a vector of the picture, a vector of the sound) → one FC layer; or one of the two alone."""
+
+    def __init__(self, config: ModelConfig, encoder: EncoderConfig, branches: Mapping[str, Branch]) -> None:
+        """branches: "video", "audio" or both, in this order."""
+        shapes = encoder.shapes
+        super().__init__(config, encoder.video_grid, encoder.audio_grid, (shapes["video"][1], shapes["audio"][1]))
+        self.branches = nn.ModuleDict(branches)
+        self.dropout = nn.Dropout(config.dropout)
+        self.predict = nn.Linear(sum(branch.width for branch in branches.values()), len(config.targets))
+        if config.backbone == "published":
+            self.branches.requires_grad_(False)
+
+    def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
+        """As every Model's. With evidence, the mean of its branches' attention to seconds, alike for all targets."""
+        tokens = {"video": video, "audio": audio}
+        found = [branch(tokens[name], mask, evidence) for name, branch in self.branches.items()]
+        attention = [weights for _, weights in found if weights is not None]
+        seconds = torch.stack(attention).mean(0) if attention else None
+        return Output(
+            logits=self.join({name: vector for name, (vector, _) in zip(self.branches, found, strict=True)}),
+            second_weights=None if seconds is None else seconds[:, None].expand(-1, len(self.config.targets), -1),
+            video_from_audio=None,
+            audio_from_video=None,
+            joint=None,
+        )
+
+    def join(self, vectors: Mapping[str, Tensor]) -> Tensor:
+        """The vectors (B, width) of the branches → logits (B, K)."""
+        return self.predict(self.dropout(torch.cat([vectors[name] for name in self.branches], -1)))
+
+    def backbone(self) -> list[nn.Parameter]:
+        return list(self.branches.parameters()) if self.config.size == "published" else []
+
+    def train(self, mode: bool = True) -> LateFusion:
+        super().train(mode)
+        if self.config.backbone == "published":
+            self.branches.eval()
+        elif self.config.size == "published":
+            for module in self.branches.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()  # a batch holds few clips: its statistics would be worse than the published ones
+        return self
+
+    @torch.no_grad()
+    def head(self, summaries: EncoderConfig) -> LateFusion:
+        """The FC layer on vectors from the cache. It is this model's own: what it learns, this model has learned."""
+        given = {name: Given(branch.width) for name, branch in self.branches.items()}  # type: ignore[arg-type]
+        head = LateFusion(replace(self.config, backbone="own"), summaries, given)
+        head.predict = self.predict
+        mask = torch.ones(1, TYPICAL, dtype=torch.bool, device=self.reference_video.device)
+        for name, reference in zip(("video", "audio"), self.references(TYPICAL), strict=True):
+            if name in self.branches:
+                self.branches[name].eval()
+                head.get_buffer(f"reference_{name}").copy_(self.branches[name](reference[None], mask, False)[0])
+        return head
+
+
+class Summaries(Encoders):
+    """Inputs, then frozen backbones: what the token cache keeps of a clip is one vector a modality."""
+
+    def __init__(self, inputs: Encoders, branches: nn.ModuleDict) -> None:
+        widths = {name: int(getattr(branches, name).width) if name in branches else 1 for name in ("video", "audio")}
+        config = replace(
+            inputs.config,
+            preset="summaries",
+            video_grid=(1, 1, 1),
+            audio_grid=(1, 1),
+            width=widths["video"],
+            audio_width=widths["audio"],
+        )
+        super().__init__(config, inputs.video, inputs.audio)
+        self.inputs, self.branches = inputs, branches
+
+    def see(self, frames: Tensor) -> Tensor:
+        return self.inputs.see(frames)
+
+    def hear(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+        return self.inputs.hear(samples, image)
+
+    @torch.inference_mode()
+    def whole(self, tokens: Tokens) -> Tokens:
+        """Inputs of a clip → its vectors, repeated in each second: (T, 1, width)."""
+
+        def vector(name: str, part: Tensor | None) -> Tensor | None:
+            if part is None:
+                return None
+            if name not in self.branches:
+                return part.new_zeros(len(part), 1, 1)  # nothing reads it; it tells that the clip has the modality
+            mask = torch.ones(1, len(part), dtype=torch.bool, device=part.device)
+            dtype = inference_dtype(part.device)
+            with torch.autocast(part.device.type, dtype, enabled=dtype != torch.float32):
+                found = self.branches[name](part[None], mask, False)[0].float()
+            return found[:, None].expand(len(part), -1, -1)
+
+        return Tokens(vector("video", tokens.video), vector("audio", tokens.audio))
+
+    def folded(self) -> Summaries:
+        return Summaries(self.inputs.folded(), copy.deepcopy(self.branches)).eval()

@@ -1,0 +1,148 @@
+"""Are the verdict's thresholds right? Attention that is wrong by construction, and attention that follows a truth.
+
+    python -m sec2sec.explanations.calibrate build/calibration
+
+Makes known-truth clips, asks a checkpoint about them and counts the words. Each clip and target is judged with
+attention that is put in the place of the model's own:
+
+- wrong: the model's own, shuffled over the seconds; equal weights with a jitter; weights in the reverse order of
+  the effects; weights drawn from a flat Dirichlet distribution;
+- right: the size of the evidence that was planted in each second, where the model uses it: taking the decisive seconds
+  away brings the prediction at least half of the way to the baseline.
+
+K targets, T seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sec2sec import DEMO
+from sec2sec.checkpoints import Bundle, load_checkpoint
+from sec2sec.datasets.known_truth.generate import make_clips
+from sec2sec.datasets.known_truth.read import Planted, read_planted
+from sec2sec.datasets.open import open_data
+from sec2sec.encode import Tokens, encode_seconds
+from sec2sec.explanations.evidence import Word
+from sec2sec.explanations.occlusion import occlude
+from sec2sec.explanations.variants import over_joints
+from sec2sec.explanations.verdict import verdicts
+from sec2sec.files import write_json
+from sec2sec.model import Sec2Sec
+from sec2sec.training.extract import as_decoded, decode_all
+
+WRONG = ("shuffled", "equal with jitter", "reverse of the effect", "random")
+RIGHT, OWN = "planted", "the model's own"
+MOST_WRONG, LEAST_RIGHT = 0.05, 0.80  # shares that may, and must, be called supported
+JITTER = 1e-3  # relative; breaks ties without saying anything
+USED = 0.5  # of the way to the baseline
+WORDS: tuple[Word, ...] = ("supported", "mixed", "not supported", "too short")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How often each word was said of each kind of attention."""
+
+    words: Mapping[str, Mapping[Word, int]]
+
+    def supported(self, kind: str) -> float:
+        """Share of a kind's cases that were called supported."""
+        return self.words[kind].get("supported", 0) / max(1, sum(self.words[kind].values()))
+
+    def cases(self, kinds: Sequence[str]) -> int:
+        return sum(sum(self.words[kind].values()) for kind in kinds)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every wrong kind stays within MOST_WRONG and the planted truth reaches LEAST_RIGHT."""
+        return all(self.supported(kind) <= MOST_WRONG for kind in WRONG) and self.supported(RIGHT) >= LEAST_RIGHT
+
+    def as_text(self) -> str:
+        """The table, a row a kind of attention."""
+        lines = [f"{'attention':<24}{'cases':>6}" + "".join(f"{word:>15}" for word in WORDS)]
+        for kind, words in self.words.items():
+            cells = "".join(f"{words.get(word, 0) / max(1, sum(words.values())):>15.1%}" for word in WORDS)
+            lines.append(f"{kind:<24}{sum(words.values()):>6}{cells}")
+        return "\n".join(lines)
+
+
+def tokens_of(work: Path, bundle: Bundle, clips: int, seed: int) -> Iterator[tuple[Tokens, Planted]]:
+    """Cluttered clips with decisive seconds, made in `work` where they are not there yet, and what was planted."""
+    for _ in make_clips(work, clips, seed, "cluttered", workers=1):
+        pass
+    planted, rows = read_planted(work), open_data(work).split("all")
+    for row, seconds in decode_all(rows, bundle.encoders.config, as_decoded, workers=0):
+        assert not isinstance(seconds, str), seconds
+        yield encode_seconds(seconds, bundle.encoders, bundle.device), planted[row.id]
+
+
+def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int = 0) -> Calibration:
+    """Judge every clip and target with every kind of attention."""
+    counts: dict[str, Counter[Word]] = {kind: Counter() for kind in (*WRONG, RIGHT, OWN)}
+    chance = np.random.default_rng(seed)
+    for tokens, planted in cases:
+        model = bundle.model
+        found, joints = occlude(model, tokens)
+        if not isinstance(model, Sec2Sec) or joints is None or found.attention is None:
+            raise ValueError(f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another")
+        predict = over_joints(model, joints)
+        own = found.attention.double().cpu().numpy()
+        effect = found.effect.double().cpu().numpy().T
+        prediction, baseline = (values.double().cpu().numpy() for values in (found.prediction, found.baseline))
+        given = wrong_attention(own, effect, chance)
+        given[RIGHT] = np.stack([planted_strength(planted, name, chance) for name in bundle.model.config.targets])
+        given[OWN] = own
+        without = predict(~planted.decisive[None], ~planted.decisive[None])[0]
+        used = (prediction - without) / (prediction - baseline) >= USED
+        for kind, attention in given.items():
+            for k, verdict in enumerate(verdicts(predict, attention, effect, prediction, baseline)):
+                if kind != RIGHT or used[k]:
+                    counts[kind][verdict.word] += 1
+    return Calibration(counts)
+
+
+def wrong_attention(own: np.ndarray, effect: np.ndarray, chance: np.random.Generator) -> dict[str, np.ndarray]:
+    """Attention (K, T) of each wrong kind. own, effect (K, T)."""
+    rank = np.argsort(np.argsort(np.abs(effect), axis=1), axis=1)  # 0 for the smallest effect
+    kinds = (
+        chance.permuted(own, axis=1),
+        np.full_like(own, 1 / own.shape[1]) * (1 + JITTER * chance.standard_normal(own.shape)),
+        np.take_along_axis(-np.sort(-own, axis=1), rank, axis=1),
+        chance.dirichlet(np.ones(own.shape[1]), len(own)),
+    )
+    return dict(zip(WRONG, kinds, strict=True))
+
+
+def planted_strength(planted: Planted, target: str, chance: np.random.Generator) -> np.ndarray:
+    """(T,) how strongly each second speaks of the target, with ties broken at random."""
+    strength = np.abs(planted.evidence[target])
+    return strength + JITTER * chance.random(len(strength))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 1 where the thresholds do not hold."""
+    options = argparse.ArgumentParser(description="Count the verdict's words on attention whose truth is known.")
+    options.add_argument("work", type=Path, metavar="DIR", help="the clips are made there, and kept")
+    options.add_argument("--checkpoint", type=Path, default=DEMO, metavar="DIR", help="default: the bundled demo")
+    options.add_argument("--clips", type=int, default=80, metavar="N")
+    options.add_argument("--seed", type=int, default=4242, metavar="S")
+    options.add_argument("--json", type=Path, metavar="FILE")
+    chosen = options.parse_args(arguments)
+    bundle = load_checkpoint(chosen.checkpoint, "cpu")
+    found = calibrate(tokens_of(chosen.work, bundle, chosen.clips, chosen.seed), bundle)
+    print(found.as_text())
+    print(f"wrong attention: at most {MOST_WRONG:.0%} supported; planted truth: at least {LEAST_RIGHT:.0%}")
+    if chosen.json:
+        write_json(chosen.json, {"clips": chosen.clips, "seed": chosen.seed, "words": found.words})
+    return 0 if found.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
