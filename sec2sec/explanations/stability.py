@@ -60,14 +60,21 @@ def stability_steps(
     """Measure the part [start, end) of a file; yields Progress, and Stable last. Raises MediaError.
 
     The first checkpoint is measured under shifted cuts. Further ones are the same training with other seeds: all are
-    measured with the cuts as they are. They share targets and frames a second.
+    measured with the cuts as they are. They share targets and the encoders' settings.
     """
     first = bundles[0]
-    rate, targets = first.encoders.config.frames_per_second, first.model.config.targets
-    assert all(b.encoders.config.frames_per_second == rate and b.model.config.targets == targets for b in bundles), (
+    config, targets = first.encoders.config, first.model.config.targets
+    assert all(b.encoders.config == config and b.model.config.targets == targets for b in bundles), (
         "these checkpoints are not seeds of one training"
     )
-    clip = open_clip(path, start=start, end=end, frames_per_second=rate, limits=limits or MediaLimits())
+    clip = open_clip(
+        path,
+        start=start,
+        end=end,
+        frames_per_second=config.frames_per_second,
+        frame_size=config.frame_size,
+        limits=limits or MediaLimits(),
+    )
     parts: dict[tuple[int, float], list[Tokens]] = {}  # by checkpoint and shift
     moving = {shift: Shifting(shift) for shift in SHIFTS}
     done = 0
