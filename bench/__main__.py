@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bench import browser, clip, encoders, quality, systems, training
+from bench import browser, clip, encoders, quality, systems, tab, training
 from bench.row import Row
 from sec2sec.checkpoints import environment
 from sec2sec.files import write_json
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "browser": browser.rows,
     "training": training.rows,
     "systems": systems.rows,
+    "tab": tab.rows,
     "quality": quality.rows,
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sec2sec import DEMO, __version__
-from sec2sec.training.commands import run_data, run_extract, run_profile, run_search, run_train, show
+from sec2sec.training.commands import run_benchmark, run_data, run_extract, run_profile, run_search, run_train, show
 from sec2sec.training.settings import add_flags
 
 CACHE = Path("runs/tokens")
@@ -72,11 +72,26 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on")
     sub.add_argument("--end", type=float, metavar="S", help="analyse up to this second")
     sub.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default 900)")
+    sub.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT.html",
+        help="write a page that needs no network, with JSON and CSV beside it",
+    )
+    sub.add_argument(
+        "--report-clip",
+        type=float,
+        default=16.0,
+        metavar="MB",
+        help="put the clip into that page up to this size (default 16; 0: stills alone)",
+    )
     model_options(sub)
 
     sub = command("evaluate", run_evaluate, "Measure a checkpoint on a data set, beside the trivial baselines.")
     sub.add_argument("--data", type=Path, required=True, metavar="DIR", help="a folder with clips.csv")
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the metrics there as well")
+    sub.add_argument("--report", type=Path, metavar="FILE", help="write a page with tables and curves (HTML) there")
+    sub.add_argument("--worst", type=int, default=20, metavar="N", help="clips farthest off to list (default 20)")
     sub.add_argument("--split", choices=("all", "train", "validation", "test"), default="all")
     sub.add_argument("--workers", type=int, default=None, metavar="N", help="decoding processes (default: cores)")
     model_options(sub)
@@ -99,6 +114,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the training, e.g. runs/first")
     sub.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML; options overrule them")
     sub.add_argument("--resume", action="store_true", help="go on with the training of that folder")
+    sub.add_argument(
+        "--queue",
+        type=Path,
+        metavar="DIR",
+        help="wait for the other trainings of this queue first (the app's: runs/app/queue); without it, none waits",
+    )
     add_flags(sub)
     machine_options(sub)
 
@@ -107,6 +128,22 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the trials; goes on if it is there"
     )
+    machine_options(sub)
+
+    sub = command(
+        "benchmark", run_benchmark, "Train and compare all systems of the paper's tables, one command a table."
+    )
+    sub.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the benchmark; goes on if it is there"
+    )
+    sub.add_argument("--systems", default="all", metavar="A,B", help="names, or all (default)")
+    sub.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each system (default 3)")
+    sub.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings as JSON or YAML, and systems: {NAME: its own settings}"
+    )
+    sub.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, sharing the cores (default 1)")
+    sub.add_argument("--tables", action="store_true", help="make the tables again from what was predicted; no training")
+    add_flags(sub, without=("system", "seed"))
     machine_options(sub)
 
     sub = command("profile", run_profile, "The mean attention over seconds of a data set (paper, Fig. 2).")
@@ -120,7 +157,14 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("make-clips", run_make_clips, "Make video clips whose truth is known, for training and tests.")
     sub.add_argument("directory", type=Path, metavar="DIR")
-    sub.add_argument("--clips", type=int, required=True, metavar="N")
+    what = sub.add_mutually_exclusive_group(required=True)
+    what.add_argument("--clips", type=int, metavar="N")
+    what.add_argument(
+        "--excerpts-of",
+        type=Path,
+        metavar="SOURCE",
+        help="the clips of SOURCE, and each decisive second of its training clips as a clip of its own",
+    )
     sub.add_argument("--seed", type=int, default=0, metavar="S")
     sub.add_argument(
         "--level", choices=("plain", "cluttered"), default="plain", help="cluttered: noisy neutral seconds and decoys"
@@ -128,8 +172,17 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--neutral", type=float, default=0.0, metavar="SHARE", help="of clips without a decisive second (default 0)"
     )
+    sub.add_argument("--splits", type=shares, default=(8, 1, 1), metavar="A:B:C", help="training : validation : test")
     sub.add_argument("--workers", type=int, default=None, metavar="N", help="processes (default: cores)")
     return top
+
+
+def shares(text: str) -> tuple[int, ...]:
+    """ "8:1:1" → (8, 1, 1)."""
+    parts = tuple(int(part) for part in text.split(":"))
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"expected three numbers such as 8:1:1, not {text!r}")
+    return parts
 
 
 def run_explain(options: argparse.Namespace) -> None:
@@ -139,15 +192,24 @@ def run_explain(options: argparse.Namespace) -> None:
     from sec2sec.explanations.as_text import as_text
     from sec2sec.files import check_writable, write_json
 
-    if options.json:
-        check_writable(options.json)  # before the work, not after it
+    for path in (options.json, options.report):
+        if path:
+            check_writable(path)  # before the work, not after it
+    if options.report and options.report.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{options.report}: a report is a page; give a name that ends in .html")
     limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
     bundle = load_checkpoint(options.checkpoint, options.device)
     for step in explain_steps(options.clip, bundle, start=options.start, end=options.end, limits=limits):
         if isinstance(step, Explained):
             show("", last=True)
             print(as_text(step.explanation))
-            if options.json:
+            if options.report:
+                from sec2sec.report import write_report
+
+                part = options.start, options.end
+                size = options.report_clip
+                write_report(options.report, step, bundle, options.clip, part=part, max_megabytes=size, limits=limits)
+            if options.json:  # last: it may be the very file beside the report, with maps
                 write_json(options.json, to_json(step.explanation, options.maps), indent=None)
         else:
             show(f"{step.fraction:4.0%}  {step.message}")
@@ -156,14 +218,16 @@ def run_explain(options: argparse.Namespace) -> None:
 def run_evaluate(options: argparse.Namespace) -> None:
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
-    from sec2sec.files import check_writable, write_json
+    from sec2sec.files import check_writable, write_atomically, write_json
     from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
+    from sec2sec.training.pages.evaluated import as_page
 
-    if options.json:
-        check_writable(options.json)
+    for file in (options.json, options.report):
+        if file:
+            check_writable(file)
     table = open_data(options.data)
     bundle = load_checkpoint(options.checkpoint, options.device)
-    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers):
+    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst):
         if isinstance(step, Evaluated):
             show("", last=True)
             print(as_text(step.report))
@@ -171,15 +235,28 @@ def run_evaluate(options: argparse.Namespace) -> None:
                 print(f"not usable: {message}", file=sys.stderr)
             if options.json:
                 write_json(options.json, step.report)
+            if options.report:
+                write_atomically(options.report, as_page(step.report).encode())
         else:
             show(f"{step.done} of {step.total} clips")
 
 
 def run_make_clips(options: argparse.Namespace) -> None:
-    from sec2sec.datasets.known_truth import make_clips
+    from sec2sec.datasets.known_truth import make_clips, make_excerpts
 
+    if options.excerpts_of:
+        for step in make_excerpts(options.excerpts_of, options.directory, options.workers):
+            show(f"{step.done} of {step.total} excerpts", last=step.done == step.total)
+        print(f"{options.directory}: the clips of {options.excerpts_of} and {step.total} excerpts of one second")
+        return
     for step in make_clips(
-        options.directory, options.clips, options.seed, options.level, options.neutral, options.workers
+        options.directory,
+        options.clips,
+        options.seed,
+        options.level,
+        options.neutral,
+        options.workers,
+        options.splits,
     ):
         show(f"{step.done} of {step.total} clips", last=step.done == step.total)
     print(f"{options.directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+LOCKS = importlib.util.find_spec("fcntl") is not None  # not on Windows
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -45,3 +48,20 @@ def check_writable(path: Path) -> None:
         raise OSError(f"{path}: the folder {folder} does not exist; make it first")
     if not os.access(folder, os.W_OK):
         raise OSError(f"{path}: no permission to write in {folder}")
+
+
+def lock_file(file: IO[bytes], *, wait: bool = True, shared: bool = False) -> bool:
+    """Lock an open file for this process until it is closed or the process ends; whether it is ours now.
+
+    shared: beside others that ask for no more, to see whether somebody holds it alone. Without fcntl (Windows) nothing
+    is locked, and every lock is ours.
+    """
+    if not LOCKS:
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True

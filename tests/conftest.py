@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from tests.clips import grey, make_clip
+from tests.formats import LIRIS
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +28,13 @@ def machine(made):
     from sec2sec.training.run import Machine
 
     return Machine(made / "tokens", device="cpu", workers=0)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> list[Path]:
+    """Nine short MP4 files that differ."""
+    folder = tmp_path_factory.mktemp("clips")
+    return [
+        make_clip(folder / f"{i}.mp4", 0.75 + 0.25 * (i % 3), fps=8, size=(32, 32), picture=grey(20 * i), gop=4)
+        for i in range(len(LIRIS))
+    ]

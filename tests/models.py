@@ -14,10 +14,16 @@ from sec2sec.model import Sec2Sec
 ENCODER = EncoderConfig(width=16, video_grid=(8, 3, 3), audio_grid=(4, 8))
 
 
-def save_tiny(folder: Path, attention: str = "SA-CA", temporal: str = "attention-lstm", seed: int = 0) -> Path:
+def save_tiny(
+    folder: Path,
+    attention: str = "SA-CA",
+    temporal: str = "attention-lstm",
+    seed: int = 0,
+    targets: tuple[str, ...] = ("arousal", "valence", "synchrony"),
+) -> Path:
     """A checkpoint folder of a compact model of width 16; its references are random, so that effects are not 0."""
     torch.manual_seed(seed)
-    config = ModelConfig(("arousal", "valence", "synchrony"), attention, temporal, 16, 16, 2, 16)
+    config = ModelConfig(targets, attention, temporal, 16, 16, 2, 16)
     model = Sec2Sec(config, ENCODER.video_grid, ENCODER.audio_grid)
     model.reference_video.normal_()
     model.reference_audio.normal_()
@@ -30,7 +36,7 @@ def save_tiny(folder: Path, attention: str = "SA-CA", temporal: str = "attention
         trained_on="Random weights, for tests.",
         card="# Random\n",
         metrics={"training_positive": {"arousal": 0.5}},
-        diagnostics=("synchrony",),
+        diagnostics=tuple({"synchrony"} & set(targets)),
     )
     return folder
 

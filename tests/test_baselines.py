@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import ViTConfig, ViTModel, VivitConfig, VivitModel
 
 from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.baselines.avm import MelResNet
 from sec2sec.baselines.late_fusion import Branch
-from sec2sec.baselines.transformer import ClassToken
+from sec2sec.baselines.transformer import ClassToken, published_network
 from sec2sec.baselines.vit import columns_to_seconds
 from sec2sec.baselines.vivit import spread
 from sec2sec.baselines.whole_clip import received_by_second
@@ -378,6 +379,23 @@ def test_vivits_attention_lands_on_the_second_whose_frames_it_looked_at():
 
 
 @torch.no_grad()
+def test_vits_attention_lands_on_the_second_whose_sound_it_looked_at():
+    """The same for the MFCC image, of which each second is a quarter of the width."""
+    model = built("vit", ("arousal",))
+    sound = model.branches["audio"]
+
+    class Loud(torch.nn.Module):
+        def forward(self, pixels: Tensor, evidence: bool) -> tuple[Tensor, Tensor]:
+            patches = pixels.abs().reshape(len(pixels), 3, 8, 8, 8, 8).sum((1, 3, 5)).flatten(1)
+            return torch.zeros(len(pixels), sound.width), patches / patches.sum(-1, keepdim=True)
+
+    sound.read = Loud()
+    video, audio, mask = tokens("vit", (4,))
+    audio[:, [0, 1, 3]] = 0
+    assert model(video, audio, mask).second_weights[0, 0].tolist() == pytest.approx([0, 0, 1, 0], abs=0.05)
+
+
+@torch.no_grad()
 def test_avm_sees_eight_frames_a_fifth_of_a_second_apart_in_the_middle_of_a_clip():
     model = built("avm", ("arousal",))
     video, audio, mask = tokens("avm", (6,))
@@ -519,6 +537,33 @@ def test_weights_of_another_network_are_refused_and_never_filled_up_at_random(mo
     config = ModelConfig(("arousal",), system="vivit", size="published", backbone="published")
     with pytest.raises(EncoderError):
         build_system(config, SYSTEMS["vivit"].encoder_config("paper"))
+
+
+@pytest.mark.parametrize(("kind", "prefix"), [("vit", ""), ("vit", "vit."), ("vivit", "vivit.")])
+def test_weights_under_the_names_of_the_published_files_are_found(published, tmp_path, kind, prefix):
+    """The files on the Hub are older than transformers 5, and name the parts of a layer otherwise."""
+    whole = ViTModel if kind == "vit" else VivitModel
+    expected = whole.from_pretrained(published / kind, add_pooling_layer=False)
+    older = {
+        "layers.": "encoder.layer.",
+        "attention.q_proj": "attention.attention.query",
+        "attention.k_proj": "attention.attention.key",
+        "attention.v_proj": "attention.attention.value",
+        "attention.o_proj": "attention.output.dense",
+        "mlp.fc1": "intermediate.dense",
+        "mlp.fc2": "output.dense",
+    }
+    renamed = {}
+    for name, tensor in expected.state_dict().items():
+        for new, old in older.items():
+            name = name.replace(new, old)
+        renamed[prefix + name] = tensor.contiguous()
+    assert any("encoder.layer.0.attention.attention.query.weight" in name for name in renamed)
+    save_file(renamed | {"classifier.weight": torch.ones(2, 16)}, tmp_path / "model.safetensors", {"format": "pt"})
+    (tmp_path / "config.json").write_bytes((published / kind / "config.json").read_bytes())
+    found = published_network(whole, str(tmp_path))
+    for (name, ours), theirs in zip(found.state_dict().items(), expected.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs), name
 
 
 def test_frames_for_vivit_are_decoded_at_twice_the_side_and_show_the_same_part(clip):

@@ -23,6 +23,7 @@ from sec2sec.datasets.known_truth import (
     make_clips,
     read_planted,
 )
+from sec2sec.datasets.known_truth.generate import split_of
 from sec2sec.datasets.known_truth.states import DECOYED, MIN_SUM, NEUTRAL_SUM, Plan, plan_clip
 
 SEED = 5
@@ -143,8 +144,26 @@ def test_tables_have_exactly_the_contracts_columns(folder: Path) -> None:
     assert {len(row["flash_slots"]) for row in planted} == {SLOTS}
 
 
-def test_splits_are_eight_one_one(plans: list[Plan]) -> None:
-    assert Counter(plan.split for plan in plans) == {"train": 720, "validation": 90, "test": 90}
+@pytest.mark.parametrize(
+    ("shares", "counts"), [((8, 1, 1), (720, 90, 90)), ((4, 1, 4), (400, 100, 400)), ((1, 0, 0), (900, 0, 0))]
+)
+def test_splits_follow_their_shares(shares: tuple[int, int, int], counts: tuple[int, int, int]) -> None:
+    found = Counter(split_of(index, shares) for index in range(900))
+    assert tuple(found[split] for split in ("train", "validation", "test")) == counts
+
+
+def test_other_shares_split_the_same_clips_anew(tmp_path: Path) -> None:
+    def made(shares: tuple[int, int, int]) -> list[str]:
+        list(make_clips(tmp_path / "clips", 3, 5, workers=1, shares=shares))
+        with (tmp_path / "clips/clips.csv").open() as file:
+            return [row["split"] for row in csv.DictReader(file)]
+
+    assert made((8, 1, 1)) == ["train"] * 3
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("clips/clips/*.mp4")}
+    assert made((1, 1, 1)) == ["train", "validation", "test"]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("clips/clips/*.mp4")} == before
+    with pytest.raises(ValueError, match="shares"):
+        made((0, 1, 1))
 
 
 def test_reader_returns_what_was_planned(folder: Path) -> None:

@@ -1,10 +1,10 @@
-"""Figures are valid Plotly, their lanes share one axis in seconds, and no length of clip breaks them."""
+"""Lanes are valid Plotly on one axis in seconds, curves are valid SVG, and no length of clip breaks them."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 import numpy as np
 import plotly.graph_objects as go
@@ -35,104 +35,168 @@ def wave(seconds: int, steps: int = 50) -> np.ndarray:
     return np.concatenate([-loud, loud], -1)
 
 
+@dataclass
+class Effects:
+    whole: np.ndarray
+    audio: np.ndarray
+    video: np.ndarray
+    interaction: np.ndarray
+
+
 def bars(figure: plots.Figure) -> list[dict]:
     return [trace for trace in figure["data"] if trace["type"] == "bar"]
 
 
-@settings(deadline=None, max_examples=30)
-@given(seconds=st.integers(1, 600), targets=st.integers(1, 5), with_attention=st.booleans())
-def test_timeline_is_a_valid_figure_of_any_length(seconds: int, targets: int, with_attention: bool) -> None:
-    figure = plots.timeline(
-        {f"target {k}": made(seconds, attention=with_attention) for k in range(targets)},
-        seconds,
-        waveform=wave(seconds),
-        duration=seconds - 0.4,
-        partial=True,
-    )
-    go.Figure(json.loads(json.dumps(figure, allow_nan=False)))  # raises on anything that Plotly does not know
-    assert figure["layout"]["xaxis"]["range"] == [0, seconds]
-    assert all(trace["xaxis"] == "x" for trace in figure["data"])
-    assert seconds / figure["layout"]["xaxis"]["dtick"] <= plots.MAX_TICKS
-    points = [len(trace["x"]) for trace in figure["data"] if trace["type"] == "scatter"]
-    assert max(points) <= max(plots.MAX_WAVE_POINTS, seconds)
+def part(figure: plots.Figure, name: str) -> dict:
+    (found,) = [trace for trace in figure["data"] if trace.get("meta", {}).get("part") == name]
+    return found
+
+
+def effect_lane(target: Made, seconds: int, **options: object) -> plots.Figure:
+    return plots.effect("arousal", target, plots.Seconds(seconds), 0.5, **options)  # type: ignore[arg-type]
+
+
+def every_lane(count: int, partial: bool = False) -> list[plots.Figure]:
+    seconds, one = plots.Seconds(count, partial), made(count)
+    assert one.attention is not None
+    effects = Effects(one.effect, one.effect_audio, one.effect_video, one.effect)
+    gaps = np.where(np.arange(count) % 2, np.nan, one.effect)
+    return [
+        plots.sound(wave(count), seconds),
+        plots.attention("arousal", one.attention, seconds, 0, 1.0),
+        plots.effect("arousal", one, seconds, 0.5, references=[effects], spread=np.stack([one.effect, gaps])),
+        plots.tug_of_war("arousal", one.effect_audio, gaps, np.arange(count) % 3 == 0, seconds, 0.5),
+        plots.integrated("arousal", one.effect * 9, float("nan"), seconds),
+        plots.position("arousal", gaps, one.effect, seconds, 1),
+        plots.cue("loudness", "dB", gaps * 40 - 60, "goes along", seconds),
+        plots.cue("speech", "share", np.full(count, np.nan), "", seconds),
+        plots.stability("arousal", "attention", "cuts", one.attention, gaps, one.attention, seconds),
+        plots.stability("arousal", "effect", "cuts", one.effect, gaps, one.effect, seconds),
+    ]
+
+
+@settings(deadline=None, max_examples=20)
+@given(count=st.integers(1, 600), partial=st.booleans())
+def test_lanes_are_valid_figures_of_any_length(count: int, partial: bool) -> None:
+    for figure in every_lane(count, partial):
+        go.Figure(json.loads(json.dumps(figure, allow_nan=False)))  # raises on anything that Plotly does not know
+        assert all((trace["xaxis"], trace["yaxis"]) == ("x", "y") for trace in figure["data"])
+        points = [len(trace["x"]) for trace in figure["data"] if trace["type"] == "scatter"]
+        assert max(points, default=0) <= max(plots.MAX_WAVE_POINTS, 3 * count)
+
+
+def test_lanes_are_named_once_and_their_axes_titled() -> None:
+    found = every_lane(9)
+    keys = [figure["layout"]["meta"]["key"] for figure in found]
+    assert len(set(keys)) == len(keys)
+    for figure in found:
+        assert figure["layout"]["yaxis"]["title"]["text"]
+        assert figure["layout"]["meta"]["title"]
+        assert figure["layout"]["height"] >= 30
 
 
 def test_bar_covers_its_second() -> None:
-    for trace in bars(plots.timeline({"arousal": made(12)}, 12)):
+    for trace in bars(effect_lane(made(12), 12)):
         assert trace["x"] == [i + 0.5 for i in range(12)]
-
-
-def test_axes_are_titled_with_their_units() -> None:
-    layout = plots.timeline({"arousal": made(8)}, 8, waveform=wave(8))["layout"]
-    assert layout["xaxis"]["title"]["text"] == "time, s"
-    assert all(layout[key]["title"]["text"] for key in layout if key.startswith("yaxis"))
-
-
-def test_part_of_a_file_says_where_it_begins() -> None:
-    layout = plots.timeline({"arousal": made(8)}, 8, start=12.5)["layout"]
-    assert "12.5 s of the file" in layout["xaxis"]["title"]["text"]
-
-
-def test_lanes_lie_above_one_another() -> None:
-    figure = plots.timeline({"arousal": made(8), "valence": made(8)}, 8, waveform=wave(8))
-    domains = [figure["layout"][key]["domain"] for key in figure["layout"] if key.startswith("yaxis")]
-    assert len(domains) == 5
-    for upper, lower in itertools.pairwise(domains):
-        assert lower[1] < upper[0]
-    assert domains[-1][0] == pytest.approx(0, abs=1e-9)
 
 
 def test_sign_of_an_effect_is_colour_and_side() -> None:
     target = made(4)
     target.effect = np.array([0.2, -0.1, 0.0, -0.3])
-    raises, lowers = bars(plots.timeline({"arousal": target}, 4))[1:3]
+    figure = effect_lane(target, 4)
+    raises, lowers = part(figure, "raises"), part(figure, "lowers")
     assert raises["y"] == [0.2, None, 0.0, None]
     assert lowers["y"] == [None, -0.1, None, -0.3]
     assert raises["marker"]["color"] != lowers["marker"]["color"]
-    axis = plots.timeline({"arousal": target}, 4)["layout"]["yaxis2"]["range"]
+    axis = figure["layout"]["yaxis"]["range"]
     assert axis[0] == -axis[1]  # zero in the middle
 
 
-def test_attention_and_effects_compare_across_targets() -> None:
-    figure = plots.timeline({"arousal": made(9, seed=1), "valence": made(9, seed=2)}, 9)
-    assert figure["layout"]["yaxis"]["range"] == figure["layout"]["yaxis3"]["range"]
-    assert figure["layout"]["yaxis2"]["range"] == figure["layout"]["yaxis4"]["range"]
+def test_attention_has_one_colour_whatever_its_effect() -> None:
+    figure = plots.attention("arousal", np.array([0.7, 0.2, 0.1]), plots.Seconds(3), 0, 1.0)
+    (trace,) = bars(figure)
+    assert isinstance(trace["marker"]["color"], str)
+    assert trace["marker"]["color"] not in (plots.RAISES, plots.LOWERS)
+
+
+def test_axes_reach_the_largest_of_all_targets() -> None:
+    assert plots.tallest([made(9, seed=1), made(9, attention=False)], 9) > made(9, seed=1).attention.max()  # type: ignore[union-attr]
+    assert plots.tallest([made(4, attention=False)], 4) >= 1 / 4
+    assert plots.reach(np.array([0.1, np.nan, -0.4]), np.array([np.inf])) == pytest.approx(0.448)
+    assert plots.reach(np.zeros(3)) == 0.02  # noise must not look tall
 
 
 def test_equal_share_is_dotted() -> None:
-    lines = [s for s in plots.timeline({"arousal": made(8)}, 8)["layout"]["shapes"] if s["type"] == "line"]
+    figure = plots.attention("arousal", np.full(8, 1 / 8), plots.Seconds(8), 0, 1.0)
+    lines = [s for s in figure["layout"]["shapes"] if s["type"] == "line"]
     assert [(line["y0"], line["line"]["dash"]) for line in lines] == [(1 / 8, "dot")]
 
 
-def test_partial_second_is_hatched_and_its_padding_shaded() -> None:
-    figure = plots.timeline({"arousal": made(5)}, 5, duration=4.6, partial=True)
-    for trace in bars(figure):
-        assert trace["marker"]["pattern"]["shape"] == ["", "", "", "", "/"]
-    (padding,) = [s for s in figure["layout"]["shapes"] if s["type"] == "rect"]
-    assert (padding["x0"], padding["x1"]) == (4.6, 5)
+def test_partial_second_is_hatched() -> None:
+    for figure in every_lane(5, partial=True):
+        for trace in bars(figure):
+            assert trace["marker"]["pattern"]["shape"] == ["", "", "", "", "/"]
+
+
+def test_whisker_spans_the_references() -> None:
+    low, high = np.array([-0.1, 0.0, np.nan]), np.array([0.2, 0.1, 0.3])
+    trace = part(effect_lane(made(3), 3, spread=np.stack([low, high])), "whisker")
+    assert trace["x"] == [0.5, 0.5, 0.5, 1.5, 1.5, 1.5, 2.5, 2.5, 2.5]
+    assert trace["y"] == [-0.1, 0.2, None, 0.0, 0.1, None, None, 0.3, None]
 
 
 def test_one_modality_has_nothing_to_tell_apart() -> None:
-    names = {trace["name"] for trace in plots.timeline({"arousal": made(5)}, 5, has_audio=False)["data"]}
-    assert not names & {"sound alone", "picture alone"}
+    assert [trace["type"] for trace in effect_lane(made(5), 5, both=False)["data"]] == ["bar", "bar"]
 
 
 def test_modalities_differ_in_symbol_and_not_in_colour_alone() -> None:
-    alone = [t for t in plots.timeline({"arousal": made(5)}, 5)["data"] if t["name"].endswith("alone")]
-    assert len({trace["marker"]["symbol"] for trace in alone}) == 2
+    one = made(5)
+    effects = Effects(one.effect, one.effect_audio, one.effect_video, one.effect)
+    figure = effect_lane(one, 5, references=[effects])
+    assert len({part(figure, p)["marker"]["symbol"] for p in ("audio", "video", "interaction")}) == 3
 
 
-def test_missing_numbers_become_gaps() -> None:
-    target = made(4)
-    target.effect_audio = np.array([0.1, np.nan, np.inf, 0.2])
-    json.dumps(plots.timeline({"arousal": target}, 4), allow_nan=False)
+def test_tug_of_war_marks_the_seconds_in_conflict() -> None:
+    conflict = np.array([False, True, False, True])
+    figure = plots.tug_of_war("arousal", np.ones(4), -np.ones(4), conflict, plots.Seconds(4), 1.0)
+    sound, picture, mark = figure["data"]
+    assert mark["x"] == [1.5, 3.5]
+    assert all(s < c < p for s, c, p in zip(sound["x"], [0.5, 1.5, 2.5, 3.5], picture["x"], strict=True))  # beside it
+    calm = plots.tug_of_war("arousal", np.ones(4), np.ones(4), np.zeros(4, bool), plots.Seconds(4), 1.0)
+    assert len(calm["data"]) == 2
+
+
+def test_cue_keeps_its_unit_and_its_gaps() -> None:
+    figure = plots.cue("loudness", "dB", np.array([-20.0, np.nan, -30.0]), "", plots.Seconds(3))
+    assert "dB" in figure["layout"]["meta"]["detail"]
+    assert figure["data"][0]["y"] == [-20.0, None, -30.0]
+    low, high = figure["layout"]["yaxis"]["range"]
+    assert low < -30 < -20 < high < 0  # decibels have no bottom to stand on
+    assert plots.cue("motion", "share", np.array([2.0, 3.0]), "", plots.Seconds(2))["layout"]["yaxis"]["range"][0] == 0
+
+
+def test_curve_draws_what_it_was_given_and_says_it_in_words() -> None:
+    steps = np.arange(5)
+    values = np.array([0.8, 0.4, np.nan, 0.3, 0.2])
+    line = np.linspace(0.8, 0.2, 5)
+    drawn = plots.order_curve("Deletion of <b>", steps, values, line, line - 0.1, line + 0.1, "seconds taken away")
+    root = ElementTree.fromstring(drawn)
+    own = next(e for e in root.iter() if e.get("class") == "own")
+    points = [tuple(map(float, p.split(","))) for p in (own.get("points") or "").split()]
+    assert len(points) == 4  # what is not known is left out
+    assert [p[1] for p in points] == sorted(p[1] for p in points)  # it falls: y grows downwards
+    assert {e.text for e in root.iter("text")} >= {"prediction", "seconds taken away"}
+    assert "from 0.80 to 0.20" in (root.get("aria-label") or "")
+    assert "Deletion of <b>" in (root.get("aria-label") or "")  # as text, not as markup
 
 
 def test_arrays_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="attention of arousal has 5 seconds, the timeline 4"):
-        plots.timeline({"arousal": made(5)}, 4)
+        plots.attention("arousal", np.ones(5), plots.Seconds(4), 0, 1.0)
+    with pytest.raises(ValueError, match="effect of arousal has 5 seconds, the timeline 4"):
+        effect_lane(made(5), 4)
     with pytest.raises(ValueError, match="at least one second"):
-        plots.timeline({"arousal": made(0)}, 0)
+        plots.Seconds(0)
 
 
 @pytest.mark.parametrize("rows", ["video", "audio"])
@@ -153,7 +217,7 @@ def test_words_follow_the_order_of_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    "colour", [plots.RAISES, plots.LOWERS, plots.SOUND, plots.PICTURE, plots.WAVE, *plots.ATTENTION]
+    "colour", [plots.RAISES, plots.LOWERS, plots.SOUND, plots.PICTURE, plots.INTERACTION, plots.WAVE, *plots.ATTENTION]
 )
 def test_colours_hold_on_white_and_on_near_black(colour: str) -> None:
     def light(text: str) -> float:

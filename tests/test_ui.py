@@ -1,9 +1,8 @@
-"""What the app computes without a browser: payloads, words, messages, settings, the turn-taking of threads."""
+"""What the app computes without a browser: words, messages, settings, the turn-taking of threads."""
 
 from __future__ import annotations
 
-import base64
-import json
+import dataclasses
 import sys
 import threading
 import time
@@ -12,105 +11,24 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
+from sec2sec.explanations.evidence import Shapley, Unfamiliar
 from sec2sec.explanations.types import TargetExplanation
 from sec2sec.media import MediaError
-from sec2sec.ui import about, messages, words
-from sec2sec.ui.inspect import known_truth
+from sec2sec.ui import about, messages, verdict, words
+from sec2sec.ui.clips import known_truth
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline import payload
 from sec2sec.ui.work import Job, in_thread
 
 
 def target(attention: list[float] | None, effect: list[float]) -> TargetExplanation:
     values = np.array(effect, dtype=float)
     return TargetExplanation(0.5, None if attention is None else np.array(attention), values, values, values, 0.5)
-
-
-# ---- payload
-
-
-@given(arrays.arrays(np.float32, (2, 3, 5, 7), elements=st.floats(0, 1, width=32)))
-def test_weights_survive_within_the_step_of_their_row(weights: np.ndarray) -> None:
-    back = payload.dequantise(*payload.quantise(weights))
-    assert (np.abs(back - weights) <= weights.max(-1, keepdims=True) / 510 + 1e-6).all()
-
-
-def test_browser_reads_back_the_maps() -> None:
-    made = synthetic.explanation(seconds=6)
-    sent = json.loads(payload.encode(made, synthetic.preview(made)))["maps"]["audio"]
-    shape = sent["shape"]
-    steps = np.frombuffer(base64.b64decode(sent["data"]), np.uint8).reshape(shape)
-    scale = np.frombuffer(base64.b64decode(sent["scale"]), "<f4").reshape(shape[:-1])
-    true = made.co_attention.audio_from_video
-    assert true is not None
-    assert shape == list(true.shape)
-    assert np.abs(payload.dequantise(steps, scale) - true).max() <= true.max() / 510 + 1e-6
-
-
-def test_entropy_is_that_of_the_map_shown() -> None:
-    made = synthetic.explanation(seconds=4, flat=(1,))
-    sent = json.loads(payload.encode(made, synthetic.preview(made)))["maps"]["video"]["entropy"]
-    weights = made.co_attention.video_from_audio
-    assert weights is not None
-    assert np.array(sent).shape == (4, 5)  # the average first, then four heads
-    assert sent[2][1:] == pytest.approx(payload.entropy(weights[2]), abs=1e-5)
-    assert sent[2][0] == pytest.approx(payload.entropy(weights[2].mean(0)), abs=1e-5)
-    assert sent[1][0] > 0.97 > sent[2][0]
-
-
-def test_entropy_of_one_cell_and_of_a_uniform_map() -> None:
-    assert payload.entropy(np.eye(4)) == pytest.approx(0)
-    assert payload.entropy(np.full((3, 8), 1 / 8)) == pytest.approx(1)
-    assert payload.entropy(np.ones((3, 1))) == 1  # constant by construction
-
-
-def test_long_clip_sends_heads_averaged_and_says_so() -> None:
-    made = synthetic.explanation(seconds=61, flat=())
-    sent = json.loads(payload.encode(made, synthetic.preview(made)))["maps"]
-    assert sent["video"]["shape"][1] == 1
-    assert "averaged" in sent["note"]
-    assert np.array(sent["video"]["entropy"]).shape == (61, 1)
-
-
-def test_diagnostics_are_left_out_unless_asked_for() -> None:
-    made = synthetic.explanation()
-    seen = synthetic.preview(made)
-    names = [t["name"] for t in json.loads(payload.encode(made, seen))["targets"]]
-    assert names == ["arousal", "valence"]
-    names = [t["name"] for t in json.loads(payload.encode(made, seen, diagnostics=True))["targets"]]
-    assert names == ["arousal", "valence", "synchrony"]
-
-
-def test_payload_of_one_modality_says_why_there_are_no_maps() -> None:
-    made = synthetic.explanation(has_audio=False, absent="There is no sound.")
-    sent = json.loads(payload.encode(made, synthetic.preview(made)))
-    assert sent["maps"] == {"absent": "There is no sound."}
-    assert sent["mfcc"] is None
-    assert sent["entropy"] is None
-
-
-def test_mfcc_image_keeps_half_precision_and_constant_coefficients() -> None:
-    image = np.full((3, 40, 101), -800.0, np.float16)
-    image[:, 1] = np.linspace(-1, 1, 101, dtype=np.float16)
-    sent = payload.mfcc_image(image)
-    assert sent is not None
-    levels = np.frombuffer(base64.b64decode(sent["data"]), np.uint8).reshape(sent["shape"])
-    assert levels[0, 0, 0] in (127, 128)
-    assert levels[0, 1, 0] < levels[0, 1, 50] < levels[0, 1, 100]
-
-
-def test_ten_seconds_stay_small() -> None:
-    made = synthetic.explanation(seconds=10)
-    assert len(payload.encode(made, synthetic.preview(made))) < 1_500_000
 
 
 # ---- words
@@ -134,18 +52,73 @@ def test_agreement(attention: list[float] | None, effect: list[float], verdict: 
     assert words.agreement_sentence(found).endswith((".", ")"))
 
 
-def test_rank_correlation_is_spearmans() -> None:
-    scipy = pytest.importorskip("scipy.stats")
-    r = np.random.default_rng(0)
-    for _ in range(20):
-        a, b = r.integers(0, 5, 12).astype(float), r.normal(size=12)  # with ties
-        assert words.rank_correlation(a, b) == pytest.approx(scipy.spearmanr(a, b).statistic)
-
-
 def test_names_from_files_cannot_become_markup() -> None:
     made = synthetic.explanation(targets=("<img src=x>",))
     assert "<img" not in words.predictions(made, ["<img src=x>"])
     assert "<b>x" not in messages.alert("<b>x")
+
+
+def test_card_says_the_verdict_and_nothing_else_of_agreement() -> None:
+    made = synthetic.explanation(targets=("arousal", "valence", "synchrony"))
+    said = words.predictions(made, list(made.targets))
+    assert made.evidence is not None
+    for name, word in (("arousal", "Supported"), ("valence", "Mixed"), ("synchrony", "Not supported")):
+        found = made.evidence.targets[name].verdict
+        assert f"{verdict.SYMBOLS[found.word]}</span> {word}.</b> {found.sentence}" in said
+    assert words.agreement_sentence(made.targets["arousal"]) not in said
+    plain = synthetic.explanation(evidence=False)
+    assert words.agreement_sentence(plain.targets["arousal"]) in words.predictions(plain, ["arousal"])
+
+
+def test_verdict_carries_its_figures_behind_one_click() -> None:
+    made = synthetic.explanation()
+    assert made.evidence is not None
+    found = made.evidence.targets["arousal"]
+    said = verdict.verdict("arousal", found)
+    assert said.startswith("<details")  # closed until somebody asks
+    assert "size of the effect, ρ</dt><dd>0.830</dd>" in said
+    assert "by permutation</dt><dd>0.004</dd>" in said
+    assert said.count("<svg") == 2
+    v = found.verdict
+    assert v.deletion is not None
+    assert f"Area {v.deletion.area:.3f}; random orders {v.deletion.random_area:.3f}" in said
+    row = f'<tr><th scope="row">3</th><td>{v.deletion.values[3]:.3f}</td>'
+    assert row in said
+    assert f"{v.comprehensiveness[2]:.3f}" in said
+    assert "shuffled attention, median</dt><dd>0.112</dd>" in said
+    assert "equal attention</dt><dd>0.034</dd>" in said
+
+
+def test_verdict_without_figures_is_a_sentence_alone() -> None:
+    for options in ({"seconds": 1, "flat": ()}, {"attention": False}):
+        made = synthetic.explanation(**options)  # type: ignore[arg-type]
+        assert made.evidence is not None
+        said = verdict.verdict("arousal", made.evidence.targets["arousal"])
+        assert "<svg" not in said
+        assert "nan" not in said
+
+
+def test_tug_of_war_points_to_the_side_it_pulls() -> None:
+    pulled = Shapley(0.2, -0.1, np.zeros(1), np.zeros(1), True, np.zeros(1, bool))
+    said = verdict.tug_of_war(pulled, 0.2)
+    assert "Sound +0.20, picture −0.10 <b>⇅ they pull against each other</b>" in said
+    assert 'class="sound" style="left:50.0%;width:50.0%"' in said
+    assert 'class="picture" style="left:25.0%;width:25.0%"' in said
+    assert "⇅" not in verdict.tug_of_war(dataclasses.replace(pulled, conflict=False), 0.2)
+    assert verdict.tug_of_war(dataclasses.replace(pulled, sound=float("nan")), 0.2) == ""
+    assert verdict.tug_of_war(None, 0.2) == ""
+
+
+def test_cues_that_go_along_are_named() -> None:
+    found = {"arousal": 0.8, "valence": -0.7, "synchrony": 0.1, "other": float("nan")}
+    said = verdict.along(found, list(found))
+    assert said == "goes along with the effect on arousal (ρ = 0.80); runs against the effect on valence (ρ = −0.70)"
+    assert verdict.along(found, ["other"]) == ""
+
+
+def test_unfamiliar_seconds_in_a_row_are_one_sentence() -> None:
+    found = [Unfamiliar(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [Unfamiliar(3, "black", "no light", 0.0)]
+    assert verdict.unfamiliar_words(found) == ["Seconds 3 to 5: silent, no sound", "Second 4: black, no light"]
 
 
 def test_predictions_say_what_the_model_learned_from() -> None:

@@ -70,9 +70,24 @@ def run_train(options: argparse.Namespace) -> None:
         config = train_config(as_json(folder.config()) | values) if values else None
     else:
         config = train_config(values, str(options.config or ""))
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, in_turn(options.queue, stop):
         for step in train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop):
             tell(step, options.out)
+
+
+@contextmanager
+def in_turn(queue: Path | None, stop: Callable[[], bool]) -> Iterator[None]:
+    """Wait for the other trainings of a queue, where one is given; a stop before the turn ends as Ctrl-C does."""
+    if queue is None:
+        yield
+        return
+    from sec2sec.training.queue import LeftQueueError, turn
+
+    try:
+        with turn(queue, lambda ahead: print(f"waiting: {ahead} before this one", flush=True), stop):
+            yield
+    except LeftQueueError:
+        raise KeyboardInterrupt from None
 
 
 def run_search(options: argparse.Namespace) -> None:
@@ -82,6 +97,35 @@ def run_search(options: argparse.Namespace) -> None:
     with stop_on_signals() as stop:
         for step in search_steps(options.file, options.out, machine_of(options), stop=stop):
             tell(step, options.out)
+
+
+def run_benchmark(options: argparse.Namespace) -> None:
+    """All systems with all seeds, and the tables."""
+    from sec2sec.training.benchmark.document import findings
+    from sec2sec.training.benchmark.plan import requested
+    from sec2sec.training.benchmark.run import Compared, Progress, benchmark_steps, write_tables
+    from sec2sec.training.run import Stopped
+
+    if options.tables:
+        print_results(options.out, findings(write_tables(options.out)))
+        return
+    values = (read_mapping(options.config) if options.config else {}) | given(options)
+    request = requested(values, options.systems, options.seeds, str(options.config or ""))
+    with stop_on_signals() as stop:
+        for step in benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop):
+            if isinstance(step, Compared):
+                print_results(options.out, findings(step.results))
+            elif isinstance(step, Progress):
+                show(step.line)
+            elif isinstance(step, Stopped):
+                print("stopped; the same command goes on")
+            else:
+                tell(step, options.out)
+
+
+def print_results(out: Path, findings: list[str]) -> None:
+    """What came out, and where it stands."""
+    print("\n".join([*findings, f"tables: {out / 'RESULTS.md'}, results.html, results.json and table-*.csv beside it"]))
 
 
 def run_profile(options: argparse.Namespace) -> None:

@@ -35,6 +35,7 @@ from sec2sec.model import Sec2Sec
 from sec2sec.training.card import card
 from sec2sec.training.evaluate import Evaluated, evaluate_steps
 from sec2sec.training.extract import decode_all
+from sec2sec.training.profile import profile
 from sec2sec.training.stages import (
     AUDIBLE_STATES,
     VISUAL_STATES,
@@ -240,24 +241,15 @@ def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-C
     yield {"stage": "done", "encoders": encoders, "model": model, "data": data, **passed()}
 
 
-def mean_attention(model: Sec2Sec, data: TokenData) -> dict[str, dict[str, list[float]]]:
-    """Mean attention at each second over the training clips, from the start and from the end, real seconds alone."""
-    longest = int(data.length.max())
-    sums = torch.zeros(2, len(model.config.targets), longest)
-    counts = torch.zeros(longest)
-    with torch.inference_mode():
-        for clips in torch.arange(len(data.first)).split(64):
-            weights = model(*gather(data, clips), evidence=False).second_weights
-            assert weights is not None
-            for row, length in zip(weights, data.length[clips].tolist(), strict=True):
-                sums[0, :, :length] += row[:, :length]
-                sums[1, :, longest - length :] += row[:, :length]
-                counts[:length] += 1
-    aligned = {"from_start": sums[0] / counts, "from_end": sums[1] / counts.flip(0)}
-    return {
-        name: {k: [round(float(x), 5) for x in values[i]] for k, values in aligned.items()}
-        for i, name in enumerate(model.config.targets)
-    }
+@torch.inference_mode()
+def attention_of(model: Sec2Sec, data: TokenData) -> list[np.ndarray]:
+    """The attention of each training clip, (K, T), real seconds alone."""
+    found = []
+    for clips in torch.arange(len(data.first)).split(64):
+        weights = model(*gather(data, clips), evidence=False).second_weights
+        assert weights is not None
+        found += [row[:, :length].numpy() for row, length in zip(weights, data.length[clips].tolist(), strict=True)]
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -280,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     positive = ((data.soft > 0.5) & labelled).sum(0) / labelled.sum(0)
     metrics: dict[str, Any] = {
         "training_positive": dict(zip(TARGETS, [round(float(p), 4) for p in positive], strict=True)),
-        "mean_attention": mean_attention(done["model"], data) if done["model"].config.temporal != "lstm" else {},
+        "mean_attention": profile(attention_of(done["model"], data), TARGETS),
     }
     contents = {
         "encoders": done["encoders"],

@@ -1,4 +1,4 @@
-"""A checkpoint on a data set: metrics beside trivial baselines, and on known-truth clips the pointing game."""
+"""A checkpoint on a data set: metrics beside trivial baselines, curves, the worst clips, and the pointing game."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encode import encode_seconds
 from sec2sec.explanations.occlusion import Occlusion, occlude
+from sec2sec.training.curves import curves_of, in_words, worst
 from sec2sec.training.extract import as_decoded, decode_all
 from sec2sec.training.metrics import MAIN, SHOWN, TrainingLabels, measure, pointing
 
 PLANTED = "planted.csv"
+WORST = 20  # clips with the largest errors that a report lists for each target
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Evaluated:
 
 
 def evaluate_steps(
-    bundle: Bundle, table: Table, *, split: str = "all", workers: int | None = None
+    bundle: Bundle, table: Table, *, split: str = "all", workers: int | None = None, listed: int = WORST
 ) -> Iterator[Step | Evaluated]:
-    """Predict every clip of a split and compare; yields Step, and Evaluated last.
+    """Predict every clip of a split and compare; yields Step, and Evaluated last. listed: worst clips of each target.
 
     Raises DataError where the table shares no target with the checkpoint, or no clip can be used.
     """
@@ -79,11 +81,16 @@ def evaluate_steps(
         "targets": {},
     }
     for k, name in enumerate(targets):
-        labelled = [(float(o.prediction[k]), row.targets[name], row.group) for row, o in found if name in row.targets]
+        labelled = [(row, float(o.prediction[k])) for row, o in found if name in row.targets]
         if labelled:
-            prediction, label, groups = zip(*labelled, strict=True)
-            training = training_labels(bundle, table, name, np.array(label))
-            report["targets"][name] = measure(training, np.array(prediction), np.array(label), groups)
+            told, said = zip(*labelled, strict=True)
+            prediction, label = np.array(said), np.array([row.targets[name] for row in told])
+            training = training_labels(bundle, table, name, label)
+            report["targets"][name] = {
+                **measure(training, prediction, label, [row.group for row in told]),
+                "curves": curves_of(training, prediction, told, label),
+                "worst": worst(prediction, told, label, listed),
+            }
     if (table.directory / PLANTED).is_file():
         report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, found)
         report["seen_in_training"] = seen_in_training(bundle, table.directory, split)
@@ -137,7 +144,9 @@ def seen_in_training(bundle: Bundle, directory: Path, split: str) -> bool | None
         made = json.loads((directory / "generator.json").read_text())
         trained = bundle.config["provenance"]["data"]
         return any(
-            all(made[k] == data.get(k) for k in ("seed", "level")) and split in ("all", *data.get("splits", [split]))
+            all(made[k] == data.get(k) for k in ("seed", "level"))
+            # split anew since then, a test clip may have been a training clip
+            and (made.get("splits") != data.get("splits") or split in ("all", *data.get("learned_from", [split])))
             for data in trained
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -161,6 +170,9 @@ def as_text(report: dict[str, Any]) -> str:
             for baseline, values in found["trivial"].items():
                 label = f"  {baseline.replace('_', ' ')} (trivial)"
                 lines.append(f"{label:<28}" + "".join(_cell(values[c]) for c in columns if c in values))
+            if kind == "binary":
+                lines.append(f"  calibration: {in_words(found['curves'])}")
+            lines += [f"  farthest off: {_named(found['worst'][0])}"] if found["worst"] else []
     if "pointing" in report:
         shares = "  ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
         lines += ["", f"top second is a decisive one:  {shares}"]
@@ -169,3 +181,7 @@ def as_text(report: dict[str, Any]) -> str:
 
 def _cell(value: float | None) -> str:
     return f"{'undefined':>19}" if value is None else f"{value:>19.3f}"
+
+
+def _named(clip: dict[str, Any]) -> str:
+    return f"{clip['id']}, truth {clip['truth']:.3g}, prediction {clip['prediction']:.3f}"

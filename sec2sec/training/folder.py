@@ -6,6 +6,7 @@ data.json         the usable clips with their hashes, and what is wrong with the
 metrics.jsonl     one line an epoch; a process that is killed may leave the last one torn: going on writes it again
 state.pt          weights, best weights, optimiser, epoch and batch
 progress.json     what is happening now, for a page that polls
+predictions.json  at the end: every test clip's truth, prediction and attention over seconds
 stop              made by whoever wants the training to end at the next batch
 checkpoint/       at the end: the model, ready for the app
 """
@@ -23,11 +24,12 @@ from typing import IO, Any
 
 import torch
 
-from sec2sec.files import write_atomically, write_json
+from sec2sec.files import lock_file, write_atomically, write_json
 from sec2sec.training.fit import Report, State, TrainingError
 from sec2sec.training.settings import TrainConfig, as_json, train_config
 
 SCHEMA = "sec2sec.run/1"
+PREDICTIONS = "predictions.json"
 EVERY = 0.5  # s between two writings of progress.json
 
 
@@ -94,14 +96,8 @@ class RunFolder:
         """Keep other processes out for as long as this one lives. Raises TrainingError where one is at work."""
         with self._writing():
             self.lock = (self.path / "lock").open("wb")
-        try:
-            import fcntl
-        except ImportError:  # not on Windows
-            return
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise TrainingError(f"{self.path}: another process trains here; wait for it, or stop it") from error
+        if not lock_file(self.lock, wait=False):
+            raise TrainingError(f"{self.path}: another process trains here; wait for it, or stop it")
 
     def release(self) -> None:
         """Let others in again."""

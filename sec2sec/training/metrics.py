@@ -28,6 +28,8 @@ SHOWN = {
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
 
+NAMES = {"auroc": "AUROC", "r2": "R²", "ccc": "CCC", "f1": "F1", "macro_f1": "macro F1"}
+
 
 @dataclass(frozen=True)
 class TrainingLabels:
@@ -135,7 +137,7 @@ def _uncertainty(
 ) -> dict[str, Any]:
     """95 % intervals of each metric, and of the main metric's gain over the best baseline: the same draws for both."""
     drawn = draws(groups, seed)  # one group alone gives the same draw always: no width, so no interval
-    metrics = _weighted_binary if training.kind == "binary" else _weighted_score
+    metrics = WEIGHTED[training.kind]
     own = metrics(prediction, label, drawn)
     main = MAIN[training.kind]
     once = np.ones((1, len(label)))
@@ -145,18 +147,18 @@ def _uncertainty(
     value = metrics(prediction, label, once)[main][0] - metrics(rivals[best], label, once)[main][0]
     several = len(set(groups)) > 1
     return {
-        "interval": {name: _interval(values) if several else None for name, values in own.items()},
+        "interval": {name: interval_of(values) if several else None for name, values in own.items()},
         "gain": {
             "metric": main,
             "over": best,
             "value": float(value),
-            "interval": _interval(gain) if several else None,
+            "interval": interval_of(gain) if several else None,
         },
         "groups": len(set(groups)),
     }
 
 
-def _interval(values: np.ndarray) -> list[float] | None:
+def interval_of(values: np.ndarray) -> list[float] | None:
     """The middle 95 %; None where the metric is undefined in a twentieth of the draws or more."""
     known = values[np.isfinite(values)]
     return [float(x) for x in np.percentile(known, LEVEL)] if len(known) > 0.95 * len(values) else None
@@ -223,6 +225,10 @@ def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarra
         }
 
 
+# The metrics of a kind for clips counted (R, N) times; R draws at once
+WEIGHTED = {"binary": _weighted_binary, "score": _weighted_score}
+
+
 def main_scores(
     training: Mapping[str, TrainingLabels], probability: np.ndarray, labels: np.ndarray
 ) -> dict[str, float | None]:
@@ -254,3 +260,18 @@ def _main(kind: str, said: np.ndarray, label: np.ndarray) -> float | None:
 def pointing(scores: np.ndarray, decisive: np.ndarray) -> bool:
     """Pointing game (Zhang et al. 2018): does the highest-scoring second carry a planted cue? Both (T,)."""
     return bool(decisive[int(np.argmax(scores))])
+
+
+def title_of(metric: str) -> str:
+    """A metric as a table names it."""
+    return NAMES.get(metric, metric.replace("_", " "))
+
+
+def figure(value: float | None) -> str:
+    """A figure of a table."""
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def span(interval: Sequence[float] | None) -> str:
+    """An interval behind a figure; nothing where there is none."""
+    return "" if interval is None else f" [{interval[0]:.3f}, {interval[1]:.3f}]"

@@ -30,12 +30,12 @@ from sec2sec.model import Model
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource, clips_of
 from sec2sec.training.extract import LONGEST, Extraction, extract_steps
 from sec2sec.training.fit import Fit, Report, Trainee, TrainingError, mixed, predict
-from sec2sec.training.folder import RunFolder
+from sec2sec.training.folder import PREDICTIONS, RunFolder
 from sec2sec.training.metrics import TrainingLabels
 from sec2sec.training.profile import profile
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.start import data_of, labels_of, measure_references, starting_encoders, starting_model
-from sec2sec.training.trained import measured, save_trained
+from sec2sec.training.trained import measured, predictions, save_trained
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
@@ -124,10 +124,13 @@ def train_steps(
     resume: bool = False,
     test: bool = True,
     stop: Callable[[], bool] = lambda: False,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:
     """Train in a run folder, or go on there; yields what happens, Trained or Stopped last.
 
     config None: the settings that the folder was begun with. test False: leave the test clips alone (a search does).
+    stop ends it between two batches, to go on later; enough ends it there as if its epochs were done: the best weights
+    so far become the checkpoint. For a single process.
     Raises SettingsError, DataError, TrainingError, CheckpointError or EncoderError, each in one line.
     """
     folder, first = RunFolder(path), first_process()
@@ -145,7 +148,7 @@ def train_steps(
     elif config is None or resume:
         config = folder.config()
     try:
-        yield from _Run(folder, config, machine, fabric, first, test, stop).steps()
+        yield from _Run(folder, config, machine, fabric, first, test, stop, enough).steps()
     except (ValueError, OSError) as error:
         if first:
             _say_failed(folder, error)
@@ -192,9 +195,10 @@ class _Run:
         first: bool,
         test: bool,
         stop: Callable[[], bool],
+        enough: Callable[[], bool],
     ) -> None:
         self.folder, self.config, self.machine, self.fabric = folder, config, machine, fabric
-        self.first, self.test, self.stop = first, test, stop
+        self.first, self.test, self.stop, self.enough = first, test, stop, enough
         self.began = time.monotonic()
 
     def asked(self) -> bool:
@@ -220,7 +224,7 @@ class _Run:
                 table.rows, cached, cache, device=self.device, workers=self.machine.workers, longest=longest
             ):
                 yield from self.say(step, "tokens")
-                if self.asked():
+                if self.asked() or self.enough():
                     self.folder.say("stopped", "stopped before the first epoch", 0, self.config.epochs, now=True)
                     yield Stopped(0)
                     return
@@ -243,14 +247,15 @@ class _Run:
             fit.restore(state)
         if self.first:
             self.folder.rewrite(fit.history)
-        for report in fit.reports(self.asked):
+        for report in fit.reports(lambda: self.asked() or self.enough()):
             if self.first:
                 self.folder.save(fit.state())
                 self.folder.append(report)
             yield from self.say(Epoch(report), "training")
-        if fit.stopped:
+        if fit.stopped and self.first:
+            self.folder.save(fit.state())
+        if fit.stopped and (self.asked() or not fit.best):
             if self.first:
-                self.folder.save(fit.state())
                 self.folder.say("stopped", f"stopped in epoch {fit.epoch + 1}", fit.epoch, self.config.epochs, now=True)
             yield Stopped(fit.epoch)
             return
@@ -357,6 +362,8 @@ class _Run:
             found = predict(trainee, TokenSource(clips, predicts[1]), self.config.batch, self.device)
             if split != "train":
                 metrics[split] = measured(clips, found, labels, self.config.seed)
+                if split == "test":
+                    self.folder.write(PREDICTIONS, predictions(clips, found, model.config.targets))
             elif found.attention is not None:
                 metrics["mean_attention"] = profile(found.attention, model.config.targets)
         noted = self.folder.read("data.json") or {}

@@ -13,26 +13,16 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sec2sec.files import write_atomically, write_json
-from sec2sec.training.fit import DivergedError, TrainingError
-from sec2sec.training.folder import RunFolder
+from sec2sec.training.fit import TrainingError
 from sec2sec.training.run import Machine, Note, Step, Stopped, Trained, train_steps
-from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
+from sec2sec.training.settings import SettingsError, read_mapping, train_config
+from sec2sec.training.trials import Trial, result, run_trial
 
 SCHEMA = "sec2sec.search/1"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One combination: its folder, the settings that differ, and all of them."""
-
-    folder: Path
-    differs: dict[str, Any]
-    config: TrainConfig
 
 
 def plan(file: Path, out: Path) -> list[Trial]:
@@ -65,21 +55,16 @@ def search_steps(
     trials = plan(file, out)
     _claim(out, trials)
     for number, trial in enumerate(trials, start=1):
-        found = result(trial)
+        found = result(trial.folder)
         if found is None:
             yield Note(f"trial {number} of {len(trials)}: {_words(trial.differs)}")
-            resume = RunFolder(trial.folder).exists()
-            try:
-                for step in train_steps(trial.folder, trial.config, machine, resume=resume, test=False, stop=stop):
-                    if not isinstance(step, Trained):
-                        yield step
-                    if isinstance(step, Stopped):
-                        return
-            except DivergedError as error:
-                write_json(trial.folder / "failed.json", {"failed": str(error)})
-                yield Note(str(error))
+            for step in run_trial(trial, machine, test=False, stop=stop):
+                if not isinstance(step, Trained):
+                    yield step
+                if isinstance(step, Stopped):
+                    return
         _write_table(out, trials)
-    done = {trial.folder: found for trial in trials if (found := result(trial)) and "validation_score" in found}
+    done = {trial.folder: found for trial in trials if (found := result(trial.folder)) and "validation_score" in found}
     if not done:
         raise TrainingError(f"{out}: every trial failed; choose lower rates")
     best = max(done, key=lambda folder: done[folder]["validation_score"])  # the first of equals
@@ -89,16 +74,6 @@ def search_steps(
             chosen = next(trial for trial in trials if trial.folder == best)
             write_json(out / "best.json", {"trial": best.name, **chosen.differs, "metrics": step.metrics})
         yield step
-
-
-def result(trial: Trial) -> dict[str, Any] | None:
-    """The figures of a finished trial, {"failed": why} of one that diverged; None for another."""
-    for file in (trial.folder / "checkpoint" / "metrics.json", trial.folder / "failed.json"):
-        try:
-            return dict(json.loads(file.read_text()))
-        except (OSError, ValueError, TypeError):
-            continue
-    return None
 
 
 def _claim(out: Path, trials: list[Trial]) -> None:
@@ -125,7 +100,7 @@ def _write_table(out: Path, trials: list[Trial]) -> None:
     writer = csv.DictWriter(text, ["trial", *names, "validation_score", "best_epoch", "epochs", "minutes", "failed"])
     writer.writeheader()
     for trial in trials:
-        found = result(trial) or {}
+        found = result(trial.folder) or {}
         figures = {name: found.get(name, "") for name in writer.fieldnames if name not in ("trial", *names)}
         writer.writerow({"trial": trial.folder.name, **trial.differs, **figures})
     write_atomically(out / "trials.csv", text.getvalue().encode())

@@ -231,9 +231,11 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return value
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """One option a setting; what is not given stays away from the result."""
+def add_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
+    """One option a setting; what is not given stays away from the result. without: settings that get none."""
     for name, hint in get_type_hints(TrainConfig, include_extras=True).items():
+        if name in without:
+            continue
         kind, text = get_args(hint)
         kind = float if kind == float | None else kind
         choices = get_args(kind)

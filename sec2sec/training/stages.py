@@ -22,6 +22,7 @@ from sec2sec.encoders import Encoders
 from sec2sec.encoders.compact import CompactAudio, CompactVideo
 from sec2sec.features import KINETICS_MEAN, KINETICS_STD
 from sec2sec.model import Sec2Sec
+from sec2sec.training.losses import clip_loss
 
 VISUAL_STATES = ("motion", "saturation", "brightness", "warmth")
 AUDIBLE_STATES = ("loudness", "rate", "pitch", "harmony")
@@ -209,7 +210,7 @@ def teach_clips(
             lot = torch.rand(len(clips), generator=generator)[:, None, None, None]
             video = torch.where(lot < modality_dropout, model.reference_video, video)
             audio = torch.where(lot > 1 - modality_dropout, model.reference_audio, audio)
-            loss = clip_loss(model(video, audio, mask, evidence=False).logits, data.soft[clips])
+            loss = soft_loss(model(video, audio, mask, evidence=False).logits, data.soft[clips])
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -231,10 +232,10 @@ def teach_clips(
     model.eval()
 
 
-def clip_loss(logits: Tensor, soft: Tensor) -> Tensor:
-    """Mean binary cross-entropy over the targets that a clip has."""
-    known = ~soft.isnan()
-    return F.binary_cross_entropy_with_logits(logits[known], soft[known])
+def soft_loss(logits: Tensor, soft: Tensor) -> Tensor:
+    """Mean cross-entropy over the soft targets that a clip has."""
+    total, count = clip_loss(logits, soft, ["binary"] * soft.shape[1])
+    return total / count
 
 
 @torch.inference_mode()
@@ -246,4 +247,4 @@ def check(model: Sec2Sec, data: TokenData, batch: int = 64) -> tuple[float, list
     )
     clear = (data.soft - 0.5).abs() > 0.25
     right = ((logits > 0) == (data.soft > 0.5)) & clear
-    return float(clip_loss(logits, data.soft)), (right.sum(0) / clear.sum(0).clamp_min(1)).tolist()
+    return float(soft_loss(logits, data.soft)), (right.sum(0) / clear.sum(0).clamp_min(1)).tolist()

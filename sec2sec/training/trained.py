@@ -20,10 +20,8 @@ from sec2sec.explanations.familiarity import familiarity_statistics, save_famili
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.fit import Predictions
-from sec2sec.training.metrics import SHOWN, TrainingLabels, measure
+from sec2sec.training.metrics import SHOWN, TrainingLabels, figure, measure, span, title_of
 from sec2sec.training.settings import TrainConfig, as_json
-
-NAMES = {"auroc": "AUROC", "r2": "R²", "ccc": "CCC", "f1": "F1", "macro_f1": "macro F1"}
 
 
 def measured(clips: Clips, found: Predictions, labels: Mapping[str, TrainingLabels], seed: int) -> dict[str, Any]:
@@ -36,6 +34,21 @@ def measured(clips: Clips, found: Predictions, labels: Mapping[str, TrainingLabe
             said, label = found.probability[known, k], truth[known, k].astype(np.float64)
             report["targets"][name] = measure(target, said, label, groups[known].tolist(), seed)
     return report
+
+
+def predictions(clips: Clips, found: Predictions, targets: Sequence[str]) -> dict[str, Any]:
+    """Every clip of a split with its truth, prediction and attention over seconds, for tables made later."""
+    truth = clips.labels.double().numpy()
+    return {
+        "targets": list(targets),
+        "id": [row.id for row in clips.rows],
+        "group": [row.group for row in clips.rows],
+        "label": [[None if np.isnan(value) else round(float(value), 6) for value in each] for each in truth],
+        "probability": [[float(value) for value in each] for each in found.probability],
+        "attention": None
+        if found.attention is None
+        else [[[round(float(x), 6) for x in weights] for weights in each] for each in found.attention],
+    }
 
 
 def planted(table: Table) -> dict[str, Any] | None:
@@ -71,7 +84,7 @@ def save_trained(
     provenance = {
         **provenance,
         "config": as_json(config),
-        "data": [{"name": table.name, "clips": len(training), "splits": ["train", "validation"], **(made or {})}],
+        "data": [{"name": table.name, "clips": len(training), **(made or {}), "learned_from": ["train", "validation"]}],
         "notes": list(table.notes),
         "encoder_size": sum(p.numel() for p in encoders.parameters()),
         "model_size": sum(p.numel() for p in model.parameters()),
@@ -160,15 +173,15 @@ def _table(split: str, report: Mapping[str, Any]) -> list[str]:
         chosen = {name: found for name, found in report["targets"].items() if found["kind"] == kind}
         if not chosen:
             continue
-        lines += ["", "| target | " + " | ".join(NAMES.get(key, key.replace("_", " ")) for key in keys) + " | gain |"]
+        lines += ["", "| target | " + " | ".join(title_of(key) for key in keys) + " | gain |"]
         lines += ["|---|" + "---|" * (len(keys) + 1)]
         for name, found in chosen.items():
             gain = found["gain"]
-            over = f"{gain['value']:+.3f}{_range(gain['interval'])} over {gain['over'].replace('_', ' ')}"
-            cells = [_number(found[key]) + _range(found["interval"].get(key)) for key in keys]
+            over = f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
+            cells = [figure(found[key]) + span(found["interval"].get(key)) for key in keys]
             lines.append(f"| {name} | " + " | ".join([*cells, over]) + " |")
             for baseline, values in found["trivial"].items():
-                cells = [_number(values.get(key)) for key in keys]
+                cells = [figure(values.get(key)) for key in keys]
                 lines.append(f"| {name}, {baseline.replace('_', ' ')} (trivial) | " + " | ".join([*cells, ""]) + " |")
     return lines
 
@@ -182,15 +195,7 @@ def as_text(metrics: Mapping[str, Any]) -> str:
         gain = found["gain"]
         main = gain["metric"]
         lines.append(
-            f"{name:<20}{main.replace('_', ' ')} {found[main]:.3f}{_range(found['interval'][main])}, "
-            f"{gain['value']:+.3f}{_range(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial)"
+            f"{name:<20}{main.replace('_', ' ')} {found[main]:.3f}{span(found['interval'][main])}, "
+            f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial)"
         )
     return "\n".join(lines)
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
-
-
-def _range(interval: Sequence[float] | None) -> str:
-    return "" if interval is None else f" [{interval[0]:.3f}, {interval[1]:.3f}]"

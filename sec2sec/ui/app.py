@@ -11,10 +11,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.ui import about, inspect
+from sec2sec.ui import about, evaluate, inspect
+from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models, models_in
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.training import tab as training
 
 STYLE = Path(__file__).parent / "style.css"
 HEADER = """<header class="top"><h1>sec2sec</h1>
@@ -25,15 +27,22 @@ HEADER = """<header class="top"><h1>sec2sec</h1>
 def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
     _private_cache()
-    models = models_in(settings.checkpoints, settings.device)
+    models = models_in(settings.checkpoints, settings.device, settings.runs if settings.training else None)
     sweep = max(1, int(min(settings.delete_after / 4, 600)))  # s between two looks for what is too old
     with gr.Blocks(
         title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
     ) as demo:
         gr.HTML(HEADER)
-        with gr.Tabs():
+        visitor = training.visitor_state()
+        with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                inspect.tab(settings, models)
+                inspecting = inspect.tab(settings, models)
+            with gr.Tab("Compare", id="compare"):
+                compared = compare.tab(settings, models)
+            with gr.Tab("Evaluate", id="evaluate"):
+                evaluated = evaluate.tab(settings, models, tabs, inspecting)
+            with gr.Tab("Training", id="training"):
+                training.tab(demo, settings, models, visitor, tabs, [inspecting.model, *compared, evaluated])
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)
@@ -61,7 +70,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             button_primary_background_fill_hover_dark="*primary_600",
         ),
         css_paths=STYLE,
-        max_file_size=settings.max_megabytes * 1024**2,
+        max_file_size=settings.largest_upload * 1024**2,
         footer_links=["gradio"],
         ssr_mode=False,
         quiet=True,

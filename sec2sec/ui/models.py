@@ -5,23 +5,28 @@ from __future__ import annotations
 import functools
 import threading
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sec2sec.checkpoints import Bundle, CheckpointError, load_checkpoint
+from sec2sec.training.jobs import Jobs
+
+TRAINED = "trained/"  # before the id of a training whose model is meant
+KEPT = 8  # trained models that stay loaded
 
 
 @functools.cache
-def models_in(folder: Path, device: str) -> Models:
+def models_in(folder: Path, device: str, runs: Path | None = None) -> Models:
     """The one cache of this process."""
-    return Models(folder, device)
+    return Models(folder, device, runs)
 
 
 class Models:
-    """Checkpoints by folder, each loaded once."""
+    """Checkpoints by folder, each loaded once; and those that were trained in the app, by the id of their training."""
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self.folder, self.device = folder, device
+    def __init__(self, folder: Path, device: str, runs: Path | None = None) -> None:
+        self.folder, self.device, self.runs = folder, device, runs
         self._loaded: dict[str, Bundle] = {}
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -31,6 +36,7 @@ class Models:
         return models_in, (
             self.folder,
             self.device,
+            self.runs,
         )  # ZeroGPU's child processes inherit the cache, loaded models and all
 
     def names(self) -> list[str]:
@@ -40,8 +46,15 @@ class Models:
         found = sorted(path.parent.name for path in self.folder.glob("*/config.json"))
         return sorted(found, key=lambda name: name != "demo")
 
+    def choices(self, owner: str | None = None) -> list[tuple[str, str]]:
+        """What a visitor may choose, in words and as `get` takes it: the bundled ones, and of the trained their own."""
+        trained = [job for job in Jobs(self.runs).all(owner) if job.finished] if self.runs is not None else []
+        return [(name, name) for name in self.names()] + [(job.order().title, TRAINED + job.id) for job in trained]
+
     def get(self, name: str | None) -> Bundle:
-        """Load a checkpoint, or hand out the one that is loaded. Raises CheckpointError."""
+        """Load a checkpoint, or hand out the one that is loaded. Raises CheckpointError, JobError for a trained one."""
+        if self.runs is not None and name is not None and name.startswith(TRAINED):
+            return self._trained(name)
         if name not in self.names():  # names come from a browser: only what is listed is opened
             known = ", ".join(self.names()) or "none"
             raise CheckpointError(
@@ -54,6 +67,23 @@ class Models:
             if name not in self._loaded:
                 self._loaded[name] = load_checkpoint(self.folder / name, self.device)
             return self._loaded[name]
+
+    def _trained(self, name: str) -> Bundle:
+        """The same for a model that was trained here: nobody can guess the id of another visitor's."""
+        assert self.runs is not None
+        job = Jobs(self.runs).get(name.removeprefix(TRAINED))
+        weights = job.checkpoint / "model.safetensors"
+        key = f"{name}/{weights.stat().st_mtime_ns}" if weights.exists() else name  # it may have been trained further
+        with self._guard:
+            loading = self._loading[name]
+        with loading:
+            if key not in self._loaded:
+                bundle = load_checkpoint(job.checkpoint, self.device)
+                bundle = replace(bundle, summary=replace(bundle.summary, name=job.order().title))
+                for old in [other for other in self._loaded if other.startswith(TRAINED)][: 1 - KEPT]:
+                    self._loaded.pop(old, None)
+                self._loaded[key] = bundle
+            return self._loaded[key]
 
     def turn(self, bundle: Bundle) -> threading.Lock:
         """Held while encoding: two clips at once on one device only make each other slow, or fill its memory."""

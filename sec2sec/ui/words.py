@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
+from sec2sec.explanations import agreement as between
+from sec2sec.explanations.agreement import TOO_SHORT, Word
+from sec2sec.explanations.evidence import TargetEvidence
 from sec2sec.explanations.types import Explanation, TargetExplanation
-
-Agreement = Literal["agree", "partly", "disagree", "short", "unknown"]
-TOO_SHORT = 4  # s; three ranks agree by chance once in six
-AGREE, PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
+from sec2sec.ui.verdict import tug_of_war, tug_reach, verdict
 
 
 def level(prediction: float) -> str:
@@ -23,30 +22,16 @@ def level(prediction: float) -> str:
     return "very high"
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's ρ of two (T,), ties sharing their mean rank; NaN where one is constant or not finite."""
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return float("nan")
-    x, y = _ranks(a), _ranks(b)
-    x, y = x - x.mean(), y - y.mean()
-    norm = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / norm if norm > 0 else float("nan")
-
-
-def agreement(target: TargetExplanation) -> tuple[Agreement, float]:
+def agreement(target: TargetExplanation) -> tuple[Word, float]:
     """Whether attention ranks the seconds as the size of their measured effect does, and ρ."""
     if target.attention is None:
         return "unknown", float("nan")
-    if len(target.effect) < TOO_SHORT:
-        return "short", float("nan")
-    rho = rank_correlation(target.attention, np.abs(target.effect))
-    if not np.isfinite(rho):
-        return "unknown", rho
-    return ("agree" if rho >= AGREE else "partly" if rho >= PARTLY else "disagree"), rho
+    found = between.agreement(target.attention, np.abs(target.effect))
+    return found.word, found.rho
 
 
 def agreement_sentence(target: TargetExplanation) -> str:
-    """One sentence beside a prediction: can its attention be believed in this clip?"""
+    """One sentence beside a prediction that no evidence was asked of: can its attention be believed in this clip?"""
     verdict, rho = agreement(target)
     if verdict == "short":
         return f"The clip is too short (under {TOO_SHORT} s) to say whether attention and measured effect agree."
@@ -65,7 +50,9 @@ def agreement_sentence(target: TargetExplanation) -> str:
 def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
     """Cards with the prediction of each target, what the model learned from, and what the clip lacks. HTML."""
     clip, checkpoint = explanation.clip, explanation.checkpoint
-    cards = "".join(_card(name, explanation.targets[name]) for name in shown)
+    found = {} if explanation.evidence is None else explanation.evidence.targets
+    half = tug_reach([found[name] for name in shown if name in found])
+    cards = "".join(_card(name, explanation.targets[name], found.get(name), half) for name in shown)
     notes = list(clip.warnings)
     if clip.partial:
         tail = clip.duration - (clip.seconds - 1)
@@ -80,19 +67,16 @@ def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
     )
 
 
-def _card(name: str, target: TargetExplanation) -> str:
+def _card(name: str, target: TargetExplanation, found: TargetEvidence | None, half: float) -> str:
     whole = round(100 * target.prediction)
+    believed = f'<p class="agreement">{html.escape(agreement_sentence(target))}</p>'
+    if found is not None:
+        believed = tug_of_war(found.shapley, half) + verdict(name, found)
     return (
         f'<div class="card"><h3>{html.escape(name)}</h3>'
         f'<p class="figure"><b>{target.prediction:.2f}</b> {level(target.prediction)}'
         f"<small>average clip {target.baseline:.2f}</small></p>"
         f'<div class="meter" aria-hidden="true"><i style="width:{whole}%"></i>'
         f'<u style="left:{100 * target.baseline:.0f}%"></u></div>'
-        f'<p class="agreement">{html.escape(agreement_sentence(target))}</p></div>'
+        f"{believed}</div>"
     )
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]

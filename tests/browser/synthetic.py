@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import synthetic_evidence
 
 from sec2sec.explanations.types import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
 from sec2sec.media import open_clip
@@ -33,9 +34,11 @@ def explanation(
     has_video: bool = True,
     absent: str = "",
     attention: bool = True,
+    evidence: bool = True,
+    stable: bool = False,
     seed: int = 0,
 ) -> Explanation:
-    """flat: seconds whose maps are nearly uniform."""
+    """flat: seconds whose maps are nearly uniform. stable: with the band that is measured on demand."""
     r = np.random.default_rng(seed)
     maps = CoAttention(video_grid, audio_grid, (0.175, 0.0625, 0.83, 0.9375), absent=absent or "no maps")
     if not absent:
@@ -43,14 +46,22 @@ def explanation(
         audio = _maps(r, seconds, heads, math.prod(audio_grid), math.prod(video_grid), flat)
         maps = CoAttention(video_grid, audio_grid, maps.video_region, video, audio, entropy(video), entropy(audio))
     duration = float(seconds) if duration is None else duration
+    found = {name: _target(r, seconds, attention) for name in targets}
+    asked = None
+    if evidence:
+        asked = synthetic_evidence.evidence(
+            found, tokens=(math.prod(video_grid), math.prod(audio_grid)), maps=not absent,
+            has_audio=has_audio, has_video=has_video, partial=duration < seconds, stable=stable,
+        )  # fmt: skip
     return Explanation(
         ClipSummary(
             "synthetic.mp4", "0" * 64, 0.0, duration, seconds, has_audio, has_video, duration < seconds,
             () if has_audio and has_video else ("The file has no sound track: only the picture was analysed.",),
         ),
         CheckpointSummary("synthetic", "0" * 64, "It learned from nothing: these figures are made up.", ("synchrony",)),
-        {name: _target(r, seconds, attention) for name in targets},
+        found,
         maps,
+        asked,
         seconds_taken={"decoding": 0.1, "encoding": 0.2, "explaining": 0.01},
     )  # fmt: skip
 

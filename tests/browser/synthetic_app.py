@@ -15,8 +15,9 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 import synthetic  # noqa: E402
 
 from sec2sec.explanations import Explained, Progress  # noqa: E402
+from sec2sec.explanations.stability import Stable  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
-from sec2sec.ui import app, inspect  # noqa: E402
+from sec2sec.ui import app, asked, inspect  # noqa: E402
 from sec2sec.ui.models import Models  # noqa: E402
 from sec2sec.ui.settings import Settings  # noqa: E402
 
@@ -38,9 +39,17 @@ def steps(path, bundle, *, start=0.0, end=None, limits=None):
     yield Explained(made, seen, None)
 
 
+def shifted(path, bundles, *, start=0.0, end=None, limits=None):
+    yield Progress("encoding", 0.5, "Encoded with other cuts")
+    time.sleep(WAIT)
+    made = synthetic.explanation(**{**OPTIONS, "seconds": 9, "stable": True})
+    yield Stable({name: found.stability for name, found in made.evidence.targets.items()}, {})
+
+
+asked.stability_steps = shifted
 inspect.explain_steps = steps
 Models.names = lambda self: ["synthetic"]
-Models.get = lambda self, name: SimpleNamespace(device="cpu")
+Models.get = lambda self, name: SimpleNamespace(device="cpu", card="# Made up")
 
 if __name__ == "__main__":
     settings = Settings.read(sys.argv[1:], os.environ)

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from sec2sec.datasets.known_truth.render import render_clip
-from sec2sec.datasets.known_truth.states import LEVELS, SLOTS, STATES, TARGETS, Level, Plan, plan_clip
+from sec2sec.datasets.known_truth.states import (
+    LENGTHS,
+    LEVELS,
+    SHORTEST,
+    SLOTS,
+    STATES,
+    TARGETS,
+    Level,
+    Plan,
+    plan_clip,
+)
 
 VERSION = 2  # raise it when the clips of a seed change
 MANIFEST, CLIPS, PLANTED, FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
@@ -31,6 +41,7 @@ PLANTED_COLUMNS = (
     "decoy",
     *(f"{target}_evidence" for target in TARGETS),
 )
+SHARES = (8, 1, 1)  # of training, validation and test clips
 # Libraries that would each start as many threads as there are cores, in every worker
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -45,12 +56,21 @@ class Progress:
 
 
 def make_clips(
-    directory: Path, clips: int, seed: int, level: Level = "plain", neutral: float = 0.0, workers: int | None = None
+    directory: Path,
+    clips: int,
+    seed: int,
+    level: Level = "plain",
+    neutral: float = 0.0,
+    workers: int | None = None,
+    shares: tuple[int, int, int] = SHARES,
+    lengths: tuple[int, int] = LENGTHS,
 ) -> Iterator[Progress]:
     """Write clips/*.mp4, clips.csv and planted.csv into directory, yielding how far it has come.
 
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
-    Clips made with the same settings are kept; ValueError for a folder of other settings.
+    shares: training, validation and test clips among each sum of them, in the order of the seed.
+    lengths: of the shortest and of the longest clip, in s.
+    Clips made with the same settings are kept, whatever the shares; ValueError for a folder of other settings.
     """
     directory = Path(directory)
     if clips < 1 or seed < 0 or not 0 <= neutral <= 1 or level not in LEVELS or (workers is not None and workers < 1):
@@ -58,24 +78,31 @@ def make_clips(
             f"clips ({clips}) and workers ({workers}) must be at least 1, seed ({seed}) at least 0, "
             f"neutral ({neutral}) in [0, 1] and level ({level!r}) one of {', '.join(LEVELS)}"
         )
-    _claim(directory, {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)})
-    plans = [plan_clip(seed, index, level, neutral) for index in range(clips)]
-    missing = [plan for plan in plans if not _path(directory, plan).exists()]
+    if len(shares) != 3 or min(shares) < 0 or shares[0] < 1:
+        raise ValueError(f"shares are three whole numbers, the first at least 1, not {shares}")
+    if not SHORTEST <= lengths[0] <= lengths[1]:
+        raise ValueError(f"a clip lasts {SHORTEST} s or more, and the longest no less than the shortest, not {lengths}")
+    settings: dict[str, Any] = {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}
+    if lengths != LENGTHS:  # sets that were made before there was a choice stay valid
+        settings["lengths"] = list(lengths)
+    _claim(directory, settings, shares)
+    plans = [plan_clip(seed, index, level, neutral, lengths) for index in range(clips)]
+    missing = [plan for plan in plans if not clip_path(directory, plan).exists()]
     kept, began = clips - len(missing), time.monotonic()
     yield Progress(kept, clips, 0.0)
-    for made, _ in enumerate(_render_all(directory, missing, workers), start=1):
+    for made, _ in enumerate(render_all(directory, missing, workers), start=1):
         yield Progress(kept + made, clips, (time.monotonic() - began) / made)
-    _write_tables(directory, plans)
+    _write_tables(directory, plans, shares)
 
 
-def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
+def render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
     """Render the plans, yielding once for each that is finished."""
     # a container may lend fewer cores than the machine has; only Linux can tell
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = min(len(plans), workers or cores)
     if processes <= 1:
         for plan in plans:
-            render_clip(plan, _path(directory, plan))
+            render_clip(plan, clip_path(directory, plan))
             yield
         return
     before = {name: os.environ.get(name) for name in THREAD_LIMITS}
@@ -84,7 +111,7 @@ def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iter
     try:
         waiting: set[Future[None]] = set()
         for plan in plans:
-            waiting.add(executor.submit(render_clip, plan, _path(directory, plan)))
+            waiting.add(executor.submit(render_clip, plan, clip_path(directory, plan)))
             if len(waiting) >= 3 * processes:  # enough that no worker waits, few enough to stop soon
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
@@ -104,11 +131,12 @@ def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iter
                 os.environ[name] = value
 
 
-def _path(directory: Path, plan: Plan) -> Path:
+def clip_path(directory: Path, plan: Plan) -> Path:
+    """Where a clip is, or will be."""
     return directory / FOLDER / f"{plan.id}.mp4"
 
 
-def _claim(directory: Path, settings: dict[str, Any]) -> None:
+def _claim(directory: Path, settings: dict[str, Any], shares: tuple[int, int, int]) -> None:
     """Make the folder ours, or refuse it if it holds clips of other settings or of somebody else."""
     manifest = directory / MANIFEST
     if manifest.exists():
@@ -116,6 +144,7 @@ def _claim(directory: Path, settings: dict[str, Any]) -> None:
             found = dict(json.loads(manifest.read_text()))
         except (ValueError, TypeError):
             raise ValueError(f"{manifest}: not written by this generator; choose another folder") from None
+        found.pop("splits", None)  # clips are the same in any split
         if found != settings:
             raise ValueError(
                 f"{directory}: holds known-truth clips made with {_words(found)}, not {_words(settings)}; "
@@ -128,21 +157,26 @@ def _claim(directory: Path, settings: dict[str, Any]) -> None:
                 f"{directory}: already has {', '.join(taken)} that this generator did not make; choose another folder"
             )
     (directory / FOLDER).mkdir(parents=True, exist_ok=True)
-    if not manifest.exists():
-        _write(manifest, json.dumps(settings, indent=1) + "\n")
+    write_whole(manifest, json.dumps(settings | {"splits": ":".join(map(str, shares))}, indent=1) + "\n")
 
 
 def _words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
-def _write_tables(directory: Path, plans: list[Plan]) -> None:
+def split_of(index: int, shares: tuple[int, int, int] = SHARES) -> str:
+    """Which split the clip of this index belongs to."""
+    place = index % sum(shares)
+    return "train" if place < shares[0] else "validation" if place < shares[0] + shares[1] else "test"
+
+
+def _write_tables(directory: Path, plans: list[Plan], shares: tuple[int, int, int]) -> None:
     rows = [
         {
             "id": plan.id,
             "path": f"{FOLDER}/{plan.id}.mp4",
             **{target: _cell(plan.classes[target]) for target in TARGETS},
-            "split": plan.split,
+            "split": split_of(plan.index, shares),
             "group": plan.id,
             "level": plan.level,
         }
@@ -158,15 +192,16 @@ def _write_tables(directory: Path, plans: list[Plan]) -> None:
             row |= {"synchrony": _cell(second.synchrony), "decoy": int(second.decoy)}
             row |= {f"{t}_evidence": f"{e:.4f}" for t, e in zip(TARGETS, second.evidence, strict=True)}
             planted.append(row)
-    _write(directory / PLANTED, _table(PLANTED_COLUMNS, planted))
-    _write(directory / CLIPS, _table(CLIPS_COLUMNS, rows))
+    write_whole(directory / PLANTED, as_csv(PLANTED_COLUMNS, planted))
+    write_whole(directory / CLIPS, as_csv(CLIPS_COLUMNS, rows))
 
 
 def _cell(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
+def as_csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
+    """A table as text."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -174,7 +209,7 @@ def _table(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write all of the file or nothing."""
     part = path.with_suffix(path.suffix + ".part")
     part.write_text(text)

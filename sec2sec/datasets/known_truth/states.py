@@ -20,6 +20,8 @@ LEVELS: tuple[Level, ...] = ("plain", "cluttered")
 TARGETS = ("arousal", "valence", "synchrony")
 STATES = ("motion", "saturation", "brightness", "warmth", "loudness", "rate", "pitch", "harmony")
 SLOTS = 8  # eighths of a second; an onset fills one
+LENGTHS = (8, 12)  # s; the shortest and the longest clip, as LIRIS-ACCEDE has them
+SHORTEST = 4  # s; up to three seconds are decisive, and one at least is not
 SHARPNESS = 1.5  # soft target = sigmoid(SHARPNESS · Σ evidence)
 MIN_SUM = 0.8  # |Σ evidence| of a clip with a class: below it nobody could say which class it is
 NEUTRAL_WEIGHT = 0.25  # a neutral second counts a quarter of what the same states count in a decisive one
@@ -70,7 +72,6 @@ class Plan:
     id: str
     index: int
     level: Level
-    split: str
     seconds: tuple[Second, ...]
     classes: dict[str, int | None]
     scene: str  # the situation of a clip without decisive seconds, or "decisive"
@@ -114,12 +115,12 @@ def slot_pair(rng: np.random.Generator) -> tuple[frozenset[int], frozenset[int]]
             return frozenset(map(int, first)), frozenset(map(int, second))
 
 
-def plan_clip(seed: int, index: int, level: Level, neutral: float) -> Plan:
-    """Decide the seconds of one clip. neutral: share of clips without a decisive second."""
+def plan_clip(seed: int, index: int, level: Level, neutral: float, lengths: tuple[int, int] = LENGTHS) -> Plan:
+    """Decide the seconds of one clip. neutral: share of clips without a decisive second; lengths in s."""
     entropy = [seed, LEVELS.index(level), index]
     rng = np.random.default_rng(np.random.SeedSequence([*entropy, 0]))
     undecided = bool(rng.random() < neutral)
-    count = int(rng.integers(8, 13))
+    count = int(rng.integers(lengths[0], lengths[1] + 1))
     classes: dict[str, int | None] = dict.fromkeys(TARGETS)
     if undecided:
         scene, seconds = _scene(rng, count)
@@ -129,8 +130,7 @@ def plan_clip(seed: int, index: int, level: Level, neutral: float) -> Plan:
         signs = {target: 2 * int(c or 0) - 1 for target, c in classes.items()}
         decisive = set(map(int, rng.permutation(count)[: rng.integers(1, 4)]))
         seconds = _decisive_clip(rng, level, count, decisive, signs)
-    split = {8: "validation", 9: "test"}.get(index % 10, "train")
-    return Plan(f"{level}-{seed}-{index:05d}", index, level, split, tuple(seconds), classes, scene, entropy)
+    return Plan(f"{level}-{seed}-{index:05d}", index, level, tuple(seconds), classes, scene, entropy)
 
 
 def _decisive_clip(

@@ -1,5 +1,5 @@
 // Inside one second: which sound and which part of the picture go together. Shares the selection with the timeline.
-const C = {maps: null, head: -1, rows: 'video', moment: 0, band: -1, place: 0, slot: -1, anyway: false, timer: 0, gd: null, seen: false};
+const C = {maps: null, head: -1, rows: 'video', moment: 0, band: -1, place: 0, slot: -1, source: 0, anyway: false, timer: 0, gd: null, seen: false};
 const panel = $('.s2s-co');
 const ms = (i, n) => `${Math.round(1000 * i / n)}–${Math.round(1000 * (i + 1) / n)} ms`;
 const coefficients = (b, n, all) => `${Math.floor(all * b / n)}–${Math.max(Math.floor(all * (b + 1) / n) - 1, Math.floor(all * b / n))}`;
@@ -54,6 +54,22 @@ function placeListens(s) {  // the weight of each band and moment of the sound
   return meanOfRows('video', s, rows);
 }
 
+function relevantPlaces(s) {  // gradient × attention of each place, for one target: as shares of the second's
+  const [moments, h, w] = C.maps.video_grid, of = tokens(source().video, s), out = new Float32Array(h * w);
+  for (let t = 0; t < moments; t++) for (let p = 0; p < h * w; p++) if (C.slot < 0 || t === C.slot) out[p] += of[t * h * w + p];
+  return shares(out);
+}
+const relevantSounds = s => shares(tokens(source().audio, s));
+const source = () => S.data.relevance[C.source - 1];  // undefined: attention
+function tokens(d, s) {
+  const K = d.shape[1];
+  return Float32Array.from(d.q.subarray(s * K, (s + 1) * K), q => q * d.scales[s] / 255);
+}
+function shares(values) {
+  const sum = values.reduce((a, b) => a + b, 0);
+  return sum > 0 ? values.map(v => v / sum) : values;
+}
+
 // ---- structure ----------------------------------------------------------------------------------------------------------
 function choice(label, options, value, change) {
   const select = make('select', {onchange: event => { change(Number(event.target.value)); coDraw(); }});
@@ -63,11 +79,12 @@ function choice(label, options, value, change) {
 function coLoad() {
   if (C.gd) T.P.purge(C.gd);
   C.gd = null;
-  Object.assign(C, {maps: S.data.maps, head: -1, rows: 'video', band: -1, slot: -1, anyway: false});
-  panel.replaceChildren(make('h3', {}, 'Inside the selected second'));
+  Object.assign(C, {maps: S.data.maps, head: -1, rows: 'video', band: -1, slot: -1, source: 0, anyway: false});
+  panel.replaceChildren(make('h3', {}, 'Inside the selected second'), ...sanity());
   if (C.maps.absent) { panel.append(make('p', {class: 's2s-note'}, C.maps.absent)); return; }
   unpack(C.maps.video);
   unpack(C.maps.audio);
+  for (const found of S.data.relevance) { unpack(found.video); unpack(found.audio); }
   const m = C.maps, [moments, h, w] = m.video_grid, [bands, times] = m.audio_grid;
   C.moment = times >> 1;
   C.place = (h >> 1) * w + (w >> 1);
@@ -81,11 +98,14 @@ function coLoad() {
   const [slotBox, slotSelect] = choice('Picture at ', [[-1, 'any moment'], ...range(moments, i => ms(i, moments))], -1, v => { C.slot = v; });
   const [rowsBox] = choice('Direction ', [[0, 'picture (rows) listens to sound'], [1, 'sound (rows) looks at picture']], 0,
     v => { C.rows = v ? 'audio' : 'video'; });
-  Object.assign(C, {headSelect, momentSelect, bandSelect, slotSelect});
+  const [sourceBox] = choice('The two pictures show ', [[0, 'attention, as it is'],
+    ...S.data.relevance.map((r, i) => [i + 1, `relevance for ${r.target} (gradient × attention)`])], 0, v => { C.source = v; });
+  sourceBox.hidden = !S.data.relevance.length;
+  Object.assign(C, {headBox, momentBox, bandBox, headSelect, momentSelect, bandSelect, slotSelect});
 
   C.where = make('p', {class: 's2s-where'});
-  C.looks = overlay('Where the sound looks,', 'Places in the picture');
-  C.listens = overlay('What the place listens to,', 'Moments and coefficients of the sound');
+  C.looks = overlay('Places in the picture');
+  C.listens = overlay('Moments and coefficients of the sound');
   C.still = make('img', {alt: '', class: 's2s-still'});
   const [l, t, r, b] = m.video_region.map(x => 100 * x);
   Object.assign(C.looks.grid.style, {left: l + '%', top: t + '%', width: (r - l) + '%', height: (b - t) + '%'});
@@ -118,19 +138,31 @@ function coLoad() {
     'The weights are where the model looked within this second, not what caused the prediction.';
   panel.append(
     make('p', {class: 's2s-note'}, hint, m.note ? ' ' + m.note : ''),
-    make('div', {class: 's2s-controls'}, C.where, headBox, make('label', {class: 's2s-choice'}, C.any, ' draw nearly uniform maps too')),
+    make('div', {class: 's2s-controls'}, C.where, sourceBox, headBox, make('label', {class: 's2s-choice'}, C.any, ' draw nearly uniform maps too')),
     make('div', {class: 's2s-pair'}, C.looks.box, C.listens.box),
-    make('div', {class: 's2s-controls'}, make('h4', {}, 'All weights of the second'), rowsBox),
+    make('div', {class: 's2s-controls'}, make('h4', {}, 'All attention weights of the second'), rowsBox),
     C.verdict, C.plot);
   watcher.disconnect();
   watcher.observe(panel);
 }
-function overlay(title, tableTitle) {
-  const o = {stage: make('div', {class: 's2s-stage'}), grid: make('div', {class: 's2s-grid'}), what: make('span'),
+function sanity() {  // a map that hardly depends on what the model learned must say so where it is looked at
+  const found = S.data.sanity, warned = found.filter(f => f.warning);
+  if (!found.length) return [];
+  const row = (f, part) => make('tr', {}, make('th', {scope: 'row'}, `${f.target}: ${part}`), ...f[part].map(v => make('td', {}, share(v))));
+  const table = make('table', {}, make('caption', {}, 'Similarity (rank correlation) of what is shown to the same of a model whose parts are ' +
+    'random, from the predictor backwards: 1 is the same, 0 is unrelated. What stays high does not show what the model learned (Adebayo et al. 2018).'),
+    make('thead', {}, make('tr', {}, make('td', {}, 'random by then:'), ...found[0].steps.map(step => make('th', {scope: 'col'}, step)))),
+    make('tbody', {}, ...found.flatMap(f => ['attention', 'effect', 'maps'].map(part => row(f, part)))));
+  const words = warned.length ? 'Figures of the sanity check' : 'Sanity check: passed. Figures';
+  return [...warned.map(f => make('p', {class: 's2s-warning', role: 'note'}, make('b', {}, `⚠ ${f.target}: `), f.warning)),
+    make('details', {class: 's2s-sanity'}, make('summary', {}, words), make('div', {class: 's2s-table', tabindex: 0, role: 'region', 'aria-label': 'Sanity check'}, table))];
+}
+function overlay(tableTitle) {
+  const o = {title: make('b'), stage: make('div', {class: 's2s-stage'}), grid: make('div', {class: 's2s-grid'}), what: make('span'),
     scale: make('div', {class: 's2s-scale'}), say: make('p', {class: 's2s-verdict', role: 'status'}), controls: make('div', {class: 's2s-controls'}),
     table: make('div', {class: 's2s-table'}), tableTitle};
   o.details = make('details', {ontoggle: () => coDraw()}, make('summary', {}, 'As a table'), o.table);
-  o.box = make('figure', {class: 's2s-over'}, make('figcaption', {}, make('b', {}, title), ' ', o.what), o.controls, o.stage, o.scale, o.say, o.details);
+  o.box = make('figure', {class: 's2s-over'}, make('figcaption', {}, o.title, ' ', o.what), o.controls, o.stage, o.scale, o.say, o.details);
   return o;
 }
 const watcher = new IntersectionObserver(entries => {
@@ -157,11 +189,16 @@ function coDraw() {
   C.still.hidden = !still;
   if (still) C.still.src = 'data:image/jpeg;base64,' + still;
   drawMfcc(s);
-  const place = `row ${Math.floor(C.place / w) + 1}, column ${(C.place % w) + 1}`;
-  C.looks.what.textContent = `${ms(C.moment, times)}${C.band < 0 ? '' : ', coefficients ' + coefficients(C.band, bands, m.n_mfcc)}`;
-  C.listens.what.textContent = place + (C.slot < 0 ? '' : ` at ${ms(C.slot, moments)}`);
+  const place = `row ${Math.floor(C.place / w) + 1}, column ${(C.place % w) + 1}`, relevant = source();
+  for (const box of [C.headBox, C.momentBox, C.bandBox]) box.hidden = Boolean(relevant);  // relevance is of all heads and of the whole second
+  C.looks.title.textContent = relevant ? 'Relevance of places' : 'Where the sound looks';
+  C.listens.title.textContent = relevant ? 'Relevance of the sound' : 'What the place listens to';
+  const when = C.slot < 0 ? '' : ` at ${ms(C.slot, moments)}`;
+  C.looks.what.textContent = relevant ? `for ${relevant.target}${when}, gradient × attention, share of the second`
+    : `attention at ${ms(C.moment, times)}${C.band < 0 ? '' : ', coefficients ' + coefficients(C.band, bands, m.n_mfcc)}`;
+  C.listens.what.textContent = relevant ? `for ${relevant.target}, gradient × attention, share of the second` : `attention of ${place}${when}`;
 
-  const looks = soundLooks(s), listens = placeListens(s);
+  const looks = relevant ? relevantPlaces(s) : soundLooks(s), listens = relevant ? relevantSounds(s) : placeListens(s);
   paint(C.looks, C.places, looks, i => i, i => `row ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`, h, w,
     h * w === 1 ? 'There is one place only, so its weight is 1 by construction.' : '');
   const token = i => (bands - 1 - Math.floor(i / times)) * times + (i % times);  // the lowest coefficients lie at the bottom
@@ -173,8 +210,8 @@ function coDraw() {
   drawMatrix(s);
 }
 function paint(over, cells, weights, index, words, rows, columns, constant) {
-  const e = entropyOf(weights), flat = e >= C.maps.nearly_uniform, draw = !constant && (!flat || C.anyway);
-  const equal = 1 / weights.length, top = Math.max(...weights, 2 * equal), small = cells.length > 60;
+  const equal = 1 / weights.length, most = Math.max(...weights), e = entropyOf(weights), nothing = !(most > 0);
+  const flat = nothing || most < C.maps.nearly_even * equal, draw = !constant && (!flat || C.anyway), top = Math.max(most, 2 * equal), small = cells.length > 60;
   cells.forEach((cell, i) => {
     const weight = weights[index(i)];
     cell.style.setProperty('--w', draw ? (weight / top).toFixed(3) : 0);
@@ -186,9 +223,10 @@ function paint(over, cells, weights, index, words, rows, columns, constant) {
   over.scale.hidden = !draw;
   over.scale.replaceChildren(make('span', {}, '0'), make('i', {}, make('b', {style: `left:${100 * equal / top}%`})), make('span', {}, percent(top)),
     make('em', {}, `▏equal share ${percent(equal)}` + (small ? '' : ' · numbers in %')));
-  over.say.textContent = constant || (flat
-    ? `Nearly uniform (${e.toFixed(3)} of the entropy of a uniform map): it points nowhere${draw ? '.' : ', so it is not drawn.'}`
-    : `Entropy ${e.toFixed(2)} (0: one cell, 1: all alike).`);
+  const times = (most / equal).toFixed(1);
+  over.say.textContent = constant || (nothing ? 'Nothing here moves this prediction.' : flat
+    ? `Nearly even: no cell has more than ${(most / equal).toFixed(2)} × an equal share, so it points nowhere${draw ? '.' : ' and is not drawn.'}`
+    : `The highest cell has ${times} × an equal share. Entropy ${e.toFixed(2)} (0: one cell, 1: all alike).`);
   over.say.classList.toggle('is-flat', Boolean(constant) || flat);
   if (over.details.open) {
     const body = make('tbody');

@@ -20,10 +20,27 @@ function load() {
   $('.s2s-out').disabled = true;
   scrub.setAttribute('aria-valuemin', 1);
   scrub.setAttribute('aria-valuemax', count());
+  L.reference = 0;
   drawLegend();
+  drawUnfamiliar();
   drawTable();
   coLoad();
-  drawTimeline().then(() => { root.dataset.ready = 'true'; }, error => console.error(error));
+  drawTimeline().then(() => { linked(); root.dataset.ready = 'true'; }, error => console.error(error));
+}
+
+// A link carries the time and the pinned second: #t=3&s=5, both in seconds of the analysed part.
+let arrived = false;
+function linked() {  // of the first clip on this page: what is in the link afterwards, we wrote ourselves
+  if (arrived || !props.link) return;
+  arrived = true;
+  const said = new URLSearchParams(location.hash.slice(1)), t = parseFloat(said.get('t')), s = parseInt(said.get('s'), 10);
+  if (s >= 0 && s < count()) { S.pinned = s; pinWords(); selectionChanged(); }
+  if (t >= 0 && t < count()) { S.cursor = t; seek(Math.floor(t), true); }
+}
+function link(second) {  // after a person's choice, never during playback
+  if (!props.link) return;
+  const pinned = S.pinned === null ? '' : `&s=${S.pinned}`;
+  history.replaceState(history.state, '', `#t=${second}${pinned}`);
 }
 
 // Media events don't bubble, but the capture phase sees them, and gradio may remount the <video> at any time.
@@ -47,7 +64,7 @@ for (const name of ['play', 'playing', 'pause', 'ended', 'seeking', 'seeked', 't
 // A click anywhere in the lanes goes to its second: a short bar is as easy to hit as a tall one.
 let pressed = null;
 lanes.addEventListener('pointerdown', event => {
-  pressed = event.target.closest('.s2s-thumb') ? null : [event.clientX, event.clientY];
+  pressed = event.target.closest('.s2s-thumb, .s2s-fold') ? null : [event.clientX, event.clientY];
 }, {capture: true, signal: controller.signal});
 document.addEventListener('pointerup', event => {  // on the document: plotly lays a cover over the page while pressed
   const from = pressed;
@@ -68,8 +85,19 @@ document.addEventListener('keydown', event => {  // in the view, on the player, 
 $('.s2s-play').addEventListener('click', togglePlay, listen);
 $('.s2s-pin').addEventListener('click', () => setPin(S.pinned === null), listen);
 $('.s2s-loop').addEventListener('click', () => setLoop(!S.loop), listen);
+$('.s2s-all input').addEventListener('change', drawTable, listen);
+$('.s2s-csv').addEventListener('click', saveCsv, listen);
 $('.s2s-in').addEventListener('click', () => zoom(0.5), listen);
 $('.s2s-out').addEventListener('click', () => zoom(2), listen);
+
+// A comparison holds several views to one selection: the event names the player of the view that it is for.
+document.addEventListener('s2s-select', ({detail: {player, second, pinned}}) => {
+  if (player !== props.video_id || !S.data) return;
+  if (pinned === undefined) return seek(second);
+  S.pinned = pinned ? clamp(second) : null;
+  pinWords();
+  selectionChanged();
+}, listen);
 
 const sizes = new ResizeObserver(() => {
   if (S.data && lanes.clientWidth && lanes.clientWidth !== T.width) { drawTimeline(); coResize(); }

@@ -13,9 +13,16 @@ from typing import Any
 import numpy as np
 
 from sec2sec import plots
+from sec2sec.explanations.as_table import Column, columns, to_csv
 from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
+from sec2sec.ui.timeline.lanes import TITLES, lanes
+from sec2sec.ui.verdict import unfamiliar_words
 
+PARTS = ("whole", "audio", "video", "interaction")
 MAX_SECONDS_WITH_HEADS = 60  # in a longer clip the heads travel averaged: all of them would be tens of megabytes
+# Where weights are summed into a few places, entropy hardly tells: one of nine with twice its share leaves .98 of it.
+# Such a sum points nowhere where no place has this many times an equal share.
+NEARLY_EVEN = 1.25
 MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
 
 
@@ -31,6 +38,7 @@ def encode(
     payload = {
         "clip": {
             "name": clip.name,
+            "start": clip.start,
             "offset": clip.start if offset is None else offset,
             "duration": clip.duration,
             "seconds": clip.seconds,
@@ -38,31 +46,35 @@ def encode(
             "has_video": clip.has_video,
             "partial": clip.partial,
         },
-        "figure": plots.timeline(
-            {name: explanation.targets[name] for name in shown},
-            clip.seconds,
-            duration=clip.duration,
-            waveform=preview.waveform,
-            partial=clip.partial,
-            start=clip.start,
-            has_audio=clip.has_audio,
-            has_video=clip.has_video,
-        ),
-        "targets": [
-            {
-                "name": name,
-                "attention": _list(explanation.targets[name].attention),
-                "effect": _list(explanation.targets[name].effect),
-                "effect_audio": _list(explanation.targets[name].effect_audio),
-                "effect_video": _list(explanation.targets[name].effect_video),
-            }
-            for name in shown
-        ],
-        "entropy": _list(explanation.co_attention.entropy) if explanation.co_attention.entropy.size else None,
+        "groups": [[key, title] for key, title in TITLES.items()],
+        **_figures(explanation, preview, shown),
+        "targets": [_target(explanation, name) for name in shown],
+        "sanity": [found for name in shown if (found := _sanity(explanation, name))],
+        "unfamiliar": _unfamiliar(explanation),
         "stills": [base64.b64encode(still).decode() if still else None for still in preview.stills],
         "mfcc": mfcc_image(preview.mfcc),
         "maps": maps(explanation.co_attention, 0 if preview.mfcc is None else preview.mfcc.shape[1]),
+        "relevance": _relevance(explanation, shown),
     }
+    return _json(payload)
+
+
+def updated(payload: str, explanation: Explanation, preview: Preview, *, diagnostics: bool = False) -> str:
+    """The same payload where more is known of the explanation; its maps, stills and MFCC stay as they were sent."""
+    shown = shown_targets(explanation, diagnostics)
+    return _json(json.loads(payload) | _figures(explanation, preview, shown))
+
+
+def _figures(explanation: Explanation, preview: Preview, shown: list[str]) -> dict[str, Any]:
+    """What can change without the clip being encoded again."""
+    return {
+        "lanes": lanes(explanation, preview, shown),
+        "columns": [_column(column) for column in columns(explanation, shown)],
+        "csv": to_csv(explanation, shown),
+    }
+
+
+def _json(payload: dict[str, Any]) -> str:
     return json.dumps(payload, allow_nan=False, separators=(",", ":"))
 
 
@@ -85,11 +97,67 @@ def maps(co: CoAttention, n_mfcc: int) -> dict[str, Any]:
         "video_region": [float(side) for side in co.video_region],
         "n_mfcc": n_mfcc,
         "nearly_uniform": NEARLY_UNIFORM,
+        "nearly_even": NEARLY_EVEN,
         "note": f"The clip is longer than {MAX_SECONDS_WITH_HEADS} s: heads are shown averaged." if averaged else "",
         "video": _direction(co.video_from_audio, averaged)
         | {"figure": plots.co_attention(co.video_grid, co.audio_grid, "video", max(n_mfcc, 1))},
         "audio": _direction(co.audio_from_video, averaged)
         | {"figure": plots.co_attention(co.video_grid, co.audio_grid, "audio", max(n_mfcc, 1))},
+    }
+
+
+def _target(explanation: Explanation, name: str) -> dict[str, Any]:
+    """What the screen needs beside the lanes: attention for its slider, the effects under each reference."""
+    target, evidence = explanation.targets[name], explanation.evidence
+    references: list[dict[str, Any]] = []
+    if evidence is not None and name in evidence.targets:
+        references = [
+            {"reference": found.reference} | {part: _list(getattr(found, part)) for part in PARTS}
+            for found in evidence.targets[name].effects
+        ]
+    return {"name": name, "attention": _list(target.attention), "references": references}
+
+
+def _column(column: Column) -> dict[str, Any]:
+    values = list(column.values) if column.unit == "words" else _list(np.asarray(column.values, float))
+    kept = {"target": column.target, "name": column.name, "unit": column.unit, "main": column.main}
+    return kept | {"values": values}
+
+
+def _sanity(explanation: Explanation, name: str) -> dict[str, Any] | None:
+    evidence = explanation.evidence
+    found = evidence.targets[name].sanity if evidence is not None and name in evidence.targets else None
+    if found is None:
+        return None
+    similar = {part: _list(getattr(found, part)) for part in ("attention", "effect", "maps")}
+    return {"target": name, "warning": found.warning, "steps": list(found.steps)} | similar
+
+
+def _unfamiliar(explanation: Explanation) -> dict[str, Any]:
+    """The seconds that are hatched (a partial one has a hatching of its own), and all of them in words."""
+    found = () if explanation.evidence is None else explanation.evidence.unfamiliar
+    hatched = sorted({one.second for one in found if one.kind != "partial"})
+    return {"seconds": hatched, "words": unfamiliar_words(found)}
+
+
+def _relevance(explanation: Explanation, names: list[str]) -> list[dict[str, Any]]:
+    """Gradient × attention of each visual and audio token, for the targets that have it."""
+    found = []
+    for name in names:
+        evidence = explanation.evidence
+        g = evidence.targets[name].gradients if evidence is not None and name in evidence.targets else None
+        if g is not None and g.relevance_video is not None and g.relevance_audio is not None:
+            found.append({"target": name, "video": _rows(g.relevance_video), "audio": _rows(g.relevance_audio)})
+    return found
+
+
+def _rows(values: np.ndarray) -> dict[str, Any]:
+    """values (T, tokens) ≥ 0, quantised with a scale a second. What is not finite counts as nothing."""
+    steps, scale = quantise(np.nan_to_num(values, nan=0.0, posinf=0.0).clip(0))
+    return {
+        "shape": list(values.shape),
+        "data": base64.b64encode(steps.tobytes()).decode(),
+        "scale": base64.b64encode(scale.astype("<f4").tobytes()).decode(),
     }
 
 

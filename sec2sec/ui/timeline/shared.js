@@ -1,5 +1,5 @@
 // Runs inside gr.HTML(js_on_load=…): element, trigger, props, server, upload and watch are given by gradio. The files of
-// this folder are joined in the order shared, timeline, coattention, main, and share one scope.
+// this folder are joined in the order of files.py's SCRIPTS, and share one scope.
 const root = element.querySelector('.s2s');
 const $ = (selector, from = root) => from.querySelector(selector);
 

@@ -1,6 +1,6 @@
-// The lanes: stills, slider, figure, one playhead over all of them, and the table.
+// The lanes: stills, slider, figure, one playhead over all of them.
 const T = {view: [0, 1], width: 0, raf: 0, target: null, gd: null, thumbs: []};
-const LEFT = 58, RIGHT = 14;  // px, the figure's fixed margins (plots.MARGIN)
+const LEFT = 58, RIGHT = 14;  // px, the figure's fixed margins, so that stills and playhead line up with the axis
 const lanes = $('.s2s-lanes'), plot = $('.s2s-plot'), thumbs = $('.s2s-thumbs'), scrub = $('.s2s-scrub');
 const playhead = $('.s2s-playhead'), band = $('.s2s-band');
 
@@ -52,6 +52,7 @@ function selectionChanged() {
   markRow(s);
   now();
   coSelect(s);
+  document.dispatchEvent(new CustomEvent('s2s-selected', {detail: {player: props.video_id, second: s, pinned: S.pinned !== null}}));
 }
 function valueText(s) {
   const attention = S.data.targets.filter(t => t.attention).map(t => `${t.name} attention ${wholePercent(t.attention[s])}`);
@@ -65,6 +66,7 @@ function now() {
 function seek(second, force = false) {
   const s = clamp(second), v = video(), there = s === S.current && T.target === null;
   if (S.pinned !== null && S.pinned !== s) { S.pinned = s; pinWords(); selectionChanged(); }
+  if (!S.loop) link(s);
   if (!v || v.readyState === 0) { S.cursor = s; setCurrent(s); return kick(); }
   if (there && !force) return;  // already in this second: playback goes on undisturbed
   T.target = s;
@@ -94,6 +96,7 @@ function pinWords() {
 }
 function setPin(on) {
   S.pinned = on ? selected() : null;
+  link(selected());
   pinWords();
   selectionChanged();
 }
@@ -101,7 +104,7 @@ function setLoop(on) { S.loop = on; $('.s2s-loop').setAttribute('aria-pressed', 
 
 function onKey(event) {
   const own = event.target.closest('select, input, textarea, summary, .s2s-grid, .s2s-table');
-  if (!S.data || own || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!S.data || own || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
   const step = event.shiftKey ? 10 : 1, s = selected();
   const jump = {ArrowLeft: s - step, ArrowRight: s + step, Home: 0, End: count() - 1}[event.key];
   if (jump !== undefined) seek(jump);
@@ -147,6 +150,7 @@ function setView(from, to) {
     T.P.relayout(T.gd, {'xaxis.range': [from, to], 'xaxis.dtick': tickStep((to - from) * (T.width < 520 ? 2.2 : 1))});
   }
   drawThumbs();
+  placeUnfamiliar();
   $('.s2s-out').disabled = to - from >= count();
   $('.s2s-in').disabled = to - from <= 15;
   selectionChanged();
@@ -164,72 +168,17 @@ function zoom(factor) {
   setView(from, from + span);
 }
 
-function figureLayout() {
-  const layout = themed(S.data.figure.layout), narrow = T.width < 520;
-  const titles = layout.meta[narrow ? 'short_titles' : 'titles'];
-  layout.width = T.width;
-  layout.margin = Object.assign({}, layout.margin, {l: left()});
-  layout.xaxis = Object.assign({}, layout.xaxis, {range: T.view, dtick: tickStep((T.view[1] - T.view[0]) * (narrow ? 2.2 : 1))});
-  layout.annotations = layout.annotations.map((note, i) => Object.assign({}, note, {text: titles[i], font: {size: 12}}));
-  return layout;
-}
 async function drawTimeline() {
   T.width = lanes.clientWidth;
   if (!T.width) return;  // hidden: the observer calls again
   T.P = await plotly();
   if (!S.data) return;
-  plot.style.height = S.data.figure.layout.height + 'px';
-  T.gd = await T.P.react(plot, S.data.figure.data, figureLayout(), CONFIG);
+  lanes.classList.toggle('is-narrow', T.width < 520);
+  const {data, layout} = figure();
+  plot.style.height = layout.height + 'px';
+  T.gd = await T.P.react(plot, data, layout, CONFIG);
   drawThumbs();
+  placeUnfamiliar();
   selectionChanged();
   frame();
-}
-function drawLegend() {
-  const items = [['s2s-key-up', 'raises the prediction'], ['s2s-key-down', 'lowers it']];
-  if (S.data.clip.has_audio && S.data.clip.has_video) {
-    const line = count() > 60 ? ' is-line' : '';  // as plots.py draws them
-    items.push(['s2s-key-sound' + line, 'effect of the sound alone'], ['s2s-key-picture' + line, 'of the picture alone']);
-  }
-  if (S.data.clip.partial) items.push(['s2s-key-partial', 'last second: only a part']);
-  $('.s2s-legend').replaceChildren(...items.map(([mark, words]) => make('span', {}, make('i', {class: mark}), words)));
-}
-
-// ---- the same figures as text -----------------------------------------------------------------------------------------
-function drawTable() {
-  const d = S.data, both = d.clip.has_audio && d.clip.has_video;
-  const columns = t => [['attention', t.attention, percent], ['effect', t.effect, signed],
-    ...(both ? [['of the sound', t.effect_audio, signed], ['of the picture', t.effect_video, signed]] : [])].filter(c => c[1]);
-  const head = make('tr', {}, make('th', {scope: 'col', rowspan: 2}, 'second')), names = make('tr');
-  for (const t of d.targets) {
-    head.append(make('th', {scope: 'colgroup', colspan: columns(t).length, class: 'is-first'}, t.name));
-    columns(t).forEach(([name], i) => names.append(make('th', {scope: 'col', class: i ? null : 'is-first'}, name)));
-  }
-  if (d.entropy) head.append(make('th', {scope: 'col', rowspan: 2}, 'entropy'));
-  const body = make('tbody');
-  for (let s = 0; s < count(); s++) {
-    const row = make('tr', {'data-second': s, onclick: () => seek(s)});
-    const words = `${s + 1} (${secondWords(s)}${d.clip.partial && s === count() - 1 ? ', partial' : ''})`;
-    row.append(make('th', {scope: 'row'}, words));
-    for (const t of d.targets) {
-      columns(t).forEach(([, values, words], i) => row.append(make('td', {class: i ? null : 'is-first'}, words(values[s]))));
-    }
-    if (d.entropy) row.append(make('td', {}, share(d.entropy[s])));
-    body.append(row);
-  }
-  const caption = make('caption', {}, 'Attention: share of the clip, sums to 100 %. Effect: prediction minus the prediction with ' +
-    'that second replaced by the average of the training data; “of the sound” and “of the picture” replace only that ' +
-    'part of it. Entropy of the co-attention: 0 one cell, 1 a uniform map. A click on a row goes to its second.');
-  const table = make('table', {}, caption, make('thead', {}, head, names), body);
-  $('.s2s-figures .s2s-table').replaceChildren(table);
-}
-function markRow(s) {
-  const box = $('.s2s-figures .s2s-table');
-  for (const old of box.querySelectorAll('tr[aria-current]')) old.removeAttribute('aria-current');
-  const row = box.querySelector(`tr[data-second="${s}"]`);
-  if (!row) return;
-  row.setAttribute('aria-current', 'true');
-  const head = $('thead', box).offsetHeight;  // sticky: it covers the top of the box
-  if (row.offsetTop < box.scrollTop + head || row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight) {
-    box.scrollTop = row.offsetTop - head - box.clientHeight / 3;  // never scrollIntoView: the page must not jump
-  }
 }

@@ -1,0 +1,22 @@
+"""The synchronised view's own files, without gradio: the app and a report show the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STYLE = HERE.parent / "style.css"  # of the page around it
+SCRIPTS = ("shared.js", "timeline.js", "lanes.js", "table.js", "coattention.js", "main.js")  # one scope, in this order
+
+
+def markup() -> str:
+    return (HERE / "view.html").read_text(encoding="utf-8")
+
+
+def styles() -> str:
+    return (HERE / "timeline.css").read_text(encoding="utf-8")
+
+
+def scripts() -> str:
+    """They find element, props and watch in the scope that they are put in."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)

@@ -1,0 +1,139 @@
+"""The Training tab: a form that starts trainings, and a view that follows them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sec2sec.training.jobs import JobError, Jobs
+from sec2sec.ui.inspect import cached
+from sec2sec.ui.messages import alert, guarded, status
+from sec2sec.ui.models import TRAINED, Models
+from sec2sec.ui.settings import Settings
+from sec2sec.ui.timeline.files import HERE as TIMELINE
+from sec2sec.ui.timeline.timeline import PLOTLY_JS
+from sec2sec.ui.training.form import form
+from sec2sec.ui.training.orders import go_on, place, whose
+from sec2sec.ui.training.standing import examples, standing
+
+HERE = Path(__file__).parent
+OFF = "Training is switched off on this server. At your own machine it is on: see the README."
+SCRIPTS = (TIMELINE / "shared.js", HERE / "view.js", HERE / "learn.js")  # one scope, in this order
+STYLES = (TIMELINE / "timeline.css", HERE / "view.css")
+Answer = dict[str, Any]
+
+
+def visitor_state() -> gr.BrowserState:
+    """A secret in the visitor's browser, by which they find their trainings again."""
+    # the browser keeps it under a key of ours: it is the visitor's own, and must outlive this process
+    return gr.BrowserState(None, storage_key="sec2sec.visitor", secret="sec2sec")
+
+
+def tab(
+    demo: gr.Blocks,
+    settings: Settings,
+    models: Models,
+    visitor: gr.BrowserState,
+    tabs: gr.Tabs,
+    pickers: Sequence[gr.Dropdown],
+) -> None:
+    """Lays out the tab and wires it; called within `demo`.
+
+    pickers: where a model is chosen in other tabs, the Inspect tab's first: that one opens what was trained.
+    """
+    if not settings.training:
+        gr.HTML(f"<p>{OFF}</p>")
+        return
+    jobs = Jobs(settings.runs)
+    jobs.sweep()
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    with gr.Row(elem_classes="inspect training"):
+        with gr.Column(scale=0, min_width=364, elem_classes="left"):
+            asked = form(settings)
+            start = gr.Button("Start", variant="primary", elem_id="train-start")
+            told = gr.HTML(elem_id="train-status")
+        with gr.Column(scale=1, min_width=320, elem_classes="right"):
+            view = training_view(settings, jobs)
+
+    @guarded(lambda message: (alert(message), gr.skip(), gr.update(interactive=True)))
+    def begin(who: str | None, *values: Any) -> tuple[Any, ...]:
+        job = place(asked.read(values), settings, who)
+        return status("Started. You may close this page: it goes on."), said(who, job.id), gr.update(interactive=True)
+
+    start.click(lambda: (status("Checking the data"), gr.update(interactive=False)), None, [told, start], **quiet).then(
+        begin, [visitor, *asked.widgets], [told, view, start], **quiet
+    )
+
+    @guarded(lambda message: (alert(message), gr.skip(), *[gr.skip()] * len(pickers)))
+    def inspect(who: str | None, event: gr.EventData) -> tuple[Any, ...]:
+        owner = whose(settings, who)
+        job = jobs.get(event._data.get("run"), owner)  # comes from a browser
+        choices = models.choices(owner)
+        others = [gr.update(choices=choices) for _ in pickers[1:]]
+        return "", gr.update(selected="inspect"), gr.update(choices=choices, value=TRAINED + job.id), *others
+
+    @guarded(lambda message: (gr.skip(), gr.skip(), *[gr.skip()] * len(pickers)))
+    def arrive(who: str | None) -> tuple[Any, ...]:
+        who = who or secrets.token_urlsafe(24)
+        choices = models.choices(whose(settings, who))
+        return who, said(who), *[gr.update(choices=choices) for _ in pickers]
+
+    view.select(inspect, [visitor], [told, tabs, *pickers], **quiet)
+    demo.load(arrive, [visitor], [visitor, view, *pickers], **quiet)
+
+
+def said(visitor: str | None, run: str | None = None) -> str:
+    """The value of the view: who asks, and which training to show."""
+    return json.dumps({"visitor": visitor, "run": run, "nonce": secrets.token_hex(4)})  # a repeated value is no change
+
+
+def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
+    """The list of trainings, and the chosen one. It asks the functions below, and only while it is on screen."""
+    gr.set_static_paths([PLOTLY_JS])
+
+    def answered(function: Any) -> Any:
+        wrapped = guarded(lambda message: {"error": message})(function)
+        wrapped.__name__ = function.__name__
+        return wrapped
+
+    @answered
+    def standing_of(asked: Mapping[str, Any]) -> Answer:
+        return standing(jobs, whose(settings, asked.get("visitor")), asked)
+
+    @answered
+    def stills(asked: Mapping[str, Any]) -> Answer:
+        return examples(jobs.get(asked.get("run"), whose(settings, asked.get("visitor"))))
+
+    @answered
+    def act(asked: Mapping[str, Any]) -> Answer:
+        job, what = jobs.get(asked.get("run"), whose(settings, asked.get("visitor"))), asked.get("what")
+        if what in ("stop", "finish"):
+            job.ask(str(what))
+        elif what == "resume":
+            go_on(job, settings)
+        elif what == "remove":
+            job.remove()
+        elif what == "download":
+            packed = cached(view, f"sec2sec-{job.id[:15]}.zip")
+            job.pack(packed)
+            return {"file": str(packed), "name": packed.name}
+        else:
+            raise JobError(f"nothing here is called {what!r}")
+        return {}
+
+    standing_of.__name__ = "standing"
+    view = gr.HTML(
+        html_template=(HERE / "view.html").read_text(encoding="utf-8"),
+        css_template="\n".join(path.read_text(encoding="utf-8") for path in STYLES),
+        js_on_load="\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS),
+        apply_default_css=False,
+        elem_id="train-view",
+        plotly_js=str(PLOTLY_JS),
+        server_functions=[standing_of, stills, act],
+    )
+    return view

@@ -1,0 +1,305 @@
+"""The Compare tab as a person uses it: several models on one clip, two clips in step."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from driver import ROOT, App
+from playwright.sync_api import Page, expect
+
+from sec2sec.explanations import Explanation, explain
+from tests.clips import make_clip
+from tests.models import save_tiny
+
+NewPage = Callable[..., Page]
+PLAYERS = ("compare-player-a", "compare-player-b")
+
+
+@pytest.fixture(scope="module")
+def models(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo, a random model of its targets, and one that shares a single target and has no attention."""
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copytree(checkpoints / "demo", folder / "demo")
+    save_tiny(folder / "tiny")
+    save_tiny(folder / "partial", attention="audio", temporal="lstm", targets=("arousal", "calm"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app(models: Path) -> Iterator[App]:
+    with App("--checkpoints", str(models)) as app:
+        yield app
+
+
+def open_tab(page: Page, name: str) -> None:
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.is_visible():  # a narrow page keeps the last tabs in a menu
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+
+
+def choose(page: Page, label: str, name: str) -> None:
+    box = page.get_by_role("combobox", name=label, exact=True)
+    box.click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def tile(page: Page, name: str) -> None:
+    """Pick an example, and wait until the app has looked at it."""
+    page.locator(".compare .tiles button", has_text=name).click()
+    expect(page.locator("#compare-status")).to_contain_text(name.replace(" ", "-"))
+
+
+def compare(page: Page) -> None:
+    page.locator("#compare:enabled").click()
+    expect(page.locator("#compare-status")).to_contain_text("Compared in", timeout=120_000)
+    page.wait_for_selector("#view-a .s2s[data-ready=true]", timeout=120_000)
+    page.wait_for_selector("#compare-stop", state="hidden")
+    page.wait_for_function(f"document.querySelector('#{PLAYERS[0]} video')?.readyState >= 3")
+
+
+def time_of(page: Page, player: str = PLAYERS[0]) -> float:
+    return float(page.evaluate(f"document.querySelector('#{player} video').currentTime"))
+
+
+def current(page: Page, view: str, second: int) -> None:
+    page.wait_for_function(f"document.querySelector('#{view} .s2s').dataset.current === '{second}'")
+
+
+def ranked(page: Page) -> list[int]:
+    """Seconds in the order of the table."""
+    return [int(s or 0) for s in page.locator(".cmp-differ tbody tr").evaluate_all("r => r.map(x => x.dataset.second)")]
+
+
+@pytest.fixture
+def page(app: App, new_page: NewPage) -> Page:
+    """A visitor who has compared the demo and the random model on a film."""
+    page = new_page(app.url)
+    open_tab(page, "Compare")
+    choose(page, "Model B", "tiny")
+    tile(page, "sintel flight")
+    compare(page)
+    return page
+
+
+@pytest.fixture
+def two(app: App, new_page: NewPage) -> Page:
+    """A visitor who has compared two films, of 10 and 9 s."""
+    page = new_page(app.url)
+    open_tab(page, "Compare")
+    page.get_by_label("Two clips, one model").check()
+    expect(page.locator("#compare-status")).to_contain_text("Pick two clips")
+    tile(page, "sintel flight")
+    tile(page, "sintel snow")
+    compare(page)
+    page.wait_for_selector("#view-b .s2s[data-ready=true]")
+    page.wait_for_function(f"document.querySelector('#{PLAYERS[1]} video')?.readyState >= 3")
+    return page
+
+
+@pytest.fixture(scope="module")
+def alone(models: Path) -> list[Explanation]:
+    """What the library says of the same clip, a model at a time."""
+    from sec2sec.checkpoints import load_checkpoint
+
+    clip = ROOT / "assets" / "clips" / "sintel-flight.mp4"
+    return [explain(clip, load_checkpoint(models / name, "cpu")) for name in ("demo", "tiny")]
+
+
+def test_predictions_lanes_and_ranking_are_those_of_the_library(page: Page, alone: list[Explanation]) -> None:
+    table = page.locator("#compare-predictions")
+    for explanation in alone:
+        expect(table).to_contain_text(explanation.checkpoint.trained_on)
+        for name in ("arousal", "valence"):
+            expect(table).to_contain_text(f"{explanation.targets[name].prediction:.2f}")
+    titles = page.locator("#view-a .s2s-plot .annotation-text").all_text_contents()
+    for lane in ("arousal · A · attention", "arousal · B · attention", "valence · A · measured effect"):
+        assert any(title.startswith(lane) for title in titles), titles
+    for name in ("arousal", "valence"):
+        page.get_by_label("Target").select_option(label=name)
+        first, second = (e.targets[name].effect for e in alone)
+        shown = page.locator(".cmp-differ tbody .cmp-d").all_inner_texts()
+        figures = [float(text.replace("−", "-")) for text in shown]
+        assert figures == pytest.approx([second[t] - first[t] for t in ranked(page)], abs=2e-3)
+        sizes = [abs(value) for value in figures]
+        assert all(a >= b - 1e-9 for a, b in itertools.pairwise(sizes))
+        assert sorted(ranked(page)) == list(range(10))
+    expect(page.locator(".cmp-agree")).to_contain_text("ρ = ")
+    assert "synchrony" not in page.inner_text("body")
+    assert "NaN" not in page.inner_text("body")
+
+
+def test_one_playhead_moves_through_the_lanes_of_both_models(page: Page) -> None:
+    assert page.locator("#view-a .s2s-playhead").count() == 1
+    lanes, head = page.locator("#view-a .s2s-plot").bounding_box(), page.locator("#view-a .s2s-playhead").bounding_box()
+    assert lanes is not None
+    assert head is not None
+    assert head["height"] >= lanes["height"] - 60  # over every lane, down to the axis
+    page.evaluate(f"document.querySelector('#{PLAYERS[0]} video').play()")
+    current(page, "view-a", 2)
+    moved = page.locator("#view-a .s2s-playhead").bounding_box()
+    assert moved is not None
+    assert moved["x"] > head["x"] + 20
+    expect(page.locator(".cmp-differ tr[aria-current=true]")).to_have_count(1)
+
+
+def test_ranked_seconds_seek_by_mouse_and_keyboard(page: Page) -> None:
+    order = ranked(page)
+    page.locator(".cmp-differ tbody tr").nth(1).click()
+    current(page, "view-a", order[1])
+    assert time_of(page) == pytest.approx(order[1], abs=0.1)
+    page.locator(".cmp-go").first.focus()
+    page.keyboard.press("Enter")
+    current(page, "view-a", order[0])
+    expect(page.locator(".cmp-differ tr[aria-current=true]")).to_have_attribute("data-second", str(order[0]))
+    page.get_by_role("slider", name="Second of the clip").focus()
+    page.keyboard.press("End")
+    current(page, "view-a", 9)
+    expect(page.locator(".cmp-differ tr[aria-current=true]")).to_have_attribute("data-second", "9")
+
+
+def test_swap_turns_the_difference_around_and_the_pin_goes_along(page: Page) -> None:
+    before = page.locator(".cmp-differ tbody .cmp-d").all_inner_texts()
+    assert page.get_by_role("radio", name="A", exact=True).is_checked()
+    page.get_by_role("button", name="Swap A and B").click()
+    expect(page.locator("#compare-predictions thead")).to_contain_text(re.compile("A tiny.*B demo", re.DOTALL))
+    expect(page.get_by_role("radio", name="B", exact=True)).to_be_checked()
+    turned = {"+": "−", "−": "+"}
+    expect(page.locator(".cmp-differ tbody .cmp-d").first).to_have_text(turned[before[0][0]] + before[0][1:])
+    expect(page.get_by_role("combobox", name="Model B", exact=True)).to_be_disabled()
+    expect(page.get_by_role("combobox", name="Model A", exact=True)).to_be_enabled()
+
+
+def test_pinned_model_stays_while_the_other_changes_and_what_is_not_shared_is_told(page: Page) -> None:
+    expect(page.get_by_role("combobox", name="Model A", exact=True)).to_be_disabled()
+    choose(page, "Model B", "partial")
+    compare(page)
+    expect(page.locator("#compare-predictions thead")).to_contain_text(re.compile("A demo.*B partial", re.DOTALL))
+    notes = page.locator(".cmp-notes")
+    expect(notes).to_contain_text("Compared: arousal.")
+    expect(notes).to_contain_text("Not compared: valence, which only A predicts.")
+    expect(notes).to_contain_text("Not compared: calm, which only B predicts.")
+    expect(page.locator(".cmp-agree")).to_contain_text("B has none")  # no attention over seconds
+    assert "synchrony" not in page.inner_text("body")
+
+
+def test_three_models_share_the_axis(page: Page) -> None:
+    page.get_by_role("button", name="More models").click()
+    box = page.locator("#model-more input")
+    box.click()
+    page.get_by_role("option", name="partial", exact=True).click()
+    page.keyboard.press("Escape")
+    compare(page)
+    titles = page.locator("#view-a .s2s-plot .annotation-text").all_text_contents()
+    assert any(title.startswith("arousal · C · measured effect") for title in titles), titles
+    assert page.locator(".cmp-agree tbody tr").count() == 3
+    page.get_by_label("Models", exact=True).select_option(index=2)
+    expect(page.locator(".cmp-differ thead")).to_contain_text("C − B")
+
+
+def test_same_model_twice_is_refused_in_words(app: App, new_page: NewPage) -> None:
+    page = new_page(app.url)
+    open_tab(page, "Compare")
+    choose(page, "Model B", "demo")
+    tile(page, "sintel flight")
+    page.locator("#compare:enabled").click()
+    expect(page.locator("#compare-status")).to_contain_text("Choose two different models")
+
+
+def test_either_player_drives_both(two: Page) -> None:
+    expect(two.locator(".cmp-notes")).to_contain_text("not defined for two clips")
+    expect(two.locator("#compare-predictions thead")).to_contain_text("sintel-snow.mp4")
+    for driver, other, second in ((*PLAYERS, 5), (*PLAYERS[::-1], 2)):
+        two.evaluate(f"document.querySelector('#{driver} video').currentTime = {second + 0.3}")
+        two.wait_for_function(f"Math.abs(document.querySelector('#{other} video').currentTime - {second + 0.3}) < 0.05")
+        current(two, "view-a", second)
+        current(two, "view-b", second)
+    two.evaluate(f"document.querySelector('#{PLAYERS[1]} video').play()")
+    two.wait_for_function(f"!document.querySelector('#{PLAYERS[0]} video').paused")
+    current(two, "view-a", 4)
+    two.evaluate(f"document.querySelector('#{PLAYERS[0]} video').pause()")
+    two.wait_for_function(f"document.querySelector('#{PLAYERS[1]} video').paused")
+    two.wait_for_timeout(300)
+    assert time_of(two, PLAYERS[1]) == pytest.approx(time_of(two), abs=0.2)
+    assert two.evaluate(f"document.querySelector('#{PLAYERS[1]} video').muted")
+
+
+def test_selection_is_one_in_both_views(two: Page) -> None:
+    two.locator("#view-b .s2s-thumb").nth(3).click()
+    current(two, "view-a", 3)
+    two.locator("#view-a .s2s-pin").click()
+    expect(two.locator("#view-b .s2s-pin")).to_have_attribute("aria-pressed", "true")
+    two.locator("#view-b .s2s-thumb").nth(6).click()
+    expect(two.locator("#view-a .s2s")).to_have_attribute("data-selected", "6")
+    two.locator("#view-b .s2s-pin").click()
+    expect(two.locator("#view-a .s2s-pin")).to_have_attribute("aria-pressed", "false")
+
+
+def test_keyboard_plays_both_once(two: Page) -> None:
+    two.locator("#view-b .s2s-scrub").focus()
+    two.keyboard.press("Home")
+    two.keyboard.press("ArrowRight")
+    current(two, "view-a", 1)
+    current(two, "view-b", 1)
+    two.evaluate("document.activeElement.blur()")
+    two.keyboard.press("Space")  # both views hear it: one answers
+    for player in PLAYERS:
+        two.wait_for_function(f"!document.querySelector('#{player} video').paused")
+    two.keyboard.press("Space")
+    for player in PLAYERS:
+        two.wait_for_function(f"document.querySelector('#{player} video').paused")
+
+
+def test_longer_clip_plays_on_when_the_other_has_ended(two: Page) -> None:
+    two.evaluate(f"document.querySelector('#{PLAYERS[0]} video').currentTime = 8.2")
+    current(two, "view-b", 8)
+    two.evaluate(f"document.querySelector('#{PLAYERS[0]} video').play()")
+    two.wait_for_function(f"document.querySelector('#{PLAYERS[0]} video').currentTime > 9.5")
+
+
+def test_pinned_clip_stays_while_the_other_changes(two: Page) -> None:
+    tile(two, "sintel dialogue")
+    expect(two.locator("#compare-status")).to_contain_text("A: sintel-flight")
+    expect(two.locator("#compare-status")).to_contain_text("B: sintel-dialogue")
+    compare(two)
+    expect(two.locator("#compare-predictions thead")).to_contain_text("sintel-dialogue.mp4")
+    two.get_by_role("button", name="Swap A and B").click()
+    expect(two.locator("#compare-predictions thead")).to_contain_text(
+        re.compile("A sintel-dialogue.*B sintel-flight", re.DOTALL)
+    )
+
+
+def test_clip_of_another_format_is_converted_and_short_clips_say_so(
+    app: App, new_page: NewPage, tmp_path: Path
+) -> None:
+    page = new_page(app.url)
+    open_tab(page, "Compare")
+    choose(page, "Model B", "tiny")
+    clip = make_clip(tmp_path / "short.mkv", 3, video_codec="libx265")
+    page.set_input_files("#compare-upload input[type=file]", str(clip))
+    expect(page.locator("#compare-status")).to_contain_text("short.mkv")
+    compare(page)
+    expect(page.locator(".cmp-agree")).to_contain_text("too short to say")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (360, False), (360, True)])
+@pytest.mark.parametrize("mode", ["models", "clips"])
+def test_nothing_overflows(app: App, new_page: NewPage, width: int, dark: bool, mode: str) -> None:
+    page = new_page(app.url, width=width, dark=dark)
+    open_tab(page, "Compare")
+    if mode == "clips":
+        page.get_by_label("Two clips, one model").check()
+        expect(page.locator("#compare-status")).to_contain_text("Pick two clips")
+        tile(page, "sintel snow")
+    else:
+        choose(page, "Model B", "tiny")
+    tile(page, "sintel flight")
+    compare(page)
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,102 @@
+"""The Evaluate tab as a person uses it: a data set in, figures out, and a wrong clip opened in Inspect."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from driver import App, explain
+from playwright.sync_api import Page, expect
+
+from tests.datasets import clip_folder
+from tests.models import save_tiny
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one data set in it."""
+    folder = tmp_path_factory.mktemp("data")
+    clip_folder(folder / "small", train=3, validation=1, test=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    models = tmp_path_factory.mktemp("models")
+    save_tiny(models / "first", targets=("openness",))
+    save_tiny(models / "tiny", targets=("arousal", "calm"))
+    with App("--checkpoints", str(models), "--data-sets", str(data)) as app:
+        yield app
+
+
+def open_tab(page: Page, name: str) -> None:
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.is_visible():  # a narrow page keeps the last tabs in a menu
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+    page.wait_for_selector("#evaluate")
+
+
+def evaluate(page: Page, model: str = "tiny") -> None:
+    page.get_by_role("combobox", name="Model", exact=True).locator("visible=true").click()
+    page.get_by_role("option", name=model, exact=True).click()
+    page.click("#evaluate")
+    page.wait_for_selector("#evaluate-report button[data-rank]", timeout=120_000)
+    page.wait_for_selector("#evaluate-stop", state="hidden")
+
+
+def test_figures_curves_and_a_worst_clip_that_opens_in_inspect(app: App, new_page: NewPage) -> None:
+    page = new_page(app.url)
+    open_tab(page, "Evaluate")
+    evaluate(page)
+    report = page.locator("#evaluate-report")
+    for words in ("balanced accuracy", "majority (trivial)", "arousal: reliability", "ECE", "calm: predicted and true"):
+        expect(report).to_contain_text(words)
+    expect(page.locator("#evaluate-status")).to_contain_text("Evaluated 6 clips of small.")
+    button = report.locator("button[data-target=calm]").first
+    name = button.inner_text()
+    button.focus()
+    page.keyboard.press("Enter")
+    page.locator("#explain:enabled").wait_for()
+    assert page.get_by_role("tab", selected=True).inner_text() == "Inspect"
+    expect(page.locator("#status")).to_contain_text(f"{name.removeprefix('c')}.mp4")
+    explain(page)
+    expect(page.locator("#predictions")).to_contain_text("Model tiny")
+    page.wait_for_function("document.querySelector('#player video')?.readyState >= 3")
+
+
+def test_upload_is_evaluated_and_its_report_can_be_kept(
+    app: App, new_page: NewPage, data: Path, tmp_path: Path
+) -> None:
+    zipped = shutil.make_archive(str(tmp_path / "mine"), "zip", data / "small")
+    page = new_page(app.url, width=360, dark=True)
+    open_tab(page, "Evaluate")
+    page.set_input_files("#evaluate-upload input[type=file]", zipped)
+    expect(page.get_by_role("combobox", name="Data set of this server")).to_have_value("")
+    evaluate(page)
+    expect(page.locator("#evaluate-status")).to_contain_text("Evaluated 6 clips of mine.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    with page.expect_download() as download:
+        page.click("#evaluate-save")
+    kept = Path(download.value.path()).read_text()
+    assert "arousal: ROC" in kept
+    assert app.temp not in kept
+    page.locator("#evaluate-report button[data-target=arousal]").first.click()
+    page.locator("#explain:enabled").wait_for()
+
+
+def test_what_cannot_be_evaluated_is_told_in_words(app: App, new_page: NewPage, tmp_path: Path) -> None:
+    page = new_page(app.url)
+    open_tab(page, "Evaluate")
+    page.click("#evaluate")
+    expect(page.locator("#evaluate-status")).to_contain_text("none is shared", timeout=30_000)
+    (tmp_path / "bad.zip").write_bytes(b"no zip")
+    page.set_input_files("#evaluate-upload input[type=file]", str(tmp_path / "bad.zip"))
+    expect(page.get_by_role("combobox", name="Data set of this server")).to_have_value("")
+    page.click("#evaluate")
+    expect(page.locator("#evaluate-status")).to_contain_text("is no zip", timeout=30_000)

@@ -1,0 +1,461 @@
+"""The benchmark: comparisons against known truths and slow loops, trials that go on after a stop, tables, documents."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+from torch import nn
+
+from sec2sec.baselines import SYSTEMS
+from sec2sec.checkpoints import load_checkpoint
+from sec2sec.training.benchmark.collect import collect
+from sec2sec.training.benchmark.compare import Draws, Said, differences, measured
+from sec2sec.training.benchmark.cost import cost, macs
+from sec2sec.training.benchmark.document import as_markdown, as_page, findings
+from sec2sec.training.benchmark.paper import ORDER, TRAITS, figures_of
+from sec2sec.training.benchmark.plan import noted, plan, requested
+from sec2sec.training.benchmark.run import Compared, Progress, benchmark_steps, write_tables
+from sec2sec.training.benchmark.tables import as_csv, cost_table, target_tables
+from sec2sec.training.fit import TrainingError
+from sec2sec.training.metrics import classification
+from sec2sec.training.run import Epoch, Stopped
+from sec2sec.training.settings import SettingsError
+from tests.models import save_tiny
+from tests.test_evaluate_curves import Page
+
+TWO = "sec2sec-audio,sec2sec-sa-ca"
+
+
+def said_of(seed: int, right: float, clips: int = 200, groups: int = 40) -> Said:
+    """A trial that is right about a share of the clips, whole groups more or less."""
+    truth = (np.random.default_rng(0).random(clips) < 0.5).astype(float)
+    rng = np.random.default_rng(seed + 1)
+    correct = rng.random(clips) < right
+    ids, of_groups = tuple(f"c{i}" for i in range(clips)), tuple(f"g{i % groups}" for i in range(clips))
+    return Said(ids, of_groups, truth, np.where(correct, truth, 1 - truth) * 0.8 + 0.1)
+
+
+# The paper
+
+
+def test_the_papers_figures_are_those_of_its_text():
+    text = (Path(__file__).parent / "paper_tables.txt").read_text()
+    one, two = text.split("\n\n")
+    titles = {system.replace("-", "").lower(): system for system in ORDER}
+    for line in one.splitlines():
+        title, *cells = re.split(r"\t+", line.strip())
+        found = figures_of("LIRIS-ACCEDE", titles[re.sub(r"[^a-z0-9]", "", title.lower())])
+        mine = [found[t][m] for t in ("arousal", "valence") for m in ("accuracy", "f1", "minutes")]
+        assert mine == pytest.approx([_number(cell) for cell in cells]), title
+    for line in two.splitlines():
+        title, *cells = re.split(r"\t+", line.strip())
+        found = figures_of("First Impressions V2", titles[re.sub(r"[^a-z0-9]", "", title.lower())])
+        mine = [found[t]["mean_accuracy"] for t in TRAITS] + [found["openness"]["minutes"]]
+        assert mine == pytest.approx([_number(cell) for cell in cells]), title
+
+
+def _number(cell: str) -> float:
+    minutes, _, seconds = cell.partition(":")
+    return int(minutes) + int(seconds) / 60 if seconds else float(cell)
+
+
+def test_the_papers_figures_stand_beside_its_own_data_sets_alone():
+    assert figures_of("Known-truth clips", "sec2sec-sa-ca") == {}
+    assert figures_of("LIRIS-ACCEDE, random 7:1:2 split, films leak", "cma")["valence"]["f1"] == 0.7033
+    assert figures_of("First Impressions V1", "sec2sec-vision")["extraversion"]["mean_accuracy"] == 0.879
+
+
+# Comparisons
+
+
+def test_an_interval_over_groups_and_seeds_is_wider_than_over_groups_alone_when_seeds_differ():
+    trials = [said_of(0, 0.95), said_of(1, 0.75), said_of(2, 0.55)]
+    drawn = Draws(trials[0].groups)
+    both = measured("binary", trials, "x", drawn)["accuracy"]
+    assert both["value"] == pytest.approx(np.mean(both["seeds"]), abs=1e-6)
+    alone = [measured("binary", [each], "x", drawn)["accuracy"]["interval"] for each in trials]
+    assert both["interval"][1] - both["interval"][0] > max(high - low for low, high in alone)
+    plain = classification(trials[1].prediction, trials[1].label, 0.5)
+    assert both["seeds"][1] == pytest.approx(plain["accuracy"], abs=1e-5)
+
+
+def test_the_bootstrap_over_both_is_the_slow_loop_of_its_definition():
+    trials = [said_of(0, 0.9, 60, 12), said_of(1, 0.7, 60, 12)]
+    drawn = Draws(trials[0].groups, count=30)
+    seeds = drawn.of_seeds(2, "x")
+    slow = []
+    for r in range(30):
+        total = 0.0
+        for s, each in enumerate(trials):
+            right = weight = 0.0
+            for group, label, said in zip(each.groups, each.label, each.prediction, strict=True):
+                times = drawn.times[r, list(drawn.names).index(group)]
+                right, weight = right + times * ((said > 0.5) == (label > 0.5)), weight + times
+            total += seeds[r, s] * right / weight
+        slow.append(total)
+    found = measured("binary", trials, "x", drawn)["accuracy"]["interval"]
+    assert found == pytest.approx(np.percentile(slow, (2.5, 97.5)))
+
+
+def test_a_real_difference_holds_and_none_does_not():
+    systems = {
+        "good": [said_of(0, 0.9), said_of(1, 0.9)],
+        "poor": [said_of(2, 0.7), said_of(3, 0.7)],
+        "same": [said_of(4, 0.7), said_of(5, 0.7)],
+    }
+    pairs = [("good", "poor"), ("poor", "same"), ("poor", "poor")]
+    first, second, itself = differences("binary", systems, pairs)
+    assert first["holds"] is True
+    assert first["interval"][0] > 0.1
+    assert second["holds"] is False
+    assert second["interval"][0] < 0 < second["interval"][1]
+    assert (itself["difference"], itself["holds"], itself["p_holm"]) == (0, False, 1)
+    (backwards,) = differences("binary", systems, [("poor", "good")])
+    assert backwards["difference"] == -first["difference"]
+    assert backwards["interval"] == pytest.approx([-first["interval"][1], -first["interval"][0]])
+
+
+def test_pairing_in_the_groups_sees_what_separate_intervals_cannot():
+    rng = np.random.default_rng(0)
+    hard = np.repeat(rng.random(40) < 0.5, 5)  # whole groups that both get wrong
+    one = said_of(0, 1.0)
+    worse = np.where(hard, 1 - one.label, one.label)
+    better = np.where(np.arange(200) % 10 == 0, one.label, worse)
+    groups = tuple(str(i // 5) for i in range(200))
+    systems = {n: [Said(one.ids, groups, one.label, p)] for n, p in (("better", better), ("worse", worse))}
+    drawn = Draws(groups)
+    low = measured("binary", systems["better"], "better", drawn)["accuracy"]["interval"][0]
+    assert low < measured("binary", systems["worse"], "worse", drawn)["accuracy"]["interval"][1]
+    assert differences("binary", systems, [("better", "worse")])[0]["holds"] is True
+
+
+def test_p_values_of_a_mean_difference_agree_with_the_normal_approximation():
+    systems = {"a": [said_of(0, 0.80, 400, 400)], "b": [said_of(1, 0.75, 400, 400)]}
+    (found,) = differences("binary", systems, [("a", "b")])
+    gap = [
+        float((a > 0.5) == (t > 0.5)) - float((b > 0.5) == (t > 0.5))
+        for a, b, t in zip(systems["a"][0].prediction, systems["b"][0].prediction, systems["a"][0].label, strict=True)
+    ]
+    z = np.mean(gap) / (np.std(gap) / np.sqrt(400))
+    assert found["p"] == pytest.approx(2 * norm.sf(abs(z)), abs=0.02)
+
+
+def test_holms_correction_is_its_definition():
+    systems = {name: [said_of(i, 0.70 + 0.05 * i)] for i, name in enumerate("abcd")}
+    pairs = [(x, y) for x in "abcd" for y in "abcd" if x < y]
+    found = differences("binary", systems, pairs)
+    ordered = sorted(each["p"] for each in found)
+    for each in found:
+        rank = ordered.index(each["p"])
+        slow = max(min(1, (6 - i) * ordered[i]) for i in range(rank + 1))
+        assert each["p_holm"] >= slow - 1e-6  # ties of p share the larger figure
+        assert each["holds"] == (each["p_holm"] < 0.05)
+    assert {each["holds"] for each in found} == {True, False}
+
+
+def test_only_clips_that_both_predicted_are_compared_and_one_group_tells_nothing():
+    whole, half = said_of(0, 0.9), said_of(1, 0.9)
+    half = Said(half.ids[:100], half.groups[:100], half.label[:100], half.prediction[:100])
+    (found,) = differences("binary", {"a": [whole], "b": [half]}, [("a", "b")])
+    assert found["clips"] == 100
+    one = Said(half.ids, ("film",) * 100, half.label, half.prediction)
+    (found,) = differences("binary", {"a": [one], "b": [one]}, [("a", "b")])
+    assert (found["difference"], found["p"], found["holds"]) == (0, None, None)
+    other = Said(tuple(f"x{i}" for i in range(100)), half.groups, half.label, half.prediction)
+    (found,) = differences("binary", {"a": [whole], "b": [other]}, [("a", "b")])
+    assert (found["difference"], found["holds"]) == (None, None)
+
+
+def test_scores_are_compared_by_their_mean_accuracy():
+    one = said_of(0, 1.0)
+    label = np.linspace(0, 1, 200)
+    systems = {n: [Said(one.ids, one.groups, label, label + d)] for n, d in (("near", 0.05), ("far", -0.15))}
+    (found,) = differences("score", systems, [("near", "far")])
+    assert found["difference"] == pytest.approx(0.10)
+    assert (found["metric"], found["holds"]) == ("mean_accuracy", True)
+
+
+# Cost
+
+
+def test_multiply_accumulates_are_counted_by_hand():
+    class Small(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.lstm = nn.LSTM(8, 6, batch_first=True)
+            self.leave = nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.leave(self.lstm(self.attend(x, x, x, need_weights=False)[0])[0])
+
+    model = Small().eval()
+    x = torch.randn(2, 5, 8)
+    attend = 2 * 5 * 8 * 8 * 4 + 2 * 2 * (5 * 5 * 4) * 2  # in and out projections; scores and weighted sums of 2 heads
+    lstm, leave = 2 * 5 * 4 * 6 * (8 + 6), 2 * 5 * 6 * 3
+    assert macs(lambda: model(x), model, torch.device("cpu")) == attend + lstm + leave
+
+
+def test_the_cost_of_a_checkpoint_grows_with_its_parts(tmp_path):
+    small, large = (cost(load_checkpoint(save_tiny(tmp_path / kind, kind), "cpu")) for kind in ("audio", "SA-CA"))
+    assert 0 < small["parameters"] < large["parameters"]
+    assert 0 < small["macs"] < large["macs"]
+    assert small["encoder_macs"] == large["encoder_macs"] > 10 * small["macs"]
+    assert all(small[name] > 0 for name in ("ms", "encoder_ms", "encoder_parameters"))
+
+
+# Plans
+
+
+def test_all_systems_come_in_the_papers_order_seed_by_seed():
+    request = requested({"data": "x"}, "all", 2)
+    assert request.systems == ORDER
+    assert set(ORDER) == set(SYSTEMS)
+    trials = plan(request, Path("out"))
+    assert [trial.differs["seed"] for trial in trials] == sorted([0, 1] * len(SYSTEMS))
+    assert {trial.config.seed for trial in trials} == {0, 1}
+
+
+def test_a_system_can_have_settings_of_its_own():
+    values = {"data": "x", "epochs": 7, "systems": {"sec2sec-audio": {"epochs": 9}}}
+    one, other = plan(requested(values, TWO, 1), Path("out"))
+    assert (one.config.epochs, other.config.epochs) == (9, 7)
+    assert one.differs == {"system": "sec2sec-audio", "seed": 0, "epochs": 9}
+
+
+@pytest.mark.parametrize(
+    ("values", "systems", "seeds", "said"),
+    [
+        ({}, "sec2sec-sa-ca,bert", 1, "no system is called bert"),
+        ({"systems": {"bert": {}}}, "all", 1, "no system is called bert"),
+        ({"systems": ["x"]}, "all", 1, "names with settings"),
+        ({"seed": 3}, "all", 1, "seed cannot be set"),
+        ({}, "all", 0, "at least one"),
+        ({}, ",", 1, "at least one"),
+        ({"speed": 3}, "all", 1, "no setting is called speed"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_planned_is_refused_in_words(values, systems, seeds, said):
+    with pytest.raises(SettingsError, match=said):
+        plan(requested(values, systems, seeds), Path("out"))
+
+
+# A whole benchmark, of two systems and two seeds
+
+
+def asked(made, **other):
+    settings = {"data": str(made / "data"), "init": str(made / "tiny"), "width": 16, "heads": 2, "epochs": 2}
+    return requested(settings | {"batch": 4} | other, TWO, 2)
+
+
+@pytest.fixture(scope="module")
+def run_once(made, machine):
+    """The folder of a benchmark that was stopped in its second trial and went on, and what each run said."""
+    out = made / "benchmark"
+    first: list[object] = []
+
+    def in_the_second() -> bool:
+        return sum(isinstance(step, Epoch) for step in first) >= 3
+
+    for step in benchmark_steps(asked(made), out, machine, jobs=0, stop=in_the_second):
+        first.append(step)
+    done = (out / "trials" / "sec2sec-audio-0" / "checkpoint" / "model.safetensors").stat().st_mtime_ns
+    second = list(benchmark_steps(asked(made), out, machine, jobs=0))
+    assert (out / "trials" / "sec2sec-audio-0" / "checkpoint" / "model.safetensors").stat().st_mtime_ns == done
+    return out, first, second
+
+
+def test_a_benchmark_that_was_stopped_goes_on_with_the_trial_it_was_at(run_once):
+    _, first, second = run_once
+    assert isinstance(first[-1], Stopped)
+    assert [step.report["epoch"] for step in first if isinstance(step, Epoch)] == [1, 2, 1]
+    assert [step.report["epoch"] for step in second if isinstance(step, Epoch)] == [2, 1, 2, 1, 2]
+    assert isinstance(second[-1], Compared)
+    assert [step.done for step in second if isinstance(step, Progress)] == [0, 1, 2]
+
+
+def test_results_hold_every_system_beside_trivial_rows_and_all_pairs(run_once):
+    results = run_once[2][-1].results
+    assert [row["name"] for row in results["systems"]] == TWO.split(",")
+    assert results["targets"] == {"arousal": "binary", "calm": "score"}
+    for row in results["systems"]:
+        assert row["done"] == 2
+        assert len(row["targets"]["arousal"]["accuracy"]["seeds"]) == 2
+        assert row["cost"]["parameters"] > 0
+        assert row["cost"]["epoch_seconds"] > 0
+        assert row["paper"] == {}
+    assert set(results["trivial"]["arousal"]) == {"majority", "always_positive"}
+    assert [(p["a"], p["b"]) for p in results["comparisons"]["calm"]] == [
+        ("sec2sec-audio", "sec2sec-sa-ca"),
+        ("sec2sec-audio", results["comparisons"]["calm"][1]["b"]),
+        ("sec2sec-sa-ca", results["comparisons"]["calm"][1]["b"]),
+    ]
+    assert results["comparisons"]["calm"][1]["b"].startswith("trivial: ")
+    assert [(p["a"], p["b"]) for p in results["ablation"]["calm"]] == [("sec2sec-sa-ca", "sec2sec-audio")]
+
+
+def test_tables_are_made_again_from_predictions_alone(run_once, made, tmp_path):
+    out = run_once[0]
+    before = (out / "results.json").read_text()
+    (out / "results.json").unlink()
+    (made / "data").rename(tmp_path / "away")
+    try:
+        write_tables(out)
+    finally:
+        (tmp_path / "away").rename(made / "data")
+    assert (out / "results.json").read_text() == before
+
+
+def test_a_finished_benchmark_trains_nothing_and_takes_more_seeds(run_once, made, machine):
+    out = run_once[0]
+    began = time.monotonic()
+    steps = list(benchmark_steps(asked(made), out, machine, jobs=0))
+    assert not [step for step in steps if isinstance(step, Epoch | Progress)]
+    assert time.monotonic() - began < 60
+    assert isinstance(steps[-1], Compared)
+
+
+def test_another_benchmark_or_a_folder_of_something_else_is_refused(run_once, made, machine, tmp_path):
+    with pytest.raises(TrainingError, match="other settings"):
+        next(benchmark_steps(asked(made, epochs=3), run_once[0], machine, jobs=0))
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(TrainingError, match="not empty"):
+        next(benchmark_steps(asked(made), tmp_path, machine, jobs=0))
+    with pytest.raises(TrainingError, match="no benchmark"):
+        collect(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_a_trial_whose_loss_diverges_is_named_and_the_others_are_compared(made, machine):
+    values = {"sec2sec-audio": {"rate": 1e30, "clip_norm": 1e30, "warmup": 0, "epochs": 3}}
+    *_, end = benchmark_steps(asked(made, systems=values), made / "diverges", machine, jobs=0)
+    assert isinstance(end, Compared)
+    audio, other = end.results["systems"]
+    assert set(audio["failed"]) == {"0", "1"}
+    assert "no number" in audio["failed"]["0"]
+    assert (audio["done"], other["done"]) == (0, 2)
+    assert "diverged" in as_markdown(end.results)
+    assert "seed 0: the loss is no number" in as_markdown(end.results)
+
+
+def test_documents_say_what_was_run_on_what_and_what_came_out(run_once):
+    out, _, second = run_once
+    results = second[-1].results
+    text = (out / "RESULTS.md").read_text()
+    assert text == as_markdown(results)
+    note = noted(out)
+    for told in (note["data"]["sha256"], note["hardware"]["processor"], note["versions"]["torch"], note["command"]):
+        assert told
+        assert told in text
+    assert "6 train, 2 validation, 2 test clips" in text
+    assert "Seeds 0 to 1" in text
+    assert "2 systems on data" in text
+    assert "The paper's figures are of other data" in text
+    assert findings(results)[0].startswith("arousal, accuracy.")
+    widths = [line.count("|") for line in text.splitlines() if line.startswith("|")]
+    head = next(each for each in target_tables(results) if "arousal" in each.caption).head
+    assert widths[0] == len(head) + 1
+    assert all(len(row) in (1, len(each.head)) for each in target_tables(results) for row in each.rows)
+    cells = cost_table(results)
+    assert all(len(row) == len(cells.head) for row in cells.rows)
+
+
+def test_the_page_is_whole_and_needs_no_network(run_once):
+    results = run_once[2][-1].results
+    text = as_page(results)
+    page = Page(text)
+    assert page.open == []
+    assert not re.search(r"(?:src|href)=|https?://|@import|url\(", text)
+    charts = [attributes for tag, attributes in page.seen if tag == "svg"]
+    assert len(charts) == len(results["targets"])
+
+
+def test_the_csv_holds_every_figure_once(run_once):
+    results = run_once[2][-1].results
+    rows = list(csv.DictReader(io.StringIO(as_csv(results, "binary"))))
+    assert len(rows) == 4 * 5  # two systems and two baselines, five metrics
+    row = next(row for row in rows if row["system"] == "sec2sec-sa-ca" and row["metric"] == "accuracy")
+    assert float(row["value"]) == results["systems"][1]["targets"]["arousal"]["accuracy"]["value"]
+    assert (run_once[0] / "table-1.csv").read_text() == as_csv(results, "binary")
+
+
+def test_on_the_papers_data_its_figures_stand_beside_ours(run_once):
+    results = json.loads(json.dumps(run_once[2][-1].results))
+    for row in results["systems"]:
+        row["paper"] = figures_of("LIRIS-ACCEDE", row["name"])
+    (arousal,) = [each for each in target_tables(results) if "arousal" in each.caption]
+    assert "accuracy (paper)" in arousal.head
+    place = list(arousal.head).index("accuracy (paper)")
+    assert [row[place] for row in arousal.rows if len(row) > 1] == ["0.7832", "0.7949", "", ""]
+    (calm,) = [each for each in target_tables(results) if "calm" in each.caption]
+    assert not any("paper" in cell for cell in calm.head)
+    assert cost_table(results).rows[1][1] == "2:14, 2:15"
+    assert "other data" not in as_markdown(results)
+
+
+def test_trials_in_processes_of_their_own_end_with_the_same_predictions(run_once, made, machine):
+    out, two = made / "processes", asked(made)
+    request = type(two)(two.settings, ("sec2sec-sa-ca",), 1, {})
+    *_, end = benchmark_steps(request, out, machine, jobs=2)
+    assert isinstance(end, Compared)
+    name = "trials/sec2sec-sa-ca-0/predictions.json"
+    ours, theirs = (json.loads((folder / name).read_text()) for folder in (out, run_once[0]))
+    assert ours["id"] == theirs["id"]
+    assert np.allclose(ours["probability"], theirs["probability"], atol=1e-5)
+    assert end.results["systems"][0]["cost"]["peak_memory"] > 50e6
+
+
+def command(*arguments) -> subprocess.CompletedProcess[str]:
+    started = [sys.executable, "-c", CODE, *map(str, arguments)]
+    return subprocess.run(started, capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120)
+
+
+CODE = """
+import sys
+from sec2sec.__main__ import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+print('torch' in sys.modules)
+sys.exit(code)
+"""
+
+
+def test_the_commands_help_imports_no_torch_and_a_wrong_system_is_one_line(tmp_path):
+    done = command("benchmark", "--help")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "False")
+    assert all(name in done.stdout for name in ("--systems", "--seeds", "--epochs", "--jobs", "--tables"))
+    assert "--system " not in done.stdout
+    done = command("benchmark", "--data", tmp_path, "--out", tmp_path / "out", "--systems", "bert")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "no system is called bert" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_are_made_by_the_command_line_and_a_folder_without_a_benchmark_is_one_line(run_once, tmp_path):
+    done = command("benchmark", "--tables", "--out", run_once[0])
+    assert done.returncode == 0, done.stderr
+    assert "arousal, accuracy." in done.stdout
+    done = command("benchmark", "--tables", "--out", tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "holds no benchmark" in done.stderr
+
+
+def test_excerpts_are_named_where_the_data_are(run_once):
+    results = json.loads(json.dumps(run_once[2][-1].results))
+    results["data"]["planted"] = {"seed": 5, "level": "cluttered", "excerpts_of": "../whole"}
+    assert "Generated with seed 5, level cluttered; each decisive second" in as_markdown(results)
