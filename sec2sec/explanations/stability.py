@@ -60,25 +60,32 @@ def stability_steps(
     """Measure the part [start, end) of a file; yields Progress, and Stable last. Raises MediaError.
 
     The first checkpoint is measured under shifted cuts. Further ones are the same training with other seeds: all are
-    measured with the cuts as they are. They share targets and frames a second.
+    measured with the cuts as they are. They share targets and the encoders' settings.
     """
     first = bundles[0]
-    rate, targets = first.encoders.config.frames_per_second, first.model.config.targets
-    assert all(b.encoders.config.frames_per_second == rate and b.model.config.targets == targets for b in bundles), (
+    config, targets = first.encoders.config, first.model.config.targets
+    assert all(b.encoders.config == config and b.model.config.targets == targets for b in bundles), (
         "these checkpoints are not seeds of one training"
     )
-    clip = open_clip(path, start=start, end=end, frames_per_second=rate, limits=limits or MediaLimits())
-    parts: dict[tuple[int, float], list[Tokens]] = {}
+    clip = open_clip(
+        path,
+        start=start,
+        end=end,
+        frames_per_second=config.frames_per_second,
+        frame_size=config.frame_size,
+        limits=limits or MediaLimits(),
+    )
+    parts: dict[tuple[int, float], list[Tokens]] = {}  # by checkpoint and shift
     moving = {shift: Shifting(shift) for shift in SHIFTS}
     done = 0
     yield Progress("decoding", 0.0, "Opening the clip")
     for batch in _ended(batched(clip.seconds())):
-        for index, bundle in enumerate(bundles):
-            if batch:
-                parts.setdefault((index, 0.0), []).append(encode_seconds(batch, bundle.encoders, bundle.device))
-        for shift, cutter in moving.items():
-            if moved := cutter.add(batch):
-                parts.setdefault((0, shift), []).append(encode_seconds(moved, first.encoders, first.device))
+        cut = {(index, 0.0): batch for index in range(len(bundles))}
+        cut |= {(0, shift): cutter.add(batch) for shift, cutter in moving.items()}
+        for key, seconds in cut.items():
+            if seconds:
+                bundle = bundles[key[0]]
+                parts.setdefault(key, []).append(encode_seconds(seconds, bundle.encoders, bundle.device))
         done += len(batch)
         share = min(0.9, 0.9 * done / max(1, round(clip.duration))) if np.isfinite(clip.duration) else 0.5
         yield Progress("encoding", share, f"Encoded {done} s with {len(SHIFTS)} other cuts")

@@ -71,33 +71,27 @@ def scoreboard_steps(
     others: the same system trained again, for the agreement under re-training. clips: the first so many. Raises
     DataError for other data, or checkpoints that do not fit each other.
     """
-    models: list[Sec2Sec] = []
-    for one in (bundle, *others):
-        if not isinstance(one.model, Sec2Sec):
-            raise DataError(f"{one.summary.name}: explanations are compared on the Sec2Sec systems alone")
-        models.append(one.model)
+    model, *models = [sec2sec_of(one) for one in (bundle, *others)]
     planted = planted_of(table)
     rows = [row for row in table.split(split) if row.id in planted and planted[row.id].decisive.any()][:clips]
     if not rows:
         raise DataError(f"{table.directory}: no clip with planted seconds in the split {split!r}")
-    targets, rate = bundle.model.config.targets, bundle.encoders.config.frames_per_second
+    targets, config = model.config.targets, bundle.encoders.config
     for other in others:
-        if other.model.config.targets != targets or other.encoders.config.frames_per_second != rate:
-            raise DataError(f"{other.summary.name}: other targets or frames a second than {bundle.summary.name}")
+        if other.model.config.targets != targets or other.encoders.config != config:
+            raise DataError(f"{other.summary.name}: other targets or encoder settings than {bundle.summary.name}")
     if not (shown := [name for name in targets if name in planted[rows[0].id].evidence]):
         raise DataError(f"{table.directory}: nothing is planted of the targets {', '.join(targets)}")
     workers = os.cpu_count() or 1 if workers is None else workers
     found = Collected([targets.index(name) for name in shown])
     unusable: list[str] = []
-    for done, (row, seconds) in enumerate(
-        decode_all(rows, bundle.encoders.config, as_decoded, workers=workers), start=1
-    ):
+    for done, (row, seconds) in enumerate(decode_all(rows, config, as_decoded, workers=workers), start=1):
         if isinstance(seconds, str):
             unusable.append(seconds)
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-            others_tokens = [encode_seconds(seconds, other.encoders, other.device) for other in others]
-            found.add(row, models[0], tokens, planted[row.id], list(zip(models[1:], others_tokens, strict=True)))
+            theirs = [encode_seconds(seconds, other.encoders, other.device) for other in others]
+            found.add(row, model, tokens, planted[row.id], list(zip(models, theirs, strict=True)))
         yield Step(done, len(rows))
     if not found.clips:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
@@ -114,6 +108,13 @@ def scoreboard_steps(
         "winner": winner(methods),
     }
     yield Scored(report, unusable)
+
+
+def sec2sec_of(bundle: Bundle) -> Sec2Sec:
+    """The model of a checkpoint whose seconds have joint vectors, or DataError."""
+    if not isinstance(bundle.model, Sec2Sec):
+        raise DataError(f"{bundle.summary.name}: explanations are compared on the Sec2Sec systems alone")
+    return bundle.model
 
 
 def planted_of(table: Table) -> dict[str, Planted]:
