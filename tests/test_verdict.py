@@ -145,8 +145,17 @@ def test_the_sentence_and_the_reasons_carry_the_figures_of_the_verdict():
         assert found.sentence.startswith(opening[found.word])
         for text in (found.sentence, " ".join(found.reasons)):
             assert f"{found.rank_correlation:.2f}" in text
-            assert f"{found.deletion.better_than_random:.0%}" in text
-            assert f"{found.insertion.better_than_random:.0%}" in text
+            assert f"{int(100 * found.deletion.better_than_random + 1e-6)} % of random orders" in text
+            assert f"{int(100 * found.insertion.better_than_random + 1e-6)} % of random orders" in text
+        assert "p ≤ 0.05 is asked" in found.reasons[0]
+        assert all("95 % is asked" in reason for reason in found.reasons[1:3])
+
+
+def test_a_figure_just_short_of_its_threshold_does_not_look_like_it():
+    assert "94 % of random orders" in order_criterion(0.3, beating(0.9475), "x").words
+    assert "95 % of random orders" in order_criterion(0.3, beating(0.95), "x").words
+    assert "p = 0.051" in correlation_criterion(0.5, 0.0502).words
+    assert "p = 0.050" in correlation_criterion(0.5, 0.05).words
 
 
 def test_wrong_attention_is_rarely_supported_and_the_truth_mostly_is_in_systems_that_add_up():

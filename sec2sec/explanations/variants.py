@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sec2sec.explanations.occlusion import JointVectors, predict_joint
+from sec2sec.explanations.occlusion import CELLS_A_PASS, JointVectors, predict_joint
 from sec2sec.model import Sec2Sec
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]  # picture and sound kept, (N, T) bool each → (N, K), 0..1
@@ -30,7 +30,8 @@ def over_joints(model: Sec2Sec, joints: JointVectors) -> Predict:
     def predict(picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
         chosen = torch.from_numpy(picture + 2 * sound).to(table.device)  # (N, T)
         seconds = torch.arange(chosen.shape[1], device=table.device)
-        return predict_joint(model, table[chosen, seconds]).double().cpu().numpy()
+        passes = chosen.split(max(1, CELLS_A_PASS // chosen.shape[1]))  # of a long clip, all at once would not fit
+        return torch.cat([predict_joint(model, table[part, seconds]) for part in passes]).double().cpu().numpy()
 
     return _each_once(predict)
 

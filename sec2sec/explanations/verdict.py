@@ -18,6 +18,7 @@ T seconds, K targets, P permutations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -55,10 +56,11 @@ class Criterion:
 
     grade: Grade
     words: str
+    asked: str = ""  # what it takes to hold
 
     @property
     def reason(self) -> str:
-        return f"{self.grade.capitalize()}: {self.words}."
+        return f"{self.grade.capitalize()}: {self.words}{self.asked and f'; {self.asked} is asked'}."
 
 
 def verdicts(
@@ -72,9 +74,8 @@ def verdicts(
 ) -> list[Verdict]:
     """One verdict a target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
 
-    effort: how many variants may be asked: all orders, few, or none, which leaves the rank correlation alone.
-
     reweighted: what shuffled and equal weights change, (K,) each, where the system can be asked (under_other_weights).
+    effort: how many variants may be asked: all orders, few, or none, which leaves the rank correlation alone.
     """
     targets = len(effect)
     if attention is None:
@@ -148,9 +149,11 @@ def judge(
 def correlation_criterion(rho: float, p: float) -> Criterion:
     if not np.isfinite(rho):
         return Criterion("fails", "there is no ranking, as all seconds have the same attention or the same effect")
-    said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    # rounded up, and shares rounded down: a figure never looks like a threshold that it does not reach
+    said = "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
     grade: Grade = "holds" if p <= HOLDS_P else "weak" if p <= WEAK_P else "fails"
-    return Criterion(grade, f"the rank correlation of attention with the size of the effect is {rho:.2f} ({said})")
+    words = f"the rank correlation of attention with the size of the effect is {rho:.2f} ({said})"
+    return Criterion(grade, words, f"p ≤ {HOLDS_P:g}")
 
 
 def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criterion:
@@ -162,7 +165,8 @@ def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criter
             "does not count", f"the prediction lies within {MOVED:g} of the baseline, so no order of seconds carries it"
         )
     grade: Grade = "holds" if better >= HOLDS_SHARE else "weak" if better >= WEAK_SHARE else "fails"
-    return Criterion(grade, f"{what} sooner than {better:.0%} of random orders do")
+    words = f"{what} sooner than {math.floor(100 * better + 1e-6)} % of random orders do"
+    return Criterion(grade, words, f"{HOLDS_SHARE:.0%}".replace("%", " %"))
 
 
 def word_of(criteria: list[Criterion]) -> Word:
