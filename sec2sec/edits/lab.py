@@ -1,7 +1,7 @@
 """Predictions of an edited clip from tokens: only what an edit changed goes through co-attention again.
 
-Co-attention works within a second, so a second's joint vector depends on its picture and its sound alone. Every pair that
-was met once is kept: an undone edit finds the very same vectors, and so the very same prediction.
+Co-attention works within a second, so a second's joint vector depends on its picture and its sound alone. Every pair
+that was met once is kept: an undone edit finds the very same vectors, and so the very same prediction.
 
 T seconds, V visual and A audio tokens in a second, C channels of a token, K targets.
 """

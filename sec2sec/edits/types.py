@@ -239,7 +239,8 @@ def edit_to_json(edit: Edit) -> dict[str, Any]:
 
 def edit_from_json(value: Any) -> Edit:
     """Reads what edit_to_json writes, or what a browser sends. EditError for anything else."""
-    kind = EDITS.get(value.get("edit")) if isinstance(value, dict) and isinstance(value.get("edit"), str) else None
+    named = value.get("edit") if isinstance(value, dict) else None
+    kind = EDITS.get(named) if isinstance(named, str) else None
     if kind is None:
         raise EditError(f"There is no such edit; there are {', '.join(EDITS)}")
     given = {}
@@ -295,5 +296,3 @@ def ranges(seconds: Sequence[int]) -> str:
         else:
             runs.append([second, second])
     return ", ".join(f"{a + 1}" if a == b else f"{a + 1}–{b + 1}" for a, b in runs)
-
-

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from moviepy import AudioClip, VideoClip
+from moviepy import AudioClip, VideoClip  # type: ignore[import-untyped]
 
 from sec2sec.files import check_writable, current_umask
 from sec2sec.media import MediaError
@@ -31,11 +31,12 @@ class Quality:
     # no B-frames: time 0 is time 0 in every player
     parameters: tuple[str, ...] = ("-crf", "20", "-bf", "0", "-vf", TO_BT709, *TAGS, "-movflags", "+faststart")
     sound_codec: str = "aac"
+    sound_suffix: str = ".m4a"  # while it is written: containers that round to milliseconds would put it out of step
     sound_bitrate: str | None = "192k"
 
 
 # Every pixel and sample as they are: what the tests compare with. Browsers do not play it.
-LOSSLESS = Quality(".mkv", "libx264rgb", "ultrafast", ("-qp", "0", "-bf", "0"), "pcm_s16le", None)
+LOSSLESS = Quality(".mkv", "libx264rgb", "ultrafast", ("-qp", "0", "-bf", "0"), "pcm_s16le", ".wav", None)
 
 
 def write_film(
@@ -48,8 +49,9 @@ def write_film(
     quality: Quality | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Writes `seconds` s of picture at `fps` frames a second and sound (samples, 2) int16 at SOUND_RATE; one may be None.
+    """Writes `seconds` s of picture at `fps` frames a second, sound (samples, 2) int16 at SOUND_RATE, or both.
 
+    Each frame is what `picture` says of the middle of its time: files round time stamps, and here never to a frame off.
     The file appears when it is whole; nothing half-written stays behind. Raises OSError where it cannot be written.
     """
     assert picture is not None or sound is not None
@@ -63,11 +65,10 @@ def write_film(
         if progress is not None and int(time) > told:
             told = int(time)
             progress(min(1.0, time / seconds))
-        return picture(time)
+        return picture(time + 0.5 / fps)
 
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
         part = Path(folder) / f"film{quality.suffix}"
-        parameters = list(quality.parameters)
         try:
             if picture is None:
                 assert sound is not None
@@ -78,10 +79,17 @@ def write_film(
                 film = VideoClip(frame_function=shown, duration=seconds)
                 film.audio = None if sound is None else _heard(sound)
                 film.write_videofile(
-                    str(part), fps, quality.codec, audio_fps=SOUND_RATE, preset=quality.preset,
-                    audio_codec=quality.sound_codec, audio_bitrate=quality.sound_bitrate,
-                    temp_audiofile=str(Path(folder) / "sound.mkv"), ffmpeg_params=parameters, logger=None,
-                )  # fmt: skip
+                    str(part),
+                    fps,
+                    quality.codec,
+                    audio_fps=SOUND_RATE,
+                    preset=quality.preset,
+                    audio_codec=quality.sound_codec,
+                    audio_bitrate=quality.sound_bitrate,
+                    temp_audiofile=str(Path(folder) / f"sound{quality.sound_suffix}"),
+                    ffmpeg_params=list(quality.parameters),
+                    logger=None,
+                )
         except BrokenPipeError as error:
             raise OSError(f"{out}: cannot be written ({error.strerror}); check the free space") from error
         if not part.is_file():
