@@ -39,6 +39,10 @@ class Tokens:
             self.audio if self.audio is not None else mean_audio,
         )
 
+    def cpu(self) -> Tokens:
+        """The same on the CPU, without the MFCC images."""
+        return Tokens(*(None if part is None else part.cpu() for part in (self.video, self.audio)))
+
 
 def batched(seconds: Iterable[Second], size: int = BATCH) -> Iterator[list[Second]]:
     """Seconds in lists of at most `size`; decodes no further ahead than that."""

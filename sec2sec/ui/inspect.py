@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +14,15 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.config import MediaLimits
+from sec2sec.encode import Tokens
 from sec2sec.explanations import Explained, Explanation, Preview, Progress, explain_steps, to_json
 from sec2sec.media import MediaError, open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
 from sec2sec.ui.examples import example_tiles, find_examples
+from sec2sec.ui.files import cached
 from sec2sec.ui.gpu import on_gpu
+from sec2sec.ui.lab.annotated import annotated_button
+from sec2sec.ui.lab.kept import Kept, Shelf
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
@@ -36,7 +39,7 @@ WAITING = "Waiting for a free place"
 FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
 Part = tuple[float, float | None]  # start and end in the file, s
-Answer = tuple[Explanation, Preview]
+Answer = tuple[Explanation, Preview, Tokens]
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ def known_truth(path: Path) -> bool:
     return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
 
 
-def tab(settings: Settings, models: Models) -> None:
-    """Lays out the tab and wires it; called within gr.Blocks."""
+def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> None:
+    """Lays out the tab and wires it; called within gr.Blocks. kept: gets the id of the explained clip on the shelf."""
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
@@ -87,16 +90,27 @@ def tab(settings: Settings, models: Models) -> None:
                 height="auto",
                 visible=True,
             )
+            annotated_button(settings, shelf, kept)
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             cards = gr.HTML(elem_id="predictions")
             view = clip_view(video_id=PLAYER, elem_id="view")
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, save, go, stop]
+    chosen = [source, player, told, view, cards, save, go, stop, kept]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.path if source is not None and source.playable else None
-        return source, playing, message, None, "", hidden(save), gr.update(interactive=source is not None), hidden(stop)
+        return (
+            source,
+            playing,
+            message,
+            None,
+            "",
+            hidden(save),
+            gr.update(interactive=source is not None),
+            hidden(stop),
+            None,
+        )
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
@@ -114,14 +128,20 @@ def tab(settings: Settings, models: Models) -> None:
             return (None, *choose(None))
         return (None, *choose(str(examples[index].path)))
 
-    results = [told, cards, view, player, save, go, stop]
+    results = [told, cards, view, player, save, go, stop, kept]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     same = gr.skip()
 
     def outputs(
-        told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False
+        told: str,
+        cards: Any = same,
+        view: Any = same,
+        player: Any = same,
+        save: Any = same,
+        busy: bool = False,
+        kept: Any = same,
     ) -> tuple[Any, ...]:
-        return told, cards, view, player, save, gr.update(interactive=not busy), gr.update(visible=busy)
+        return told, cards, view, player, save, gr.update(interactive=not busy), gr.update(visible=busy), kept
 
     @guarded(lambda message: outputs(alert(message), "", None, same, hidden(save)))
     def run(
@@ -130,7 +150,7 @@ def tab(settings: Settings, models: Models) -> None:
         if source is None:
             raise ValueError(PICK)
         began = time.perf_counter()
-        yield outputs(status("Loading the model"), "", None, same, hidden(save), busy=True)
+        yield outputs(status("Loading the model"), "", None, same, hidden(save), busy=True, kept=None)
         part = float(start or 0), None if end is None else float(end)
         answer: Answer | None = None
         for step in in_thread(_explanation(models, model, source.path, part, settings.limits)):
@@ -141,20 +161,22 @@ def tab(settings: Settings, models: Models) -> None:
             elif step is not None:
                 yield outputs(status(step), busy=True)
         assert answer is not None, "explain_steps ended without an explanation"
-        explanation, preview = answer
+        explanation, preview, tokens = answer
+        path, truth = Path(source.path), source.known_truth
+        found = shelf.put(Kept(explanation, preview, tokens, path, explanation.clip.start, model, truth))
         took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s.")
         # what is converted for playback begins where the analysed part does
         offset = explanation.clip.start if source.playable else 0.0
         drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
         said = predictions(explanation, shown_targets(explanation, source.known_truth))
-        written = _cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
+        written = cached(player, f"{Path(explanation.clip.name).stem}.sec2sec.json")
         written.write_text(json.dumps(to_json(explanation), indent=1), encoding="utf-8")
         download = gr.update(value=str(written), visible=True)
         if source.playable:
-            yield outputs(took, said, drawn, same, download)
+            yield outputs(took, said, drawn, same, download, kept=found)
             return
-        yield outputs(status(CONVERTING), said, drawn, None, download, busy=True)
-        playable = _cached(player, "playback.mp4")
+        yield outputs(status(CONVERTING), said, drawn, None, download, busy=True, kept=found)
+        playable = cached(player, "playback.mp4")
         try:
             for second in in_thread(_conversion(source.path, playable, part, settings.limits)):
                 if second is not None:
@@ -189,9 +211,9 @@ def hidden(component: Any) -> Any:
 def explained(
     models: Models, name: str | None, path: str, part: Part, limits: MediaLimits
 ) -> Iterator[Progress | Answer]:
-    """explain_steps with a model by name and without tokens: what crosses a GPU's process stays on the CPU."""
+    """explain_steps with a model by name: what crosses a GPU's process, tokens as well, is on the CPU."""
     for step in explain_steps(path, models.get(name), start=part[0], end=part[1], limits=limits):
-        yield (step.explanation, step.preview) if isinstance(step, Explained) else step
+        yield (step.explanation, step.preview, step.tokens.cpu()) if isinstance(step, Explained) else step
 
 
 def _explanation(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Callable[[Job], None]:
@@ -220,14 +242,6 @@ def _conversion(path: str, to: Path, part: Part, limits: MediaLimits) -> Callabl
 def _any_length(settings: Settings) -> MediaLimits:
     """The limits without the one of length, which is checked against the part that is analysed."""
     return replace(settings.limits, max_seconds=float("inf"))
-
-
-def _cached(component: Any, name: str) -> Path:
-    """A path in a folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old."""
-    path = Path(component.GRADIO_CACHE) / secrets.token_hex(16) / name
-    path.parent.mkdir(parents=True)
-    component.temp_files.add(str(path))
-    return path
 
 
 def _span(seconds: float) -> str:
