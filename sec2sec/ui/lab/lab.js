@@ -41,8 +41,8 @@ function load() {
   $('.lab-name').textContent = data.clip.name;
   $('.lab-model').textContent = data.model;
   const said = $('.lab-said');
-  said.hidden = !data.said;
-  said.textContent = data.said ? 'Not possible: ' + data.said : '';
+  said.hidden = !data.refused;
+  said.textContent = data.refused ? 'Not possible: ' + data.refused : '';
   drawStrip();
   drawBars();
   drawList();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +14,9 @@ from sec2sec.explanations.pipeline import smaller
 from sec2sec.ui.lab.kept import Kept
 from sec2sec.ui.timeline.payload import shown_targets
 
-Kind = Literal["", "alert"]
 
-
-def encode(kept: Kept, said: str = "", kind: Kind = "", stills: bool = False) -> str:
-    """The state after the last edit. said: a sentence for the visitor; stills: send the pictures too, once a clip."""
+def encode(kept: Kept, refused: str = "", stills: bool = False) -> str:
+    """The state after the last edit. refused: why one was not possible; stills: send the pictures too, once a clip."""
     history, explanation = kept.history, kept.explanation
     assert history is not None
     kept.serial += 1
@@ -27,8 +25,7 @@ def encode(kept: Kept, said: str = "", kind: Kind = "", stills: bool = False) ->
     before, after = history.before, history.after
     payload: dict[str, Any] = {
         "serial": kept.serial,
-        "said": said,
-        "kind": kind,
+        "refused": refused,
         "clip": {
             "name": explanation.clip.name,
             "start": explanation.clip.start,

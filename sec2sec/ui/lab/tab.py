@@ -39,6 +39,7 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Job, in_thread
 
 HERE = Path(__file__).parent
+FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -87,8 +88,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
         """An edit that tokens express, undo, redo or clear."""
         clip = shelf.get(key)
         with clip.lock:
-            said = act(clip, event._data)
-            return encode(clip, *said), ""
+            return encode(clip, act(clip, event._data)), ""
 
     def slow(key: str | None, event: gr.EventData) -> Iterator[tuple[Any, ...]]:
         """An edit that pixels must be decoded for, or another clip's sound."""
@@ -109,7 +109,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
                 if isinstance(step, float):
                     yield gr.skip(), status("Encoding the changed seconds", step), gr.skip()
         except Exception as error:
-            yield encode(clip, message_for(error), "alert"), "", gr.update(visible=False)
+            yield encode(clip, message_for(error)), "", gr.update(visible=False)
             return
         yield encode(clip), "", gr.update(visible=False)
 
@@ -130,6 +130,10 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
         )
         yield status(words), gr.update(visible=False), gr.update(value=str(out), visible=True, autoplay=True)
 
+    def refused(key: str | None, said: str) -> tuple[Any, ...]:
+        """A full queue refuses before a handler can say anything; being stopped counts as a failure too."""
+        return encode(shelf.get(key)), gr.skip() if said else alert(FULL), gr.update(visible=False)
+
     failed = guarded(lambda message: (gr.skip(), alert(message)))
     failed_slowly = guarded(lambda message: (gr.skip(), alert(message), gr.update(visible=False)))
     opened.select(show, kept, [view, film, player, told], queue=False, **QUIET)
@@ -138,6 +142,8 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
     running = view.submit(failed_slowly(slow), kept, [view, told, stop], **limit, **QUIET)
     taking = own.upload(failed_slowly(take), [kept, own], [view, told, stop], **limit, **QUIET)
     rendering = play.click(render, kept, [told, stop, player], **limit, **QUIET)
+    for event in (running, taking):
+        event.failure(failed_slowly(refused), [kept, told], [view, told, stop], queue=False, **QUIET)
     stop.click(
         failed_slowly(stopped), kept, [view, told, stop], queue=False, cancels=[running, taking, rendering], **QUIET
     )
@@ -170,23 +176,23 @@ def edit_of(sent: Any) -> Edit:
     return edit_from_json(sent.get("edit") if isinstance(sent, dict) else None)
 
 
-def act(clip: Kept, sent: Any) -> tuple[str, str]:
-    """Does what a browser asks for → a sentence and its kind, both empty where all went well."""
+def act(clip: Kept, sent: Any) -> str:
+    """Does what a browser asks for → why it was not possible; empty where it was."""
     history = clip.history
     assert history is not None
     simple: dict[str, Callable[[], None]] = {"undo": history.undo, "redo": history.redo, "clear": history.clear}
     asked = sent.get("action") if isinstance(sent, dict) else None
     if isinstance(asked, str) and asked in simple:
         simple[asked]()
-        return "", ""
+        return ""
     try:
         edit = edit_of(sent)
         if history.needs(edit):
             raise EditError("This edit needs the picture to be decoded again")
         history.apply(edit)
     except EditError as error:
-        return str(error), "alert"
-    return "", ""
+        return str(error)
+    return ""
 
 
 def prepare(models: Models, clip: Kept, edit: Edit, limits: MediaLimits, job: Job) -> None:
