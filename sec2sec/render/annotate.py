@@ -26,7 +26,7 @@ MOST_TARGETS = 5  # more lanes than ten would be too low to read
 FASTEST = 30  # frames a second
 PLAYHEAD = (255, 92, 108)
 MARKED = 34  # added to the ground under the second that plays, of 255
-HOT = np.array((245, 180, 30), np.float32)
+HOT = (245, 180, 30)
 STRONGEST = 0.62  # opacity of the largest weight of a second's overlay
 
 
@@ -165,7 +165,7 @@ class _Overlay:
             slice(round(top * box.height), round(bottom * box.height)),
             slice(round(left * box.width), round(right * box.width)),
         )
-        self._kept: tuple[tuple[int, int], np.ndarray] | None = None
+        self._kept: tuple[tuple[int, int], Image.Image, Image.Image] | None = None  # colour and mask of a moment
 
     def over(self, frame: np.ndarray, second: int, within: float) -> np.ndarray:
         """The frame with the weights of a moment laid over the part of it that the model sees."""
@@ -174,15 +174,14 @@ class _Overlay:
             return frame
         moment = min(int(within * len(weights)), len(weights) - 1)
         rows, columns = self._region
-        part = frame[rows, columns]
+        part = Image.fromarray(frame[rows, columns])
         if self._kept is None or self._kept[0] != (second, moment):
-            grid = Image.fromarray((255 * weights[moment] / weights.max()).astype(np.uint8))
-            size = (part.shape[1], part.shape[0])
-            opacity = np.asarray(grid.resize(size, Image.Resampling.NEAREST), np.float32) * (STRONGEST / 255)
-            self._kept = (second, moment), opacity[..., None]
-        opacity = self._kept[1]
+            grid = Image.fromarray((255 * STRONGEST * weights[moment] / weights.max()).astype(np.uint8))
+            hot = Image.new("RGB", part.size, HOT)
+            self._kept = (second, moment), hot, grid.resize(part.size, Image.Resampling.NEAREST)
+        _, hot, opacity = self._kept
         out = frame.copy()
-        out[rows, columns] = part * (1 - opacity) + HOT * opacity
+        out[rows, columns] = np.asarray(Image.composite(hot, part, opacity))
         out[rows.start : rows.stop, [columns.start, columns.stop - 1]] = HOT  # the edge of what the model sees
         out[[rows.start, rows.stop - 1], columns.start : columns.stop] = HOT
         return out

@@ -52,7 +52,8 @@ def write_film(
     """Writes `seconds` s of picture at `fps` frames a second, sound (samples, 2) int16 at SOUND_RATE, or both.
 
     Each frame is what `picture` says of the middle of its time: files round time stamps, and here never to a frame off.
-    The file appears when it is whole; nothing half-written stays behind. Raises OSError where it cannot be written.
+    The file appears when it is whole; nothing half-written stays behind. Raises OSError for a folder that is not there
+    or closed, MediaError where writing fails.
     """
     assert picture is not None or sound is not None
     check_writable(out)
@@ -90,12 +91,16 @@ def write_film(
                     ffmpeg_params=list(quality.parameters),
                     logger=None,
                 )
-        except BrokenPipeError as error:
-            raise OSError(f"{out}: cannot be written ({error.strerror}); check the free space") from error
+        except OSError as error:  # moviepy's own message runs over many lines
+            raise _unwritten(out) from error
         if not part.is_file():
-            raise MediaError(f"{out.name}: the film could not be written; check the free space")
+            raise _unwritten(out)
         part.chmod(0o666 & ~current_umask())
         part.replace(out)
+
+
+def _unwritten(out: Path) -> MediaError:
+    return MediaError(f"{out.name}: the film could not be written; check the free space")
 
 
 def _heard(sound: np.ndarray) -> AudioClip:

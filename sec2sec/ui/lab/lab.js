@@ -198,7 +198,7 @@ function drawList() {
   $('.lab-none').hidden = L.data.edits.length > 0;
 }
 function drawTable() {
-  const d = L.data, head = make('tr', {}, make('th', {scope: 'col'}, 'second'), make('th', {scope: 'col'}, 'plays'));
+  const d = L.data, head = make('tr', {}, make('th', {scope: 'col'}, 'second'), make('th', {scope: 'col', class: 'is-words'}, 'plays'));
   for (const t of d.targets) {
     if (t.attention) head.append(make('th', {scope: 'col'}, `${t.name}: attention`));
     if (t.effect) head.append(make('th', {scope: 'col'}, `${t.name}: effect`));
