@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bench import browser, clip, encoders, quality, systems, tab, training
+from bench import browser, clip, encoders, lab, quality, systems, tab, training
 from bench.row import Row
 from sec2sec.checkpoints import environment
 from sec2sec.files import write_json
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "encoders": lambda: (Row(name, value, "×", limit) for name, value, limit in encoders.rows()),
     "memory": clip.memory_rows,
     "browser": browser.rows,
+    "lab": lab.rows,
     "training": training.rows,
     "systems": systems.rows,
     "tab": tab.rows,

@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
         default="mean",
         help="co-attention maps in the JSON: none, averaged over heads (default), or every head",
     )
+    sub.add_argument(
+        "--annotate", type=Path, metavar="FILE", help="write the clip there, the explanation burnt in (MP4)"
+    )
+    sub.add_argument("--overlay", action="store_true", help="burn in the co-attention as well")
     sub.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on")
     sub.add_argument("--end", type=float, metavar="S", help="analyse up to this second")
     sub.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default 900)")
@@ -192,7 +196,7 @@ def run_explain(options: argparse.Namespace) -> None:
     from sec2sec.explanations.as_text import as_text
     from sec2sec.files import check_writable, write_json
 
-    for path in (options.json, options.report):
+    for path in (options.json, options.report, options.annotate):
         if path:
             check_writable(path)  # before the work, not after it
     if options.report and options.report.suffix.lower() not in (".html", ".htm"):
@@ -211,6 +215,18 @@ def run_explain(options: argparse.Namespace) -> None:
                 write_report(options.report, step, bundle, options.clip, part=part, max_megabytes=size, limits=limits)
             if options.json:  # last: it may be the very file beside the report, with maps
                 write_json(options.json, to_json(step.explanation, options.maps), indent=None)
+            if options.annotate:
+                from sec2sec.render.annotate import annotate  # moviepy takes half a second to import
+
+                annotate(
+                    options.clip,
+                    step.explanation,
+                    options.annotate,
+                    overlay=options.overlay,
+                    limits=limits,
+                    progress=lambda share: show(f"{share:4.0%}  Writing the annotated clip"),
+                )
+                show("", last=True)
         else:
             show(f"{step.fraction:4.0%}  {step.message}")
 

@@ -43,6 +43,10 @@ class Tokens:
         """The tokens of some seconds of it."""
         return Tokens(*(None if it is None else it[first:end] for it in (self.video, self.audio, self.mfcc)))
 
+    def cpu(self) -> Tokens:
+        """The same on the CPU, without the MFCC images."""
+        return Tokens(*(None if part is None else part.cpu() for part in (self.video, self.audio)))
+
 
 def batched(seconds: Iterable[Second], size: int = BATCH) -> Iterator[list[Second]]:
     """Seconds in lists of at most `size`; decodes no further ahead than that."""

@@ -13,6 +13,8 @@ import gradio as gr
 
 from sec2sec.ui import about, evaluate, inspect
 from sec2sec.ui.compare import tab as compare
+from sec2sec.ui.lab import tab as lab
+from sec2sec.ui.lab.kept import Shelf
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models, models_in
 from sec2sec.ui.settings import Settings
@@ -28,15 +30,19 @@ def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
     _private_cache()
     models = models_in(settings.checkpoints, settings.device, settings.runs if settings.training else None)
+    shelf = Shelf(settings.delete_after)
     sweep = max(1, int(min(settings.delete_after / 4, 600)))  # s between two looks for what is too old
     with gr.Blocks(
         title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
     ) as demo:
         gr.HTML(HEADER)
         visitor = training.visitor_state()
+        kept = gr.State(None, time_to_live=settings.delete_after, delete_callback=shelf.drop)
         with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                inspecting = inspect.tab(settings, models)
+                inspecting = inspect.tab(settings, models, shelf, kept)
+            with gr.Tab("Lab", id="lab") as opened:
+                lab.tab(settings, models, shelf, kept, opened)
             with gr.Tab("Compare", id="compare"):
                 compared = compare.tab(settings, models)
             with gr.Tab("Evaluate", id="evaluate"):

@@ -21,7 +21,6 @@ from sec2sec.ui.clips import (
     UPLOADED,
     UPLOADS,
     WAITING,
-    Answer,
     Part,
     Source,
     cached,
@@ -33,6 +32,8 @@ from sec2sec.ui.clips import (
 )
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
+from sec2sec.ui.lab.annotated import annotated_button
+from sec2sec.ui.lab.kept import Kept, Shelf
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
@@ -56,8 +57,8 @@ class Opening:
     running: list[Any]  # what opening a clip cancels
 
 
-def tab(settings: Settings, models: Models) -> Opening:
-    """Lays out the tab and wires it; called within gr.Blocks."""
+def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Opening:
+    """Lays out the tab and wires it; called within gr.Blocks. kept: gets the id of the explained clip on the shelf."""
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
@@ -95,17 +96,19 @@ def tab(settings: Settings, models: Models) -> Opening:
                 height="auto",
                 visible=True,
             )
+            annotated_button(settings, shelf, kept)
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             cards = gr.HTML(elem_id="predictions")
             view = clip_view(video_id=PLAYER, elem_id="view", link=True)
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, save, go, stop, page, check, asked]
+    chosen = [source, player, told, view, cards, save, go, stop, page, check, asked, kept]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.played if source is not None else None
         ready = gr.update(interactive=source is not None)
-        return source, playing, message, None, "", hidden(save), ready, hidden(stop), hidden(page), hidden(check), None
+        gone = hidden(page), hidden(check), None, None
+        return source, playing, message, None, "", hidden(save), ready, hidden(stop), *gone
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
@@ -124,22 +127,22 @@ def tab(settings: Settings, models: Models) -> Opening:
             return (None, *choose(None))
         return (None, *choose(str(examples[index].path)))
 
-    results = [told, cards, view, player, save, go, stop, page, check, asked]
+    results = [told, cards, view, player, save, go, stop, page, check, asked, kept]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     same = gr.skip()
 
     def outputs(
         told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False,
-        page: Any = same, asked: Any = same,
+        page: Any = same, asked: Any = same, kept: Any = same,
     ) -> tuple[Any, ...]:  # fmt: skip
         go, stop = gr.update(interactive=not busy), gr.update(visible=busy)
         shown: dict[str, Any] = {} if asked is same else {"visible": asked is not None}
         check = gr.update(interactive=not busy, **shown)
-        return told, cards, view, player, save, go, stop, page, check, asked
+        return told, cards, view, player, save, go, stop, page, check, asked, kept
 
     def gone(message: str, busy: bool = False) -> tuple[Any, ...]:
         """Nothing of an explanation stays on the screen."""
-        return outputs(message, "", None, same, hidden(save), busy, hidden(page), None)
+        return outputs(message, "", None, same, hidden(save), busy, hidden(page), None, None)
 
     def downloads(told: Asked, clip: str) -> dict[str, Any]:
         """JSON and report of what is on the screen; clip: the file as a browser plays it."""
@@ -158,30 +161,33 @@ def tab(settings: Settings, models: Models) -> Opening:
         began = time.perf_counter()
         yield gone(status("Loading the model"), busy=True)
         part = float(start or 0), None if end is None else float(end)
-        answer: Answer | None = None
+        answer: Explained | None = None
         work = in_turn(
             lambda: models.turn(models.get(model)),
             lambda: explained(models, model, source.path, part, settings.limits),
         )
         for step in in_thread(work):
-            if isinstance(step, tuple):
+            if isinstance(step, Explained):
                 answer = step
             elif isinstance(step, Progress):
                 yield outputs(status(step.message, step.fraction), busy=True)
             elif step is not None:
                 yield outputs(status(step), busy=True)
         assert answer is not None, "explain_steps ended without an explanation"
-        explanation, preview = answer
+        explanation, preview, truth = answer.explanation, answer.preview, source.known_truth
+        found = shelf.put(
+            Kept(explanation, preview, answer.tokens, Path(source.path), explanation.clip.start, model, truth)
+        )
         took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s.")
         # what is converted for playback begins where the analysed part does
         offset = explanation.clip.start if source.playable else 0.0
-        drawn = encode(explanation, preview, diagnostics=source.known_truth, offset=offset)
-        said = predictions(explanation, shown_targets(explanation, source.known_truth))
+        drawn = encode(explanation, preview, diagnostics=truth, offset=offset)
+        said = predictions(explanation, shown_targets(explanation, truth))
         now = Asked.of(explanation, preview, drawn, source, model, part)
         if source.playable:
-            yield outputs(took, said, drawn, same, asked=now, **downloads(now, now.played))
+            yield outputs(took, said, drawn, same, asked=now, kept=found, **downloads(now, now.played))
             return
-        yield outputs(status(CONVERTING), said, drawn, None, busy=True, asked=now, **downloads(now, ""))
+        yield outputs(status(CONVERTING), said, drawn, None, busy=True, asked=now, kept=found, **downloads(now, ""))
         playable = cached(player, "playback.mp4")
         try:
             for second in in_thread(conversion(source.path, playable, part, settings.limits)):
@@ -236,7 +242,7 @@ def tab(settings: Settings, models: Models) -> Opening:
 @on_gpu
 def explained(
     models: Models, name: str | None, path: str, part: Part, limits: MediaLimits
-) -> Iterator[Progress | Answer]:
-    """explain_steps with a model by name and without tokens: what crosses a GPU's process stays on the CPU."""
+) -> Iterator[Progress | Explained]:
+    """explain_steps with a model by name: what crosses a GPU's process, tokens as well, is on the CPU."""
     for step in explain_steps(path, models.get(name), start=part[0], end=part[1], limits=limits):
-        yield (step.explanation, step.preview) if isinstance(step, Explained) else step
+        yield replace(step, tokens=step.tokens.cpu()) if isinstance(step, Explained) else step

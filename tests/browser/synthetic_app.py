@@ -14,6 +14,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 import synthetic  # noqa: E402
 
+from sec2sec.encode import Tokens  # noqa: E402
 from sec2sec.explanations import Explained, Progress  # noqa: E402
 from sec2sec.explanations.stability import Stable  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
@@ -36,7 +37,7 @@ def steps(path, bundle, *, start=0.0, end=None, limits=None):
     summary = dataclasses.replace(made.clip, name=clip.name, start=start)
     made = dataclasses.replace(made, clip=summary)
     seen = synthetic.preview(made, Path(path))
-    yield Explained(made, seen, None)
+    yield Explained(made, seen, Tokens(None, None))
 
 
 def shifted(path, bundles, *, start=0.0, end=None, limits=None):

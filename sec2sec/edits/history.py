@@ -1,0 +1,83 @@
+"""The edits of one clip: apply, undo, redo, clear; what each of them changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sec2sec.edits.lab import Lab, Step
+from sec2sec.edits.plan import EditError, Picture, Plan
+from sec2sec.edits.types import Edit
+
+MOST_EDITS = 50
+MOST_MADE = 600  # s of frozen and blurred pictures kept at once: bounds memory
+
+
+@dataclass(frozen=True)
+class Done:
+    """An edit with what came of it."""
+
+    edit: Edit
+    plan: Plan
+    step: Step
+
+
+class History:
+    """A list of edits on top of the clip as it is."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.before = lab.step(lab.start)
+        self.done: list[Done] = []
+        self.undone: list[Done] = []
+
+    @property
+    def plan(self) -> Plan:
+        """The edited clip."""
+        return self.done[-1].plan if self.done else self.lab.start
+
+    @property
+    def after(self) -> Step:
+        """What the model says of it."""
+        return self.done[-1].step if self.done else self.before
+
+    def needs(self, edit: Edit) -> list[Picture]:
+        """Pictures to supply to the lab before `apply`. EditError where the edit is not possible."""
+        if len(self.done) >= MOST_EDITS:
+            raise EditError(f"There are {MOST_EDITS} edits already; undo some, or clear them")
+        missing = self.lab.missing(edit.apply(self.plan, self.lab.tracks))
+        if len(missing) + len(self.lab.made()) > MOST_MADE:
+            raise EditError(f"More than {MOST_MADE} s would be frozen or blurred at once; undo some, or choose fewer")
+        return missing
+
+    def apply(self, edit: Edit) -> None:
+        """Adds an edit. EditError where it is not possible; then nothing changes."""
+        plan = edit.apply(self.plan, self.lab.tracks)
+        self.done.append(Done(edit, plan, self.lab.step(plan)))
+        self.undone.clear()
+        self.lab.forget([done.plan for done in self.done])
+
+    def undo(self) -> None:
+        """Takes the last edit back, if there is one: plan and prediction are those from before, bit for bit."""
+        if self.done:
+            self.undone.append(self.done.pop())
+
+    def redo(self) -> None:
+        """Puts back what was undone last."""
+        if self.undone:
+            self.done.append(self.undone.pop())
+
+    def clear(self) -> None:
+        """The clip as it is."""
+        self.done.clear()
+        self.undone.clear()
+        self.lab.forget([])
+
+    def changes(self) -> Iterator[tuple[Done, np.ndarray]]:
+        """Each edit with the change (K,) that it brought to the predictions."""
+        before = self.before.prediction
+        for done in self.done:
+            yield done, done.step.prediction - before
+            before = done.step.prediction

@@ -1,0 +1,147 @@
+"""Predictions of an edited clip from tokens: only what an edit changed goes through co-attention again.
+
+Co-attention works within a second, so a second's joint vector depends on its picture and its sound alone. Every pair
+that was met once is kept: an undone edit finds the very same vectors, and so the very same prediction.
+
+T seconds, V visual and A audio tokens in a second, C channels of a token, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sec2sec.config import RESIZE, SAMPLE_RATE
+from sec2sec.edits.plan import (
+    BLACK,
+    MEAN_PICTURE,
+    MEAN_SOUND,
+    SILENCE,
+    ClipTracks,
+    Picture,
+    Plan,
+    PlannedSecond,
+    Sound,
+    first_plan,
+)
+from sec2sec.encode import Tokens
+from sec2sec.explanations.occlusion import JointVectors, joint_vectors, occlusion
+from sec2sec.media import Second
+from sec2sec.model import Sec2Sec
+
+EFFECTS_UP_TO = 60  # s; measuring each second of a longer clip takes longer than a click may
+
+Encode = Callable[[Sequence[Second]], Tokens]  # decoded seconds → tokens on the CPU
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the model says of a plan. Units of the prediction, 0..1."""
+
+    prediction: np.ndarray  # (K,)
+    attention: np.ndarray | None  # (K, T); None where the model has none
+    effect: np.ndarray | None  # (K, T) of each second of the edited clip; None in a clip over EFFECTS_UP_TO
+
+
+def cpu_model(model: Sec2Sec) -> Sec2Sec:
+    """The same model on the CPU, where a click's few vectors are faster than the way to a GPU."""
+    on_cpu = all(tensor.device.type == "cpu" for tensor in model.parameters())
+    return model if on_cpu else deepcopy(model).cpu()
+
+
+class Lab:
+    """One clip's tokens, and what was made from them for its edits."""
+
+    def __init__(
+        self, model: Sec2Sec, tokens: Tokens, tracks: ClipTracks, encode: Encode, frames_per_second: int
+    ) -> None:
+        """model and tokens on the CPU; `encode` is asked for silence and black once, when an edit first needs them."""
+        self.model, self.tracks = model, tracks
+        self.start = first_plan(tracks)
+        self._encode, self._rate = encode, frames_per_second
+        self._pictures: dict[Picture | None, Tensor] = {
+            None: model.reference_video,  # a missing modality and a removed one are the same thing to the model
+            MEAN_PICTURE: model.reference_video,
+        }
+        self._sounds: dict[Sound | None, Tensor] = {None: model.reference_audio, MEAN_SOUND: model.reference_audio}
+        for i in range(tracks.seconds):
+            if tokens.video is not None:
+                self._pictures[Picture("play", i)] = tokens.video[i]
+            if tokens.audio is not None:
+                self._sounds[Sound("play", i)] = tokens.audio[i]
+        self._joints: dict[PlannedSecond, tuple[Tensor, Tensor, Tensor]] = {}  # both, sound only, picture only: (D,)
+        self._neither: Tensor | None = None
+
+    def add_soundtrack(self, name: str, audio: Tensor) -> None:
+        """audio (T₂, A, C): the tokens of another clip's sound, to be taken by that name."""
+        for i, second in enumerate(audio):
+            self._sounds[Sound("play", i, name)] = second
+        self.tracks = replace(self.tracks, soundtracks=self.tracks.soundtracks | {name: len(audio)})
+
+    def missing(self, plan: Plan) -> list[Picture]:
+        """Pictures that tokens cannot express, frozen or blurred ones, and that were not encoded yet."""
+        wanted = dict.fromkeys(second.picture for second in plan)
+        return [p for p in wanted if p is not None and p != BLACK and p not in self._pictures]
+
+    def supply(self, picture: Picture, video: Tensor) -> None:
+        """video (V, C): the tokens of a picture that was missing."""
+        self._pictures[picture] = video
+
+    def made(self) -> list[Picture]:
+        """The pictures that were supplied."""
+        return [p for p in self._pictures if p is not None and (p.kind == "freeze" or p.blur)]
+
+    def forget(self, kept: Sequence[Plan]) -> None:
+        """Drops what was made for plans that are no longer reachable."""
+        pairs = {second for plan in (self.start, *kept) for second in plan}
+        pictures = {second.picture for second in pairs}
+        self._pictures = {p: t for p, t in self._pictures.items() if p in pictures or p not in self.made()}
+        self._joints = {pair: found for pair, found in self._joints.items() if pair in pairs}
+
+    @torch.inference_mode()
+    def step(self, plan: Plan) -> Step:
+        """Prediction, attention and (in clips that are not long) the effect of each second of the edited clip."""
+        new = [pair for pair in dict.fromkeys(plan) if pair not in self._joints]
+        if new:
+            found = joint_vectors(self.model, self._tokens(new))
+            self._neither = found.neither[:1]
+            for i, pair in enumerate(new):
+                self._joints[pair] = (found.both[i], found.sound_only[i], found.picture_only[i])
+        both, sound, picture = (torch.stack([self._joints[pair][part] for pair in plan]) for part in range(3))
+        if len(plan) > EFFECTS_UP_TO:
+            logits, weights = self.model.remember(both[None], torch.ones(1, len(both), dtype=torch.bool))
+            prediction, attention, effect = logits.sigmoid()[0], None if weights is None else weights[0], None
+        else:
+            assert self._neither is not None
+            joints = JointVectors(both, sound, picture, self._neither.expand(len(both), -1), None, None)
+            measured = occlusion(self.model, joints)
+            prediction, attention, effect = measured.prediction, measured.attention, measured.effect.T
+        return Step(
+            prediction.double().numpy(),
+            None if attention is None else attention.double().numpy(),
+            None if effect is None else effect.double().numpy(),
+        )
+
+    def _tokens(self, seconds: Sequence[PlannedSecond]) -> Tokens:
+        """Both modalities of some planned seconds, stacked."""
+        if BLACK not in self._pictures and any(second.picture == BLACK for second in seconds):
+            self._make_empty()
+        if SILENCE not in self._sounds and any(second.sound == SILENCE for second in seconds):
+            self._make_empty()
+        return Tokens(
+            torch.stack([self._pictures[second.picture] for second in seconds]),
+            torch.stack([self._sounds[second.sound] for second in seconds]),
+        )
+
+    def _make_empty(self) -> None:
+        """A second of black picture and digital silence, as a player shows them."""
+        black = np.zeros((self._rate, *RESIZE, 3), np.uint8)
+        empty = self._encode([Second(0, black, np.zeros(SAMPLE_RATE, np.float32), None, False)])
+        assert empty.video is not None
+        assert empty.audio is not None
+        self._pictures[BLACK], self._sounds[SILENCE] = empty.video[0], empty.audio[0]

@@ -1,0 +1,106 @@
+"""The pixels and samples of a plan, decoded from the clip's own file at the instants that are needed, no others.
+
+T seconds, M frames in a second, V visual and A audio tokens in a second, C channels of a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+from sec2sec.config import RESIZE, MediaLimits
+from sec2sec.edits.lab import Encode
+from sec2sec.edits.plan import EditError, Picture
+from sec2sec.encode import batched
+from sec2sec.media import Clip, Second, open_clip
+from sec2sec.media.video import Scaler
+from sec2sec.render.frames import Screen
+
+MAX_SIDE = 1280  # pixels, the longest side of an edited clip
+
+
+def film_size(clip: Clip) -> tuple[int, int]:
+    """Width and height of the edited clip: as displayed, at most MAX_SIDE, even, as H.264 in yuv420p must be."""
+    shrink = min(1.0, MAX_SIDE / max(clip.width, clip.height))
+    width, height = (max(2, round(side * shrink / 2) * 2) for side in (clip.width, clip.height))
+    return width, height
+
+
+class Pictures:
+    """Pictures of planned seconds, at any instant of them."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.size = film_size(clip) if clip.has_video else (0, 0)
+        self._start = clip.start
+        self._screen = Screen(clip, self.size) if clip.has_video else None
+        self._blurred: tuple[np.ndarray, float, np.ndarray] | None = None  # the last one: many instants share a frame
+
+    def at(self, picture: Picture, within: float) -> np.ndarray:
+        """The frame on screen `within` s of the second, (height, width, 3) uint8 RGB."""
+        assert self._screen is not None
+        assert picture.kind != "mean"
+        if picture.kind == "black":
+            return np.zeros((self.size[1], self.size[0], 3), np.uint8)
+        frame = self._screen.at(self._start + picture.second + (within if picture.kind == "play" else 0.0))
+        return self._blur(frame, picture.blur) if picture.blur else frame
+
+    def _blur(self, frame: np.ndarray, strength: float) -> np.ndarray:
+        kept = self._blurred
+        if kept is None or kept[0] is not frame or kept[1] != strength:
+            radius = strength * self.size[1]
+            kept = frame, strength, np.asarray(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(radius)))
+            self._blurred = kept
+        return kept[2]
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._screen is not None:
+            self._screen.close()
+
+
+def encode_plan_pictures(
+    clip: Clip, pictures: Sequence[Picture], encode: Encode, progress: Callable[[float], None] | None = None
+) -> Iterator[tuple[Picture, Tensor]]:
+    """Tokens (V, C) of frozen and blurred pictures: decodes the seconds that they name, edits and encodes them.
+
+    progress is told the share that is done; what it raises stops the work. Raises MediaError.
+    """
+    instants = [(j + 0.5) / clip.frames_per_second for j in range(clip.frames_per_second)]  # as media/video.py
+    with closing(Pictures(clip)) as source:
+        small = Scaler(RESIZE[1], RESIZE[0])
+
+        def decoded(picture: Picture) -> Second:
+            frames: list[np.ndarray] = []
+            last: np.ndarray | None = None
+            for instant in instants:
+                frame = source.at(picture, instant)
+                frames.append(frames[-1] if frame is last else small(av.VideoFrame.from_ndarray(frame, "rgb24")))
+                last = frame
+            return Second(picture.second, np.stack(frames), None, None, False)
+
+        ordered = sorted(pictures, key=lambda picture: picture.second)  # so that the file is read once, forwards
+        done = 0
+        for part in batched(map(decoded, ordered)):
+            found = encode(part).video
+            assert found is not None
+            yield from zip(ordered[done : done + len(part)], found, strict=True)
+            done += len(part)
+            if progress is not None:
+                progress(done / len(pictures))
+
+
+def encode_soundtrack(path: Path | str, encode: Encode, limits: MediaLimits, seconds: int) -> Tensor:
+    """The first `seconds` s of a clip's sound → (T₂, A, C). EditError for a clip without sound; raises MediaError."""
+    clip = open_clip(path, end=float(seconds), limits=limits)
+    if not clip.has_audio:
+        raise EditError(f"{clip.name}: has no sound to take; choose another clip")
+    clip.has_video = False  # its picture need not be decoded
+    parts = [encode(part).audio for part in batched(clip.seconds())]
+    return torch.cat([audio for audio in parts if audio is not None])

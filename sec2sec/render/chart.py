@@ -1,0 +1,238 @@
+"""The still parts of an annotated film: bars of attention and effect over seconds, and what stands beside the picture.
+
+Drawn once with PIL; while the film plays only the playhead, the marked second and the picture change. T seconds.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from sec2sec.explanations.types import TargetExplanation
+from sec2sec.plots import LOWERS, RAISES
+
+GROUND, PANEL, INK, SOFT, LINE = "#12161d", "#1a2029", "#eef1f6", "#b3bdcb", "#4a5566"
+ATTENTION, WAVE = "#9aabc6", "#8fb0d0"
+LEVEL = "#46b3a6"
+UP, DOWN = "#e8793a", "#6aa4ea"  # plots' hues, lighter, for a ground that is always dark
+assert (RAISES, LOWERS) == ("#c2571a", "#3b78c4"), "UP and DOWN are these two, lightened"
+TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # s between labels of the axis
+MAX_TICKS = 15
+LABELS = 128  # px left of the lanes
+RIGHT = 20
+AXIS = 42  # px under the lanes: ticks and the axis's name
+GAP = 8
+
+
+def plain(text: str) -> str:
+    """What PIL's own font can draw: no accents, a hyphen for a minus."""
+    text = text.translate({0x2212: "-", 0x2013: "-", 0x2192: "->", 0x00D7: "x"})
+    kept = unicodedata.normalize("NFKD", text)
+    return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in kept)
+
+
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=size)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Where the lanes lie, and which seconds they show."""
+
+    box: Box
+    seconds: int  # T
+
+    @property
+    def left(self) -> int:
+        return self.box.left + LABELS
+
+    @property
+    def right(self) -> int:
+        return self.box.left + self.box.width - RIGHT
+
+    @property
+    def bottom(self) -> int:
+        return self.box.top + self.box.height - AXIS
+
+    def x(self, time: float) -> float:
+        """Pixel column of an instant, s from the beginning of the part that was analysed."""
+        return self.left + (self.right - self.left) * time / self.seconds
+
+
+def draw_chart(
+    canvas: Image.Image,
+    chart: Chart,
+    targets: Mapping[str, TargetExplanation],
+    start: float,
+    envelope: np.ndarray | None = None,
+) -> None:
+    """Two lanes a target on one axis of seconds; envelope (columns,) 0..1: a lane of sound above them."""
+    pen = ImageDraw.Draw(canvas)
+    lanes = [(name, kind) for name in targets for kind in ("attention", "effect")]
+    count = len(lanes) + (envelope is not None)
+    height = (chart.bottom - chart.box.top - GAP * (count - 1)) / count
+    top = float(chart.box.top)
+    if envelope is not None:
+        _wave(pen, chart, envelope, top, top + height)
+        top += height + GAP
+    attended = [t.attention for t in targets.values() if t.attention is not None]
+    most_attention = max((float(a.max()) for a in attended), default=0.0)
+    most_effect = max((float(np.abs(t.effect).max()) for t in targets.values()), default=0.0)
+    for name, kind in lanes:
+        found = targets[name]
+        if kind == "attention":
+            if found.attention is None:
+                _label(pen, chart, top, height, name, "no attention", "", "")
+            else:
+                _bars(pen, chart, found.attention / (most_attention or 1.0), top, top + height)
+                _label(pen, chart, top, height, name, "attention", f"{100 * most_attention:.0f} %", "0")
+        else:
+            middle = top + height / 2
+            signed = found.effect / (most_effect or 1.0)
+            _bars(pen, chart, np.maximum(signed, 0), top, middle, UP)
+            _bars(pen, chart, np.maximum(-signed, 0), middle, top + height, DOWN, downwards=True)
+            _label(pen, chart, top, height, name, "effect", f"+{most_effect:.2f}", f"-{most_effect:.2f}")
+            pen.line([(chart.left, middle), (chart.right, middle)], fill=SOFT)
+        top += height + GAP
+    _axis(pen, chart, start)
+
+
+def _bars(
+    pen: ImageDraw.ImageDraw,
+    chart: Chart,
+    heights: np.ndarray,
+    top: float,
+    bottom: float,
+    fill: str = ATTENTION,
+    downwards: bool = False,
+) -> None:
+    gap = min(3.0, 0.12 * (chart.x(1) - chart.x(0)))
+    for i, height in enumerate(heights):
+        reach = float(height) * (bottom - top)
+        if reach >= 0.5:
+            high, low = (top, top + reach) if downwards else (bottom - reach, bottom)
+            pen.rectangle([chart.x(i) + gap, high, max(chart.x(i + 1) - gap, chart.x(i) + gap + 1), low], fill=fill)
+    if not downwards:
+        pen.line([(chart.left, bottom), (chart.right, bottom)], fill=LINE)
+
+
+def _label(
+    pen: ImageDraw.ImageDraw, chart: Chart, top: float, height: float, name: str, kind: str, high: str, low: str
+) -> None:
+    """Name of a lane, and its scale at both ends."""
+    edge = chart.left - 6
+    small = font(14)
+    pen.text((chart.box.left, top + height / 2), shortened(name, 84, 15), font=font(15), fill=INK, anchor="ls")
+    pen.text((chart.box.left, top + height / 2 + 2), kind, font=small, fill=SOFT, anchor="lt")
+    if high and height >= 30:
+        pen.text((edge, top), high, font=small, fill=SOFT, anchor="rt")
+        pen.text((edge, top + height), low, font=small, fill=SOFT, anchor="rs")
+
+
+def _wave(pen: ImageDraw.ImageDraw, chart: Chart, envelope: np.ndarray, top: float, bottom: float) -> None:
+    middle, reach = (top + bottom) / 2, (bottom - top) / 2
+    columns = np.linspace(chart.left, chart.right, len(envelope))
+    loudest = max(float(envelope.max()), 1e-6)
+    for x, level in zip(columns, envelope / loudest, strict=True):
+        pen.line([(x, middle - reach * level), (x, middle + reach * level)], fill=WAVE)
+    pen.text((chart.box.left, middle), "sound", font=font(15), fill=INK, anchor="ls")
+    pen.text((chart.box.left, middle + 2), "amplitude", font=font(14), fill=SOFT, anchor="lt")
+
+
+def _axis(pen: ImageDraw.ImageDraw, chart: Chart, start: float) -> None:
+    step = next((s for s in TICK_STEPS if chart.seconds / s <= MAX_TICKS), 240)
+    for second in range(0, chart.seconds + 1, step):
+        x = chart.x(second)
+        pen.line([(x, chart.bottom), (x, chart.bottom + 4)], fill=SOFT)
+        pen.text((x, chart.bottom + 6), f"{start + second:g}", font=font(14), fill=SOFT, anchor="mt")
+    middle = (chart.left + chart.right) / 2
+    pen.text((middle, chart.bottom + 24), "time in the clip, s", font=font(14), fill=SOFT, anchor="mt")
+
+
+def width_of(text: str, size: int) -> float:
+    """Pixels that a line of text takes."""
+    return font(size).getlength(text)
+
+
+def shortened(text: str, width: float, size: int) -> str:
+    """A text that fits into a width, with … where it was cut."""
+    text = plain(text)
+    if width_of(text, size) <= width:
+        return text
+    while text and width_of(text + "…", size) > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def wrapped(text: str, width: float, size: int, most: int) -> list[str]:
+    """A text in at most `most` lines of a width."""
+    lines = [""]
+    for word in plain(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if width_of(longer, size) <= width or not lines[-1]:
+            lines[-1] = longer
+        elif len(lines) < most:
+            lines.append(word)
+        else:
+            lines[-1] = shortened(lines[-1] + " …", width, size)
+            break
+    return [shortened(line, width, size) for line in lines]
+
+
+def draw_footer(canvas: Image.Image, box: Box, lines: Sequence[str]) -> None:
+    """What the model learned from: on every frame."""
+    pen = ImageDraw.Draw(canvas)
+    for i, line in enumerate(lines):
+        pen.text((box.left, box.top + 20 * i), line, font=font(16), fill=INK, anchor="lt")
+
+
+def draw_panel(
+    canvas: Image.Image,
+    box: Box,
+    targets: Mapping[str, TargetExplanation],
+    second: int,
+    start: float,
+    notes: Sequence[str],
+) -> None:
+    """Each target's prediction, and what the second that plays has of attention and effect."""
+    pen = ImageDraw.Draw(canvas)
+    pen.rectangle([box.left, box.top, box.left + box.width - 1, box.top + box.height - 1], fill=PANEL)
+    left, width, top = box.left + 16, box.width - 32, box.top + 10
+    begin = start + second
+    pen.text((left, top), f"Second {second + 1} ({begin:g} to {begin + 1:g} s)", font=font(20), fill=INK, anchor="lt")
+    top += 30
+    row = min(92, max(44, (box.height - 40 - 20 * len(notes) - 12) // max(len(targets), 1)))
+    for name, found in targets.items():
+        value = f"{found.prediction:.2f}"
+        pen.text((left, top), shortened(name, width - 120, 18), font=font(18), fill=INK, anchor="lt")
+        pen.text((left + width, top), f"{value} of 1", font=font(18), fill=INK, anchor="rt")
+        if row >= 62:
+            pen.rectangle([left, top + 24, left + width, top + 32], fill=LINE)
+            pen.rectangle([left, top + 24, left + width * found.prediction, top + 32], fill=LEVEL)
+        effect = round(float(found.effect[second]), 3)
+        said = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
+        if found.attention is not None:
+            said = f"attention {100 * found.attention[second]:.1f} %, " + said
+        pen.text(
+            (left, top + (38 if row >= 62 else 21)), shortened(said, width, 16), font=font(16), fill=SOFT, anchor="lt"
+        )
+        top += row
+    for i, note in enumerate(notes):
+        line = shortened(note, width, 14)
+        pen.text(
+            (left, box.top + box.height - 10 - 18 * (len(notes) - 1 - i)), line, font=font(14), fill=SOFT, anchor="ls"
+        )

@@ -1,0 +1,113 @@
+"""Writes a film with moviepy: a picture for every instant and the samples of its sound → MP4 that browsers play."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from moviepy import AudioClip, VideoClip  # type: ignore[import-untyped]
+
+from sec2sec.files import check_writable, current_umask
+from sec2sec.media import MediaError
+from sec2sec.render.frames import SOUND_RATE
+
+Picture = Callable[[float], np.ndarray]  # s from the beginning → (height, width, 3) uint8
+Progress = Callable[[float], None]  # share that is done, 0..1; what it raises stops the work
+
+TO_BT709 = "scale=in_range=full:out_range=limited:out_color_matrix=bt709:flags=bilinear,format=yuv420p"
+TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How a film is written."""
+
+    suffix: str = ".mp4"
+    codec: str = "libx264"
+    preset: str = "veryfast"
+    # no B-frames: time 0 is time 0 in every player
+    parameters: tuple[str, ...] = ("-crf", "20", "-bf", "0", "-vf", TO_BT709, *TAGS, "-movflags", "+faststart")
+    sound_codec: str = "aac"
+    sound_suffix: str = ".m4a"  # while it is written: containers that round to milliseconds would put it out of step
+    sound_bitrate: str | None = "192k"
+
+
+# Every pixel and sample as they are: what the tests compare with. Browsers do not play it.
+LOSSLESS = Quality(".mkv", "libx264rgb", "ultrafast", ("-qp", "0", "-bf", "0"), "pcm_s16le", ".wav", None)
+
+
+def write_film(
+    out: Path,
+    seconds: float,
+    fps: int,
+    picture: Picture | None,
+    sound: np.ndarray | None,
+    *,
+    quality: Quality | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Writes `seconds` s of picture at `fps` frames a second, sound (samples, 2) int16 at SOUND_RATE, or both.
+
+    Each frame is what `picture` says of the middle of its time: files round time stamps, and here never to a frame off.
+    The file appears when it is whole; nothing half-written stays behind. Raises OSError for a folder that is not there
+    or closed, MediaError where writing fails.
+    """
+    assert picture is not None or sound is not None
+    check_writable(out)
+    quality = quality or Quality()
+    told = -1
+
+    def shown(time: float) -> np.ndarray:
+        nonlocal told
+        assert picture is not None
+        if progress is not None and int(time) > told:
+            told = int(time)
+            progress(min(1.0, time / seconds))
+        return picture(time + 0.5 / fps)
+
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
+        part = Path(folder) / f"film{quality.suffix}"
+        try:
+            if picture is None:
+                assert sound is not None
+                _heard(sound).write_audiofile(
+                    str(part), SOUND_RATE, codec=quality.sound_codec, bitrate=quality.sound_bitrate, logger=None
+                )
+            else:
+                film = VideoClip(frame_function=shown, duration=seconds)
+                film.audio = None if sound is None else _heard(sound)
+                film.write_videofile(
+                    str(part),
+                    fps,
+                    quality.codec,
+                    audio_fps=SOUND_RATE,
+                    preset=quality.preset,
+                    audio_codec=quality.sound_codec,
+                    audio_bitrate=quality.sound_bitrate,
+                    temp_audiofile=str(Path(folder) / f"sound{quality.sound_suffix}"),
+                    ffmpeg_params=list(quality.parameters),
+                    logger=None,
+                )
+        except OSError as error:  # moviepy's own message runs over many lines
+            raise _unwritten(out) from error
+        if not part.is_file():
+            raise _unwritten(out)
+        part.chmod(0o666 & ~current_umask())
+        part.replace(out)
+
+
+def _unwritten(out: Path) -> MediaError:
+    return MediaError(f"{out.name}: the film could not be written; check the free space")
+
+
+def _heard(sound: np.ndarray) -> AudioClip:
+    """Samples as moviepy asks for them: by an array of times."""
+
+    def at(times: np.ndarray | float) -> np.ndarray:
+        index = np.rint(np.asarray(times) * SOUND_RATE).astype(int).clip(0, len(sound) - 1)
+        return sound[index] / np.float32(32768)
+
+    return AudioClip(at, duration=len(sound) / SOUND_RATE, fps=SOUND_RATE)

@@ -1,0 +1,286 @@
+"""The Lab tab and the annotated film as a person uses them: the real app, a real clip, a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from driver import App, explain, upload
+from playwright.sync_api import Page, expect
+
+import sec2sec
+from sec2sec.config import MediaLimits
+from sec2sec.edits import (
+    Blank,
+    Blur,
+    ClipTracks,
+    Drop,
+    Edit,
+    Freeze,
+    Lab,
+    Mute,
+    Reorder,
+    ShiftSound,
+    Soundtrack,
+    encode_plan_pictures,
+    encode_soundtrack,
+)
+from sec2sec.edits.history import History
+from sec2sec.encode import encode_seconds
+from sec2sec.explanations import Explained, explain_steps
+from sec2sec.media import open_clip
+from tests.clips import make_clip
+
+NewPage = Callable[..., Page]
+SIGNED = re.compile(r"[±+−]\d\.\d{3}")
+
+
+def open_lab(page: Page) -> None:
+    page.get_by_role("tab", name="Lab").click()
+    page.wait_for_selector(".lab[data-serial]")
+
+
+@pytest.fixture
+def page(app: App, new_page: NewPage, clip: Path) -> Page:
+    """A visitor who explained the clip and opened the lab."""
+    page = new_page(app.url, height=1000)
+    upload(page, clip)
+    explain(page)
+    open_lab(page)
+    return page
+
+
+def answered(page: Page, act: Callable[[], None]) -> None:
+    """Does something and waits for the lab's answer to it."""
+    serial = page.get_attribute(".lab", "data-serial")
+    act()
+    page.wait_for_function(f"document.querySelector('.lab').dataset.serial !== '{serial}'")
+
+
+def take(page: Page, sound: Path) -> None:
+    with page.expect_file_chooser() as waiting:
+        page.click("#lab-own")
+    waiting.value.set_files(str(sound))
+
+
+def press(page: Page, edit: str) -> None:
+    answered(page, lambda: page.click(f"[data-edit={edit}]"))
+
+
+def select(page: Page, *seconds: int) -> None:
+    page.click("[data-pick=none]")
+    for second in seconds:
+        page.locator(".lab-tile").nth(second).click()
+
+
+def figures(page: Page, which: str) -> list[float]:
+    return [float(text) for text in page.locator(f".lab-bar.is-{which} > b").all_inner_texts()]
+
+
+@pytest.fixture(scope="module")
+def engine(checkpoints: Path, clip: Path) -> Callable[[list[Edit]], tuple[list[float], list[float]]]:
+    """What the library itself says of a list of edits: predictions before and after, diagnostics left out."""
+    bundle = sec2sec.load(checkpoints / "demo", "cpu")
+    found = next(step for step in explain_steps(clip, bundle) if isinstance(step, Explained))
+    rate = bundle.encoders.config.frames_per_second
+    shown = [i for i, name in enumerate(found.explanation.targets) if name not in bundle.summary.diagnostics]
+
+    def encode(seconds):
+        return encode_seconds(seconds, bundle.encoders, bundle.device)
+
+    def predict(edits: list[Edit]) -> tuple[list[float], list[float]]:
+        history = History(Lab(bundle.model, found.tokens, ClipTracks.of(found.explanation.clip), encode, rate))
+        for edit in edits:
+            if isinstance(edit, Soundtrack):
+                history.lab.add_soundtrack(edit.track, encode_soundtrack(edit.track, encode, MediaLimits(), 10))
+            opened = open_clip(clip, frames_per_second=rate)
+            for picture, tokens in encode_plan_pictures(opened, history.needs(edit), encode):
+                history.lab.supply(picture, tokens)
+            history.apply(edit)
+        return list(history.before.prediction[shown]), list(history.after.prediction[shown])
+
+    return predict
+
+
+def test_lab_asks_for_a_clip_first(app: App, new_page: NewPage) -> None:
+    page = new_page(app.url)
+    page.get_by_role("tab", name="Lab").click()
+    expect(page.locator(".lab-empty")).to_contain_text("Explain a clip")
+    expect(page.locator("#lab-render")).to_be_hidden()
+
+
+def test_each_edit_changes_the_predictions_as_the_engine_says(page: Page, engine: Callable[..., tuple]) -> None:
+    before, _ = engine([])
+    assert figures(page, "before") == pytest.approx(before, abs=1e-3)
+    assert figures(page, "after") == pytest.approx(before, abs=1e-3)
+    page.fill(".lab-by", "-2")
+    done: list[Edit] = []
+    for name, edit in [
+        ("mute", Mute((1, 2))),
+        ("blank", Blank((1, 2))),
+        ("freeze", Freeze((6, 7))),
+        ("blur", Blur((6, 7), 0.04)),
+        ("drop", Drop((8,))),
+        ("shift-sound", ShiftSound(-2)),
+        ("reorder", Reorder((8, 7, 6, 5, 4, 3, 2, 1, 0))),
+    ]:
+        select(page, *getattr(edit, "seconds", ()))
+        press(page, name)
+        done.append(edit)
+        assert figures(page, "after") == pytest.approx(engine(done)[1], abs=1e-3), name
+        assert page.locator(".lab-list li").count() == len(done)
+    assert page.locator(".lab-tile").count() == 9
+    assert "undefined" not in page.inner_text("#lab")
+    assert "NaN" not in page.inner_text("#lab")
+
+
+def test_undo_restores_and_redo_brings_back(page: Page) -> None:
+    states = [page.inner_text(".lab-bars")]
+    for second, edit in ((3, "mute"), (6, "blank"), (0, "drop")):
+        select(page, second)
+        press(page, edit)
+        states.append(page.inner_text(".lab-bars"))
+    assert len(set(states)) == 4
+    for state in reversed(states[:-1]):
+        answered(page, lambda: page.click("[data-action=undo]"))
+        assert page.inner_text(".lab-bars") == state
+    assert page.locator("[data-action=undo]").is_disabled()
+    for state in states[1:]:
+        answered(page, lambda: page.click("[data-action=redo]"))
+        assert page.inner_text(".lab-bars") == state
+    answered(page, lambda: page.click("[data-action=clear]"))
+    assert page.inner_text(".lab-bars") == states[0]
+    assert page.locator(".lab-list li").count() == 0
+
+
+def test_changes_in_the_list_add_up_to_the_change_shown(page: Page) -> None:
+    for second, edit in ((2, "mute"), (7, "blank")):
+        select(page, second)
+        press(page, edit)
+
+    def numbers(text: str) -> list[float]:
+        return [float(n.replace("−", "-").replace("±", "")) for n in SIGNED.findall(text)]
+
+    changes = np.array([numbers(item) for item in page.locator(".lab-list li span").all_inner_texts()])
+    shown = [numbers(text)[0] for text in page.locator(".lab-target h4 em").all_inner_texts()]
+    assert changes.sum(0) == pytest.approx(shown, abs=2e-3)
+
+
+def test_seconds_are_selected_by_keyboard_and_by_range(page: Page) -> None:
+    page.click("[data-pick=none]")
+    tile = page.locator(".lab-tile[tabindex='0']")
+    assert tile.count() == 1
+    tile.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    assert [t.get_attribute("aria-pressed") for t in page.locator(".lab-tile").all()][:4] == ["true"] * 3 + ["false"]
+    page.click("[data-pick=none]")
+    page.locator(".lab-tile").nth(2).click()
+    page.locator(".lab-tile").nth(5).click(modifiers=["Shift"])
+    expect(page.locator(".lab-count")).to_have_text("4 of 10 selected")
+    page.locator("[data-edit=mute]").focus()
+    answered(page, lambda: page.keyboard.press("Enter"))
+    expect(page.locator(".lab-list li")).to_contain_text("mute seconds 3–6")
+
+
+def test_second_shown_in_inspect_is_selected_and_edits_outlive_a_change_of_tab(
+    app: App, new_page: NewPage, clip: Path
+) -> None:
+    page = new_page(app.url)
+    upload(page, clip)
+    explain(page)
+    page.get_by_role("button", name="second 5, 4 s to 5 s").click()
+    page.wait_for_function("document.querySelector('.s2s').dataset.selected === '4'")
+    open_lab(page)
+    assert page.locator(".lab-tile").nth(4).get_attribute("aria-pressed") == "true"
+    press(page, "blank")
+    page.get_by_role("tab", name="Inspect").click()
+    answered(page, lambda: page.get_by_role("tab", name="Lab").click())
+    expect(page.locator(".lab-list li")).to_have_text(re.compile("blank second 5"))
+
+
+def test_impossible_edits_say_why(page: Page) -> None:
+    page.click("[data-pick=all]")
+    press(page, "drop")
+    expect(page.locator(".lab-said")).to_contain_text("at least one")
+    page.select_option(".lab-order", "own")
+    page.fill(".lab-typed", "3, 1")
+    press(page, "reorder")
+    expect(page.locator(".lab-said")).to_contain_text("each of the 10 seconds once")
+    page.click("[data-pick=none]")
+    assert page.locator("[data-edit=mute]").is_disabled()
+    select(page, 0)
+    press(page, "mute")
+    expect(page.locator(".lab-said")).to_be_hidden()
+
+
+def test_removed_seconds_change_the_prediction_but_cannot_be_rendered(page: Page) -> None:
+    before = figures(page, "after")
+    select(page, 6)
+    press(page, "remove")
+    assert figures(page, "after") != before
+    assert page.locator("#lab-render").is_disabled()
+    answered(page, lambda: page.click("[data-action=undo]"))
+    assert page.locator("#lab-render").is_enabled()
+
+
+def test_soundtrack_of_a_file_of_ones_own(page: Page, tmp_path: Path, engine: Callable[..., tuple]) -> None:
+    mine = make_clip(tmp_path / "my tune.mp4", 4, sound="tone")
+    answered(page, lambda: take(page, mine))
+    expect(page.locator(".lab-list li")).to_contain_text("soundtrack of my tune.mp4")
+    assert figures(page, "after") == pytest.approx(engine([Soundtrack(str(mine))])[1], abs=1e-3)
+    silent = make_clip(tmp_path / "silent.mp4", 2, sound=None)
+    answered(page, lambda: take(page, silent))
+    expect(page.locator(".lab-said")).to_contain_text("no sound to take")
+
+
+def test_edited_clip_is_rendered_and_plays(page: Page) -> None:
+    select(page, 0, 1)
+    press(page, "blank")
+    press(page, "drop")
+    page.click("#lab-render")
+    page.wait_for_function("document.querySelector('#lab-player video')?.readyState >= 3")
+    video = "document.querySelector('#lab-player video')"
+    assert page.evaluate(f"{video}.duration") == pytest.approx(8, abs=0.1)
+    page.evaluate(f"{video}.muted = true, {video}.play()")
+    page.wait_for_function(f"{video}.currentTime > 1")
+    expect(page.locator("#lab-stop")).to_be_hidden()
+
+
+def test_annotated_clip_is_made_and_saved(app: App, new_page: NewPage, clip: Path, tmp_path: Path) -> None:
+    page = new_page(app.url)
+    expect(page.locator("#annotated")).to_be_hidden()
+    upload(page, clip)
+    explain(page)
+    page.locator("#annotated button").first.click()
+    page.click("#annotate")
+    page.wait_for_selector("#annotate-save", timeout=120_000)
+    with page.expect_download() as waiting:
+        page.locator("#annotate-save").click()
+    assert waiting.value.suggested_filename.endswith("-annotated.mp4")
+    saved = tmp_path / "saved.mp4"
+    waiting.value.save_as(saved)
+    with av.open(str(saved)) as film:
+        assert [stream.type for stream in film.streams] == ["video", "audio"]
+        assert film.duration / av.time_base == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_lab_fits_a_phone_and_has_enough_contrast(app: App, new_page: NewPage, clip: Path, dark: bool) -> None:
+    from test_inspect import CONTRAST
+
+    page = new_page(app.url, width=360, height=740, dark=dark)
+    upload(page, clip)
+    explain(page)
+    open_lab(page)
+    select(page, 1)
+    press(page, "mute")
+    page.locator(".lab-more summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate(CONTRAST) == []
