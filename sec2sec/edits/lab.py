@@ -99,8 +99,8 @@ class Lab:
     def forget(self, kept: Sequence[Plan]) -> None:
         """Drops what was made for plans that are no longer reachable."""
         pairs = {second for plan in (self.start, *kept) for second in plan}
-        pictures = {second.picture for second in pairs}
-        self._pictures = {p: t for p, t in self._pictures.items() if p in pictures or p not in self.made()}
+        unused = set(self.made()) - {second.picture for second in pairs}
+        self._pictures = {picture: tokens for picture, tokens in self._pictures.items() if picture not in unused}
         self._joints = {pair: found for pair, found in self._joints.items() if pair in pairs}
 
     @torch.inference_mode()
