@@ -139,6 +139,11 @@ def test_lanes_beyond_attention_and_effect_are_folded_at_first() -> None:
         assert meta["open"] == (meta["group"] != "more")
 
 
+def test_cues_that_go_with_an_effect_are_marked() -> None:
+    found = [lane["layout"]["meta"] for lane in sent_of(synthetic.explanation())["lanes"]]
+    assert [meta["title"] for meta in found if meta.get("along")] == ["loudness", "brightness"]
+
+
 def test_effects_are_sent_under_each_reference() -> None:
     made = synthetic.explanation()
     assert made.evidence is not None

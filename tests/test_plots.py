@@ -126,6 +126,15 @@ def test_axes_reach_the_largest_of_all_targets() -> None:
     assert plots.reach(np.zeros(3)) == 0.02  # noise must not look tall
 
 
+@pytest.mark.parametrize("size", [0.003, 0.02, 0.049, 0.5, 0.999, 2.9, 70.0])
+def test_signed_axis_labels_zero_and_both_sides(size: float) -> None:
+    axis = plots.integrated("arousal", np.array([size, -size / 3]), 0.0, plots.Seconds(2))["layout"]["yaxis"]
+    low, zero, high = axis["tickvals"]
+    assert zero == 0
+    assert high == -low
+    assert axis["range"][1] / 2.6 <= high <= axis["range"][1]
+
+
 def test_equal_share_is_dotted() -> None:
     figure = plots.attention("arousal", np.full(8, 1 / 8), plots.Seconds(8), 0, 1.0)
     lines = [s for s in figure["layout"]["shapes"] if s["type"] == "line"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,19 @@ MAX_WAVE_POINTS = 4000
 def y_axis(
     title: str, limits: tuple[float, float], ticks: list[float] | None = None, form: str = "", count: int = 3
 ) -> dict[str, Any]:
-    """title with the unit; ticks at these values, or `count` of them where d3 likes them."""
+    """title with the unit; ticks at these values, or `count` of them: around zero where the axis is symmetric."""
     axis: dict[str, Any] = {"title": {"text": title, "standoff": 2}, "range": list(limits), "zeroline": limits[0] < 0}
-    return axis | ({"tickvals": ticks} if ticks is not None else {"nticks": count, "tickformat": form})
+    if ticks is None and limits[0] == -limits[1]:
+        most, half = round_below(limits[1]), count // 2
+        ticks = [most * i / half for i in range(-half, half + 1)]
+    chosen: dict[str, Any] = {"nticks": count} if ticks is None else {"tickvals": ticks}
+    return axis | chosen | ({"tickformat": form} if form else {})
+
+
+def round_below(limit: float) -> float:
+    """The largest of 1, 2, 5 · 10ⁿ that is not above limit > 0."""
+    power = 10.0 ** math.floor(math.log10(limit))
+    return next(step * power for step in (5.0, 2.0, 1.0) if step * power <= limit * (1 + 1e-9))
 
 
 def lane(

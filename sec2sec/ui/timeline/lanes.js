@@ -25,7 +25,8 @@ function stacked() {  // → rows from the top: headings and lanes with their pl
     const members = S.data.lanes.filter(lane => lane.layout.meta.group === key);
     if (!members.length) continue;
     if (title) {
-      rows.push({top, key: 'group ' + key, title: `${title} (${members.length})`, detail: '', open: groupOpen(key), group: true});
+      const along = members.filter(lane => lane.layout.meta.along).map(lane => lane.layout.meta.title).join(', ');  // said before anybody opens it
+      rows.push({top, key: 'group ' + key, title: `${title} (${members.length})`, detail: along && `here with the effect: ${along}`, open: groupOpen(key), group: true});
       top += GROUP_PX;
     }
     if (!groupOpen(key)) continue;

@@ -48,7 +48,9 @@ def lanes(explanation: Explanation, preview: Preview, names: Sequence[str]) -> l
     if evidence is not None:
         for cue in evidence.cues:
             words = along(cue.goes_along, names)
-            found.append(_in("cues", True, plots.cue(cue.name, cue.unit, cue.values, words, seconds)))
+            found.append(
+                _in("cues", True, plots.cue(cue.name, cue.unit, cue.values, words, seconds), along=bool(words))
+            )
     for index, (name, evident) in enumerate(asked.items()):
         attention = explanation.targets[name].attention
         found += [_in("more", False, f) for f in _questions(name, evident, attention, seconds, index, half)]
