@@ -15,6 +15,7 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -137,13 +138,11 @@ class Job:
 
     def order(self) -> Order:
         """What was asked. Raises JobError."""
-        found = _read(self.path / "job.json")
-        if found.pop("schema", None) != SCHEMA:
-            raise JobError("this training was begun by another version, or its folder is damaged; remove it")
-        made = found.pop("make")
-        if made is not None:
-            made = KnownTruth(**{**made, "lengths": tuple(made["lengths"])})
-        return Order(**found, make=made)
+        file = self.path / "job.json"
+        try:
+            return _order(file, file.stat().st_mtime_ns)
+        except (OSError, KeyError, TypeError) as error:
+            raise JobError("this training was begun by another version, or its folder is damaged; remove it") from error
 
     def begin(self, order: Order) -> None:
         """Write what is asked; from now on it is in the list."""
@@ -295,7 +294,7 @@ class Jobs:
             job = Job(self.folder / name)
             try:
                 order = job.order()
-            except (JobError, TypeError, KeyError):
+            except JobError:
                 continue
             if owner is None or secrets.compare_digest(order.owner, owner):
                 found.append(job)
@@ -318,6 +317,18 @@ class Jobs:
             old = time.time() - path.stat().st_mtime > FORGOTTEN
             if ours and old and not (ID.fullmatch(path.name) and (path / "job.json").exists()):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+@functools.lru_cache(maxsize=4096)
+def _order(file: Path, changed: int) -> Order:
+    """job.json, read once for each state of the file: pages that poll ask for all of them each second."""
+    found = _read(file)
+    if found.pop("schema", None) != SCHEMA:
+        raise TypeError("another schema")
+    made = found.pop("make")
+    if made is not None:
+        made = KnownTruth(**{**made, "lengths": tuple(made["lengths"])})
+    return Order(**found, make=made)
 
 
 def _locked(file: IO[bytes]) -> bool:

@@ -17,6 +17,7 @@ from sec2sec.training.jobs import Jobs
 from sec2sec.training.queue import turn
 
 SLOW = 180_000  # ms; a training starts torch in processes of its own, and other work may share the cores
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
