@@ -63,8 +63,8 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     data, hardware = results["data"], results["hardware"]
     clips = ", ".join(f"{count} {split}" for split, count in data["clips"].items())
     found = [
-        f"Data: {data['name']}, {clips} clips; {counted(results['groups'], 'group')} in the test; SHA-256 of clips and labels "
-        f"{data['sha256']}.",
+        f"Data: {data['name']}, {clips} clips; {counted(results['groups'], 'group')} in the test; SHA-256 of clips and "
+        f"labels {data['sha256']}.",
         *data["notes"],
         *_made(data["planted"]),
         f"Settings of every system, beyond the defaults: {_settings(results['settings'])}.",

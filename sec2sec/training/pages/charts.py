@@ -129,8 +129,9 @@ def _key(kind: str, x: float, y: float) -> str:
 
 def _figure(title: str, text: str, width: float, height: float, parts: Sequence[str], kind: str = "") -> str:
     number = next(NUMBER)
+    scrolls = ' tabindex="0"' if kind == "broad" else ""
     return (
-        f'<figure class="{kind}"{' tabindex="0"' if kind == "broad" else ""}><figcaption>{escape(title)}</figcaption>'
+        f'<figure class="{kind}"{scrolls}><figcaption>{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="t{number} d{number}">'
         f'<title id="t{number}">{escape(title)}</title><desc id="d{number}">{escape(text)}</desc>'
         + "".join(parts)
