@@ -269,7 +269,7 @@ def title_of(metric: str) -> str:
 
 def figure(value: float | None) -> str:
     """A figure of a table."""
-    return "undefined" if value is None else f"{value:.3f}"
+    return "undefined" if value is None else f"{round(value, 3) + 0.0:.3f}"  # + 0.0: no minus before a zero
 
 
 def span(interval: Sequence[float] | None) -> str:

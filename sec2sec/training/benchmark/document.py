@@ -10,6 +10,7 @@ from sec2sec.training.benchmark.tables import (
     TextTable,
     comparison_table,
     cost_table,
+    counted,
     pointing_table,
     target_tables,
     title_in,
@@ -62,8 +63,8 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     data, hardware = results["data"], results["hardware"]
     clips = ", ".join(f"{count} {split}" for split, count in data["clips"].items())
     found = [
-        f"Data: {data['name']}, {clips} clips; {results['groups']} groups in the test; SHA-256 of clips and labels "
-        f"{data['sha256']}.",
+        f"Data: {data['name']}, {clips} clips; {counted(results['groups'], 'group')} in the test; SHA-256 of clips and "
+        f"labels {data['sha256']}.",
         *data["notes"],
         *_made(data["planted"]),
         f"Settings of every system, beyond the defaults: {_settings(results['settings'])}.",
@@ -75,9 +76,8 @@ def facts(results: Mapping[str, Any]) -> list[str]:
         else "Hyper-parameters were not searched for any system. One seed, 0: nothing is known of others."
     )
     found.append(
-        f"Machine: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; {results['jobs']} trial"
-        f"{'s' if results['jobs'] > 1 else ''} at a time, {hardware['threads']} thread"
-        f"{'s' if hardware['threads'] > 1 else ''} each; "
+        f"Machine: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
+        f"{counted(results['jobs'], 'trial')} at a time, {counted(hardware['threads'], 'thread')} each; "
         f"{results['minutes']:.0f} minutes, if the trials had run one by one."
     )
     found.append(f"Versions: {_versions(results)}.")

@@ -38,6 +38,11 @@ def _pipes(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def counted(number: int, what: str) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
+
+
 def target_tables(results: Mapping[str, Any]) -> list[TextTable]:
     """Table 1 for each class, Table 2 for each score: systems in the paper's order, trivial baselines below."""
     return [_target(results, name, kind) for name, kind in results["targets"].items() if name in results["trivial"]]
@@ -69,10 +74,9 @@ def _target(results: Mapping[str, Any], target: str, kind: str) -> TextTable:
             cells += [""] if metric in told else []
             cells.append(figure(found[metric]["value"]) + span(found[metric]["interval"]))
         rows.append(cells)
-    seeds = results["seeds"]
     caption = (
-        f"Table {NUMBERS[kind]}, {target}: {results['clips']} test clips, mean over {seeds} "
-        f"seed{'s' if seeds > 1 else ''}, 95 % interval over groups and seeds"
+        f"Table {NUMBERS[kind]}, {target}: {counted(results['clips'], 'test clip')}, mean over "
+        f"{counted(results['seeds'], 'seed')}, 95 % interval over groups and seeds"
     )
     return TextTable(caption, head, rows)
 
@@ -172,7 +176,7 @@ def comparison_table(results: Mapping[str, Any], target: str, part: str) -> Text
         for pair in pairs
     ]
     metric = title_of(MAIN[results["targets"][target]])
-    caption = f"{target}: differences in {metric}, {len(pairs)} comparisons"
+    caption = f"{target}: differences in {metric}, {counted(len(pairs), 'comparison')}"
     return TextTable(caption, ["A − B", "difference", "p", f"p, Holm over {len(pairs)}", "holds at 95 %"], rows)
 
 

@@ -81,11 +81,11 @@ def ranges(title: str, x_label: str, rows: Sequence[Range], mark: str, text: str
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
     edge = 0.05 * (high - low) or 0.05
     low, high = low - edge, high + edge
-    left, width = 170, 640
+    left, right, width = 170, 28, 640
     height = ROW * len(rows) + 76
 
     def across(value: float) -> float:
-        return round(left + (value - low) / (high - low) * (width - left - RIGHT), 2)
+        return round(left + (value - low) / (high - low) * (width - left - right), 2)
 
     bottom = TOP + ROW * len(rows)
     parts = []
@@ -95,7 +95,7 @@ def ranges(title: str, x_label: str, rows: Sequence[Range], mark: str, text: str
         parts.append(
             f'<text class="tick" x="{across(value)}" y="{bottom + 15}" text-anchor="middle">{value:.3f}</text>'
         )
-    parts.append(f'<path class="axis" d="M{left} {TOP}V{bottom}H{width - RIGHT}"/>')
+    parts.append(f'<path class="axis" d="M{left} {TOP}V{bottom}H{width - right}"/>')
     for number, row in enumerate(rows):
         y = TOP + ROW * (number + 0.5)
         parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{escape(row.name)}</text>')
@@ -129,8 +129,9 @@ def _key(kind: str, x: float, y: float) -> str:
 
 def _figure(title: str, text: str, width: float, height: float, parts: Sequence[str], kind: str = "") -> str:
     number = next(NUMBER)
+    scrolls = ' tabindex="0"' if kind == "broad" else ""
     return (
-        f'<figure class="{kind}"><figcaption>{escape(title)}</figcaption>'
+        f'<figure class="{kind}"{scrolls}><figcaption>{escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="t{number} d{number}">'
         f'<title id="t{number}">{escape(title)}</title><desc id="d{number}">{escape(text)}</desc>'
         + "".join(parts)
