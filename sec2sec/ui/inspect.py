@@ -137,7 +137,7 @@ def tab(settings: Settings, models: Models) -> Opening:
             raise ValueError(PICK)
         began = time.perf_counter()
         yield outputs(status("Loading the model"), "", None, same, hidden(save), busy=True)
-        part = float(start or 0), None if end is None else float(end)
+        part = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
         answer: Answer | None = None
         work = in_turn(
             lambda: models.turn(models.get(model)),
