@@ -160,7 +160,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             raise ValueError(PICK)
         began = time.perf_counter()
         yield gone(status("Loading the model"), busy=True)
-        part = float(start or 0), None if end is None else float(end)
+        part = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
         answer: Explained | None = None
         work = in_turn(
             lambda: models.turn(models.get(model)),

@@ -3,7 +3,6 @@
 const controller = new AbortController(), listen = {signal: controller.signal};
 let data = null, at = 0, relaying = false, leader = 0;
 const echo = {};  // side → where we sent its player: that seek is no wish of its visitor
-const seen = new WeakSet();  // videos that were silenced once: two clips at once are noise
 
 // ---- players ----------------------------------------------------------------------------------------------------------
 const linked = () => data && data.mode === 'clips';
@@ -25,10 +24,6 @@ function follow(event) {
   const i = sideOf(event);
   if (i < 0) return;
   const other = 1 - i, me = event.target, v = videoOf(other);
-  if (event.type === 'loadedmetadata') {
-    if (i === 1 && !seen.has(me)) { seen.add(me); me.muted = true; }
-    return;
-  }
   if (!v || v.readyState === 0) return;
   if (event.type === 'seeking') {
     if (echo[i] !== undefined && Math.abs(me.currentTime - echo[i]) < 0.1) { delete echo[i]; return; }
@@ -38,6 +33,7 @@ function follow(event) {
   } else if (event.type === 'play') {
     if (!v.paused || over(other, relative(i))) return;
     leader = i;
+    if (!me.muted) v.muted = true;  // two sounds at once are noise
     send(other, relative(i));
     v.play().catch(() => {});  // the browser may refuse: its own controls remain
   } else if (event.type === 'pause') {
@@ -50,7 +46,7 @@ function follow(event) {
     if (Math.abs(relative(other) - relative(i)) > 0.12 && !over(other, relative(i))) send(other, relative(i));
   }
 }
-for (const name of ['loadedmetadata', 'seeking', 'play', 'pause', 'ratechange', 'timeupdate']) {
+for (const name of ['seeking', 'play', 'pause', 'ratechange', 'timeupdate']) {
   document.addEventListener(name, follow, {capture: true, signal: controller.signal});
 }
 
@@ -134,9 +130,6 @@ function load() {
     $('.cmp-of').hidden = data.pairs.length < 2;
     drawAgreement();
     drawDifference();
-  } else if (linked() && videoOf(1) && !seen.has(videoOf(1))) {
-    seen.add(videoOf(1));
-    videoOf(1).muted = true;
   }
   for (const table of element.closest('.compare')?.querySelectorAll('.side .s2s-figures') || []) table.open = !linked();  // else it parts their lanes
   root.dataset.ready = 'true';

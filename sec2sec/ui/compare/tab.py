@@ -183,7 +183,8 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         board: Board, model_a: str, model_b: str, more: list[str], starts: Sequence[float | None], length: float | None
     ) -> tuple[Key, ...]:
         """What is to be compared, in the order of the sides. Raises ValueError where something is missing."""
-        parts = [(float(s or 0), None if length is None else float(s or 0) + float(length)) for s in starts]
+        # an empty field that has been opened says 0
+        parts = [(float(s or 0), float(s or 0) + float(length) if length else None) for s in starts]
         first, second = board.clips
         if first is None or (board.mode == "clips" and second is None):
             raise ValueError(PICK if board.mode == "models" else PICK_TWO)
