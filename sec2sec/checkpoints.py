@@ -39,6 +39,7 @@ class CheckpointSummary:
     sha256: str
     trained_on: str  # one sentence, shown wherever a prediction is shown
     diagnostics: tuple[str, ...] = ()  # targets without a truth on real clips, shown on known-truth clips only
+    system: str = ""  # as the paper's tables call it
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
                 f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
             ) from error
     sha256 = hashlib.sha256(weights + (folder / "config.json").read_bytes()).hexdigest()
-    summary = CheckpointSummary(folder.resolve().name, sha256, *summary_fields)
+    summary = CheckpointSummary(folder.resolve().name, sha256, *summary_fields, SYSTEMS[model_config.system].title)
     return Bundle(summary, encoders.folded().to(chosen), model.eval().to(chosen), config, metrics, card, chosen)
 
 
