@@ -39,6 +39,7 @@ class CheckpointSummary:
     sha256: str
     trained_on: str  # one sentence, shown wherever a prediction is shown
     diagnostics: tuple[str, ...] = ()  # targets without a truth on real clips, shown on known-truth clips only
+    system: str = ""  # as the paper's tables call it
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,8 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
             raise CheckpointError(
                 f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
             ) from error
-    summary = CheckpointSummary(folder.resolve().name, identity(folder), *summary_fields)
+    title = SYSTEMS[model_config.system].title
+    summary = CheckpointSummary(folder.resolve().name, identity(folder), *summary_fields, title)
     encoders = encoders.folded().to(chosen)
     return Bundle(summary, encoders, model.eval().to(chosen), config, metrics, card, chosen, folder)
 

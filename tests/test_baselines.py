@@ -39,6 +39,7 @@ from sec2sec.model import Model, Sec2Sec
 from sec2sec.training.evaluate import Evaluated, evaluate_steps
 from sec2sec.training.run import Trained, train_steps
 from sec2sec.training.settings import SettingsError, TrainConfig
+from sec2sec.ui.timeline.payload import encode
 from tests import clips
 from tests.models import ENCODER
 
@@ -188,9 +189,12 @@ def test_a_saved_system_gives_equal_outputs_and_explains_a_real_clip(tmp_path, c
     mask = torch.ones(1, 2, dtype=torch.bool)
     assert torch.equal(model(video, audio, mask).logits, bundle.model(video, audio, mask).logits)
 
-    found = next(s for s in explain_steps(clip, bundle) if isinstance(s, Explained)).explanation
+    explained = next(s for s in explain_steps(clip, bundle) if isinstance(s, Explained))
+    found = explained.explanation
+    assert json.loads(encode(found, explained.preview))["clip"]["seconds"] == 3, "the screen takes it"
     out = json.loads(json.dumps(to_json(found), allow_nan=False))
     assert set(out["targets"]) == set(TARGETS)
+    assert out["checkpoint"]["system"] == SYSTEMS[name].title
     for target in found.targets.values():
         assert target.effect.shape == target.effect_audio.shape == target.effect_video.shape == (3,)
         assert (target.attention is None) == (not SYSTEMS[name].attends)
