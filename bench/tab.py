@@ -29,8 +29,8 @@ def rows() -> Iterator[Row]:
         yield Row("tab: 200 known-truth clips made and learned, from Start to Done", minutes, "min", 5)
         for stage, taken in stages.items():
             yield Row(f"  tab: of which {stage}", taken, "min")
-        yield Row("  tab: load of the machine before, and on average meanwhile", before)
-        yield Row("  tab: load after", os.getloadavg()[1])
+        yield Row("  tab: load of the machine before (a calm one: below 1)", before)
+        yield Row("  tab: load of the last five minutes of it, the training included", os.getloadavg()[1])
         gains = {
             split: {n: t["gain"] for n, t in metrics[split]["targets"].items()} for split in ("validation", "test")
         }
