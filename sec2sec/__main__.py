@@ -147,6 +147,18 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, sharing the cores (default 1)")
     sub.add_argument("--tables", action="store_true", help="make the tables again from what was predicted; no training")
+    sub.add_argument(
+        "--explanations",
+        action="store_true",
+        help="instead of systems, compare methods of explanation: which finds what was planted in known-truth clips?",
+    )
+    sub.add_argument(
+        "--checkpoint", type=Path, default=DEMO, metavar="DIR", help="of --explanations (default: the bundled demo)"
+    )
+    sub.add_argument(
+        "--others", type=Path, nargs="*", default=[], metavar="DIR", help="of --explanations: the same, trained again"
+    )
+    sub.add_argument("--clips", type=int, metavar="N", help="of --explanations: the first N test clips (default: all)")
     add_flags(sub, without=("system", "seed"))
     machine_options(sub)
 

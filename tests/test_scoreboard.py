@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from sec2sec import DEMO, load
+from sec2sec.__main__ import main
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
@@ -20,7 +21,6 @@ from sec2sec.explanations import explain
 from sec2sec.explanations.curves import curve_steps, random_orders
 from sec2sec.media import open_clip
 from sec2sec.training.scoreboard import Scored, as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
-from sec2sec.training.scoreboard.__main__ import main
 from sec2sec.training.scoreboard.methods import METHODS, SIGNED, YARDSTICKS
 from sec2sec.training.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
 from tests.datasets import clip_folder
@@ -191,11 +191,14 @@ def test_data_without_a_truth_and_checkpoints_that_differ_are_refused_in_one_lin
         list(scoreboard_steps(bundle, open_data(planted), others=[other], split="all", workers=0))
 
 
-def test_the_command_writes_the_table_and_says_what_is_wrong_in_one_line(planted, tmp_path, capsys):
+def test_the_command_writes_the_table_and_says_what_is_wrong_in_one_line(tmp_path, capsys):
     folder = save_tiny(tmp_path / "tiny")
-    more = ["--split", "all", "--clips", "1", "--workers", "0", "--out", str(tmp_path / "out")]
-    assert main([str(folder), str(planted), *more]) == 0
+    tested = tmp_path / "tested"
+    list(make_clips(tested, 2, 77, workers=1, shares=(1, 0, 1)))
+    out = tmp_path / "out"
+    more = ["benchmark", "--explanations", "--out", str(out), "--workers", "0", "--device", "cpu"]
+    assert main([*more, "--checkpoint", str(folder), "--data", str(tested)]) == 0
     assert "| method | pointing |" in capsys.readouterr().out
-    assert (tmp_path / "out" / "explanations.json").is_file()
-    assert main([str(tmp_path / "none"), str(planted)]) == 2
+    assert (out / "explanations.json").is_file()
+    assert main([*more, "--checkpoint", str(tmp_path / "none"), "--data", str(tested)]) == 2
     assert capsys.readouterr().err.startswith(f"sec2sec: {tmp_path / 'none'}: no such checkpoint folder")

@@ -106,6 +106,9 @@ def run_benchmark(options: argparse.Namespace) -> None:
     from sec2sec.training.benchmark.run import Compared, Progress, benchmark_steps, write_tables
     from sec2sec.training.run import Stopped
 
+    if options.explanations:
+        compare_explanations(options)
+        return
     if options.tables:
         print_results(options.out, findings(write_tables(options.out)))
         return
@@ -121,6 +124,27 @@ def run_benchmark(options: argparse.Namespace) -> None:
                 print("stopped; the same command goes on")
             else:
                 tell(step, options.out)
+
+
+def compare_explanations(options: argparse.Namespace) -> None:
+    """Every method of explanation on known-truth clips, and the table in the folder."""
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.datasets.open import open_data
+    from sec2sec.training.scoreboard import Scored, as_markdown, scoreboard_steps, write_scoreboard
+
+    if not getattr(options, "data", ""):
+        raise ValueError("--data is missing: give a folder of known-truth clips, as make-clips makes them")
+    table = open_data(options.data)
+    bundle, *others = [load_checkpoint(folder, options.device) for folder in (options.checkpoint, *options.others)]
+    for step in scoreboard_steps(bundle, table, others=others, clips=options.clips, workers=options.workers):
+        if isinstance(step, Scored):
+            show("", last=True)
+            print(as_markdown(step.report))
+            for message in step.unusable:
+                print(f"not usable: {message}", file=sys.stderr)
+            write_scoreboard(options.out, step.report)
+        else:
+            show(f"{step.done} of {step.total} clips")
 
 
 def print_results(out: Path, findings: list[str]) -> None:
