@@ -214,7 +214,7 @@ def test_bad_input_gets_one_line_on_the_page(serve: Callable[..., App], new_page
     page.click("#train-start")
     expect(told).to_contain_text("films.zip: is no zip")
     page.get_by_label("A folder on this server").check()
-    page.get_by_label("Folder on this server").fill("/nowhere")
+    page.get_by_role("textbox", name="Folder on this server").fill("/nowhere")
     page.click("#train-start")
     expect(told).to_contain_text("there is no such folder")
     page.get_by_label("Known-truth clips, made here").check()
