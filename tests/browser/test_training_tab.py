@@ -163,15 +163,16 @@ def test_nothing_is_asked_of_the_server_while_another_tab_is_open(app: App, new_
 def test_a_training_waits_in_sight_stops_resumes_and_outlives_the_server(
     serve: Callable[..., App], hosted: Path, browser: Browser
 ) -> None:
-    app = serve()
+    endless = ("--train-epochs", "100000")  # it must not end by itself before the server is back
+    app = serve(*endless)
     page = browser.new_context().new_page()  # its console may complain: the server goes away
     page.set_default_timeout(SLOW)
     page.goto(app.url)
     opened(page)
     with turn(hosted / "runs" / "queue"):  # as if another training ran
         page.get_by_text("All other settings").click()
-        page.locator("#train-patience input").fill("1000")  # else it ends by itself before the server is back
-        begin(page, 1000)
+        page.locator("#train-patience input").fill("100000")
+        begin(page, 100_000)
         stage(page, "Waiting")
         expect(page.locator(".tr-entry").first).to_contain_text("Place 1 in the queue")
         begin(page, 2)
@@ -181,7 +182,7 @@ def test_a_training_waits_in_sight_stops_resumes_and_outlives_the_server(
     page.locator(".tr-entry").nth(1).click()
     stage(page, "Training")
 
-    again = serve()  # the server is lost and started anew; the training is not
+    again = serve(*endless)  # the server is lost and started anew; the training is not
     page.goto(again.url)
     opened(page)
     page.locator(".tr-entry").nth(1).click()
@@ -213,7 +214,7 @@ def test_bad_input_gets_one_line_on_the_page(serve: Callable[..., App], new_page
     page.click("#train-start")
     expect(told).to_contain_text("films.zip: is no zip")
     page.get_by_label("A folder on this server").check()
-    page.get_by_label("Folder on this server").fill("/nowhere")
+    page.get_by_role("textbox", name="Folder on this server").fill("/nowhere")
     page.click("#train-start")
     expect(told).to_contain_text("there is no such folder")
     page.get_by_label("Known-truth clips, made here").check()
