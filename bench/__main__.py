@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bench import browser, clip, encoders, lab, quality, systems, tab, training
+from bench import browser, clip, encoders, evidence, lab, quality, systems, tab, training
 from bench.row import Row
 from sec2sec.checkpoints import environment
 from sec2sec.files import write_json
@@ -20,6 +20,7 @@ OUT = Path("build/bench.json")
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "clip": clip.rows,
     "encoders": lambda: (Row(name, value, "×", limit) for name, value, limit in encoders.rows()),
+    "evidence": evidence.rows,
     "memory": clip.memory_rows,
     "browser": browser.rows,
     "lab": lab.rows,

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from sec2sec.checkpoints import Bundle, CheckpointSummary, load_checkpoint
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encode import batched, encode_seconds, join_tokens, stacked
 from sec2sec.encoders import build_encoders
-from sec2sec.explanations import ClipSummary, explain, explain_tokens
+from sec2sec.explanations import explain
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 
@@ -33,9 +32,8 @@ print(json.dumps([found.clip.seconds, resource.getrusage(resource.RUSAGE_SELF).r
 """
 
 
-def paper_bundle() -> Bundle:
+def paper_bundle(config: EncoderConfig) -> Bundle:
     """The paper preset at D = 256 with random weights, which cost what trained ones cost."""
-    config = EncoderConfig.paper()
     model = Sec2Sec(
         ModelConfig(input_width=config.width, width=256, heads=8, hidden=256), config.video_grid, config.audio_grid
     )
@@ -56,15 +54,13 @@ def rows() -> Iterator[Row]:
 
 @torch.inference_mode()
 def paper_rows() -> Iterator[Row]:
-    """The paper preset: what decoding, features and explaining add to the bare encoders."""
-    bundle = paper_bundle()
+    """The paper preset: what decoding and features add to the bare encoders."""
+    bundle = paper_bundle(EncoderConfig.paper())
     encoders, model = bundle.encoders, bundle.model
     rate = encoders.config.frames_per_second
     seconds = list(open_clip(FLIGHT, frames_per_second=rate).seconds())
     frames, samples = stacked([s.frames for s in seconds]), stacked([s.samples for s in seconds])
     image = encoders.mfcc(samples)
-    tokens = encode_seconds(seconds, encoders, bundle.device)
-    summary = ClipSummary(FLIGHT.name, "", 0.0, 10.0, len(seconds), True, True)
 
     def to_output() -> None:
         parts = [
@@ -78,12 +74,8 @@ def paper_rows() -> Iterator[Row]:
         encoders.see(frames)
         encoders.hear_image(image)
 
-    def explaining() -> None:
-        explain_tokens(bundle, replace(tokens, mfcc=None), summary, {})
-
-    whole, alone, explained = in_turns(to_output, bare, explaining)
+    whole, alone = in_turns(to_output, bare)
     yield Row("paper: file → Output ÷ the bare folded encoders", whole / alone, "×", 1.2)
-    yield Row("paper: explaining ÷ encoding", explained / alone, "×", 0.10)
 
 
 def long_file(path: Path, seconds: int) -> Path:

@@ -17,7 +17,7 @@ from bench.row import Row, in_turns
 from bench.training import GRIDS, LIRIS, encoders, random_clips
 from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.baselines.late_fusion import Given, LateFusion, Summaries
-from sec2sec.config import ModelConfig
+from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encode import batched, encode_seconds, join_tokens
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.media import open_clip
@@ -62,7 +62,7 @@ def eagerly(model: Model, forward: Callable[[], object]) -> None:
 
 def clip_rows() -> Iterator[Row]:
     """About two minutes on two calm cores."""
-    ours = paper_bundle()
+    ours = paper_bundle(EncoderConfig.paper())
     ours_whole, ours_forward = whole(ours.model, ours.encoders)
     for name, limit in (("vivit", 2.0), ("vit-vivit", 2.0), ("avm", None)):
         config = SYSTEMS[name].encoder_config("paper")

@@ -27,7 +27,9 @@ class TrainConfig:
     """
 
     data: Annotated[str, "folder of the data set"] = ""
-    liris_rule: Annotated[str, "LIRIS-ACCEDE: what counts as high (median, mean, class, or a rating such as 3)"] = "median"
+    liris_rule: Annotated[str, "LIRIS-ACCEDE: what counts as high (median, mean, class, or a rating such as 3)"] = (
+        "median"
+    )
     split: Annotated[
         str, "LIRIS-ACCEDE: official, disjoint in films, or the paper-like one that films leak through"
     ] = "official"
