@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sec2sec import DEMO, __version__
 from sec2sec.training.commands import run_benchmark, run_data, run_extract, run_profile, run_search, run_train, show
 from sec2sec.training.settings import add_flags
+
+if TYPE_CHECKING:
+    from sec2sec.checkpoints import Bundle
+    from sec2sec.config import MediaLimits
+    from sec2sec.explanations import Explanation
 
 CACHE = Path("runs/tokens")
 USAGE_ERROR = 2  # a clip, a checkpoint or an option that cannot be used
@@ -73,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
         "--annotate", type=Path, metavar="FILE", help="write the clip there, the explanation burnt in (MP4)"
     )
     sub.add_argument("--overlay", action="store_true", help="burn in the co-attention as well")
+    sub.add_argument(
+        "--stability", action="store_true", help="encode with other cuts between the seconds: does the answer stay?"
+    )
+    sub.add_argument(
+        "--seeds", type=Path, nargs="+", default=[], metavar="DIR", help="the same training with other seeds: likewise"
+    )
     sub.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on")
     sub.add_argument("--end", type=float, metavar="S", help="analyse up to this second")
     sub.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default 900)")
@@ -217,6 +230,8 @@ def run_explain(options: argparse.Namespace) -> None:
     bundle = load_checkpoint(options.checkpoint, options.device)
     for step in explain_steps(options.clip, bundle, start=options.start, end=options.end, limits=limits):
         if isinstance(step, Explained):
+            if options.stability or options.seeds:
+                step = replace(step, explanation=steadied(options, step.explanation, bundle, limits))
             show("", last=True)
             print(as_text(step.explanation))
             if options.report:
@@ -241,6 +256,19 @@ def run_explain(options: argparse.Namespace) -> None:
                 show("", last=True)
         else:
             show(f"{step.fraction:4.0%}  {step.message}")
+
+
+def steadied(options: argparse.Namespace, explanation: Explanation, bundle: Bundle, limits: MediaLimits) -> Explanation:
+    """The explanation with its bands over shifted cuts, and over the checkpoints of --seeds."""
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.explanations.stability import Stable, stability_steps, with_stability
+
+    bundles = [bundle, *(load_checkpoint(folder, options.device) for folder in options.seeds)]
+    for step in stability_steps(options.clip, bundles, start=options.start, end=options.end, limits=limits):
+        if isinstance(step, Stable):
+            return with_stability(explanation, step)
+        show(f"{step.fraction:4.0%}  {step.message}")
+    raise AssertionError("stability_steps ended without its bands")
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

@@ -82,8 +82,8 @@ def test_the_bands_hold_what_the_screen_shows(tmp_path):
     path = clips.make_clip(tmp_path / "clip.mp4", 6)
     progress, stable = run(path, bundle, start=1.0, end=5.0)
     shown = explain(path, bundle, start=1.0, end=5.0)
-    assert set(stable.cuts) == {"arousal", "valence", "synchrony"}
-    for name, band in stable.cuts.items():
+    assert set(stable.bands) == {"arousal", "valence", "synchrony"}
+    for name, (band, *_) in stable.bands.items():
         target = shown.targets[name]
         assert band.over == CUTS
         assert (band.effect_low <= target.effect + 1e-6).all()
@@ -94,7 +94,7 @@ def test_the_bands_hold_what_the_screen_shows(tmp_path):
         assert band.prediction_high >= target.prediction - 1e-6
     assert np.ptp([step.fraction for step in progress]) > 0.5
     assert [step.fraction for step in progress] == sorted(step.fraction for step in progress)
-    assert stable.seeds == {}
+    assert all(len(found) == 1 for found in stable.bands.values())
 
 
 def test_a_clip_that_never_changes_is_predicted_alike_however_it_is_cut(tmp_path):
@@ -102,7 +102,7 @@ def test_a_clip_that_never_changes_is_predicted_alike_however_it_is_cut(tmp_path
     bundle = tiny_bundle(tmp_path / "tiny")
     _, stable = run(path, bundle)
     shown = explain(path, bundle)
-    for name, band in stable.cuts.items():
+    for name, (band, *_) in stable.bands.items():
         assert band.prediction_high - band.prediction_low < 1e-3
         effect = shown.targets[name].effect[None]  # the same second counts otherwise at another place
         moved = [carried_back(Found(np.zeros(1), None, effect), shift).effect[0] for shift in (0.0, *SHIFTS)]
@@ -115,7 +115,7 @@ def test_seeds_span_the_band_between_them(tmp_path):
     path = clips.make_clip(tmp_path / "clip.mp4", 3)
     _, stable = run(path, *bundles)
     alone = [explain(path, bundle).targets["valence"] for bundle in bundles]
-    band = stable.seeds["valence"]
+    band = stable.bands["valence"][1]
     assert band.over == "2 seeds"
     np.testing.assert_allclose(band.effect_low, np.minimum(*(one.effect for one in alone)), atol=1e-6)
     np.testing.assert_allclose(band.attention_high, np.maximum(*(one.attention for one in alone)), atol=1e-6)
@@ -125,8 +125,8 @@ def test_seeds_span_the_band_between_them(tmp_path):
 def test_a_system_without_attention_has_a_band_of_effects_alone(tmp_path):
     path = clips.make_clip(tmp_path / "clip.mp4", 2)
     _, stable = run(path, tiny_bundle(tmp_path / "tiny", temporal="lstm"))
-    assert np.isnan(stable.cuts["arousal"].attention_low).all()
-    assert np.isfinite(stable.cuts["arousal"].effect_low).all()
+    assert np.isnan(stable.bands["arousal"][0].attention_low).all()
+    assert np.isfinite(stable.bands["arousal"][0].effect_low).all()
 
 
 def test_a_clip_that_cannot_be_used_says_so(tmp_path):

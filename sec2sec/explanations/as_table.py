@@ -93,12 +93,11 @@ def _measured(name: str, found: TargetEvidence) -> Iterator[Column]:
     if found.position is not None:
         yield Column(name, "attention against the usual, from the start", "share", found.position.from_start)
         yield Column(name, "attention against the usual, from the end", "share", found.position.from_end)
-    if found.stability is not None:
-        over = found.stability.over
-        yield Column(name, f"lowest attention, {over}", "share", found.stability.attention_low)
-        yield Column(name, f"highest attention, {over}", "share", found.stability.attention_high)
-        yield Column(name, f"lowest effect, {over}", "prediction", found.stability.effect_low)
-        yield Column(name, f"highest effect, {over}", "prediction", found.stability.effect_high)
+    for band in found.stability:
+        yield Column(name, f"lowest attention, {band.over}", "share", band.attention_low)
+        yield Column(name, f"highest attention, {band.over}", "share", band.attention_high)
+        yield Column(name, f"lowest effect, {band.over}", "prediction", band.effect_low)
+        yield Column(name, f"highest effect, {band.over}", "prediction", band.effect_high)
 
 
 def _cell(value: float | str) -> str:

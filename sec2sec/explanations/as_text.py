@@ -51,4 +51,6 @@ def _evidence(explanation: Explanation, target: str) -> list[str]:
     if found.shapley is not None:
         pulls = f"sound {found.shapley.sound:+.3f}, picture {found.shapley.picture:+.3f}"
         lines.append(f"From the baseline: {pulls}" + ("; they disagree." if found.shapley.conflict else "."))
+    for band in found.stability:
+        lines.append(f"Over {band.over}: prediction {band.prediction_low:.3f} to {band.prediction_high:.3f}.")
     return lines

@@ -127,7 +127,7 @@ class TargetEvidence:
     shapley: Shapley | None = None
     position: Position | None = None
     gradients: Gradients | None = None
-    stability: Stability | None = None  # on demand
+    stability: tuple[Stability, ...] = ()  # on demand: over shifted cuts, and over the seeds of a training
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sec2sec.checkpoints import Bundle
+from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.config import SAMPLE_RATE, MediaLimits
 from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
 from sec2sec.explanations.evidence import Stability
 from sec2sec.explanations.occlusion import occlude
 from sec2sec.explanations.pipeline import Progress
+from sec2sec.explanations.types import Explanation
 from sec2sec.media import Second, open_clip
 
 SHIFTS = (-0.5, -0.25, 0.25, 0.5)  # s
@@ -34,10 +35,9 @@ CUTS = "cuts shifted by ±0.25 and ±0.5 s"
 
 @dataclass(frozen=True)
 class Stable:
-    """The end of the steps: each target's bands."""
+    """The end of the steps: of each target, its band over shifted cuts, and over seeds where several were given."""
 
-    cuts: Mapping[str, Stability]
-    seeds: Mapping[str, Stability]  # empty for a single checkpoint
+    bands: Mapping[str, tuple[Stability, ...]]
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,21 @@ def stability_steps(
     end: float | None = None,
     limits: MediaLimits | None = None,
 ) -> Iterator[Progress | Stable]:
-    """Measure the part [start, end) of a file; yields Progress, and Stable last. Raises MediaError.
+    """Measure the part [start, end) of a file; yields Progress, and Stable last.
+
+    Raises MediaError, or CheckpointError for checkpoints that are no seeds of one training.
 
     The first checkpoint is measured under shifted cuts. Further ones are the same training with other seeds: all are
     measured with the cuts as they are. They share targets and the encoders' settings.
     """
     first = bundles[0]
     config, targets = first.encoders.config, first.model.config.targets
-    assert all(b.encoders.config == config and b.model.config.targets == targets for b in bundles), (
-        "these checkpoints are not seeds of one training"
-    )
+    for other in bundles[1:]:
+        if other.encoders.config != config or other.model.config.targets != targets:
+            raise CheckpointError(
+                f"{other.summary.name}: has other targets or encoders than {first.summary.name}; "
+                "give checkpoints of one training with other seeds"
+            )
     clip = open_clip(
         path,
         start=start,
@@ -93,8 +98,18 @@ def stability_steps(
     found = {key: _measured(bundles[key[0]], join_tokens(tokens)) for key, tokens in parts.items()}
     cuts = [carried_back(found[0, shift], shift) for shift in (0.0, *SHIFTS)]
     seeds = [found[index, 0.0] for index in range(len(bundles))]
-    over_seeds = bands(targets, seeds, f"{len(seeds)} seeds") if len(seeds) > 1 else {}
-    yield Stable(bands(targets, cuts, CUTS), over_seeds)
+    measured = [bands(targets, cuts, CUTS)]
+    if len(seeds) > 1:
+        measured.append(bands(targets, seeds, f"{len(seeds)} seeds"))
+    yield Stable({name: tuple(each[name] for each in measured) for name in targets})
+
+
+def with_stability(explanation: Explanation, found: Stable) -> Explanation:
+    """The same explanation with the bands in its evidence."""
+    evidence = explanation.evidence
+    assert evidence is not None, "stability belongs to evidence"
+    targets = {name: replace(of, stability=found.bands[name]) for name, of in evidence.targets.items()}
+    return replace(explanation, evidence=replace(evidence, targets=targets))
 
 
 def _ended(batches: Iterable[list[Second]]) -> Iterator[list[Second]]:

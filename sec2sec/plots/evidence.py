@@ -128,7 +128,7 @@ def stability(
     check(f"stability of {name}", low, seconds.count)
     whiskers = whisker(seconds, low, high, "lowest to highest")
     title, detail = f"{name} · how stable its {what} is", f"whisker: {over}"
-    key = f"stability {what} {name}"
+    key = f"stability {what} {name} {over}"
     if what == "attention":
         top = 1.12 * max(highest(values, high), 1 / seconds.count)
         bars = bar(seconds, values, ATTENTION[index % len(ATTENTION)], f"attention, {name}")

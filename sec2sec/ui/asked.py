@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sec2sec.config import MediaLimits
 from sec2sec.explanations import Explanation, Preview, Progress
-from sec2sec.explanations.evidence import Stability
-from sec2sec.explanations.stability import Stable, stability_steps
+from sec2sec.explanations.stability import Stable, stability_steps, with_stability
 from sec2sec.report.page import report_page
 from sec2sec.report.write import EMBEDDED, MEGABYTE
 from sec2sec.ui.clips import Part, Source
@@ -41,12 +40,9 @@ class Asked:
         waveform, played = Preview([], preview.waveform, None), source.played or ""
         return cls(kept, waveform, drawn, source.path, played, source.known_truth, model, part)
 
-    def with_stability(self, bands: Mapping[str, Stability]) -> Asked:
+    def with_stability(self, found: Stable) -> Asked:
         """The same with each target's band, also in what is drawn."""
-        evidence = self.explanation.evidence
-        assert evidence is not None, "stability belongs to evidence"
-        targets = {name: replace(found, stability=bands.get(name)) for name, found in evidence.targets.items()}
-        learned = replace(self.explanation, evidence=replace(evidence, targets=targets))
+        learned = with_stability(self.explanation, found)
         return replace(
             self,
             explanation=learned,
@@ -62,9 +58,6 @@ class Asked:
 
 
 @on_gpu
-def stable(
-    models: Models, name: str | None, path: str, part: Part, limits: MediaLimits
-) -> Iterator[Progress | Mapping[str, Stability]]:
-    """stability_steps with a model by name; the bands last."""
-    for step in stability_steps(path, [models.get(name)], start=part[0], end=part[1], limits=limits):
-        yield step.cuts if isinstance(step, Stable) else step
+def stable(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Iterator[Progress | Stable]:
+    """stability_steps with a model by name."""
+    yield from stability_steps(path, [models.get(name)], start=part[0], end=part[1], limits=limits)

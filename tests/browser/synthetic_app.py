@@ -44,7 +44,7 @@ def shifted(path, bundles, *, start=0.0, end=None, limits=None):
     yield Progress("encoding", 0.5, "Encoded with other cuts")
     time.sleep(WAIT)
     made = synthetic.explanation(**{**OPTIONS, "seconds": 9, "stable": True})
-    yield Stable({name: found.stability for name, found in made.evidence.targets.items()}, {})
+    yield Stable({name: found.stability for name, found in made.evidence.targets.items()})
 
 
 asked.stability_steps = shifted

@@ -69,12 +69,11 @@ def _target(
     flat = np.full(seconds, 1 / seconds)
     flat[len(flat) // 2 + 1 :] = np.nan  # the profile ends
     weights = r.random((seconds, tokens[0])) ** 4, r.random((seconds, tokens[1])) ** 4
-    band = None
+    bands: tuple[Stability, ...] = ()
     if stable:
         share = np.zeros(seconds) if attention is None else attention
-        band = Stability(
-            "cuts shifted by ±0.25 and ±0.5 s", share * 0.8, share * 1.2, whole - 0.01, whole + 0.02, 0.4, 0.6
-        )
+        over = "cuts shifted by ±0.25 and ±0.5 s"
+        bands = (Stability(over, share * 0.8, share * 1.2, whole - 0.01, whole + 0.02, 0.4, 0.6),)
     return TargetEvidence(
         (SecondEffects("training mean", whole, audio, video, whole - audio - video), neighbour),
         spread,
@@ -83,7 +82,7 @@ def _target(
         shapley,
         None if attention is None else Position(attention - flat, attention - flat[::-1]),
         Gradients(whole * 5, 0.031, *(weights if maps else (None, None))),
-        band,
+        bands,
     )
 
 

@@ -64,7 +64,7 @@ def _questions(
         s = found.shapley
         reach = max(half, plots.reach(s.sound_seconds, s.picture_seconds))
         yield plots.tug_of_war(name, s.sound_seconds, s.picture_seconds, s.conflict_seconds, seconds, reach)
-    if (band := found.stability) is not None:
+    for band in found.stability:
         if attention is not None:
             low, high = band.attention_low, band.attention_high
             yield plots.stability(name, "attention", band.over, attention, low, high, seconds, index)
