@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sec2sec import DEMO, __version__
 from sec2sec.training.commands import run_benchmark, run_data, run_extract, run_profile, run_search, run_train, show
@@ -16,6 +16,7 @@ from sec2sec.training.settings import add_flags
 if TYPE_CHECKING:
     from sec2sec.checkpoints import Bundle
     from sec2sec.config import MediaLimits
+    from sec2sec.encode import Tokens
     from sec2sec.explanations import Explanation
 
 CACHE = Path("runs/tokens")
@@ -80,6 +81,9 @@ def parser() -> argparse.ArgumentParser:
         "--annotate", type=Path, metavar="FILE", help="write the clip there, the explanation burnt in (MP4)"
     )
     sub.add_argument("--overlay", action="store_true", help="burn in the co-attention as well")
+    sub.add_argument(
+        "--token-gradients", action="store_true", help="into the JSON: integrated gradients of every place and sound"
+    )
     sub.add_argument(
         "--stability", action="store_true", help="encode with other cuts between the seconds: does the answer stay?"
     )
@@ -241,7 +245,10 @@ def run_explain(options: argparse.Namespace) -> None:
                 size = options.report_clip
                 write_report(options.report, step, bundle, options.clip, part=part, max_megabytes=size, limits=limits)
             if options.json:  # last: it may be the very file beside the report, with maps
-                write_json(options.json, to_json(step.explanation, options.maps), indent=None)
+                value = to_json(step.explanation, options.maps)
+                if options.token_gradients:
+                    add_token_gradients(value["targets"], bundle, step.tokens)
+                write_json(options.json, value, indent=None)
             if options.annotate:
                 from sec2sec.render.annotate import annotate  # moviepy takes half a second to import
 
@@ -256,6 +263,20 @@ def run_explain(options: argparse.Namespace) -> None:
                 show("", last=True)
         else:
             show(f"{step.fraction:4.0%}  {step.message}")
+
+
+def add_token_gradients(targets: dict[str, Any], bundle: Bundle, tokens: Tokens) -> None:
+    """Put {"video": (T, V), "audio": (T, A), "gap"} of each target beside its other figures, in logits."""
+    from sec2sec.explanations.as_json import plain
+    from sec2sec.explanations.gradients import token_gradients
+    from sec2sec.model import Sec2Sec
+
+    if not isinstance(bundle.model, Sec2Sec):
+        raise ValueError(f"{bundle.summary.name}: {bundle.system.title} reads no tokens; leave --token-gradients out")
+    for index, name in enumerate(bundle.model.config.targets):
+        show(f"      Gradients on tokens, {name}")
+        targets[name]["token_gradients"] = plain(token_gradients(bundle.model, tokens, index))
+    show("", last=True)
 
 
 def steadied(options: argparse.Namespace, explanation: Explanation, bundle: Bundle, limits: MediaLimits) -> Explanation:

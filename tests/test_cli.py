@@ -40,6 +40,23 @@ def test_explain_prints_the_seconds_and_writes_the_json(tmp_path, checkpoint):
     assert "Traceback" not in done.stdout
 
 
+def test_explain_measures_on_demand_what_costs_more(tmp_path, checkpoint):
+    clip, out = clips.make_clip(tmp_path / "clip.mp4", seconds=3), tmp_path / "out.json"
+    other = save_tiny(tmp_path / "other", seed=1)
+    more = ["--stability", "--seeds", other, "--token-gradients"]
+    done = run("explain", clip, "--json", out, "--checkpoint", checkpoint, "--device", "cpu", *more)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())["targets"]["arousal"]
+    cuts, seeds = found["evidence"]["stability"]
+    assert "±0.25" in cuts["over"]
+    assert seeds["over"] == "2 seeds"
+    assert seeds["prediction_low"] < seeds["prediction_high"]
+    gradients = found["token_gradients"]
+    assert [len(gradients["video"]), len(gradients["video"][0])] == [3, 72]
+    assert [len(gradients["audio"]), len(gradients["audio"][0])] == [3, 32]
+    assert "Over 2 seeds: prediction" in done.stdout
+
+
 @pytest.mark.parametrize(
     "case", ["missing", "folder", "empty", "text", "short", "half", "no checkpoint", "no folder for the json"]
 )
