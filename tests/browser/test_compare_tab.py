@@ -120,7 +120,7 @@ def test_predictions_lanes_and_ranking_are_those_of_the_library(page: Page, alon
         expect(table).to_contain_text(explanation.checkpoint.trained_on)
         for name in ("arousal", "valence"):
             expect(table).to_contain_text(f"{explanation.targets[name].prediction:.2f}")
-    titles = page.locator("#view-a .s2s-plot .annotation-text").all_text_contents()
+    titles = page.locator("#view-a .s2s-fold b").all_text_contents()
     for lane in ("arousal · A · attention", "arousal · B · attention", "valence · A · measured effect"):
         assert any(title.startswith(lane) for title in titles), titles
     for name in ("arousal", "valence"):
@@ -198,7 +198,7 @@ def test_three_models_share_the_axis(page: Page) -> None:
     page.get_by_role("option", name="partial", exact=True).click()
     page.keyboard.press("Escape")
     compare(page)
-    titles = page.locator("#view-a .s2s-plot .annotation-text").all_text_contents()
+    titles = page.locator("#view-a .s2s-fold b").all_text_contents()
     assert any(title.startswith("arousal · C · measured effect") for title in titles), titles
     assert page.locator(".cmp-agree tbody tr").count() == 3
     page.get_by_label("Models", exact=True).select_option(index=2)
