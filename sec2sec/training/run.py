@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeGuard
@@ -16,25 +16,32 @@ from typing import Any, Literal, TypeGuard
 import torch
 from lightning.fabric import Fabric
 from safetensors import SafetensorError
-from torch import Tensor
 
 from sec2sec.baselines import SYSTEMS
 from sec2sec.baselines.late_fusion import LateFusion, Summaries
 from sec2sec.checkpoints import environment
 from sec2sec.config import EncoderConfig
-from sec2sec.datasets.cache import TokenCache, read_tokens
-from sec2sec.datasets.table import SPLITS, Table
+from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.table import Table
 from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders
 from sec2sec.model import Model
-from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource, clips_of
+from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.extract import LONGEST, Extraction, extract_steps
 from sec2sec.training.fit import Fit, Report, Trainee, TrainingError, mixed, predict
 from sec2sec.training.folder import PREDICTIONS, RunFolder
 from sec2sec.training.metrics import TrainingLabels
 from sec2sec.training.profile import profile
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.start import data_of, labels_of, measure_references, starting_encoders, starting_model
+from sec2sec.training.start import (
+    data_of,
+    labels_of,
+    measure_references,
+    set_references,
+    split_clips,
+    starting_encoders,
+    starting_model,
+)
 from sec2sec.training.trained import measured, predictions, save_trained
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
@@ -391,29 +398,6 @@ class _Run:
             ) from error
         self.folder.say("done", "the checkpoint is ready", fit.epoch, self.config.epochs, now=True)
         yield Trained(self.folder.checkpoint, metrics, unusable)
-
-
-def split_clips(table: Table, targets: Sequence[str], cache: TokenCache, sha256: Mapping[str, str]) -> dict[str, Clips]:
-    """The clips of each split that have tokens; sha256: of each usable clip, by id."""
-    lengths = {name: seconds for name, sha in sha256.items() if (seconds := cache.seconds(sha)) is not None}
-    files = {name: cache.path(sha256[name]) for name in lengths}
-    return {split: clips_of(table.split(split), targets, files, lengths) for split in SPLITS}
-
-
-def set_references(model: Model, training: Clips, config: EncoderConfig) -> None:
-    """The mean token of all training seconds at each place: what stands in for what is taken away."""
-    sums: dict[str, Tensor] = {}
-    counts = {"video": 0, "audio": 0}
-    for file in training.files:
-        tokens = read_tokens(file, config)
-        for name in counts:
-            part = getattr(tokens, name, None)
-            if part is not None:
-                sums[name] = sums.get(name, 0) + part.float().sum(0).double()
-                counts[name] += len(part)
-    with torch.no_grad():
-        for name, total in sums.items():
-            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
 
 
 def command() -> str:

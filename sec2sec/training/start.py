@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,15 @@ from sec2sec import DEMO
 from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
+from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.table import DataError, Row, Table
+from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encode import batched, encode_seconds, join_tokens, stacked
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.features import MfccImage
 from sec2sec.media import Second
 from sec2sec.model import Model
+from sec2sec.training.batches import Clips, clips_of
 from sec2sec.training.extract import decode_all
 from sec2sec.training.metrics import TrainingLabels
 from sec2sec.training.settings import SettingsError, TrainConfig, regridded
@@ -191,3 +193,26 @@ def sound_sums(seconds: list[Second], config: AudioConfig) -> Any:
         return None
     image = MfccImage(config)(stacked([s.samples for s in seconds])).double()
     return torch.stack([torch.ones_like(image).sum((0, 3)), image.sum((0, 3)), image.square().sum((0, 3))])
+
+
+def split_clips(table: Table, targets: Sequence[str], cache: TokenCache, sha256: Mapping[str, str]) -> dict[str, Clips]:
+    """The clips of each split that have tokens; sha256: of each usable clip, by id."""
+    lengths = {name: seconds for name, sha in sha256.items() if (seconds := cache.seconds(sha)) is not None}
+    files = {name: cache.path(sha256[name]) for name in lengths}
+    return {split: clips_of(table.split(split), targets, files, lengths) for split in SPLITS}
+
+
+def set_references(model: Model, training: Clips, config: EncoderConfig) -> None:
+    """The mean token of all training seconds at each place: what stands in for what is taken away."""
+    sums: dict[str, Tensor] = {}
+    counts = {"video": 0, "audio": 0}
+    for file in training.files:
+        tokens = read_tokens(file, config)
+        for name in counts:
+            part = getattr(tokens, name, None)
+            if part is not None:
+                sums[name] = sums.get(name, 0) + part.float().sum(0).double()
+                counts[name] += len(part)
+    with torch.no_grad():
+        for name, total in sums.items():
+            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
