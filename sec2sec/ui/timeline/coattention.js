@@ -89,7 +89,7 @@ function coLoad() {
   const m = C.maps, attends = !m.absent;
   C.sources = attends ? [{kind: 'attention', words: 'attention, as it is'}] : offered() ? [{kind: '', words: 'nothing yet: choose'}] : [];
   for (const data of S.data.relevance) C.sources.push({kind: 'relevance', target: data.target, words: `relevance for ${data.target} (gradient × attention)`, data});
-  if (offered()) for (const {name} of S.data.targets) C.sources.push({kind: 'occlusion', target: name, words: `occlusion for ${name} (measured effect of each place)`});
+  if (offered()) for (const {name} of S.data.targets) C.sources.push({kind: 'occlusion', target: name, words: `occlusion for ${name} (measured effect)`});
   for (const words of [m.absent, S.data.places?.absent]) if (words) panel.append(make('p', {class: 's2s-note'}, words));
   if (!C.sources.length) return;
   if (attends) { unpack(m.video); unpack(m.audio); }
