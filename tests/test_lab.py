@@ -13,8 +13,8 @@ from sec2sec.edits import EditError, Freeze, Mute, Soundtrack
 from sec2sec.explanations import Explained, explain_steps
 from sec2sec.media import MediaError
 from sec2sec.ui.lab import tab
-from sec2sec.ui.lab.kept import Kept, Shelf
 from sec2sec.ui.lab.payload import encode
+from sec2sec.ui.shelf import ClipGoneError, Kept, Shelf
 from tests import clips
 from tests.models import tiny_bundle
 
@@ -39,7 +39,7 @@ def found(folder, models) -> Explained:
 
 
 def keep(found: Explained, path: Path) -> Kept:
-    return Kept(found.explanation, found.preview, found.tokens.cpu(), path, 0.0, "tiny")
+    return Kept(found.explanation, found.preview, found.tokens.cpu(), path, (0.0, None), "tiny")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_kept_clip_is_found_by_its_id_alone(found, folder):
     shelf.drop(a)
     shelf.drop(None)
     for gone in (a, "guess", None):
-        with pytest.raises(EditError, match="explain it again"):
+        with pytest.raises(ClipGoneError, match="explain it again"):
             shelf.get(gone)
 
 
@@ -82,7 +82,7 @@ def test_clips_expire_after_their_last_use(found, folder):
     for now[0] in (50.0, 100.0):
         shelf.get(key)
     now[0] = 161.0
-    with pytest.raises(EditError):
+    with pytest.raises(ClipGoneError):
         shelf.get(key)
 
 
@@ -94,7 +94,7 @@ def test_shelf_is_bounded_in_bytes_and_forgets_what_was_used_longest_ago(found, 
     c = shelf.put(keep(found, folder))
     shelf.get(a)
     shelf.get(c)
-    with pytest.raises(EditError):
+    with pytest.raises(ClipGoneError):
         shelf.get(b)
     alone = Shelf(60, max_bytes=1)
     assert alone.get(alone.put(keep(found, folder)))  # the newest is always kept

@@ -83,7 +83,9 @@ def test_diagnostics_are_left_out_unless_asked_for() -> None:
 def test_payload_of_one_modality_says_why_there_are_no_maps() -> None:
     made = synthetic.explanation(has_audio=False, absent="There is no sound.")
     sent = json.loads(payload.encode(made, synthetic.preview(made)))
-    assert sent["maps"] == {"absent": "There is no sound."}
+    assert sent["maps"]["absent"] == "There is no sound."
+    assert "video" not in sent["maps"]
+    assert sent["maps"]["video_grid"] == [8, 3, 3]  # single places are measured without maps too
     assert sent["mfcc"] is None
     assert "entropy" not in [column["name"] for column in sent["columns"]]
 

@@ -14,10 +14,10 @@ import gradio as gr
 from sec2sec.ui import about, evaluate, inspect
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.lab import tab as lab
-from sec2sec.ui.lab.kept import Shelf
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models, models_in
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.shelf import Shelf
 from sec2sec.ui.training import tab as training
 
 STYLE = Path(__file__).parent / "style.css"

@@ -10,11 +10,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 try:
     import spaces
 except ImportError:
+    LENT = False
 
     def on_gpu(function: F) -> F:
         """The function as it is: this machine is no ZeroGPU Space."""
         return function
 else:
+    LENT = True
 
     def on_gpu(function: F) -> F:
         """The function, run where the Space lends a GPU; a generator stays one."""

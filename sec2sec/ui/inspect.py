@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,9 +11,9 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import Explained, Progress, explain_steps, to_json
+from sec2sec.explanations import Explained, Progress, explain_steps
+from sec2sec.explanations.stability import Stable, stability_steps
 from sec2sec.media import MediaError
-from sec2sec.ui.asked import Asked, stable
 from sec2sec.ui.clips import (
     CONVERTING,
     FULL,
@@ -30,14 +29,16 @@ from sec2sec.ui.clips import (
     limits_words,
     look_at,
 )
+from sec2sec.ui.downloads import download_buttons
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.lab.annotated import annotated_button
-from sec2sec.ui.lab.kept import Kept, Shelf
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
+from sec2sec.ui.places import askable, places_function
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.shelf import Kept, Shelf
 from sec2sec.ui.timeline.payload import encode, shown_targets
 from sec2sec.ui.timeline.timeline import clip_view
 from sec2sec.ui.words import predictions
@@ -62,7 +63,8 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     names = models.names()
-    source, asked = gr.State(None), gr.State(None)
+    source = gr.State(None)
+    told = gr.HTML(status(PICK), elem_id="status", render=False)
     with gr.Row(elem_classes="inspect"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             tiles = example_tiles(examples)
@@ -83,10 +85,9 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             with gr.Row(elem_classes="actions"):
                 go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
-                save = gr.DownloadButton("JSON", visible=False, elem_id="json", min_width=80)
-                page = gr.DownloadButton("Report", visible=False, elem_id="report", min_width=80)
+                download_buttons(models, shelf, kept, told)
             check = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
-            told = gr.HTML(status(PICK), elem_id="status")
+            told.render()
             player = Player(
                 label="Clip",
                 show_label=False,
@@ -99,16 +100,16 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             annotated_button(settings, shelf, kept)
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             cards = gr.HTML(elem_id="predictions")
-            view = clip_view(video_id=PLAYER, elem_id="view", link=True)
+            asks = places_function(models, shelf, settings.concurrency)
+            view = clip_view(video_id=PLAYER, elem_id="view", link=True, asks=asks)
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, save, go, stop, page, check, asked, kept]
+    chosen = [source, player, told, view, cards, go, stop, check, kept]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.played if source is not None else None
         ready = gr.update(interactive=source is not None)
-        gone = hidden(page), hidden(check), None, None
-        return source, playing, message, None, "", hidden(save), ready, hidden(stop), *gone
+        return source, playing, message, None, "", ready, hidden(stop), hidden(check), None
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
@@ -127,30 +128,21 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             return (None, *choose(None))
         return (None, *choose(str(examples[index].path)))
 
-    results = [told, cards, view, player, save, go, stop, page, check, asked, kept]
+    results = [told, cards, view, player, go, stop, check, kept]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     same = gr.skip()
 
     def outputs(
-        told: str, cards: Any = same, view: Any = same, player: Any = same, save: Any = same, busy: bool = False,
-        page: Any = same, asked: Any = same, kept: Any = same,
-    ) -> tuple[Any, ...]:  # fmt: skip
+        told: str, cards: Any = same, view: Any = same, player: Any = same, busy: bool = False, kept: Any = same
+    ) -> tuple[Any, ...]:
         go, stop = gr.update(interactive=not busy), gr.update(visible=busy)
-        shown: dict[str, Any] = {} if asked is same else {"visible": asked is not None}
+        shown: dict[str, Any] = {} if kept is same else {"visible": kept is not None}
         check = gr.update(interactive=not busy, **shown)
-        return told, cards, view, player, save, go, stop, page, check, asked, kept
+        return told, cards, view, player, go, stop, check, kept
 
     def gone(message: str, busy: bool = False) -> tuple[Any, ...]:
         """Nothing of an explanation stays on the screen."""
-        return outputs(message, "", None, same, hidden(save), busy, hidden(page), None, None)
-
-    def downloads(told: Asked, clip: str) -> dict[str, Any]:
-        """JSON and report of what is on the screen; clip: the file as a browser plays it."""
-        stem = Path(told.explanation.clip.name).stem
-        written, report = cached(player, f"{stem}.sec2sec.json"), cached(player, f"{stem}.sec2sec.html")
-        written.write_text(json.dumps(to_json(told.explanation), indent=1), encoding="utf-8")
-        report.write_text(told.report(models.get(told.model).card, Path(clip)), encoding="utf-8")
-        return {"save": gr.update(value=str(written), visible=True), "page": gr.update(value=str(report), visible=True)}
+        return outputs(message, "", None, same, busy, None)
 
     @guarded(lambda message: gone(alert(message)))
     def run(
@@ -174,20 +166,29 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             elif step is not None:
                 yield outputs(status(step), busy=True)
         assert answer is not None, "explain_steps ended without an explanation"
-        explanation, preview, truth = answer.explanation, answer.preview, source.known_truth
-        found = shelf.put(
-            Kept(explanation, preview, answer.tokens, Path(source.path), explanation.clip.start, model, truth)
-        )
-        took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s.")
+        explanation, truth = answer.explanation, source.known_truth
         # what is converted for playback begins where the analysed part does
         offset = explanation.clip.start if source.playable else 0.0
-        drawn = encode(explanation, preview, diagnostics=truth, offset=offset)
+        drawn = encode(explanation, answer.preview, diagnostics=truth, offset=offset)
+        clip = Kept(
+            explanation,
+            answer.preview,
+            answer.tokens,
+            Path(source.path),
+            part,
+            model,
+            truth,
+            drawn,
+            source.played or "",
+        )
+        found = shelf.put(clip)
+        took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s.")
         said = predictions(explanation, shown_targets(explanation, truth))
-        now = Asked.of(explanation, preview, drawn, source, model, part)
+        screen = askable(clip, found, models.get(model).model)
         if source.playable:
-            yield outputs(took, said, drawn, same, asked=now, kept=found, **downloads(now, now.played))
+            yield outputs(took, said, screen, kept=found)
             return
-        yield outputs(status(CONVERTING), said, drawn, None, busy=True, asked=now, kept=found, **downloads(now, ""))
+        yield outputs(status(CONVERTING), said, screen, None, busy=True, kept=found)
         playable = cached(player, "playback.mp4")
         try:
             for second in in_thread(conversion(source.path, playable, part, settings.limits)):
@@ -196,14 +197,14 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         except MediaError as error:  # the explanation stands without a player
             yield outputs(alert(str(error)))
             return
-        now = replace(now, played=str(playable))
-        yield outputs(took, player=str(playable), asked=now, **downloads(now, str(playable)))
+        clip.played = str(playable)
+        yield outputs(took, player=clip.played)
 
     @guarded(lambda message: outputs(alert(message)))
-    def steady(now: Asked | None) -> Iterator[tuple[Any, ...]]:
-        if now is None:
-            raise ValueError(PICK)
-        began, model, path, part = time.perf_counter(), now.model, now.path, now.part
+    def steady(key: str | None) -> Iterator[tuple[Any, ...]]:
+        clip = shelf.get(key)
+        assert key is not None
+        began, model, path, part = time.perf_counter(), clip.model, str(clip.path), clip.part
         yield outputs(status("Encoding the clip with other cuts between its seconds"), busy=True)
         work = in_turn(
             lambda: models.turn(models.get(model)),
@@ -218,16 +219,16 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             elif step is not None:
                 found = step
         assert found is not None, "stability_steps ended without its bands"
-        now = now.with_stability(found)
+        clip.learn(found)
         took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s: see “how stable” in the lanes."
-        yield outputs(status(took), view=now.drawn, asked=now, **downloads(now, now.played))
+        yield outputs(status(took), view=askable(clip, key, models.get(model).model))
 
     # light events never wait behind the clips in the queue
     running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
         run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet
     )
     checking = check.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
-        steady, asked, results, concurrency_limit=settings.concurrency, **quiet
+        steady, kept, results, concurrency_limit=settings.concurrency, **quiet
     )
     checking.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
     # a full queue refuses the clip before `run` can say anything; being stopped counts as a failure too
@@ -246,3 +247,9 @@ def explained(
     """explain_steps with a model by name: what crosses a GPU's process, tokens as well, is on the CPU."""
     for step in explain_steps(path, models.get(name), start=part[0], end=part[1], limits=limits):
         yield replace(step, tokens=step.tokens.cpu()) if isinstance(step, Explained) else step
+
+
+@on_gpu
+def stable(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Iterator[Progress | Stable]:
+    """stability_steps with a model by name."""
+    yield from stability_steps(path, [models.get(name)], start=part[0], end=part[1], limits=limits)

@@ -63,6 +63,11 @@ def guarded(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Ca
     return wrap
 
 
+def answered(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function that a view asks by its name: what it raises becomes {"error": message}."""
+    return guarded(lambda message: {"error": message})(function)
+
+
 def alert(message: str) -> str:
     """An error, read out at once by screen readers."""
     return f'<div class="status alert" role="alert"><b>Not possible:</b> {html.escape(message)}</div>'

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sec2sec.checkpoints import Bundle, CheckpointError, load_checkpoint
+from sec2sec.edits import cpu_model
+from sec2sec.model import Sec2Sec
 from sec2sec.training.jobs import Jobs
 
 TRAINED = "trained/"  # before the id of a training whose model is meant
@@ -20,6 +22,12 @@ KEPT = 8  # trained models that stay loaded
 def models_in(folder: Path, device: str, runs: Path | None = None) -> Models:
     """The one cache of this process."""
     return Models(folder, device, runs)
+
+
+@functools.lru_cache(maxsize=4)
+def on_cpu(model: Sec2Sec) -> Sec2Sec:
+    """The same model on the CPU, copied once."""
+    return cpu_model(model)
 
 
 class Models:

@@ -10,20 +10,38 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import torch
+
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 import synthetic  # noqa: E402
 
+from sec2sec.config import ModelConfig  # noqa: E402
 from sec2sec.encode import Tokens  # noqa: E402
 from sec2sec.explanations import Explained, Progress  # noqa: E402
 from sec2sec.explanations.stability import Stable  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
-from sec2sec.ui import app, asked, inspect  # noqa: E402
+from sec2sec.model import Sec2Sec  # noqa: E402
+from sec2sec.ui import app, inspect  # noqa: E402
 from sec2sec.ui.models import Models  # noqa: E402
 from sec2sec.ui.settings import Settings  # noqa: E402
 
 OPTIONS = ast.literal_eval(os.environ.get("SYNTHETIC", "{}"))  # our own tests' keyword arguments
 WAIT = OPTIONS.pop("wait", 0.05)  # s a step
+DULL = OPTIONS.pop("dull", False)  # no place changes anything
+
+
+def model() -> Sec2Sec:
+    """Random weights for what is asked of tokens."""
+    grids = synthetic.explanation(**OPTIONS).co_attention
+    config = ModelConfig(("arousal", "valence", "synchrony"), "SA-CA", "attention-lstm", 16, 16, 2, 16)
+    made = Sec2Sec(config, grids.video_grid, grids.audio_grid).eval()
+    with torch.no_grad():
+        made.temporal.predict_weight.mul_(0 if DULL else 20)
+    return made
+
+
+MODEL = model()
 
 
 def steps(path, bundle, *, start=0.0, end=None, limits=None):
@@ -37,7 +55,12 @@ def steps(path, bundle, *, start=0.0, end=None, limits=None):
     summary = dataclasses.replace(made.clip, name=clip.name, start=start)
     made = dataclasses.replace(made, clip=summary)
     seen = synthetic.preview(made, Path(path))
-    yield Explained(made, seen, Tokens(None, None))
+    shapes = [(seconds, len(mean), mean.shape[1]) for mean in (MODEL.reference_video, MODEL.reference_audio)]
+    video, audio = (
+        torch.randn(shape) if there else None
+        for shape, there in zip(shapes, (made.clip.has_video, made.clip.has_audio), strict=True)
+    )
+    yield Explained(made, seen, Tokens(video, audio))
 
 
 def shifted(path, bundles, *, start=0.0, end=None, limits=None):
@@ -47,10 +70,10 @@ def shifted(path, bundles, *, start=0.0, end=None, limits=None):
     yield Stable({name: found.stability for name, found in made.evidence.targets.items()})
 
 
-asked.stability_steps = shifted
+inspect.stability_steps = shifted
 inspect.explain_steps = steps
 Models.names = lambda self: ["synthetic"]
-Models.get = lambda self, name: SimpleNamespace(device="cpu", card="# Made up")
+Models.get = lambda self, name: SimpleNamespace(device="cpu", card="# Made up", model=MODEL)
 
 if __name__ == "__main__":
     settings = Settings.read(sys.argv[1:], os.environ)

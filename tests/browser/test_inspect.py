@@ -303,6 +303,8 @@ def test_uploads_are_deleted_in_time(checkpoints: Path, clip: Path, new_page: Ne
         page = new_page(app.url)
         upload(page, clip)
         explain(page)
+        with page.expect_download():
+            page.locator("#json").click()
         assert len(kept()) >= 2  # the upload and its JSON
         page.close()
         end = time.monotonic() + 60

@@ -10,9 +10,9 @@ import gradio as gr
 
 from sec2sec.render.annotate import MOST_TARGETS, annotate
 from sec2sec.ui.clips import cached
-from sec2sec.ui.lab.kept import Shelf
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.shelf import Shelf
 from sec2sec.ui.timeline.payload import shown_targets
 from sec2sec.ui.work import in_thread
 

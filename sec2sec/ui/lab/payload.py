@@ -11,7 +11,7 @@ import numpy as np
 
 from sec2sec.edits import Picture, Plan, PlannedSecond, Sound, in_words
 from sec2sec.explanations.pipeline import smaller
-from sec2sec.ui.lab.kept import Kept
+from sec2sec.ui.shelf import Kept
 from sec2sec.ui.timeline.payload import shown_targets
 
 

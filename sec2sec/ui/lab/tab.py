@@ -17,7 +17,6 @@ from sec2sec.edits import (
     EditError,
     Lab,
     Soundtrack,
-    cpu_model,
     edit_from_json,
     encode_plan_pictures,
     encode_soundtrack,
@@ -26,16 +25,15 @@ from sec2sec.edits import (
 from sec2sec.edits.history import History
 from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.media import Clip, Second, open_clip
-from sec2sec.model import Sec2Sec
 from sec2sec.ui.clips import cached
 from sec2sec.ui.examples import Example
 from sec2sec.ui.gpu import on_gpu
-from sec2sec.ui.lab.kept import Kept, Shelf
 from sec2sec.ui.lab.payload import encode
 from sec2sec.ui.messages import alert, guarded, message_for, status
-from sec2sec.ui.models import Models
+from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.shelf import Kept, Shelf
 from sec2sec.ui.work import Job, in_thread
 
 HERE = Path(__file__).parent
@@ -154,14 +152,9 @@ def open_lab(models: Models, clip: Kept, soundtracks: dict[str, Path]) -> None:
     bundle = models.get(clip.model)
     tracks = ClipTracks.of(clip.explanation.clip)
     ask = functools.partial(encoded, models, clip.model)
-    lab = Lab(_on_cpu(bundle.model), clip.tokens, tracks, ask, bundle.encoders.config.frames_per_second)
+    lab = Lab(on_cpu(bundle.model), clip.tokens, tracks, ask, bundle.encoders.config.frames_per_second)
     clip.soundtracks = dict(soundtracks)
     clip.history = History(lab)
-
-
-@functools.lru_cache(maxsize=4)
-def _on_cpu(model: Sec2Sec) -> Sec2Sec:
-    return cpu_model(model)
 
 
 @on_gpu

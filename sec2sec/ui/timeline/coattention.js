@@ -1,5 +1,5 @@
 // Inside one second: which sound and which part of the picture go together. Shares the selection with the timeline.
-const C = {maps: null, head: -1, rows: 'video', moment: 0, band: -1, place: 0, slot: -1, source: 0, anyway: false, timer: 0, gd: null, seen: false};
+const C = {maps: null, head: -1, rows: 'video', moment: 0, band: -1, place: 0, slot: -1, sources: [], source: 0, anyway: false, timer: 0, gd: null, seen: false};
 const panel = $('.s2s-co');
 const ms = (i, n) => `${Math.round(1000 * i / n)}–${Math.round(1000 * (i + 1) / n)} ms`;
 const coefficients = (b, n, all) => `${Math.floor(all * b / n)}–${Math.max(Math.floor(all * (b + 1) / n) - 1, Math.floor(all * b / n))}`;
@@ -55,12 +55,16 @@ function placeListens(s) {  // the weight of each band and moment of the sound
 }
 
 function relevantPlaces(s) {  // gradient × attention of each place, for one target: as shares of the second's
-  const [moments, h, w] = C.maps.video_grid, of = tokens(source().video, s), out = new Float32Array(h * w);
-  for (let t = 0; t < moments; t++) for (let p = 0; p < h * w; p++) if (C.slot < 0 || t === C.slot) out[p] += of[t * h * w + p];
-  return shares(out);
+  const [moments, h, w] = C.maps.video_grid, of = tokens(source().data.video, s);
+  return shares(overMoments(of));
 }
-const relevantSounds = s => shares(tokens(source().audio, s));
-const source = () => S.data.relevance[C.source - 1];  // undefined: attention
+function overMoments(of) {  // of each visual token → of each place, at the chosen moment or summed over all
+  const [moments, h, w] = C.maps.video_grid, out = new Float32Array(h * w);
+  for (let t = 0; t < moments; t++) for (let p = 0; p < h * w; p++) if (C.slot < 0 || t === C.slot) out[p] += of[t * h * w + p];
+  return out;
+}
+const relevantSounds = s => shares(tokens(source().data.audio, s));
+const source = () => C.sources[C.source];
 function tokens(d, s) {
   const K = d.shape[1];
   return Float32Array.from(d.q.subarray(s * K, (s + 1) * K), q => q * d.scales[s] / 255);
@@ -80,16 +84,22 @@ function coLoad() {
   if (C.gd) T.P.purge(C.gd);
   C.gd = null;
   Object.assign(C, {maps: S.data.maps, head: -1, rows: 'video', band: -1, slot: -1, source: 0, anyway: false});
+  placesLoad();
   panel.replaceChildren(make('h3', {}, 'Inside the selected second'), ...sanity());
-  if (C.maps.absent) { panel.append(make('p', {class: 's2s-note'}, C.maps.absent)); return; }
-  unpack(C.maps.video);
-  unpack(C.maps.audio);
+  const m = C.maps, attends = !m.absent;
+  C.sources = attends ? [{kind: 'attention', words: 'attention, as it is'}] : offered() ? [{kind: '', words: 'nothing yet: choose'}] : [];
+  for (const data of S.data.relevance) C.sources.push({kind: 'relevance', target: data.target, words: `relevance for ${data.target} (gradient × attention)`, data});
+  if (offered()) for (const {name} of S.data.targets) C.sources.push({kind: 'occlusion', target: name, words: `occlusion for ${name} (measured effect)`});
+  for (const words of [m.absent, S.data.places?.absent]) if (words) panel.append(make('p', {class: 's2s-note'}, words));
+  if (!C.sources.length) return;
+  if (attends) { unpack(m.video); unpack(m.audio); }
   for (const found of S.data.relevance) { unpack(found.video); unpack(found.audio); }
-  const m = C.maps, [moments, h, w] = m.video_grid, [bands, times] = m.audio_grid;
+  const [moments, h, w] = m.video_grid, [bands, times] = m.audio_grid;
   C.moment = times >> 1;
+  C.cell = (bands - 1) * times + C.moment;
   C.place = (h >> 1) * w + (w >> 1);
 
-  const H = m.video.shape[1], heads = [[-1, H > 1 ? `average of ${H} heads` : m.note ? 'average of the heads' : 'the only head']];
+  const H = attends ? m.video.shape[1] : 1, heads = [[-1, H > 1 ? `average of ${H} heads` : m.note ? 'average of the heads' : 'the only head']];
   if (H > 1) for (let i = 0; i < H; i++) heads.push([i, `head ${i + 1}`]);
   const range = (n, words) => [...Array(n).keys()].map(i => [i, words(i)]);
   const [headBox, headSelect] = choice('Head ', heads, -1, v => { C.head = v; });
@@ -98,10 +108,10 @@ function coLoad() {
   const [slotBox, slotSelect] = choice('Picture at ', [[-1, 'any moment'], ...range(moments, i => ms(i, moments))], -1, v => { C.slot = v; });
   const [rowsBox] = choice('Direction ', [[0, 'picture (rows) listens to sound'], [1, 'sound (rows) looks at picture']], 0,
     v => { C.rows = v ? 'audio' : 'video'; });
-  const [sourceBox] = choice('The two pictures show ', [[0, 'attention, as it is'],
-    ...S.data.relevance.map((r, i) => [i + 1, `relevance for ${r.target} (gradient × attention)`])], 0, v => { C.source = v; });
-  sourceBox.hidden = !S.data.relevance.length;
-  Object.assign(C, {headBox, momentBox, bandBox, headSelect, momentSelect, bandSelect, slotSelect});
+  const [sourceBox] = choice('The two pictures show ', C.sources.map((of, i) => [i, of.words]), 0, v => { C.source = v; PLACES.failed = null; });
+  sourceBox.hidden = C.sources.length < 2;
+  slotBox.hidden = moments < 2;
+  Object.assign(C, {headBox, momentBox, bandBox, slotBox, headSelect, momentSelect, bandSelect, slotSelect});
 
   C.where = make('p', {class: 's2s-where'});
   C.looks = overlay('Places in the picture');
@@ -118,6 +128,7 @@ function coLoad() {
   C.canvas = make('canvas', {class: 's2s-mfcc'});
   C.listens.stage.append(C.canvas, C.listens.grid);
   C.sounds = radioGrid(C.listens.grid, {rows: bands, columns: times, label: 'Moment and coefficients of the sound', pick: i => {
+    C.cell = i;
     C.moment = i % times;
     if (C.band >= 0) C.band = bands - 1 - Math.floor(i / times);  // one band only where one was asked for
     coDraw();
@@ -130,6 +141,8 @@ function coLoad() {
     ...ticks.map(f => make('span', {class: 's2s-xtick', 'aria-hidden': 'true', style: `left:${100 * f}%`}, String(1000 * f))),
     make('span', {class: 's2s-xtitle', 'aria-hidden': 'true'}, 'time in the second, ms'));
   C.listens.controls.append(slotBox);
+  C.note = make('p', {class: 's2s-note'}, 'Occlusion: the prediction minus the prediction with this place (or this moment and coefficients of the sound) ' +
+    'replaced by the average of the training data, each token alone.' + (moments > 1 ? ` A place of the picture has ${moments} moments: “any moment” sums them.` : ''));
 
   C.verdict = make('p', {class: 's2s-verdict', role: 'status'});
   C.any = make('input', {type: 'checkbox', onchange: event => { C.anyway = event.target.checked; coDraw(); }});
@@ -137,11 +150,11 @@ function coLoad() {
   const hint = 'Click a place in the picture to see which sound it listens to, and a moment of sound to see where it looks. ' +
     'The weights are where the model looked within this second, not what caused the prediction.';
   panel.append(
-    make('p', {class: 's2s-note'}, hint, m.note ? ' ' + m.note : ''),
-    make('div', {class: 's2s-controls'}, C.where, sourceBox, headBox, make('label', {class: 's2s-choice'}, C.any, ' draw nearly uniform maps too')),
-    make('div', {class: 's2s-pair'}, C.looks.box, C.listens.box),
-    make('div', {class: 's2s-controls'}, make('h4', {}, 'All attention weights of the second'), rowsBox),
-    C.verdict, C.plot);
+    ...(attends ? [make('p', {class: 's2s-note'}, hint, m.note ? ' ' + m.note : '')] : []),
+    make('div', {class: 's2s-controls'}, C.where, sourceBox, headBox, ...(attends ? [make('label', {class: 's2s-choice'}, C.any, ' draw nearly uniform maps too')] : [])),
+    C.note,
+    make('div', {class: 's2s-pair'}, C.looks.box, C.listens.box));
+  if (attends) panel.append(make('div', {class: 's2s-controls'}, make('h4', {}, 'All attention weights of the second'), rowsBox), C.verdict, C.plot);
   watcher.disconnect();
   watcher.observe(panel);
 }
@@ -172,12 +185,12 @@ const watcher = new IntersectionObserver(entries => {
 
 // ---- drawing ----------------------------------------------------------------------------------------------------------
 function coSelect() {  // after the playhead's frame, never within it
-  if (!C.maps || C.maps.absent || !C.seen) return;
+  if (!C.sources.length || !C.seen) return;
   clearTimeout(C.timer);
   C.timer = setTimeout(coDraw, 20);
 }
 function coDraw() {
-  if (!S.data || !C.maps || C.maps.absent) return;
+  if (!S.data || !C.sources.length) return;
   const m = C.maps, s = selected(), [moments, h, w] = m.video_grid, [bands, times] = m.audio_grid;
   panel.dataset.second = s;
   C.where.textContent = `Second ${s + 1} (${secondWords(s)}), ${S.pinned !== null ? 'pinned' : 'follows playback'}`;
@@ -189,34 +202,65 @@ function coDraw() {
   C.still.hidden = !still;
   if (still) C.still.src = 'data:image/jpeg;base64,' + still;
   drawMfcc(s);
-  const place = `row ${Math.floor(C.place / w) + 1}, column ${(C.place % w) + 1}`, relevant = source();
-  for (const box of [C.headBox, C.momentBox, C.bandBox]) box.hidden = Boolean(relevant);  // relevance is of all heads and of the whole second
-  C.looks.title.textContent = relevant ? 'Relevance of places' : 'Where the sound looks';
-  C.listens.title.textContent = relevant ? 'Relevance of the sound' : 'What the place listens to';
+  const place = `row ${Math.floor(C.place / w) + 1}, column ${(C.place % w) + 1}`, {kind, target} = source();
+  for (const box of [C.headBox, C.momentBox, C.bandBox]) box.hidden = kind !== 'attention';  // the others are of all heads and of the whole second
+  const measured = kind === 'occlusion';
+  C.looks.box.hidden = !kind || (measured && !S.data.places.video);
+  C.listens.box.hidden = !kind || (measured && !S.data.places.audio);
+  C.note.hidden = !measured;
+  panel.dataset.places = '';
+  C.looks.title.textContent = {attention: 'Where the sound looks', relevance: 'Relevance of places', occlusion: 'Measured effect of places'}[kind];
+  C.listens.title.textContent = {attention: 'What the place listens to', relevance: 'Relevance of the sound', occlusion: 'Measured effect of the sound'}[kind];
   const when = C.slot < 0 ? '' : ` at ${ms(C.slot, moments)}`;
-  C.looks.what.textContent = relevant ? `for ${relevant.target}${when}, gradient × attention, share of the second`
+  const of = target ? `for ${target}, ` : '', scale = measured ? 'occlusion, change of the prediction' : 'gradient × attention, share of the second';
+  C.looks.what.textContent = kind !== 'attention' ? `${of}${scale}${when}`
     : `attention at ${ms(C.moment, times)}${C.band < 0 ? '' : ', coefficients ' + coefficients(C.band, bands, m.n_mfcc)}`;
-  C.listens.what.textContent = relevant ? `for ${relevant.target}, gradient × attention, share of the second` : `attention of ${place}${when}`;
+  C.listens.what.textContent = kind !== 'attention' ? of + scale : `attention of ${place}${when}`;
+  const home = kind === 'attention' ? C.listens : C.looks;  // the moment of the picture is that of the place, or of what is drawn
+  if (C.slotBox.parentNode !== home.controls) home.controls.append(C.slotBox);
 
-  const looks = relevant ? relevantPlaces(s) : soundLooks(s), listens = relevant ? relevantSounds(s) : placeListens(s);
-  paint(C.looks, C.places, looks, i => i, i => `row ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`, h, w,
-    h * w === 1 ? 'There is one place only, so its weight is 1 by construction.' : '');
-  const token = i => (bands - 1 - Math.floor(i / times)) * times + (i % times);  // the lowest coefficients lie at the bottom
-  paint(C.listens, C.sounds, listens, token, i => `coefficients ${coefficients(bands - 1 - Math.floor(i / times), bands, m.n_mfcc)}, ${ms(i % times, times)}`,
-    bands, times, bands * times === 1 ? 'There is one sound token only, so its weight is 1 by construction.' : '');
+  const placeWords = i => `row ${Math.floor(i / w) + 1}, column ${(i % w) + 1}`, token = i => (bands - 1 - Math.floor(i / times)) * times + (i % times);  // the lowest coefficients lie at the bottom
+  const soundWords = i => `coefficients ${coefficients(bands - 1 - Math.floor(i / times), bands, m.n_mfcc)}, ${ms(i % times, times)}`;
   check(C.places, C.place, i => i === C.place);
-  const row = C.band < 0 ? bands - 1 : bands - 1 - C.band;
-  check(C.sounds, row * times + C.moment, i => i % times === C.moment && (C.band < 0 || Math.floor(i / times) === row));
-  drawMatrix(s);
+  if (measured) {
+    check(C.sounds, C.cell, i => i === C.cell);
+    const views = [{over: C.looks, cells: C.places, part: 'video', values: overMoments, index: i => i, words: placeWords, rows: h, columns: w, chosen: C.place},
+      {over: C.listens, cells: C.sounds, part: 'audio', values: v => v, index: token, words: soundWords, rows: bands, columns: times, chosen: C.cell}];
+    drawPlaces(s, target, views.filter(view => S.data.places[view.part]));
+  } else if (kind) {
+    const relevant = kind === 'relevance';
+    paint(C.looks, C.places, relevant ? relevantPlaces(s) : soundLooks(s), i => i, placeWords, h, w,
+      h * w === 1 ? 'There is one place only, so its weight is 1 by construction.' : '');
+    paint(C.listens, C.sounds, relevant ? relevantSounds(s) : placeListens(s), token, soundWords,
+      bands, times, bands * times === 1 ? 'There is one sound token only, so its weight is 1 by construction.' : '');
+    const row = C.band < 0 ? bands - 1 : bands - 1 - C.band;
+    check(C.sounds, row * times + C.moment, i => i % times === C.moment && (C.band < 0 || Math.floor(i / times) === row));
+  }
+  if (!m.absent) drawMatrix(s);
+}
+function tint(cell, w, text, sign = '') {
+  cell.style.setProperty('--w', w.toFixed(3));
+  cell.dataset.sign = sign;
+  if (cell.firstChild.textContent !== text) cell.firstChild.textContent = text;
+}
+function asTable(over, rows, columns, words, text, caption) {
+  if (!over.details.open) return;
+  const body = make('tbody');
+  for (let y = 0; y < rows; y++) {
+    const line = make('tr', {}, make('th', {scope: 'row'}, words(y * columns).split(',')[0]));
+    for (let x = 0; x < columns; x++) line.append(make('td', {}, text(y * columns + x)));
+    body.append(line);
+  }
+  const head = make('tr', {}, make('td'));
+  for (let x = 0; x < columns; x++) head.append(make('th', {scope: 'col'}, words(x).split(', ')[1]));
+  over.table.replaceChildren(make('table', {}, make('caption', {}, `${over.tableTitle}: ${caption}`), make('thead', {}, head), body));
 }
 function paint(over, cells, weights, index, words, rows, columns, constant) {
   const equal = 1 / weights.length, most = Math.max(...weights), e = entropyOf(weights), nothing = !(most > 0);
   const flat = nothing || most < C.maps.nearly_even * equal, draw = !constant && (!flat || C.anyway), top = Math.max(most, 2 * equal), small = cells.length > 60;
   cells.forEach((cell, i) => {
     const weight = weights[index(i)];
-    cell.style.setProperty('--w', draw ? (weight / top).toFixed(3) : 0);
-    const text = draw && !small ? String(Math.round(100 * weight)) : '';
-    if (cell.firstChild.textContent !== text) cell.firstChild.textContent = text;
+    tint(cell, draw ? weight / top : 0, draw && !small ? String(Math.round(100 * weight)) : '');
     cell.setAttribute('aria-label', words(i) + (constant ? '' : `, weight ${percent(weight)}`));
   });
   over.box.classList.toggle('is-flat', !draw);
@@ -228,17 +272,7 @@ function paint(over, cells, weights, index, words, rows, columns, constant) {
     ? `Nearly even: no cell has more than ${(most / equal).toFixed(2)} × an equal share, so it points nowhere${draw ? '.' : ' and is not drawn.'}`
     : `The highest cell has ${times} × an equal share. Entropy ${e.toFixed(2)} (0: one cell, 1: all alike).`);
   over.say.classList.toggle('is-flat', Boolean(constant) || flat);
-  if (over.details.open) {
-    const body = make('tbody');
-    for (let y = 0; y < rows; y++) {
-      const line = make('tr', {}, make('th', {scope: 'row'}, words(y * columns).split(',')[0]));
-      for (let x = 0; x < columns; x++) line.append(make('td', {}, percent(weights[index(y * columns + x)])));
-      body.append(line);
-    }
-    const head = make('tr', {}, make('td'));
-    for (let x = 0; x < columns; x++) head.append(make('th', {scope: 'col'}, words(x).split(', ')[1]));
-    over.table.replaceChildren(make('table', {}, make('caption', {}, over.tableTitle + ': share of the weight'), make('thead', {}, head), body));
-  }
+  asTable(over, rows, columns, words, i => percent(weights[index(i)]), 'share of the weight');
 }
 function drawMfcc(s) {
   const image = S.data.mfcc;
@@ -320,5 +354,5 @@ function cellPicked(row, column) {  // a cell chooses both its sides, and its mo
   coDraw();
   toMoment(selected(), C.rows === 'video' ? C.slot / moments : C.moment / times);
 }
-const coResize = () => { if (C.maps && !C.maps.absent) drawMatrix(selected(), true); };
+const coResize = () => { if (C.sources.length && !C.maps.absent) drawMatrix(selected(), true); };
 const coTheme = coResize;

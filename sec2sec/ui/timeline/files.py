@@ -6,7 +6,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 STYLE = HERE.parent / "style.css"  # of the page around it
-SCRIPTS = ("shared.js", "timeline.js", "lanes.js", "table.js", "coattention.js", "main.js")  # one scope, in this order
+# one scope, in this order
+SCRIPTS = ("shared.js", "timeline.js", "lanes.js", "table.js", "coattention.js", "places.js", "main.js")
 
 
 def markup() -> str:

@@ -57,6 +57,7 @@ for (const name of ['play', 'playing', 'pause', 'ended', 'seeking', 'seeked', 't
       button.textContent = playing ? '❚❚' : '▶';
       button.setAttribute('aria-label', playing ? 'Pause' : 'Play');
     }
+    if (!playing) coSelect();  // what playback passed by may be asked for now
     kick();
   }, {capture: true, signal: controller.signal});
 }

@@ -86,16 +86,18 @@ def shown_targets(explanation: Explanation, diagnostics: bool) -> list[str]:
 
 def maps(co: CoAttention, n_mfcc: int) -> dict[str, Any]:
     """Both directions, quantised, with the entropy of the very map that is shown: each head's and their average's."""
-    if co.absent or co.video_from_audio is None or co.audio_from_video is None:
-        return {"absent": co.absent or "This model has no co-attention, so there are no maps."}
-    seconds = len(co.video_from_audio)
-    averaged = seconds > MAX_SECONDS_WITH_HEADS
-    return {
-        "absent": "",
+    grids = {
         "video_grid": list(co.video_grid),
         "audio_grid": list(co.audio_grid),
         "video_region": [float(side) for side in co.video_region],
         "n_mfcc": n_mfcc,
+    }
+    if co.absent or co.video_from_audio is None or co.audio_from_video is None:
+        return {"absent": co.absent or "This model has no co-attention, so there are no maps."} | grids
+    seconds = len(co.video_from_audio)
+    averaged = seconds > MAX_SECONDS_WITH_HEADS
+    return grids | {
+        "absent": "",
         "nearly_uniform": NEARLY_UNIFORM,
         "nearly_even": NEARLY_EVEN,
         "note": f"The clip is longer than {MAX_SECONDS_WITH_HEADS} s: heads are shown averaged." if averaged else "",

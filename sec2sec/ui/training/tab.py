@@ -12,7 +12,7 @@ import gradio as gr
 
 from sec2sec.training.jobs import JobError, Jobs
 from sec2sec.ui.inspect import cached
-from sec2sec.ui.messages import alert, guarded, status
+from sec2sec.ui.messages import alert, answered, guarded, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.timeline.files import HERE as TIMELINE
@@ -95,11 +95,6 @@ def said(visitor: str | None, run: str | None = None) -> str:
 def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     """The list of trainings, and the chosen one. It asks the functions below, and only while it is on screen."""
     gr.set_static_paths([PLOTLY_JS])
-
-    def answered(function: Any) -> Any:
-        wrapped = guarded(lambda message: {"error": message})(function)
-        wrapped.__name__ = function.__name__
-        return wrapped
 
     @answered
     def standing_of(asked: Mapping[str, Any]) -> Answer:

@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
+import mimetypes
 import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
-from sec2sec.edits import EditError
 from sec2sec.edits.history import History
 from sec2sec.encode import Tokens
 from sec2sec.explanations import Explanation, Preview
+from sec2sec.explanations.occlusion import JointVectors
+from sec2sec.explanations.stability import Stable, with_stability
+from sec2sec.report.page import report_page
+from sec2sec.report.write import EMBEDDED, MEGABYTE
+from sec2sec.ui.clips import Part
+from sec2sec.ui.timeline.payload import shown_targets, updated
 
 MOST = 64  # clips
-MOST_BYTES = 1 << 30  # of tokens; ten minutes of the paper preset are 180 MB
+MOST_BYTES = 1 << 30  # ten minutes of the paper preset have 180 MB of tokens
 GONE = (
     "This clip is no longer in memory, because it was explained long ago or many others came after it; explain it again"
 )
 
 
+class ClipGoneError(ValueError):
+    """A clip that the shelf does not hold any more: what to do."""
+
+
 @dataclass
 class Kept:
-    """What one visitor explained last. tokens on the CPU."""
+    """What one visitor explained last, for everything that can still be asked of it. tokens on the CPU."""
 
     explanation: Explanation
     preview: Preview
     tokens: Tokens
     path: Path
-    start: float  # s into the file
+    part: Part  # that was asked for
     model: str | None
     known_truth: bool = False
+    drawn: str = ""  # the payload on the screen
+    played: str = ""  # what the player shows; empty before it is converted
+    joints: JointVectors | None = None  # once single places were asked for
     history: History | None = None  # of the lab, once it was opened
     soundtracks: dict[str, Path] = field(default_factory=dict)  # name → file, of those that can be taken
-    serial: int = 0  # of the last answer to the browser
+    serial: int = 0  # of the lab's last answer to the browser
     lock: threading.Lock = field(default_factory=threading.Lock)  # one edit after the other
+
+    def __post_init__(self) -> None:
+        self.preview = replace(self.preview, mfcc=None)  # it stands in `drawn` alone
+
+    @property
+    def start(self) -> float:
+        """Where in the file the analysed part begins, s."""
+        return self.explanation.clip.start
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its tokens."""
-        parts: list[Tensor | None] = [self.tokens.video, self.tokens.audio]
-        return sum(part.nbytes for part in parts if part is not None)
+        """Bytes of what is heavy in it: tokens, maps, and what is on the screen."""
+        maps = self.explanation.co_attention.video_from_audio, self.explanation.co_attention.audio_from_video
+        parts: list[Tensor | np.ndarray | None] = [self.tokens.video, self.tokens.audio, *maps, self.preview.waveform]
+        stills = sum(len(still) for still in self.preview.stills if still is not None)
+        return sum(part.nbytes for part in parts if part is not None) + stills + len(self.drawn)
+
+    def learn(self, found: Stable) -> None:
+        """Adds each target's bands of stability, also to what is drawn."""
+        self.explanation = with_stability(self.explanation, found)
+        self.drawn = updated(self.drawn, self.explanation, self.preview, diagnostics=self.known_truth)
+
+    def report(self, card: str) -> str:
+        """The report's page, with the clip as a browser plays it; one that is absent or too large is left out."""
+        clip = Path(self.played)
+        small = clip.is_file() and clip.stat().st_size <= EMBEDDED * MEGABYTE
+        shown = shown_targets(self.explanation, self.known_truth)
+        mime = mimetypes.guess_type(clip.name)[0] or "video/mp4"
+        return report_page(self.explanation, self.drawn, shown, card, clip.read_bytes() if small else None, mime)
 
 
 class Shelf:
@@ -66,12 +103,12 @@ class Shelf:
         return key
 
     def get(self, key: str | None) -> Kept:
-        """The clip of an id. EditError if it is gone."""
+        """The clip of an id. ClipGoneError if it is gone."""
         with self._guard:
             self._sweep()
             found = self._clips.pop(key, None) if key is not None else None
             if key is None or found is None:
-                raise EditError(GONE)
+                raise ClipGoneError(GONE)
             self._clips[key] = self._clock(), found[1]
             return found[1]
 

@@ -1,0 +1,54 @@
+"""Two buttons of the Inspect tab: the explanation as JSON and as a report, written when they are asked for."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import gradio as gr
+
+from sec2sec.explanations import to_json
+from sec2sec.ui.clips import cached
+from sec2sec.ui.messages import alert, guarded
+from sec2sec.ui.models import Models
+from sec2sec.ui.shelf import Kept, Shelf
+
+Form = Literal["json", "html"]
+# The file is fetched as soon as it is written; a DownloadButton alone would need a second click.
+SAVE = """file => {
+  if (!file) return;
+  const link = document.createElement('a');
+  link.href = file.url;
+  link.download = file.orig_name;
+  link.click();
+}"""
+
+
+def download_buttons(models: Models, shelf: Shelf, kept: gr.State, told: gr.HTML) -> None:
+    """Laid out within a row; there once a clip was explained. told: says why nothing could be written."""
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    as_json = gr.Button("JSON", visible=False, elem_id="json", min_width=80)
+    as_page = gr.Button("Report", visible=False, elem_id="report", min_width=80)
+    saved = gr.DownloadButton(visible="hidden", elem_id="saved")  # holds the file's address for the browser
+
+    @guarded(lambda message: (None, alert(message)))
+    def write(form: Form, key: str | None) -> tuple[Any, ...]:
+        return str(written(models, shelf.get(key), form, saved)), gr.skip()
+
+    for button, form in ((as_json, "json"), (as_page, "html")):
+        button.click(functools.partial(write, form), kept, [saved, told], **quiet).then(
+            None, saved, None, js=SAVE, **quiet
+        )
+    kept.change(lambda key: [gr.update(visible=key is not None)] * 2, kept, [as_json, as_page], **quiet)
+
+
+def written(models: Models, clip: Kept, form: Form, component: Any) -> Path:
+    """The explanation as a file that is served. component: one whose cache it lies in."""
+    path = cached(component, f"{Path(clip.explanation.clip.name).stem}.sec2sec.{form}")
+    said = (
+        json.dumps(to_json(clip.explanation), indent=1) if form == "json" else clip.report(models.get(clip.model).card)
+    )
+    path.write_text(said, encoding="utf-8")
+    return path

@@ -1,0 +1,126 @@
+"""What the view may ask of single places, and what is written on demand; without a browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from sec2sec.baselines import SYSTEMS
+from sec2sec.encode import Tokens
+from sec2sec.explanations import Explained, explain_steps
+from sec2sec.explanations.occlusion import joint_vectors
+from sec2sec.explanations.places import place_effects
+from sec2sec.ui.downloads import written
+from sec2sec.ui.places import askable, places_function
+from sec2sec.ui.shelf import Kept, Shelf
+from sec2sec.ui.timeline.payload import encode
+from tests import clips
+from tests.models import tiny_bundle
+from tests.systems import built
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("places")
+
+
+@pytest.fixture(scope="module")
+def bundle(folder):
+    return tiny_bundle(folder / "tiny")
+
+
+@pytest.fixture(scope="module")
+def found(folder, bundle) -> Explained:
+    path = clips.make_clip(folder / "clip.mp4", 3)
+    return next(step for step in explain_steps(path, bundle) if isinstance(step, Explained))
+
+
+@pytest.fixture
+def kept(found, folder) -> Kept:
+    drawn = encode(found.explanation, found.preview)
+    return Kept(
+        found.explanation, found.preview, found.tokens.cpu(), folder / "clip.mp4", (0.0, None), "tiny", drawn=drawn
+    )
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf(60)
+
+
+@pytest.fixture
+def ask(bundle, shelf):
+    return places_function(SimpleNamespace(get=lambda name: bundle), shelf, 1)
+
+
+def test_answer_is_place_effects_for_the_targets_that_are_shown(ask, shelf, kept, bundle, found):
+    key = shelf.put(kept)
+    joints = joint_vectors(bundle.model, found.tokens)
+    for expected in place_effects(bundle.model, found.tokens, joints):
+        said = json.loads(json.dumps(ask({"key": key, "second": expected.second})))
+        assert said["second"] == expected.second
+        for part in ("video", "audio"):
+            np.testing.assert_allclose(said[part], getattr(expected, part).T[:2], atol=1e-6)  # synchrony is hidden
+            assert np.abs(said[part]).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "sent", [None, 3, [], {"second": 3}, {"second": -1}, {"second": True}, {"second": "1"}, {"second": None}, {}]
+)
+def test_bad_requests_are_refused_in_a_sentence(ask, shelf, kept, sent):
+    key = shelf.put(kept)
+    said = ask({"key": key, **sent} if isinstance(sent, dict) else sent)
+    assert list(said) == ["error"]
+    assert "explain it again" in said["error"] or "seconds 0 to 2" in said["error"]
+
+
+def test_a_clip_that_has_left_the_shelf_says_what_to_do(bundle, kept):
+    now = [0.0]
+    shelf = Shelf(60, clock=lambda: now[0])
+    ask = places_function(SimpleNamespace(get=lambda name: bundle), shelf, 1)
+    key = shelf.put(kept)
+    assert "error" not in ask({"key": key, "second": 0})
+    now[0] = 61.0
+    for gone in (key, "guess", [key], None):
+        assert "explain it again" in ask({"key": gone, "second": 0})["error"]
+
+
+def test_what_is_offered_follows_the_system_and_the_clip(kept, bundle):
+    def offer(model) -> dict:
+        said = json.loads(askable(kept, "k", model))
+        assert {name: value for name, value in said.items() if name != "places"} == json.loads(kept.drawn)
+        return said["places"]
+
+    assert offer(bundle.model) == {"key": "k", "small": 0.001, "absent": "", "video": True, "audio": True}
+    hears = offer(built("sec2sec-audio"))
+    assert (hears["video"], hears["audio"], hears["absent"]) == (False, True, "")
+    for name in ("co-attention", "cma"):
+        assert SYSTEMS[name].title in offer(built(name))["absent"]
+    kept.tokens = Tokens(kept.tokens.video, None)
+    assert not offer(bundle.model)["audio"]
+
+
+def test_a_silent_clip_is_measured_by_its_picture_alone(ask, shelf, kept):
+    kept.tokens = Tokens(kept.tokens.video, None)
+    said = ask({"key": shelf.put(kept), "second": 1})
+    assert np.abs(said["video"]).max() > 1e-4
+    assert torch.tensor(said["audio"]).abs().max() < 1e-6
+
+
+def test_downloads_say_what_is_kept_and_reports_ask_nobody(kept, bundle, folder, shelf):
+    models = SimpleNamespace(get=lambda name: bundle)
+    with gr.Blocks():
+        button = gr.DownloadButton()
+    button.GRADIO_CACHE = str(folder)
+    key = shelf.put(kept)
+    said = json.loads(Path(written(models, kept, "json", button)).read_text(encoding="utf-8"))
+    assert said["clip"]["seconds"] == 3
+    page = Path(written(models, kept, "html", button)).read_text(encoding="utf-8")
+    assert key not in page
+    assert '"places"' not in page
