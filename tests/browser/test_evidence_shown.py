@@ -256,9 +256,9 @@ def test_stability_is_measured_on_demand_and_then_drawn(synthetic: Callable[...,
     explain(page, example=0)
     button(page, "group more").click()
     expect(button(page, "tug arousal")).to_be_visible()
-    expect(button(page, "stability effect arousal")).to_have_count(0)
+    expect(page.locator(".s2s-fold[data-key^='stability effect']")).to_have_count(0)
     page.locator("#stability").click()
-    button(page, "stability effect arousal").click()
+    button(page, "stability effect arousal cuts shifted by ±0.25 and ±0.5 s").click()
     found = made_up.explanation(seconds=SECONDS, stable=True).evidence
     assert found is not None
     band = found.targets["arousal"].stability
