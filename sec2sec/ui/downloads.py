@@ -26,8 +26,8 @@ SAVE = """file => {
 }"""
 
 
-def download_buttons(models: Models, shelf: Shelf, kept: gr.State, told: gr.HTML) -> None:
-    """Laid out within a row; there once a clip was explained. told: says why nothing could be written."""
+def download_buttons(models: Models, shelf: Shelf, kept: gr.State, told: gr.HTML) -> list[gr.Button]:
+    """Laid out within a row, hidden before a clip was explained. told: says why nothing could be written."""
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     as_json = gr.Button("JSON", visible=False, elem_id="json", min_width=80)
     as_page = gr.Button("Report", visible=False, elem_id="report", min_width=80)
@@ -41,7 +41,7 @@ def download_buttons(models: Models, shelf: Shelf, kept: gr.State, told: gr.HTML
         button.click(functools.partial(write, form), kept, [saved, told], **quiet).then(
             None, saved, None, js=SAVE, **quiet
         )
-    kept.change(lambda key: [gr.update(visible=key is not None)] * 2, kept, [as_json, as_page], **quiet)
+    return [as_json, as_page]
 
 
 def written(models: Models, clip: Kept, form: Form, component: Any) -> Path:

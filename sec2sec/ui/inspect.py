@@ -85,7 +85,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             with gr.Row(elem_classes="actions"):
                 go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
-                download_buttons(models, shelf, kept, told)
+                files = download_buttons(models, shelf, kept, told)
             check = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
             told.render()
             player = Player(
@@ -104,12 +104,23 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             view = clip_view(video_id=PLAYER, elem_id="view", link=True, asks=asks)
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, go, stop, check, kept]
+    chosen = [source, player, told, view, cards, go, stop, check, *files, kept]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.played if source is not None else None
         ready = gr.update(interactive=source is not None)
-        return source, playing, message, None, "", ready, hidden(stop), hidden(check), None
+        return (
+            source,
+            playing,
+            message,
+            None,
+            "",
+            ready,
+            hidden(stop),
+            hidden(check),
+            *[hidden(button) for button in files],
+            None,
+        )
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
@@ -128,7 +139,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             return (None, *choose(None))
         return (None, *choose(str(examples[index].path)))
 
-    results = [told, cards, view, player, go, stop, check, kept]
+    results = [told, cards, view, player, go, stop, check, *files, kept]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     same = gr.skip()
 
@@ -138,7 +149,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         go, stop = gr.update(interactive=not busy), gr.update(visible=busy)
         shown: dict[str, Any] = {} if kept is same else {"visible": kept is not None}
         check = gr.update(interactive=not busy, **shown)
-        return told, cards, view, player, go, stop, check, kept
+        return told, cards, view, player, go, stop, check, *[gr.update(**shown)] * len(files), kept
 
     def gone(message: str, busy: bool = False) -> tuple[Any, ...]:
         """Nothing of an explanation stays on the screen."""

@@ -34,10 +34,15 @@ DULL = OPTIONS.pop("dull", False)  # no place changes anything
 def model() -> Sec2Sec:
     """Random weights for what is asked of tokens."""
     grids = synthetic.explanation(**OPTIONS).co_attention
+    torch.manual_seed(0)
     config = ModelConfig(("arousal", "valence", "synchrony"), "SA-CA", "attention-lstm", 16, 16, 2, 16)
     made = Sec2Sec(config, grids.video_grid, grids.audio_grid).eval()
     with torch.no_grad():
-        made.temporal.predict_weight.mul_(0 if DULL else 20)
+        for parameter in made.temporal.parameters():
+            parameter.normal_(std=0.5)
+        made.reference_video.normal_(std=3)
+        made.reference_audio.normal_(std=3)
+        made.temporal.predict_weight.mul_(0 if DULL else 1)
     return made
 
 

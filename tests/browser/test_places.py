@@ -43,9 +43,9 @@ def figures(page: Page, label: str) -> list[float]:
 
 
 def asked(page: Page) -> list[str]:
-    """Requests to the server from now on."""
+    """Questions of a view to the server from now on."""
     found: list[str] = []
-    page.on("request", lambda request: found.append(request.url) if request.url.startswith("http") else None)
+    page.on("request", lambda request: found.append(request.url) if "component_server" in request.url else None)
     return found
 
 
@@ -128,7 +128,8 @@ def test_places_are_chosen_by_keyboard_and_read_as_a_table(synthetic: Callable[.
     said = page.locator(".s2s-over .s2s-verdict").first.inner_text()
     assert f"Chosen: row 2, column 3, {'−' if chosen < 0 else '+'}{abs(chosen):.4f}" in said
     page.locator(".s2s-over summary").first.click()
-    cells = page.locator(".s2s-over table").first.locator("tbody td").all_inner_texts()
+    expect(page.locator(".s2s-over table tbody td")).to_have_count(9)
+    cells = page.locator(".s2s-over table tbody td").all_inner_texts()
     assert [float(text.replace("−", "-").replace("±", "")) for text in cells] == figures(page, "Place in the picture")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -160,13 +161,14 @@ def test_without_maps_the_picture_alone_is_measured(synthetic: Callable[..., App
 
 def test_expired_clip_says_what_to_do(checkpoints: Path, clip: Path, new_page: NewPage) -> None:
     with App("--checkpoints", str(checkpoints), "--examples", str(clip.parent), "--delete-after", "4") as app:
-        page = new_page(app.url)
-        explain(page, example=0)
-        page.wait_for_timeout(6000)
-        show(page, "arousal")
-        expect(page.locator(".s2s-over .s2s-verdict").first).to_contain_text("explain it again")
-        for button in ("#json", "#report", "#stability"):
-            page.locator(button).click()
+        first, second = new_page(app.url), new_page(app.url)
+        for page in (first, second):
+            explain(page, example=0)
+        second.wait_for_timeout(6000)
+        show(first, "arousal")
+        expect(first.locator(".s2s-over .s2s-verdict").first).to_contain_text("explain it again")
+        first.locator("#stability").click()
+        second.locator("#json").click()
+        for page in (first, second):
             expect(page.locator("#status [role=alert]")).to_contain_text("explain it again")
-            page.evaluate("document.querySelector('#status [role=alert]').remove()")
-        page.close()
+            page.close()

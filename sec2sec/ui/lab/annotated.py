@@ -20,8 +20,8 @@ MAKING = "Writing the annotated clip"
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def annotated_button(settings: Settings, shelf: Shelf, kept: gr.State) -> None:
-    """A button that makes the film, and then one that saves it; nothing is there before a clip was explained."""
+def annotated_button(settings: Settings, shelf: Shelf, kept: gr.State) -> gr.Accordion:
+    """A button that makes the film, and then one that saves it, in a box that is there once a clip was explained."""
     with gr.Accordion("Annotated MP4", open=False, visible=False, elem_id="annotated", elem_classes="options") as box:
         overlay = gr.Checkbox(True, label="With the co-attention over the picture", elem_id="annotate-overlay")
         with gr.Row(elem_classes="actions"):
@@ -57,3 +57,4 @@ def annotated_button(settings: Settings, shelf: Shelf, kept: gr.State) -> None:
         **QUIET,
     )
     kept.change(renewed, kept, [box, save, told, stop], queue=False, cancels=[making], **QUIET)
+    return box
