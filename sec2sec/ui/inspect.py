@@ -97,30 +97,20 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
                 height="auto",
                 visible=True,
             )
-            annotated_button(settings, shelf, kept)
+            film = annotated_button(settings, shelf, kept)
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             cards = gr.HTML(elem_id="predictions")
             asks = places_function(models, shelf, settings.concurrency)
             view = clip_view(video_id=PLAYER, elem_id="view", link=True, asks=asks)
 
     # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, go, stop, check, *files, kept]
+    chosen = [source, player, told, view, cards, go, stop, check, film, *files, kept]
 
     def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
         playing = source.played if source is not None else None
         ready = gr.update(interactive=source is not None)
-        return (
-            source,
-            playing,
-            message,
-            None,
-            "",
-            ready,
-            hidden(stop),
-            hidden(check),
-            *[hidden(button) for button in files],
-            None,
-        )
+        gone = [hidden(part) for part in (stop, check, film, *files)]
+        return source, playing, message, None, "", ready, *gone, None
 
     @guarded(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:

@@ -291,7 +291,8 @@ def test_another_clip_clears_the_old_explanation(synthetic: Callable[..., App], 
     page.locator(".tiles button").nth(1).click()
     page.locator(".s2s-empty").wait_for()
     assert page.inner_text("#predictions") == ""
-    expect(page.locator("#json")).to_be_hidden()
+    for part in ("#json", "#report", "#stability", "#annotated"):
+        expect(page.locator(part)).to_be_hidden()
 
 
 def test_uploads_are_deleted_in_time(checkpoints: Path, clip: Path, new_page: NewPage) -> None:
