@@ -88,12 +88,11 @@ function coLoad() {
   panel.replaceChildren(make('h3', {}, 'Inside the selected second'), ...sanity());
   const m = C.maps, attends = !m.absent;
   C.sources = attends ? [{kind: 'attention', words: 'attention, as it is'}] : offered() ? [{kind: '', words: 'nothing yet: choose'}] : [];
-  for (const data of S.data.relevance) C.sources.push({kind: 'relevance', target: data.target, words: `relevance for ${data.target} (gradient × attention)`, data});
+  if (attends) for (const data of S.data.relevance) C.sources.push({kind: 'relevance', target: data.target, words: `relevance for ${data.target} (gradient × attention)`, data});
   if (offered()) for (const {name} of S.data.targets) C.sources.push({kind: 'occlusion', target: name, words: `occlusion for ${name} (measured effect)`});
   for (const words of [m.absent, S.data.places?.absent]) if (words) panel.append(make('p', {class: 's2s-note'}, words));
   if (!C.sources.length) return;
-  if (attends) { unpack(m.video); unpack(m.audio); }
-  for (const found of S.data.relevance) { unpack(found.video); unpack(found.audio); }
+  if (attends) for (const found of [m, ...S.data.relevance]) { unpack(found.video); unpack(found.audio); }
   const [moments, h, w] = m.video_grid, [bands, times] = m.audio_grid;
   C.moment = times >> 1;
   C.cell = (bands - 1) * times + C.moment;
