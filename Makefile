@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV ?= .venv
 PORT ?= 7860
 BIN := $(VENV)/bin
+# A file's tests stay together: they share an app, a browser, a checkpoint.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -37,11 +39,11 @@ browser: $(VENV)/.test
 
 .PHONY: test
 test: $(VENV)/.test browser  ## every test, the browser's included
-	$(BIN)/python -m pytest -m "not slow and not cuda"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not cuda"
 
 .PHONY: test-fast
 test-fast: $(VENV)/.test  ## the tests that need no browser
-	$(BIN)/python -m pytest -m "not slow and not cuda and not browser"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not cuda and not browser"
 
 .PHONY: test-slow
 test-slow: $(VENV)/.test browser  ## proofs that take minutes
