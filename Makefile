@@ -38,8 +38,8 @@ browser: $(VENV)/.test
 	@$(BIN)/python -m tests.browser.install
 
 .PHONY: test
-test: $(VENV)/.test browser  ## every test, the browser's included
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not cuda"
+test: test-fast browser  ## every test, the browser's included
+	$(BIN)/python -m pytest -m "browser and not slow"
 
 .PHONY: test-fast
 test-fast: $(VENV)/.test  ## the tests that need no browser
