@@ -91,6 +91,15 @@ class App:
         shutil.rmtree(self.temp, ignore_errors=True)
 
 
+def open_tab(page: Page, name: str) -> None:
+    """Go to a tab of the app; a narrow page keeps the last ones in a menu."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.is_visible():
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+
+
 def upload(page: Page, clip: Path | str) -> None:
     """Choose a file as a person would, and wait until the app has looked at it."""
     page.set_input_files("#upload input[type=file]", str(clip))

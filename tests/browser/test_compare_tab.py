@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driver import ROOT, App
+from driver import ROOT, App, open_tab
 from playwright.sync_api import Page, expect
 
 from sec2sec.explanations import Explanation, explain
@@ -34,14 +34,6 @@ def models(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(models: Path) -> Iterator[App]:
     with App("--checkpoints", str(models)) as app:
         yield app
-
-
-def open_tab(page: Page, name: str) -> None:
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if not tab.is_visible():  # a narrow page keeps the last tabs in a menu
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
 
 
 def choose(page: Page, label: str, name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driver import App, explain
+from driver import App, explain, open_tab
 from playwright.sync_api import Page, expect
 
 from tests.datasets import clip_folder
@@ -33,15 +33,6 @@ def app(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         yield app
 
 
-def open_tab(page: Page, name: str) -> None:
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if not tab.is_visible():  # a narrow page keeps the last tabs in a menu
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.click()
-    page.wait_for_selector("#evaluate")
-
-
 def evaluate(page: Page, model: str = "tiny") -> None:
     page.get_by_role("combobox", name="Model", exact=True).locator("visible=true").click()
     page.get_by_role("option", name=model, exact=True).click()
@@ -53,6 +44,7 @@ def evaluate(page: Page, model: str = "tiny") -> None:
 def test_figures_curves_and_a_worst_clip_that_opens_in_inspect(app: App, new_page: NewPage) -> None:
     page = new_page(app.url)
     open_tab(page, "Evaluate")
+    page.wait_for_selector("#evaluate")
     evaluate(page)
     report = page.locator("#evaluate-report")
     for words in ("balanced accuracy", "majority (trivial)", "arousal: reliability", "ECE", "calm: predicted and true"):
@@ -76,6 +68,7 @@ def test_upload_is_evaluated_and_its_report_can_be_kept(
     zipped = shutil.make_archive(str(tmp_path / "mine"), "zip", data / "small")
     page = new_page(app.url, width=360, dark=True)
     open_tab(page, "Evaluate")
+    page.wait_for_selector("#evaluate")
     page.set_input_files("#evaluate-upload input[type=file]", zipped)
     expect(page.get_by_role("combobox", name="Data set of this server")).to_have_value("")
     evaluate(page)
@@ -93,6 +86,7 @@ def test_upload_is_evaluated_and_its_report_can_be_kept(
 def test_what_cannot_be_evaluated_is_told_in_words(app: App, new_page: NewPage, tmp_path: Path) -> None:
     page = new_page(app.url)
     open_tab(page, "Evaluate")
+    page.wait_for_selector("#evaluate")
     page.click("#evaluate")
     expect(page.locator("#evaluate-status")).to_contain_text("none is shared", timeout=30_000)
     (tmp_path / "bad.zip").write_bytes(b"no zip")

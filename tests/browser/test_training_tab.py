@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driver import App, upload
+from driver import App, open_tab, upload
 from playwright.sync_api import Browser, Page, expect
 
 from sec2sec.checkpoints import load_checkpoint
@@ -61,7 +61,8 @@ def app(serve: Callable[..., App]) -> App:
 
 
 def opened(page: Page) -> Page:
-    page.get_by_role("tab", name="Training").click()
+    page.wait_for_selector(".tabs")
+    open_tab(page, "Training")
     page.wait_for_selector("#train-start")
     return page
 

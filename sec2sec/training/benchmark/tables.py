@@ -75,8 +75,8 @@ def _target(results: Mapping[str, Any], target: str, kind: str) -> TextTable:
             cells.append(figure(found[metric]["value"]) + span(found[metric]["interval"]))
         rows.append(cells)
     caption = (
-        f"Table {NUMBERS[kind]}, {target}: {counted(results['clips'], 'test clip')}, mean over "
-        f"{counted(results['seeds'], 'seed')}, 95 % interval over groups and seeds"
+        f"Table {NUMBERS[kind]}, {target}: {counted(results['clips'], 'test clip')}, mean over the "
+        "seeds of each system, 95 % interval over groups and seeds"
     )
     return TextTable(caption, head, rows)
 
