@@ -17,7 +17,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from sec2sec.files import lock_file
-from sec2sec.plots_training import losses, scores
+from sec2sec.plots.training import losses, scores
 from sec2sec.training.jobs import Job, JobError, Jobs, KnownTruth, Order
 from sec2sec.training.run import train_steps
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json, train_config

@@ -62,9 +62,9 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     """Data, settings, machine and versions, a sentence each."""
     data, hardware = results["data"], results["hardware"]
     clips = ", ".join(f"{count} {split}" for split, count in data["clips"].items())
+    sha = f"SHA-256 of clips and labels {data['sha256']}" if data["sha256"] else "not all trials are done"
     found = [
-        f"Data: {data['name']}, {clips} clips; {counted(results['groups'], 'group')} in the test; SHA-256 of clips and "
-        f"labels {data['sha256']}.",
+        f"Data: {data['name']}, {clips} clips; {counted(results['groups'], 'group')} in the test; {sha}.",
         *data["notes"],
         *_made(data["planted"]),
         f"Settings of every system, beyond the defaults: {_settings(results['settings'])}.",

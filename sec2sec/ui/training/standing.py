@@ -13,7 +13,7 @@ from typing import Any
 
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.media import MediaError, open_clip
-from sec2sec.plots_training import losses, scores
+from sec2sec.plots.training import losses, scores
 from sec2sec.training.jobs import Job, Jobs, Order, State
 from sec2sec.training.run_job import in_words
 from sec2sec.training.settings import TrainConfig, train_config
