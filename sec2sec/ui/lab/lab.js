@@ -145,7 +145,8 @@ function enable() {
       || (edit === 'reorder' && ['first', 'last'].includes($('.lab-order').value));
     const lacks = (['mute', 'shift-sound'].includes(edit) && !d.clip.has_audio)
       || (['blank', 'freeze', 'blur'].includes(edit) && !d.clip.has_video)
-      || (edit === 'soundtrack' && !d.soundtracks.length);
+      || (edit === 'soundtrack' && !d.soundtracks.length)
+      || (['drop', 'shift-sound', 'reorder'].includes(edit) && count() < 2);  // of one second nothing would be left, or all
     button.disabled = lacks || (needsSeconds && none);
   }
   $('[data-action="undo"]').disabled = $('[data-action="clear"]').disabled = !d.edits.length;
