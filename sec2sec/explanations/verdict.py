@@ -156,10 +156,8 @@ def judge(
 def correlation_criterion(rho: float, p: float) -> Criterion:
     if not np.isfinite(rho):
         return Criterion("fails", "there is no ranking, as all seconds have the same effect")
-    # rounded up, and shares rounded down: a figure never looks like a threshold that it does not reach
-    said = "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
     grade: Grade = "holds" if p <= HOLDS_P else "weak" if p <= WEAK_P else "fails"
-    words = f"the rank correlation of attention with the size of the effect is {rho:.2f} ({said})"
+    words = f"the rank correlation of attention with the size of the effect is {rho:.2f} ({p_words(p)})"
     return Criterion(grade, words, f"p ≤ {HOLDS_P:g}")
 
 
@@ -172,8 +170,17 @@ def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criter
             "does not count", f"the prediction lies within {MOVED:g} of the baseline, so no order of seconds carries it"
         )
     grade: Grade = "holds" if better >= HOLDS_SHARE else "weak" if better >= WEAK_SHARE else "fails"
-    words = f"{what} sooner than {math.floor(100 * better + 1e-6)} % of random orders do"
+    words = f"{what} sooner than {share_words(better)} of random orders do"
     return Criterion(grade, words, f"{HOLDS_SHARE:.0%}".replace("%", " %"))
+
+
+# p is rounded up, and shares are rounded down: a figure never looks like a threshold that it does not reach.
+def p_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
+
+
+def share_words(share: float) -> str:
+    return f"{math.floor(100 * share + 1e-6)} %"
 
 
 def word_of(criteria: list[Criterion]) -> Word:
