@@ -257,9 +257,12 @@ def _main(kind: str, said: np.ndarray, label: np.ndarray) -> float | None:
     return float(1 - np.abs(said[known] - label[known]).mean())
 
 
-def pointing(scores: np.ndarray, decisive: np.ndarray) -> bool:
-    """Pointing game (Zhang et al. 2018): does the highest-scoring second carry a planted cue? Both (T,)."""
-    return bool(decisive[int(np.argmax(scores))])
+def pointing(scores: np.ndarray, decisive: np.ndarray) -> float:
+    """Pointing game (Zhang et al. 2018): does the highest-scoring second carry a planted cue? Both (T,).
+
+    Of seconds that share the highest score, to single precision, each counts alike: a constant scores what chance does.
+    """
+    return float(decisive[np.isclose(scores, scores.max(), rtol=1e-6, atol=0)].mean())
 
 
 def title_of(metric: str) -> str:
