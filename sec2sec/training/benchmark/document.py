@@ -79,7 +79,7 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     found.append(
         f"Machine: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
         f"{counted(results['jobs'], 'trial')} at a time, {counted(hardware['threads'], 'thread')} each; "
-        f"{results['minutes']:.0f} minutes, if the trials had run one by one."
+        f"{counted(round(results['minutes']), 'minute')}, if the trials had run one by one."
     )
     found.append(f"Versions: {_versions(results)}.")
     short = [row for row in results["systems"] if row["done"] < results["seeds"]]
@@ -149,7 +149,7 @@ def _chart(results: Mapping[str, Any], target: str) -> str:
         found = row["targets"].get(target, {}).get(metric, {"value": None, "interval": None})
         rows.append(Range(row["title"], found["value"], found["interval"], row["paper"].get(target, {}).get(metric)))
     for name, trivial in results["trivial"][target].items():
-        rows.append(Range(name.replace("_", " "), trivial[metric]["value"], trivial[metric]["interval"]))
+        rows.append(Range(f"{name.replace('_', ' ')} (trivial)", trivial[metric]["value"], trivial[metric]["interval"]))
     text = "; ".join(f"{row.name} {figure(row.value)}{span(row.interval)}" for row in rows)
     return ranges(f"{target}: {title_of(metric)}", title_of(metric), rows, "paper", text)
 
