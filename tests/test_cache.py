@@ -224,3 +224,16 @@ def test_an_extraction_killed_at_any_moment_goes_on_with_whole_entries(tmp_path,
 def test_the_progress_line_has_a_rate_and_the_time_left():
     assert Extraction(3, 10, 1, 2.0, 3.5).line == "encoding: 3 of 10 clips, 2.0 clips/s, 0:04 left"
     assert Extraction(0, 10, 0, 0.0, float("nan")).line == "encoding: 0 of 10 clips"
+
+
+def test_a_decoder_that_was_only_starting_when_its_parent_was_killed_ends():
+    code = """if True:
+        import os
+        from sec2sec.training.extract import _end_without
+        _end_without(os.getppid(), 0)
+        print("stays", flush=True)
+        _end_without(os.getpid(), 0)
+        print("stays, alone")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "stays\n"), done.stderr

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,15 @@ def decode_all(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
+        worker_init_fn=partial(_end_without, os.getpid()),
     )
     yield from zip(rows, loader, strict=True)
+
+
+def _end_without(parent: int, _: int) -> None:
+    """In a worker: torch's own watch begins here, so who was only starting when its parent was killed would stay."""
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def as_decoded(seconds: list[Second]) -> list[Second]:
