@@ -21,8 +21,9 @@ from sec2sec.datasets.cache import TokenCache, encoder_key
 from sec2sec.datasets.table import read_table
 from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.encoders import build_encoders, pool
+from sec2sec.files import lock_file
 from sec2sec.media import open_clip
-from sec2sec.training.extract import Extraction, extract_steps
+from sec2sec.training.extract import Extraction, decode_all, extract_steps
 from tests import clips
 from tests.datasets import TOKENS, clip_folder
 from tests.models import ENCODER
@@ -170,6 +171,54 @@ def test_damaged_and_absent_clips_are_listed_and_never_fatal(tmp_path, data, enc
     assert "broken.mp4" in end.unusable["broken"]
     assert "gone.mp4" in end.unusable["gone"]
     assert end.done == end.total == 4
+    assert (end.kept, end.encoded) == (0, 2)
+
+
+def test_the_same_file_under_two_names_is_encoded_once(tmp_path, data, encoders):
+    row = read_table(data).rows[0]
+    twin = replace(row, id="twin", path=Path(shutil.copy(row.path, tmp_path / "twin.mp4")))
+    cut = [tmp_path / f"cut{i}.mp4" for i in (0, 1)]
+    for path in cut:
+        clips.truncate(Path(shutil.copy(row.path, path)), 0.4)
+    rows = [row, replace(row, id="cut0", path=cut[0]), twin, replace(row, id="cut1", path=cut[1])]
+    steps = list(extract_steps(rows, encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=0))
+    assert [step.done for step in steps] == [0, 2, 4]
+    end = steps[-1]
+    assert end.sha256["twin"] == end.sha256["c0"]
+    assert set(end.unusable) == {"cut0", "cut1"}
+    assert (end.encoded, end.kept) == (1, 1)
+
+
+def test_a_name_that_no_disk_can_hold_is_a_clip_that_cannot_be_read(tmp_path, data, encoders):
+    row = replace(read_table(data).rows[0], path=tmp_path / "a\0b.mp4")
+    end = last(extract_steps([row], encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=0))
+    assert "cannot be read" in end.unusable["c0"]
+
+
+def test_what_a_kill_left_half_written_is_removed_unless_somebody_writes(tmp_path):
+    encoders = build_encoders(TOKENS, seed=0)
+    cache = TokenCache(tmp_path, encoders)
+    cache.write(SHA, some_tokens())
+    parts = [cache.path(SHA).parent / f".{SHA}.safetensors.abc.part", cache.directory / ".about.json.abc.part"]
+    for part in parts:
+        part.write_bytes(b"half")
+    with (cache.directory / "lock").open("ab") as another:  # as a process holds it while it writes
+        assert lock_file(another, shared=True)
+        TokenCache(tmp_path, encoders).write("cd" * 32, some_tokens())
+        assert all(part.exists() for part in parts)
+    TokenCache(tmp_path, encoders)
+    assert not any(part.exists() for part in parts)
+    assert cache.read(SHA) is not None
+
+
+def die(seconds: list) -> None:
+    """What the kernel does to a worker where memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_ends_in_words(data):
+    with pytest.raises(OSError, match=r"was killed.*--workers"):
+        list(decode_all(read_table(data).rows[:1], ENCODER, die, workers=1))
 
 
 def test_a_full_disk_ends_in_words_and_leaves_no_half_entry(tmp_path, data, encoders):
@@ -181,8 +230,8 @@ def test_a_full_disk_ends_in_words_and_leaves_no_half_entry(tmp_path, data, enco
             list(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    left = [path for path in cache.directory.rglob("*") if path.is_file() and path.name != "about.json"]
-    assert left == []
+    left = {path.name for path in cache.directory.rglob("*") if path.is_file()}
+    assert left == {"about.json", "lock"}
 
 
 def extract_in_process(folder: Path, data: Path) -> None:
@@ -197,7 +246,7 @@ def test_several_processes_fill_one_cache(tmp_path, data, encoders):
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(600)  # a busy machine takes a minute to import torch
         assert process.exitcode == 0
     cache = TokenCache(tmp_path, encoders)
     assert last(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).kept == 5
@@ -223,7 +272,15 @@ def test_an_extraction_killed_at_any_moment_goes_on_with_whole_entries(tmp_path,
 
 def test_the_progress_line_has_a_rate_and_the_time_left():
     assert Extraction(3, 10, 1, 2.0, 3.5).line == "encoding: 3 of 10 clips, 2.0 clips/s, 0:04 left"
+    assert Extraction(3, 10, 1, 0.25, 28.0).line == "encoding: 3 of 10 clips, 4.0 s a clip, 0:28 left"
     assert Extraction(0, 10, 0, 0.0, float("nan")).line == "encoding: 0 of 10 clips"
+    assert Extraction(0, 10, 0, 0.0, float("nan"), seen=7).line == "looking for clips in the cache: 7 of 10"
+
+
+def test_files_that_take_long_to_read_are_counted_while_they_are(tmp_path, data, encoders, monkeypatch):
+    monkeypatch.setattr("sec2sec.training.extract.EVERY", -1.0)
+    steps = extract_steps(read_table(data).rows, encoders, TokenCache(tmp_path, encoders), device=CPU, workers=0)
+    assert [step.seen for step in steps] == [1, 2, 3, 4, 5, *[None] * 6]
 
 
 def test_a_decoder_that_was_only_starting_when_its_parent_was_killed_ends():

@@ -69,6 +69,20 @@ def test_clips_of_first_impressions_are_found_where_the_archives_put_them(tmp_pa
     assert all(row.path.stat().st_size for row in table.rows)
 
 
+def test_suffixes_in_capitals_are_read_but_ids_keep_their_case(tmp_path, clips):
+    folder = make_v2(tmp_path / "fi", clips)
+    place = folder / "train-1/training80_01"
+    (place / "a.b-c_1.000.mp4").rename(place / "a.b-c_1.000.MP4")
+    (place / "a.b-c_1.001.mp4").rename(place / "A.b-c_1.001.mp4")  # another clip
+    there = {row.id: row.path.is_file() for row in open_data(folder).rows}
+    assert there.pop("a.b-c_1.001") is False
+    assert all(there.values())
+    made = make_v1(tmp_path / "v1")
+    table = made / "training_gt.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b".mp4,", b".MP4,").replace(b"\r\n", b" \r\n"))
+    assert [row.id for row in open_data(made).rows][:3] == ["J4GQm9j0JZ0.003", "-AmMDnVl4s8.003", "a.b-c_1.000"]
+
+
 def test_clips_that_are_still_packed_are_noted(tmp_path):
     folder = make_v2(tmp_path / "fi")
     (folder / "train-1/training80_02.zip").touch()

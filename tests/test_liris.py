@@ -95,6 +95,20 @@ def test_other_copies_of_liris_read_alike(tmp_path):
     assert facts[0] == facts[1]
 
 
+def test_clips_with_their_suffix_in_capitals_are_found_and_films_in_windows_1252_read(tmp_path, clips):
+    folder = make_liris(tmp_path / "liris", clips)
+    for at in (1, 2):
+        (folder / f"data/ACCEDE{at:05d}.mp4").rename(folder / f"data/ACCEDE{at:05d}.MP4")
+    change(folder / "annotations/ACCEDEranking.txt", "ACCEDE00002.mp4", "ACCEDE00002.MP4")
+    description = folder / "ACCEDEdescription.xml"
+    text = description.read_bytes()
+    description.write_bytes(text.replace(FILMS[1].encode("latin-1"), "L’œuvre".encode("windows-1252")))
+    table = open_data(folder)
+    assert all(row.path.is_file() for row in table.rows)
+    assert [row.id for row in table.rows[:3]] == ["ACCEDE00000", "ACCEDE00001", "ACCEDE00002"]
+    assert {row.group for row in table.rows[2:4]} == {"L’œuvre"}
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [

@@ -90,8 +90,8 @@ def test_a_report_counts_clips_films_durations_and_what_is_missing_or_damaged(tm
     assert report.same_content.listed == [["ACCEDE00000", "ACCEDE00008"]]
     assert report.groups_shared.count == 0
     said = " ".join(report.problems)
-    assert "Of 9 clips, 1 are missing" in said
-    assert "Of 9 clips, 2 cannot be used" in said
+    assert "Missing: 1 of 9 clips" in said
+    assert "Damaged: 2 of 9 clips" in said
     assert "Identical files in two splits: 1" in said
     assert json.loads(json.dumps(report.as_json(), allow_nan=False))["schema"] == "sec2sec.data/1"
     text = report.as_text()

@@ -136,7 +136,7 @@ def test_files_are_found_three_folders_deep_and_links_in_a_circle_end(tmp_path):
     (deep / "round").symlink_to(tmp_path)
     (deep / "clip.MP4").touch()
     assert find_files(tmp_path, ["x.txt", "y.txt"]) == {"x.txt": tmp_path / "a/x.txt"}
-    assert index_files(tmp_path, (".mp4",)) == {"clip.MP4": [deep / "clip.MP4"]}
+    assert index_files(tmp_path, (".mp4",)) == {"clip.mp4": [deep / "clip.MP4"]}
 
 
 def rows(*cells: tuple[float | None, str, str]) -> Table:

@@ -3,7 +3,8 @@
 CACHE/KEY/ab/abcdef….safetensors, one file a clip. KEY stands for the encoders (weights and settings) and for how clips
 are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is ever
 found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
-nothing, and two processes at the same clip do its work twice at worst.
+nothing, and two processes at the same clip do its work twice at worst. What a killed process left half-written is
+removed by the next that opens the cache, unless somebody is writing at that moment.
 
 T seconds, V visual and A audio tokens in a second, C channels of a token.
 """
@@ -12,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +26,7 @@ from safetensors.torch import save
 from sec2sec.config import CROP, RESIZE, SAMPLE_RATE, EncoderConfig
 from sec2sec.encode import Tokens
 from sec2sec.encoders import Encoders
-from sec2sec.files import write_atomically, write_json
+from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
 from sec2sec.media.clip import SHORTEST
 
 VERSION = 1  # raise it when the same encoders give other tokens of the same clip
@@ -57,8 +59,10 @@ class TokenCache:
         self.directory = directory / self.key
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             if not (about := self.directory / "about.json").is_file():
-                write_json(about, _settings(self.config))  # for a person who wonders what a folder is
+                with self._writing():
+                    write_json(about, _settings(self.config))  # for a person who wonders what a folder is
         except OSError as error:
             raise _unwritable(self.directory, error) from error
 
@@ -77,7 +81,8 @@ class TokenCache:
         path = self.path(sha256)
         try:
             path.parent.mkdir(exist_ok=True)
-            write_atomically(path, save(kept, metadata={"clip": sha256, **(about or {})}))
+            with self._writing():
+                write_atomically(path, save(kept, metadata={"clip": sha256, **(about or {})}))
         except OSError as error:
             raise _unwritable(self.directory, error) from error
 
@@ -85,6 +90,21 @@ class TokenCache:
         """T of a clip, from the header of its file; None if absent, cut short or of other shapes."""
         shapes = _shapes(self.path(sha256), self.config)
         return next(iter(shapes.values()))[0] if shapes else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """While it lasts nobody sweeps. Raises OSError where the cache may not be written."""
+        with (self.directory / "lock").open("ab") as file:
+            with suppress(OSError):  # a file system without locks, on which nobody sweeps either
+                lock_file(file, shared=True)
+            yield
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left half-written; later, if somebody is writing now or may alone write here."""
+        with suppress(OSError), (self.directory / "lock").open("ab") as file:
+            if LOCKS and lock_file(file, wait=False):
+                for part in self.directory.rglob(".*.part"):
+                    part.unlink(missing_ok=True)
 
 
 def _unwritable(directory: Path, error: OSError) -> OSError:

@@ -20,6 +20,7 @@ from sec2sec.datasets.table import (
     Table,
     find_files,
     index_files,
+    lower_suffix,
     number,
     read_bytes,
     read_cells,
@@ -62,8 +63,8 @@ def read_first_impressions(directory: Path | str, interview: bool = False) -> Ta
     found = {split: (files[name], read(files[name], targets)) for split, name in names.items() if name in files}
     files_of = index_files(directory, (".mp4", ".zip"))
     rows = _rows(directory, found, files_of)
-    packed = [name for name in files_of if name.lower().endswith(".zip")]
-    if packed and any(row.path.name not in files_of for row in rows):
+    packed = [name for name in files_of if name.endswith(".zip")]
+    if packed and any(lower_suffix(row.path.name) not in files_of for row in rows):
         notes.append(f"{len(packed)} zip files are still packed ({some(packed, 3)}): clips inside are not seen.")
     name = f"First Impressions {'V2' if names is V2 else 'V1'}"
     return Table(directory, targets, rows, dict.fromkeys(targets, "score"), name, tuple(notes))
@@ -96,7 +97,7 @@ def _lies_in(path: Path, split: str) -> bool:
 
 
 def _clip_name(where: str, found: str) -> str:
-    name = found.replace("\\", "/").rpartition("/")[2].strip()
+    name = lower_suffix(found.replace("\\", "/").rpartition("/")[2].strip())
     if not name.removesuffix(".mp4"):
         raise DataError(f"{where}: the name of a clip is {found!r}; expected one such as J4GQm9j0JZ0.003.mp4")
     return name if name.endswith(".mp4") else f"{name}.mp4"

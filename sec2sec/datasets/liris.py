@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sec2sec.datasets.splits import NAMES, OFFICIAL, RANDOM, random_split
-from sec2sec.datasets.table import DataError, Kind, Row, Table, find_files, index_files, number, read_cells, read_text
+from sec2sec.datasets.table import (
+    DataError,
+    Kind,
+    Row,
+    Table,
+    find_files,
+    index_files,
+    lower_suffix,
+    number,
+    read_cells,
+    read_text,
+)
 
 NAME = "LIRIS-ACCEDE"
 RANKING, SETS, DESCRIPTION, AFFECT = "ACCEDEranking.txt", "ACCEDEsets.txt", "ACCEDEdescription.xml", "ACCEDEaffect.txt"
@@ -220,7 +231,7 @@ def _base(name: str) -> str:
 
 
 def _clip_name(where: str, found: str) -> str:
-    name = _base(found)
+    name = lower_suffix(_base(found))
     if not name or name.startswith("."):
         raise DataError(f"{where}: the name of the clip is {found!r}; expected one such as ACCEDE00000.mp4")
     return name if Path(name).suffix else f"{name}.mp4"

@@ -247,9 +247,9 @@ def _problems(
             if values and table.kinds[target] == "binary" and len(set(values)) == 1:
                 found.append(f"{target} has one class only in the split {split}: it has no AUROC, and F1 says little.")
     if missing:
-        found.append(f"Of {len(table.rows)} clips, {missing} are missing; they are left out.")
+        found.append(f"Missing: {missing} of {len(table.rows)} clips; left out.")
     if damaged:
-        found.append(f"Of {len(table.rows)} clips, {damaged} cannot be used; they are left out.")
+        found.append(f"Damaged: {damaged} of {len(table.rows)} clips; left out.")
     if shared:
         pairs = Counter(splits for splits in shared.values())
         where = ", ".join(f"{count} in {' and '.join(splits)}" for splits, count in pairs.most_common())

@@ -160,12 +160,14 @@ def read_bytes(file: Path) -> bytes:
 
 
 def read_text(file: Path) -> str:
-    """A file of annotations as text: UTF-8, or Latin-1 as in the older data sets. Raises DataError."""
+    """A file of annotations as text: UTF-8, or Windows-1252 as in the older data sets. Raises DataError."""
     data = read_bytes(file)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    for encoding in ("utf-8-sig", "windows-1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")  # which has a character for every byte
 
 
 def read_cells(
@@ -232,7 +234,10 @@ def find_files(directory: Path, names: Collection[str]) -> dict[str, Path]:
 
 
 def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
-    """All files with these (lower-case) suffixes anywhere in a folder, by name, the least deep first."""
+    """All files with these (lower-case) suffixes anywhere in a folder, by name, the least deep first.
+
+    The name has its suffix in lower case, as cameras and Windows write .MP4: see `lower_suffix`.
+    """
     found: dict[str, list[Path]] = {}
     level, visited = [directory], {os.path.realpath(directory)}
     while level:
@@ -240,7 +245,7 @@ def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Pa
         for folder in level:
             for entry in _entries(folder):
                 if os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():
-                    found.setdefault(entry.name, []).append(folder / entry.name)
+                    found.setdefault(lower_suffix(entry.name), []).append(folder / entry.name)
                 elif entry.is_dir():
                     real = os.path.realpath(entry.path)
                     if real not in visited:  # links may lead round in a circle
@@ -248,6 +253,12 @@ def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Pa
                         below.append(folder / entry.name)
         level = below
     return found
+
+
+def lower_suffix(name: str) -> str:
+    """A file's name with its suffix in lower case. The rest stays: case tells one YouTube id from another."""
+    stem, suffix = os.path.splitext(name)
+    return stem + suffix.lower()
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

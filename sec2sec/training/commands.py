@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
     from sec2sec.training.run import Machine
 
 NAMED = 10  # unusable clips that are named on the terminal; all are in data.json
+LOGGED = 60.0  # s between two words on how far an extraction is, where stderr is no terminal but the log of a cluster
 
 
 def show(line: str, last: bool = False) -> None:
     """A progress line that overwrites itself; nothing where stderr is not a terminal."""
     if sys.stderr.isatty():
         print(f"\r{line:<70}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+
+def bar(done: int, total: int, width: int = 10) -> str:
+    """How much of something is done, as [####......]."""
+    full = width * done // max(total, 1)
+    return f"[{'#' * full}{'.' * (width - full)}]"
 
 
 def run_data(options: argparse.Namespace) -> None:
@@ -49,14 +57,14 @@ def run_extract(options: argparse.Namespace) -> None:
     """Fill the token cache."""
     from sec2sec.training.run import extract_all
 
-    done = encoded = 0
-    unusable: Mapping[str, str] = {}
+    said = time.monotonic()
     for step in extract_all(train_config(given(options)), machine_of(options), share_of(options.part)):
-        show(step.line, last=step.done == step.total)
-        done, unusable = step.done, step.unusable
-        encoded = step.done - step.kept - len(step.unusable)
-    list_unusable(unusable)
-    print(f"{done} clips: {encoded} encoded, {done - encoded - len(unusable)} were there, {len(unusable)} unusable")
+        show(f"{bar(step.done, step.total)} {step.line}", last=step.done == step.total)
+        if not sys.stderr.isatty() and time.monotonic() - said > LOGGED:
+            said = time.monotonic()
+            print(step.line, file=sys.stderr, flush=True)
+    list_unusable(step.unusable)
+    print(f"{step.done} clips: {step.encoded} encoded, {step.kept} were there, {len(step.unusable)} unusable")
 
 
 def run_train(options: argparse.Namespace) -> None:
@@ -226,7 +234,7 @@ def list_unusable(unusable: Mapping[str, str]) -> None:
     if len(unusable) > NAMED:
         print(f"… and {len(unusable) - NAMED} more", file=sys.stderr)
     if unusable:
-        print(f"{len(unusable)} clips could not be used", file=sys.stderr)
+        print(f"{len(unusable)} clip{'s' * (len(unusable) > 1)} could not be used", file=sys.stderr)
 
 
 @contextmanager

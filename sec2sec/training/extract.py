@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from sec2sec.media import MediaError, Second, open_clip
 
 LONGEST = 120.0  # s of a clip of a data set: a worker holds a whole clip, 1 MB a second
 WRITING = 8  # clips that may wait for the disk
+EVERY = 0.5  # s between two words on files that are looked for
 
 
 class Decoded(Dataset):
@@ -72,7 +74,22 @@ def decode_all(
         multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
         worker_init_fn=partial(_end_without, os.getpid()),
     )
-    yield from zip(rows, loader, strict=True)
+    with worker_deaths_in_words():
+        yield from zip(rows, loader, strict=True)
+
+
+@contextmanager
+def worker_deaths_in_words() -> Iterator[None]:
+    """OSError where a worker was killed: torch raises a RuntimeError, from a signal handler, wherever Python stands."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise OSError(
+            "a process that decodes clips was killed, most often because memory ran out; what was encoded is kept: "
+            "run it again with fewer --workers"
+        ) from error
 
 
 def _end_without(parent: int, _: int) -> None:
@@ -90,21 +107,32 @@ def as_decoded(seconds: list[Second]) -> list[Second]:
 class Extraction:
     """How far a cache is filled."""
 
-    done: int  # clips looked at
+    done: int  # clips that the cache holds or that cannot be used
     total: int
-    kept: int  # of these, found in the cache
+    kept: int  # of these, not encoded now: found in the cache, or the same file under another name
     clips_per_second: float  # of those encoded now; 0 before the first
     seconds_left: float  # NaN before the first
     sha256: dict[str, str] = field(default_factory=dict)  # row id → hash of its clip, for every usable clip so far
     unusable: dict[str, str] = field(default_factory=dict)  # row id → what is wrong with its clip
+    seen: int | None = None  # files read to know which clips they are; None once all are
+
+    @property
+    def encoded(self) -> int:
+        """Clips that were encoded now."""
+        return self.done - self.kept - len(self.unusable)
 
     @property
     def line(self) -> str:
         """For a progress line."""
-        rate = (
-            f", {self.clips_per_second:.1f} clips/s, {clock(self.seconds_left)} left" if self.clips_per_second else ""
-        )
+        if self.seen is not None:
+            return f"looking for clips in the cache: {self.seen} of {self.total}"
+        rate = f", {pace(self.clips_per_second)}, {clock(self.seconds_left)} left" if self.clips_per_second else ""
         return f"encoding: {self.done} of {self.total} clips{rate}"
+
+
+def pace(clips_per_second: float) -> str:
+    """A rate that is no 0.0: the paper's encoders take seconds a clip on a CPU."""
+    return f"{clips_per_second:.1f} clips/s" if clips_per_second >= 1 else f"{1 / clips_per_second:.1f} s a clip"
 
 
 def clock(seconds: float) -> str:
@@ -128,54 +156,76 @@ def extract_steps(
     """Encode every clip that the cache does not hold whole; yields after each, and at least once.
 
     Worker processes decode, this one encodes, a thread writes. A clip that cannot be used is listed, never fatal; it is
-    tried again the next time. Raises OSError where the cache cannot be written: what is in it stays good.
+    tried again the next time. Raises OSError where the cache cannot be written, or a worker was ended from outside:
+    what is in the cache stays good.
     """
-    hashes, unusable, missing = _hash_all(rows, cache)
-    kept = done = len(rows) - len(missing)
+    looked = yield from _look(rows, cache)
+    hashes, unusable, missing = looked.hashes, looked.unusable, list(looked.missing.values())
+    done = len(rows) - sum(map(len, missing))
+    kept = done - len(unusable)
     yield Extraction(done, len(rows), kept, 0.0, float("nan"), hashes, unusable)
     if not missing:
         return
     folded, precision = encoders.folded().to(device), str(inference_dtype(device))
     workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
     limits = MediaLimits(max_seconds=longest)
-    decoded = decode_all(missing, encoders.config, as_decoded, workers=workers, limits=limits)
-    began = time.monotonic()
-    with ThreadPoolExecutor(1) as writer:  # the disk's fsync takes as long as encoding a short clip
+    decoded = decode_all([same[0] for same in missing], encoders.config, as_decoded, workers=workers, limits=limits)
+    began: float | None = None
+    # a thread writes: the disk's fsync takes as long as encoding a short clip
+    with worker_deaths_in_words(), ThreadPoolExecutor(1) as writer:
         writing: list[Future[None]] = []
-        for made, (row, seconds) in enumerate(decoded, start=1):
+        for made, (same, (_, seconds)) in enumerate(zip(missing, decoded, strict=True), start=1):
+            began = began or time.monotonic()  # workers take seconds to start, which no later clip will
             if isinstance(seconds, str):
-                unusable[row.id] = seconds
-                hashes.pop(row.id, None)
+                unusable |= {row.id: seconds for row in same}
+                for row in same:
+                    hashes.pop(row.id, None)
             else:
                 tokens = folded.whole(join_tokens([encode_seconds(part, folded, device) for part in batched(seconds)]))
-                writing.append(writer.submit(cache.write, hashes[row.id], tokens, {"precision": precision}))
+                writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
+                kept += len(same) - 1
             while len(writing) > (WRITING if made < len(missing) else 0):
                 writing.pop(0).result()
-            rate = made / (time.monotonic() - began)
-            yield Extraction(done + made, len(rows), kept, rate, (len(missing) - made) / rate, hashes, unusable)
+            done += len(same)
+            rate = made / max(time.monotonic() - began, 1e-6)
+            yield Extraction(done, len(rows), kept, rate, (len(missing) - made) / rate, hashes, unusable)
 
 
-def _hash_all(rows: Sequence[Row], cache: TokenCache) -> tuple[dict[str, str], dict[str, str], list[Row]]:
-    """SHA-256 by row id, what is wrong with files that cannot be read, and the rows that the cache does not hold."""
-    hashes: dict[str, str] = {}
-    unusable: dict[str, str] = {}
-    missing: list[Row] = []
-    held: set[str] = set()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # hashing leaves Python's lock alone
-        for row, found in zip(rows, pool.map(_hash_or_message, [row.path for row in rows]), strict=True):
-            if isinstance(found, OSError):
-                unusable[row.id] = f"{row.path}: cannot be read ({found.strerror}); check the table and the file"
-                continue
-            hashes[row.id] = found
-            if found in held or cache.seconds(found) is not None:
-                held.add(found)
+@dataclass(frozen=True)
+class _Looked:
+    """What is known of the rows before any clip is opened."""
+
+    hashes: dict[str, str] = field(default_factory=dict)  # row id → SHA-256
+    unusable: dict[str, str] = field(default_factory=dict)  # row id → why its file cannot be read
+    missing: dict[str, list[Row]] = field(default_factory=dict)  # SHA-256 → the rows of a clip the cache does not hold
+
+
+def _look(rows: Sequence[Row], cache: TokenCache) -> Generator[Extraction, None, _Looked]:
+    """Read every file once to know which clips they are; yields now and then how many."""
+    found, held, said = _Looked(), set[str](), time.monotonic()
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))  # hashing leaves Python's lock alone
+    try:
+        reading = zip(rows, pool.map(_hash_or_message, [row.path for row in rows]), strict=True)
+        for seen, (row, sha256) in enumerate(reading, start=1):
+            if isinstance(sha256, Exception):
+                why = getattr(sha256, "strerror", None) or sha256
+                found.unusable[row.id] = f"{row.path}: cannot be read ({why}); check the table and the file"
             else:
-                missing.append(row)
-    return hashes, unusable, missing
+                found.hashes[row.id] = sha256
+                if sha256 in held or (sha256 not in found.missing and cache.seconds(sha256) is not None):
+                    held.add(sha256)
+                else:
+                    found.missing.setdefault(sha256, []).append(row)
+            if time.monotonic() - said > EVERY:
+                said = time.monotonic()
+                yield Extraction(0, len(rows), 0, 0.0, float("nan"), found.hashes, found.unusable, seen)
+    finally:
+        pool.shutdown(cancel_futures=True)  # an end in the middle reads no further
+    return found
 
 
-def _hash_or_message(path: Path) -> str | OSError:
+def _hash_or_message(path: Path) -> str | Exception:
     try:
         return clip_hash(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that no disk can hold
         return error

@@ -148,7 +148,8 @@ def train_steps(
         elif config is None:
             raise TrainingError(f"{path}: holds no training to go on with")
         else:
-            data_of(config)  # a data set that cannot be read leaves no folder behind
+            table, targets = data_of(config)
+            labels_of(table, targets, table.rows)  # said before hours of encoding, and leaves no folder behind
             folder.begin(config)
         folder.claim()
         folder.forget_stop()
