@@ -142,6 +142,13 @@ def test_an_evaluation_holds_curves_and_the_worst_clips_of_classes_and_scores(re
     assert "ECE" in as_text(report)
 
 
+def test_what_the_model_learned_from_stands_wherever_its_figures_do(report):
+    said = "Model tiny. Random weights, for tests."
+    assert said in as_page(report)
+    assert said in as_text(report)
+    assert report["checkpoint"]["trained_on"] == "Random weights, for tests."
+
+
 class Page(HTMLParser):
     """Tags that were opened and closed, and the texts of captions and titles."""
 

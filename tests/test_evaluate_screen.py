@@ -43,6 +43,7 @@ def test_report_tells_nothing_of_where_the_server_keeps_its_data(ended: Evaluate
         assert "their data" in told
     assert public["targets"]["calm"]["worst"][0]["path"].startswith("clips/")
     assert "clips could not be used" in drawn
+    assert "Model tiny. Random weights, for tests." in drawn
 
 
 def test_every_worst_clip_has_a_button_that_says_which_it_is(ended: Evaluated, folder: Path) -> None:

@@ -73,7 +73,11 @@ def evaluate_steps(
     if not found:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
     report: dict[str, Any] = {
-        "checkpoint": {"name": bundle.summary.name, "sha256": bundle.summary.sha256},
+        "checkpoint": {
+            "name": bundle.summary.name,
+            "sha256": bundle.summary.sha256,
+            "trained_on": bundle.summary.trained_on,
+        },
         "data": str(table.directory),
         "split": split,
         "clips": len(found),
@@ -157,6 +161,7 @@ def as_text(report: dict[str, Any]) -> str:
     """The report as a table for a terminal."""
     name = report["checkpoint"]["name"]
     lines = [f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {name}"]
+    lines.append(f"Model {name}. {report['checkpoint']['trained_on'].strip()}")
     if report.get("seen_in_training"):
         lines.append("WARNING: the checkpoint was trained on these very clips; the figures say nothing about others.")
     for kind, columns in SHOWN.items():

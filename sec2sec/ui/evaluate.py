@@ -201,7 +201,10 @@ def without_paths(report: Mapping[str, Any], folder: Path, title: str) -> dict[s
 
 def as_html(report: Mapping[str, Any], unusable: list[str]) -> str:
     """Figures beside their trivial baselines, curves, and the clips farthest off, each with a button. HTML."""
-    parts = [paragraph(f"{report['clips']} clips of {report['data']} (split: {report['split']}).")]
+    parts = [
+        paragraph(f"{report['clips']} clips of {report['data']} (split: {report['split']})."),
+        page.learned(report),
+    ]
     if report.get("seen_in_training"):
         parts.append(paragraph("The checkpoint learned from these very clips: the figures say nothing about others."))
     parts.append(page.metrics_tables(report))

@@ -14,7 +14,7 @@ DIAGONAL = (0.0, 1.0)
 
 def as_page(report: Mapping[str, Any]) -> str:
     """One HTML document of the report of evaluate_steps."""
-    parts = [paragraph(f"{report['clips']} clips of {report['data']} (split: {report['split']}).")]
+    parts = [paragraph(f"{report['clips']} clips of {report['data']} (split: {report['split']})."), learned(report)]
     parts.append(paragraph(f"{report['unusable']} clips could not be used.") if report["unusable"] else "")
     if report.get("seen_in_training"):
         parts.append(paragraph("The checkpoint learned from these very clips: the figures say nothing about others."))
@@ -27,6 +27,11 @@ def as_page(report: Mapping[str, Any]) -> str:
     checkpoint = report["checkpoint"]
     foot = f"Checkpoint {checkpoint['name']}, SHA-256 {checkpoint['sha256']}. Intervals: 95 %, bootstrap over groups."
     return page(f"{checkpoint['name']} on {report['clips']} clips", parts, foot)
+
+
+def learned(report: Mapping[str, Any]) -> str:
+    """What the model learned from: it stands wherever a prediction is shown."""
+    return paragraph(f"Model {report['checkpoint']['name']}. {report['checkpoint']['trained_on'].strip()}")
 
 
 def metrics_tables(report: Mapping[str, Any]) -> str:
