@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bench import browser, clip, encoders, evidence, lab, quality, systems, tab, training
+from bench import browser, clip, encoders, evidence, grid, lab, quality, systems, tab, training
 from bench.row import Row
 from sec2sec.checkpoints import environment
 from sec2sec.files import write_json
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "browser": browser.rows,
     "lab": lab.rows,
     "training": training.rows,
+    "grid": grid.rows,
     "systems": systems.rows,
     "tab": tab.rows,
     "quality": quality.rows,

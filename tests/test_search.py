@@ -105,13 +105,19 @@ def test_the_profile_counts_real_seconds_alone_from_both_ends():
     assert found["from_start_high"][0] == pytest.approx(0.35)
 
 
-def test_the_papers_figures_stand_beside_the_profile():
-    text = as_text(profile([np.full((2, 15), 1 / 15)] * 3, ["arousal", "valence"]), 3)
-    assert "0.137" in text
-    assert "0.126" in text
+def test_the_papers_figures_stand_beside_the_profile_from_both_ends():
+    text = as_text(profile([np.full((3, 10), 1 / 10)] * 3, ["arousal", "valence", "calm"]), 3)
+    arousal, valence, calm = (part.splitlines() for part in text.split("\n\n")[1:4])
+    assert arousal[0].split()[0] == "arousal"
+    assert [len(part) for part in (arousal, valence, calm)] == [11] * 3
+    ends = [(row.split()[5], row.split()[-1]) for row in valence[1:]]  # of clips of 10 s: segments 0–9, and 5–14
+    assert [float(first) for first, _ in ends] == [0.061] * 9 + [0.063]
+    assert [float(last) for _, last in ends] == [0.061] * 4 + [0.063] + [0.061] * 3 + [0.077, 0.126]
+    assert arousal[-1].endswith("0.137")
+    assert "0.061" not in " ".join(calm)
     for curve in PAPER.values():
-        flat = curve[0]
-        assert sum(curve.get(t, flat) for t in range(15)) == pytest.approx(1, abs=0.05)
+        assert len(curve) == 15
+        assert sum(curve) == pytest.approx(1, abs=0.005)
 
 
 def test_a_profile_is_kept_in_the_checkpoint_beside_what_was_there(tmp_path, made):

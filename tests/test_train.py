@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -306,6 +307,25 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_weights_bit_for_
     assert max(reached) >= 1
     ends = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in ends] == list(range(1, epochs + 1))
+
+
+PLACED = {f"run/{name}.json" for name in ("config", "data", "environment", "predictions")} | {".safetensors"}
+PLACED |= {"run/metrics.jsonl", "run/state.pt", ".checkpoint.part/metrics.json", "run/checkpoint"}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [["once"], *(pytest.param(how, marks=pytest.mark.slow) for how in (["every"], ["every", "tuned"]))],
+    ids=" ".join,
+)
+def test_a_training_killed_at_any_file_that_it_puts_in_place_ends_with_the_same_weights(tmp_path, made, how):
+    call = [sys.executable, "-m", "tests.killed", str(made), str(tmp_path), *how]
+    one = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(call, cwd=ROOT, env=one, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    same = json.loads(done.stdout.splitlines()[-1])
+    assert {moment.split()[1] for moment in same} >= PLACED
+    assert all(same.values()), [moment for moment, held in same.items() if not held]
 
 
 def test_tuned_encoders_learn_from_frames_with_their_batch_norms_at_rest(tmp_path, made, machine):

@@ -1,15 +1,98 @@
-"""config.json and metrics.json of a checkpoint → its card, for a person."""
+"""The cards of checkpoints, for a person: what the model is, what it learned from, how good it is, and its limits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-KEYS = ("accuracy", "balanced_accuracy", "f1")
+from sec2sec.baselines import SYSTEMS
+from sec2sec.checkpoints import environment
+from sec2sec.encoders import Encoders
+from sec2sec.model import Model
+from sec2sec.training.metrics import SHOWN, figure, span, title_of
+from sec2sec.training.settings import TrainConfig
+
+NOT_FOR = "Not for hiring, not for monitoring pupils or staff."
+ATTENTION = "- Attention shows where the model looked. The measured effect beside it shows what changed the prediction."
+KEYS = ("accuracy", "balanced_accuracy", "f1")  # of the bundled checkpoint's tables
 
 
-def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+def trained_card(
+    sentence: str,
+    encoders: Encoders,
+    model: Model,
+    config: TrainConfig,
+    metrics: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> str:
     """Markdown: what the model is, what it learned from, how good it is beside trivial baselines, and its limits."""
+    e, m = encoders.config, model.config
+    system = SYSTEMS[m.system]
+    tuned = "tuned with the rest" if config.encoders == "tuned" else "frozen: only what stands right of them learned"
+    about = [f"- System: {system.title}{f', {m.temporal}' if system.recurrent else ''}, targets {', '.join(m.targets)}"]
+    if system.reads_tokens:
+        about[0] += f"; D = {m.width}, {m.heads} heads."
+        about += [
+            f"- Encoders: {e.preset}, from {provenance['encoders_from']}; {tuned}. "
+            f"Token grids {list(e.video_grid)} and {list(e.audio_grid)} a second."
+        ]
+    else:
+        learned = tuned if m.size == "published" else "learned whole"
+        about[0] += f"; {m.size} size."
+        about += [f"- Starts from {provenance['encoders_from']}; {learned}. Reads {system.modalities} itself."]
+    lines = [
+        "# A trained checkpoint",
+        "",
+        f"**{sentence}** Its predictions say how a clip may be perceived, never how a person is or feels.",
+        "",
+        *about,
+        f"- Parameters: {provenance['encoder_size'] + provenance['model_size']:,} in all, "
+        f"{provenance['model_size']:,} "
+        f"{'right of the tokens' if system.reads_tokens else 'in the model'}.",
+        f"- Trained for {metrics['epochs']} epochs; these are the weights of epoch {metrics['best_epoch']}, "
+        "the best by validation score (paper §4.2).",
+        *(f"- {note}" for note in provenance["notes"]),
+        f"- Intended use: research and teaching. {NOT_FOR}",
+    ]
+    for split in ("test", "validation"):
+        if metrics.get(split):
+            lines += ["", *_table(split, metrics[split])]
+    lines += [
+        "",
+        "## Limits",
+        "",
+        "- A figure means something only beside its trivial baseline: a gain whose interval holds 0 may be chance.",
+        "- The validation clips chose the weights: their figures flatter."
+        if metrics.get("test")
+        else "- There was no test split: the validation clips chose the weights, so the figures above flatter.",
+        ATTENTION,
+        *_made_by(provenance["command"], metrics["minutes"], environment()),
+    ]
+    return "\n".join(lines)
+
+
+def _table(split: str, report: Mapping[str, Any]) -> list[str]:
+    """One split: each target's metrics with intervals, its baselines below."""
+    lines = [f"## On {report['clips']} {split} clips, with 95 % intervals by bootstrap over groups"]
+    for kind, keys in SHOWN.items():
+        chosen = {name: found for name, found in report["targets"].items() if found["kind"] == kind}
+        if not chosen:
+            continue
+        lines += ["", "| target | " + " | ".join(title_of(key) for key in keys) + " | gain |"]
+        lines += ["|---|" + "---|" * (len(keys) + 1)]
+        for name, found in chosen.items():
+            gain = found["gain"]
+            over = f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
+            cells = [figure(found[key]) + span(found["interval"].get(key)) for key in keys]
+            lines.append(f"| {name} | " + " | ".join([*cells, over]) + " |")
+            for baseline, values in found["trivial"].items():
+                cells = [figure(values.get(key)) for key in keys]
+                lines.append(f"| {name}, {baseline.replace('_', ' ')} (trivial) | " + " | ".join([*cells, ""]) + " |")
+    return lines
+
+
+def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """The bundled checkpoint's, with its three stages and its test sets of generated clips."""
     model, encoder, provenance = config["model"], config["encoder"], config["provenance"]
     sizes = provenance["encoder_size"] + provenance["model_size"]
     lines = [
@@ -21,8 +104,7 @@ def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"- Encoders: {encoder['preset']}, {encoder['frames_per_second']} frames a second at 112×112, MFCC images "
         f"of {encoder['audio']['n_mfcc']} coefficients; grids {encoder['video_grid']} and {encoder['audio_grid']}.",
         f"- Parameters: {sizes:,} in all, D = {model['width']}, {model['heads']} heads.",
-        "- Intended use: to see how explanations of such a model work, in research and teaching. Not for hiring, not "
-        "for monitoring pupils or staff.",
+        f"- Intended use: to see how explanations of such a model work, in research and teaching. {NOT_FOR}",
         "",
         "## What it learned from",
         "",
@@ -49,12 +131,8 @@ def card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "- No person rated any of these clips; cues follow published averages (Hanjalic & Xu 2005; Valdez & Mehrabian "
         "1994), and a film can mean the opposite of its loudness.",
         "- Synchrony has no truth on real clips: it is shown on known-truth clips alone.",
-        "- Attention shows where the model looked. The measured effect beside it shows what changed the prediction.",
-        "",
-        f"Made by `{provenance['command']}` in {metrics['minutes']} minutes; versions: "
-        + ", ".join(f"{name} {number}" for name, number in provenance["environment"].items())
-        + ".",
-        "",
+        ATTENTION,
+        *_made_by(provenance["command"], metrics["minutes"], provenance["environment"]),
     ]
     return "\n".join(lines)
 
@@ -75,3 +153,9 @@ def _results(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) ->
     pointing = ", ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
     lines += ["", f"The top second is a decisive one (sum over targets): {pointing}."]
     return lines
+
+
+def _made_by(command: str, minutes: float, versions: Mapping[str, Any]) -> list[str]:
+    """The last lines of every card."""
+    said = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return ["", f"Made by `{command}` in {minutes} minutes; versions: {said}.", ""]

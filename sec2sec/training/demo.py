@@ -32,7 +32,7 @@ from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
-from sec2sec.training.card import card
+from sec2sec.training.card import demo_card
 from sec2sec.training.evaluate import Evaluated, evaluate_steps
 from sec2sec.training.extract import decode_all
 from sec2sec.training.profile import profile
@@ -300,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(json.dumps({"stage": clips.name, **step.report}), flush=True)
     metrics["minutes"] = round((time.perf_counter() - began) / 60, 1)
     write_json(chosen.out / "metrics.json", metrics)
-    (chosen.out / "card.md").write_text(card(bundle.config, metrics))
+    (chosen.out / "card.md").write_text(demo_card(bundle.config, metrics))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ checkpoint/       at the end: the model, ready for the app
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +26,7 @@ from typing import IO, Any
 
 import torch
 
+from sec2sec.datasets.table import Table
 from sec2sec.files import lock_file, write_atomically, write_json
 from sec2sec.training.fit import Report, State, TrainingError
 from sec2sec.training.settings import TrainConfig, as_json, train_config
@@ -74,7 +77,7 @@ class RunFolder:
             raise TrainingError(
                 f"{self.path}: holds a training already; add --resume to go on, or choose another folder"
             )
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and set(self.path.iterdir()) - self._parts():
             raise TrainingError(f"{self.path}: is not empty and holds no training; choose another folder")
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -98,6 +101,13 @@ class RunFolder:
             self.lock = (self.path / "lock").open("wb")
         if not lock_file(self.lock, wait=False):
             raise TrainingError(f"{self.path}: another process trains here; wait for it, or stop it")
+        with self._writing():
+            for part in self._parts():
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+    def _parts(self) -> set[Path]:
+        """What a killed process had not put in place yet."""
+        return set(self.path.glob(".*.part"))
 
     def release(self) -> None:
         """Let others in again."""
@@ -118,6 +128,31 @@ class RunFolder:
             return None
         except (OSError, ValueError, TypeError) as error:
             raise TrainingError(f"{self.path / name}: cannot be read ({error}); choose another folder") from error
+
+    def note_data(self, table: Table, sha256: Mapping[str, str], unusable: Mapping[str, str], encoders: str) -> str:
+        """Write data.json, and return the hash of clips, labels and splits; TrainingError where it was another before.
+
+        sha256: of each usable clip, by id; unusable: what is wrong with the others; encoders: the token cache's key.
+        """
+        known = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
+        listed = json.dumps([[name, *known[name], sha] for name, sha in sha256.items()], sort_keys=True)
+        note = {
+            "directory": str(table.directory),
+            "name": table.name,
+            "sha256": hashlib.sha256(listed.encode()).hexdigest(),
+            "encoders": encoders,
+            "clips": sha256,
+            "unusable": unusable,
+        }
+        before = self.read("data.json")
+        if before is not None and any(before.get(key) != note[key] for key in ("sha256", "encoders")):
+            what = "clips or labels" if before.get("sha256") != note["sha256"] else "encoders"
+            raise TrainingError(
+                f"{self.path}: the {what} of {table.directory} are no longer those that it began with; "
+                "bring them back, or start again in another folder"
+            )
+        self.write("data.json", note)
+        return str(note["sha256"])
 
     def save(self, state: State) -> None:
         """Replace the state, as a whole."""

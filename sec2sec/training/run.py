@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shlex
 import sys
@@ -236,7 +234,8 @@ class _Run:
                     self.folder.say("stopped", "stopped before the first epoch", 0, self.config.epochs, now=True)
                     yield Stopped(0)
                     return
-            self.note_data(table, step, cache)
+            data = self.folder.note_data(table, step.sha256, step.unusable, cache.key)
+            self.note_environment(data, cache.key)
         self.fabric.launch()
         self.fabric.barrier()
         noted = self.folder.read("data.json") or {}
@@ -296,28 +295,11 @@ class _Run:
                 self.folder.say(stage, step.text, 0, 0, now=True)
             yield step
 
-    def note_data(self, table: Table, found: Extraction, cache: TokenCache) -> None:
-        """Write which clips are learned from; TrainingError where they are not those the training began with."""
-        splits = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
-        listed = json.dumps([[name, *splits[name], sha] for name, sha in found.sha256.items()], sort_keys=True)
-        note = {
-            "directory": str(table.directory),
-            "name": table.name,
-            "sha256": hashlib.sha256(listed.encode()).hexdigest(),
-            "encoders": cache.key,
-            "clips": found.sha256,
-            "unusable": found.unusable,
-        }
-        before = self.folder.read("data.json")
-        if before is not None and any(before.get(key) != note[key] for key in ("sha256", "encoders")):
-            what = "clips or labels" if before.get("sha256") != note["sha256"] else "encoders"
-            raise TrainingError(
-                f"{self.folder.path}: the {what} of {table.directory} are no longer those that it began with; "
-                "bring them back, or start again in another folder"
-            )
-        self.folder.write("data.json", note)
-        about = {**environment(), "threads": torch.get_num_threads(), "command": command(), "data": note["sha256"]}
-        self.folder.write("environment.json", about | {"encoders": cache.key, "precision": self.machine.precision})
+    def note_environment(self, data: str, encoders: str) -> None:
+        """What this runs on, and the hashes of what it learns from."""
+        about = {**environment(), "threads": torch.get_num_threads(), "command": command()}
+        about |= {"data": data, "encoders": encoders, "precision": self.machine.precision}
+        self.folder.write("environment.json", about)
 
     def source(self, clips: Clips, config: EncoderConfig, tuned: bool) -> Source:
         """Tokens for frozen encoders, frames for tuned ones."""

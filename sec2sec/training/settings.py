@@ -46,15 +46,19 @@ class TrainConfig:
         Literal["frozen", "tuned"], "frozen: from cached tokens; tuned: from frames, far slower: choose a small batch"
     ] = "frozen"
     video_grid: Annotated[
-        tuple[int, ...], "time, height, width of visual tokens; pooled 2,3,3 in the paper preset"
+        tuple[int, ...],
+        "time, height, width of visual tokens; empty: as the encoders give them; 2,3,3 pools those of the paper preset",
     ] = ()
-    audio_grid: Annotated[tuple[int, ...], "bands, times of audio tokens; pooled 4,2 in the paper preset"] = ()
+    audio_grid: Annotated[
+        tuple[int, ...],
+        "bands, times of audio tokens; empty: as the encoders give them; 4,2 pools those of the paper preset",
+    ] = ()
     temporal: Annotated[Temporal, "of the Sec2Sec systems: lstm (eq. 3) or attention-lstm (§4.4)"] = "attention-lstm"
     feed_forward: Annotated[Literal["residual", "linear"], "the equations' FC"] = "residual"
-    width: Annotated[int, "D; 96 in the compact preset, 256 in the paper preset (CMA: 512)"] = 0
+    width: Annotated[int, "D; 0: 96 in the compact preset, 256 in the paper preset (CMA: 512)"] = 0
     layers: Annotated[int, "modules of CMA"] = 2
     heads: Annotated[int, "H, attention heads"] = 4
-    hidden: Annotated[int, "LSTM state; as wide as D by default"] = 0
+    hidden: Annotated[int, "LSTM state; 0: as wide as D"] = 0
     dropout: Annotated[float, "share of activations dropped in training"] = 0.3
     modality_dropout: Annotated[
         float, "share of clips whose sound, and as many whose picture, is hidden in training"

@@ -106,6 +106,16 @@ def test_a_training_is_started_watched_opened_and_saved(app: App, new_page, clip
     expect(page.locator(".tr-epoch")).to_have_text("After epoch 3 of 3")
     expect(page.locator(".tr-clip img")).to_have_count(2)
     assert page.locator(".tr-second .is-planted").count() >= 2
+    drawn = page.evaluate(
+        """[...document.querySelectorAll('.tr-attention')].map(host => {
+          const top = parseFloat(host.querySelector('.tr-scale small').textContent);
+          const bars = [...host.querySelectorAll('.tr-second')];
+          return bars.map(bar => [bar.querySelector('i').clientHeight, parseFloat(bar.title.split(': ')[1]) / top]);
+        })"""
+    )
+    assert len(drawn) == 2
+    for height, share in (bar for bars in drawn for bar in bars):
+        assert abs(height / 52 - share) < 0.06  # the scale is 52 px high; whole pixels, whole per cents
     last = said()
     slider = page.get_by_role("slider", name="Epoch")
     slider.focus()

@@ -19,7 +19,7 @@ CHOICES: dict[str, tuple[str, ...] | tuple[tuple[str, str], ...]] = {
     "split": SPLITS,
 }
 MOST = {"batch": 1024, "width": 1024, "hidden": 1024, "heads": 64, "examples": 12}  # beyond this is a mistake
-LABELS = {SYSTEM: "System", "rate": "Learning rate", "batch": "Clips a step"}
+LABELS = {SYSTEM: "System", "rate": "Learning rate", "batch": "Clips a step", "liris_rule": "LIRIS rule"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import gradio as gr
 from sec2sec.datasets.known_truth import LEVELS
 from sec2sec.training.jobs import KnownTruth
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.training.fields import MAIN, Field, offered
+from sec2sec.ui.training.fields import MAIN, SYSTEM, Field, offered
 from sec2sec.ui.training.orders import Asked, data_sets
 
 MADE, UPLOAD, SET, FOLDER = "made", "upload", "set", "folder"
@@ -95,7 +95,8 @@ def form(settings: Settings) -> Form:
 def _widget(field: Field, settings: Settings, told: bool = True) -> Any:
     """One setting. told False: without its sentence, so that the few main ones fit on a screen."""
     info = field.sentence if told else None
-    common: dict[str, Any] = {"label": field.label, "info": info, "min_width": 70, "elem_id": f"train-{field.name}"}
+    width = 190 if field.name == SYSTEM else 70  # px; names of systems are long, and a phone is narrow
+    common: dict[str, Any] = {"label": field.label, "info": info, "min_width": width, "elem_id": f"train-{field.name}"}
     if field.choices:
         return gr.Dropdown(list(field.choices), value=field.shown, **common)
     if field.kind is bool:

@@ -72,12 +72,13 @@ function clipCard(example, i, target) {
   return make('article', {class: 'tr-clip', 'aria-label': `Clip ${example.id}`}, head, make('div', {}, ...rows),
     attention ? bars(attention, known_.planted, highest(i), target) : null);
 }
+const TALLEST = 52;  // px, as high as .tr-scale: a share of the column would count the words below the bar as well
 // one scale for all epochs, so that bars can be compared while the slider moves
 const highest = i => Math.max(...V.examples.map(clips => (clips[i] ? Math.max(...Object.values(clips[i].attention || {}).flat()) : 0)));
 function bars(weights, planted, top, target) {
   const words = weights.map((w, s) => `${secondWords(s)} ${wholePercent(w)}`).join(', ');
   const columns = weights.map((w, s) => make('span', {class: 'tr-second', title: `${secondWords(s)}: ${wholePercent(w)}`},
-    make('i', {style: `height:${100 * w / top}%`}),
+    make('i', {style: `height:${TALLEST * w / top}px`}),
     make('small', {class: planted && planted.includes(s) ? 'is-planted' : null}, planted && planted.includes(s) ? `▲${s + 1}` : s + 1)));
   return make('div', {class: 'tr-attention', role: 'img', 'aria-label': `Attention for ${target} by second: ${words}` +
     (planted ? `; planted: ${planted.map(s => s + 1).join(', ')}` : '')},

@@ -139,6 +139,11 @@ async function drawCharts() {
   const now = V.now;
   $('.tr-charts').hidden = !(now && now.figures);
   if (!now || !now.figures) return;
+  for (const host of charts) {  // before plotly is there: what stands below must not jump when it comes
+    const figure = now.figures[host.dataset.plot];
+    host.style.height = figure.layout.height + 'px';
+    host.parentElement.querySelector('.tr-legend').replaceChildren(...figure.data.map(key));
+  }
   const P = await plotly();
   if (V.now !== now) return;
   for (const host of charts) {
@@ -147,10 +152,8 @@ async function drawCharts() {
     const layout = themed(figure.layout);
     layout.width = host.clientWidth;
     layout.shapes = marker();
-    host.style.height = layout.height + 'px';
     host.setAttribute('aria-label', describe(figure));
     await P.react(host, figure.data, layout, CONFIG);
-    host.parentElement.querySelector('.tr-legend').replaceChildren(...figure.data.map(key));
   }
   root.dataset.epochs = now.epochs;
 }

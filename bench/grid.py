@@ -1,0 +1,54 @@
+"""What pooling the tokens costs in validation score, on known-truth clips.
+
+The encoders are the bundled demo's, pooled as `EncoderConfig.paper_pooled` pools the paper's: the paper's own weights
+cannot be had everywhere, so for them the cost is not measured here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean, stdev
+
+from bench.row import Row
+from sec2sec.config import EncoderConfig
+from sec2sec.datasets.known_truth import make_clips
+from sec2sec.training.run import Machine, Trained, train_steps
+from sec2sec.training.settings import TrainConfig
+
+WORK = Path("build/bench/grid")
+CLIPS, SPLITS, LENGTHS = 300, (6, 3, 1), (4, 6)  # 180 to learn from, 90 to validate; seconds
+SEEDS, EPOCHS = (0, 1, 2), 20
+FULL, POOLED = EncoderConfig.compact(), EncoderConfig.paper_pooled()
+
+
+def score(grids: EncoderConfig, seed: int) -> float:
+    """The best validation score of a training (mean accuracy of the targets); test clips are left alone."""
+    config = TrainConfig(
+        data=str(WORK / "clips"),
+        video_grid=grids.video_grid,
+        audio_grid=grids.audio_grid,
+        epochs=EPOCHS,
+        patience=EPOCHS,
+        seed=seed,
+    )
+    run = WORK / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    for step in train_steps(run, config, Machine(WORK / "tokens", "cpu"), test=False):
+        if isinstance(step, Trained):
+            return float(step.metrics["validation_score"])
+    raise AssertionError("the training ended without a checkpoint")
+
+
+def rows() -> Iterator[Row]:
+    """About six minutes on two calm cores, two of them for making the clips the first time."""
+    for _ in make_clips(WORK / "clips", CLIPS, 5, shares=SPLITS, lengths=LENGTHS):
+        pass
+    pairs = [(score(FULL, seed), score(POOLED, seed)) for seed in SEEDS]
+    for name, grids, found in zip(("full", "pooled"), (FULL, POOLED), zip(*pairs, strict=True), strict=True):
+        told = f"{'×'.join(map(str, grids.video_grid))} and {'×'.join(map(str, grids.audio_grid))}"
+        yield Row(f"validation score, {name} grids {told}, mean of {len(SEEDS)} seeds", mean(found))
+    lost = [full - pooled for full, pooled in pairs]
+    yield Row("  what pooling costs", mean(lost))
+    yield Row("  standard error over the seeds", stdev(lost) / len(lost) ** 0.5)
