@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.clips import grey, make_clip
 from tests.formats import LIRIS
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    # Side by side, each process has its share of the cores: threads beyond them wait for each other by spinning
+    share = max(1, (os.cpu_count() or 1) // int(workers))
+    os.environ.setdefault("OMP_NUM_THREADS", str(share))
 
 
 @pytest.fixture(scope="module")

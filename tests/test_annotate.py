@@ -117,6 +117,18 @@ def test_bars_are_as_high_as_the_figures(path, explanation, tmp_path):
     assert above.max() < 60
 
 
+def test_effects_that_are_nothing_do_not_look_tall(path, explanation, tmp_path):
+    planted = replace(explanation.targets["arousal"], effect=np.array([0.0, 0.0004, -0.0004]))
+    annotate(path, replace(explanation, targets={"arousal": planted}), tmp_path / "film.mp4")
+    _, frame = frames(tmp_path / "film.mp4")[2]
+    _, _, box, _ = layout(160 / 90, 1, 1)
+    chart = Chart(box, SECONDS)
+    lane = (chart.bottom - box.top - 8) / 2
+    columns = [round(chart.x(second + 0.5)) for second in (1, 2)]
+    inside = frame[round(box.top + lane + 12) : chart.bottom - 4, columns].astype(int)
+    assert (np.ptp(inside, axis=-1).max(-1) > 100).sum() <= 3  # at most a line of colour
+
+
 @pytest.mark.parametrize("shape", ["portrait", "sound", "silent", "partial"])
 def test_any_clip_can_be_annotated(shape, folder, bundle, tmp_path):
     kinds = {

@@ -230,6 +230,7 @@ def test_training_ends_with_a_checkpoint_that_evaluate_reads(made, machine, tmp_
 
 @every_system
 @pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cpu_and_cuda_agree(name):
     model = built(name)
     video, audio, mask = tokens(name)

@@ -371,6 +371,17 @@ def test_documents_say_what_was_run_on_what_and_what_came_out(run_once):
     assert all(len(row) == len(cells.head) for row in cells.rows)
 
 
+def test_documents_say_what_each_system_began_with(run_once):
+    results = json.loads(json.dumps(run_once[2][-1].results))
+    start = "encoders from the checkpoint tiny (Random weights, for tests), frozen; the rest from random weights"
+    assert [row["start"] for row in results["systems"]] == [start, start]
+    assert f"- Sec2Sec Audio, Sec2Sec SA-CA: {start}." in as_markdown(results)
+    assert "Systems of different beginnings" not in as_markdown(results), "both began alike"
+    results["systems"][0]["start"] = "small size, whole from random weights"
+    assert "- Sec2Sec Audio: small size, whole from random weights." in as_markdown(results)
+    assert "Systems of different beginnings" in as_page(results)
+
+
 def test_the_page_is_whole_and_needs_no_network(run_once):
     results = run_once[2][-1].results
     text = as_page(results)

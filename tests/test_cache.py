@@ -314,3 +314,16 @@ def test_files_that_take_long_to_read_are_counted_while_they_are(tmp_path, data,
     monkeypatch.setattr("sec2sec.training.extract.EVERY", -1.0)
     steps = extract_steps(read_table(data).rows, encoders, TokenCache(tmp_path, encoders), device=CPU, workers=0)
     assert [step.seen for step in steps] == [1, 2, 3, 4, 5, *[None] * 6]
+
+
+def test_a_decoder_that_was_only_starting_when_its_parent_was_killed_ends():
+    code = """if True:
+        import os
+        from sec2sec.training.extract import _end_without
+        _end_without(os.getppid(), 0)
+        print("stays", flush=True)
+        _end_without(os.getpid(), 0)
+        print("stays, alone")
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "stays\n"), done.stderr

@@ -184,6 +184,12 @@ def test_impossible_edits_say_why_in_a_sentence(edit, words):
         edit.apply(first_plan(TRACKS), TRACKS)
 
 
+def test_the_sound_of_a_single_second_cannot_be_shifted():
+    tracks = ClipTracks(1, 0.5)
+    with pytest.raises(EditError, match="mute it instead"):
+        ShiftSound(1).apply(first_plan(tracks), tracks)
+
+
 def test_clips_without_sound_or_picture_refuse_what_needs_it():
     silent, blind = ClipTracks(3, has_audio=False, soundtracks={"x": 3}), ClipTracks(3, has_video=False)
     with pytest.raises(EditError, match="no sound"):

@@ -142,3 +142,12 @@ def test_scores_of_an_epoch_leave_out_clips_without_a_label():
     assert main_scores(training, probability, labels) == {"a": 0.5, "b": pytest.approx(0.8)}
     assert trivial_scores(training, labels) == {"a": 1.0, "b": pytest.approx(0.9)}
     assert main_scores(training, probability, np.full((3, 2), np.nan)) == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize("constant", [0.1, 0.497, 1 / 3, 0.0])
+def test_correlations_of_a_constant_are_undefined_in_draws_as_they_are_alone(constant):
+    _, label = scored(0)
+    found = _weighted_score(np.full(150, constant), label, draws([str(i) for i in range(150)], 0, 50))
+    assert np.isnan(found["pearson"]).all()
+    assert np.isnan(found["ccc"]).all()
+    assert np.isfinite(found["mean_accuracy"]).all()

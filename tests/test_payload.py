@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,19 @@ def test_only_a_failed_sanity_check_warns_on_its_lane() -> None:
     assert [bool(found["warning"]) for found in sent["sanity"]] == [False, True]
     warned = [lane["layout"]["meta"]["key"] for lane in sent["lanes"] if lane["layout"]["meta"].get("warning")]
     assert warned == ["attention valence"]
+
+
+@pytest.mark.parametrize("part", ["attention", "effect"])
+def test_the_lane_that_random_weights_leave_alone_is_the_one_that_warns(part: str) -> None:
+    made = synthetic.explanation()
+    assert made.evidence is not None
+    target = made.evidence.targets["arousal"]
+    assert target.sanity is not None
+    checked = replace(target.sanity, **{part: np.array([0.2, 0.9, 0.7, 0.5])})
+    evidence = replace(made.evidence, targets={"arousal": replace(target, sanity=checked)})
+    sent = sent_of(replace(made, evidence=evidence))
+    warned = [lane["layout"]["meta"]["key"] for lane in sent["lanes"] if lane["layout"]["meta"].get("warning")]
+    assert warned == [f"{part} arousal"]
 
 
 def test_partial_second_is_named_but_keeps_its_own_hatching() -> None:

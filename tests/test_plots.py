@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -133,6 +133,18 @@ def test_signed_axis_labels_zero_and_both_sides(size: float) -> None:
     assert zero == 0
     assert high == -low
     assert axis["range"][1] / 2.6 <= high <= axis["range"][1]
+
+
+@pytest.mark.parametrize("size", [0.003, 0.021, 0.035, 0.0444, 0.089, 0.3, 0.61, 0.95])
+def test_labels_of_the_effect_axis_stand_apart(size: float) -> None:
+    found = made(4)
+    bars = replace(found, effect=np.array([size, -size / 3, 0, 0]))
+    axis = plots.effect("arousal", bars, plots.Seconds(4), plots.reach(bars.effect))["layout"]["yaxis"]
+    ticks = np.array(axis["tickvals"])
+    np.testing.assert_allclose(ticks, -ticks[::-1])
+    low, high = axis["range"]
+    assert high / 2.6 <= ticks[-1] <= high
+    assert np.diff(ticks).min() / (high - low) * 74 > 12  # px of a lane; the labels are 11 px high
 
 
 def test_equal_share_is_dotted() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,8 +13,10 @@ from sec2sec.explanations import explain
 from sec2sec.explanations.pipeline import Progress
 from sec2sec.explanations.stability import CUTS, SHIFTS, Found, Shifting, Stable, carried_back, stability_steps
 from sec2sec.media import MediaError, open_clip
+from sec2sec.training.settings import TrainConfig, as_json
+from sec2sec.ui.models import Models
 from tests import clips
-from tests.models import tiny_bundle
+from tests.models import save_tiny, tiny_bundle
 
 
 def shifted(path, shift: float, size: int = 2, rate: int = 8) -> list:
@@ -120,6 +125,31 @@ def test_seeds_span_the_band_between_them(tmp_path):
     np.testing.assert_allclose(band.effect_low, np.minimum(*(one.effect for one in alone)), atol=1e-6)
     np.testing.assert_allclose(band.attention_high, np.maximum(*(one.attention for one in alone)), atol=1e-6)
     assert band.prediction_low == pytest.approx(min(one.prediction for one in alone), abs=1e-6)
+
+
+def trained(folder: Path, sha256: str = "0" * 64, **settings) -> Path:
+    """A checkpoint that says what training it comes from, as `train` writes it."""
+    save_tiny(folder, seed=settings.get("seed", 0))
+    config = json.loads((folder / "config.json").read_text())
+    config["provenance"] = {"command": "train", "data_sha256": sha256, "config": as_json(TrainConfig(**settings))}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_other_seeds_of_a_training_are_found_beside_it_and_nothing_else(tmp_path):
+    trained(tmp_path / "a", seed=0, data="here")
+    trained(tmp_path / "b", seed=1, data="there")
+    trained(tmp_path / "same-seed", seed=0)
+    trained(tmp_path / "other-data", seed=2, sha256="1" * 64)
+    trained(tmp_path / "other-rate", seed=3, rate=0.5)
+    save_tiny(tmp_path / "does-not-say", seed=4)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{")
+    models = Models(tmp_path, "cpu")
+    assert [bundle.summary.name for bundle in models.with_seeds("a")] == ["a", "b"]
+    assert [bundle.summary.name for bundle in models.with_seeds("does-not-say")] == ["does-not-say"]
+    _, stable = run(clips.make_clip(tmp_path / "clip.mp4", 2), *models.with_seeds("a"))
+    assert [band.over for band in stable.bands["arousal"]] == [CUTS, "2 seeds"]
 
 
 def test_a_system_without_attention_has_a_band_of_effects_alone(tmp_path):

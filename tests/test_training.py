@@ -41,6 +41,15 @@ def test_pointing_asks_for_the_highest_second():
     assert not pointing(np.array([0.1, 0.9, 0.3]), np.array([True, False, True]))
 
 
+def test_pointing_of_a_constant_is_chance_and_of_a_tie_its_share():
+    decisive = np.array([True, False, False, True, False])
+    for same in (0.0, 0.2):
+        assert pointing(np.full(5, same), decisive) == pytest.approx(decisive.mean())
+        assert pointing(np.full(5, same)[::-1], decisive[::-1]) == pytest.approx(decisive.mean())
+    assert pointing(np.array([0.1, 0.4, 0.1, 0.4, 0.0]), decisive) == 0.5
+    assert pointing(np.array([0.2, 0.2, 0.2, 0.2, 0.2001]), decisive) == 0
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     """Tensors here are tiny: threads would only wait for each other."""

@@ -18,6 +18,7 @@ import synthetic
 
 from sec2sec.explanations.evidence import Shapley, Unfamiliar
 from sec2sec.explanations.types import TargetExplanation
+from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
 from sec2sec.ui import about, messages, verdict, words
 from sec2sec.ui.clips import known_truth
@@ -87,6 +88,26 @@ def test_verdict_carries_its_figures_behind_one_click() -> None:
     assert f"{v.comprehensiveness[2]:.3f}" in said
     assert "shuffled attention, median</dt><dd>0.112</dd>" in said
     assert "equal attention</dt><dd>0.034</dd>" in said
+
+
+def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
+    """p is rounded up and shares down in both, and what rounds to nothing has no sign."""
+    made = synthetic.explanation()
+    assert made.evidence is not None
+    found = made.evidence.targets["arousal"]
+    v = found.verdict
+    assert v.deletion is not None
+    v = dataclasses.replace(
+        v, p_value=0.4051, uniform_change=-0.0004, deletion=dataclasses.replace(v.deletion, better_than_random=0.8775)
+    )
+    said = verdict.verdict("arousal", dataclasses.replace(found, verdict=v))
+    assert "by permutation</dt><dd>0.406</dd>" in said
+    assert "p = 0.406" in correlation_criterion(0.1, 0.4051).words
+    assert "Better than 87 % of random orders" in said
+    assert "87 % of random orders" in order_criterion(0.3, v.deletion, "x").words
+    assert "equal attention</dt><dd>0.000</dd>" in said
+    small = verdict.verdict("arousal", dataclasses.replace(found, verdict=dataclasses.replace(v, p_value=0.0002)))
+    assert "by permutation</dt><dd>p &lt; 0.001</dd>" in small
 
 
 def test_verdict_without_figures_is_a_sentence_alone() -> None:

@@ -179,6 +179,8 @@ class ShiftSound(Edit):
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
         need_sound(plan)
+        if len(plan) < 2:
+            raise EditError("The clip has one second alone: any shift leaves silence; mute it instead")
         if not 0 < abs(self.by) < len(plan):
             raise EditError(f"A shift of the sound by {self.by} s leaves none of it, or all; give 1 to {len(plan) - 1}")
         there = range(len(plan))

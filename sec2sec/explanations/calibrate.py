@@ -6,7 +6,8 @@ Makes known-truth clips, asks a checkpoint about them and counts the words. Each
 attention that is put in the place of the model's own:
 
 - wrong: the model's own, shuffled over the seconds; equal weights with a jitter; weights in the reverse order of
-  the effects; weights drawn from a flat Dirichlet distribution;
+  the effects; weights drawn from a flat Dirichlet distribution; and the attention of an adversarial model, which was
+  taught to predict the same and to look away from the decisive seconds (adversarial.py), where it uses them;
 - right: the size of the evidence that was planted in each second, where the model uses it: taking the decisive seconds
   away brings the prediction at least half of the way to the baseline.
 
@@ -30,15 +31,18 @@ from sec2sec.datasets.known_truth.generate import make_clips
 from sec2sec.datasets.known_truth.read import Planted, read_planted
 from sec2sec.datasets.open import open_data
 from sec2sec.encode import Tokens, encode_seconds
+from sec2sec.explanations.adversarial import look_away
 from sec2sec.explanations.evidence import Word
-from sec2sec.explanations.occlusion import occlude
+from sec2sec.explanations.occlusion import JointVectors, joint_vectors, occlusion
 from sec2sec.explanations.variants import over_joints
 from sec2sec.explanations.verdict import verdicts
 from sec2sec.files import write_json
 from sec2sec.model import Sec2Sec
 from sec2sec.training.extract import as_decoded, decode_all
 
-WRONG = ("shuffled", "equal with jitter", "reverse of the effect", "random")
+GIVEN = ("shuffled", "equal with jitter", "reverse of the effect", "random")
+ADVERSARIAL = "adversarial model"
+WRONG = (*GIVEN, ADVERSARIAL)
 RIGHT, OWN = "planted", "the model's own"
 MOST_WRONG, LEAST_RIGHT = 0.05, 0.80  # shares that may, and must, be called supported
 JITTER = 1e-3  # relative; breaks ties without saying anything
@@ -86,30 +90,48 @@ def tokens_of(work: Path, bundle: Bundle, clips: int, seed: int) -> Iterator[tup
 def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int = 0) -> Calibration:
     """Judge every clip and target with every kind of attention."""
     counts: dict[str, Counter[Word]] = {kind: Counter() for kind in (*WRONG, RIGHT, OWN)}
-    chance = np.random.default_rng(seed)
-    for tokens, planted in cases:
-        model = bundle.model
-        found, joints = occlude(model, tokens)
-        if not isinstance(model, Sec2Sec) or joints is None or found.attention is None:
-            raise ValueError(f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another")
-        predict = over_joints(model, joints)
-        own = found.attention.double().cpu().numpy()
-        effect = found.effect.double().cpu().numpy().T
-        prediction, baseline = (values.double().cpu().numpy() for values in (found.prediction, found.baseline))
-        given = wrong_attention(own, effect, chance)
-        given[RIGHT] = np.stack([planted_strength(planted, name, chance) for name in bundle.model.config.targets])
-        given[OWN] = own
-        without = predict(~planted.decisive[None], ~planted.decisive[None])[0]
-        used = (prediction - without) / (prediction - baseline) >= USED
+    chance, model = np.random.default_rng(seed), bundle.model
+    if not isinstance(model, Sec2Sec) or model.config.temporal != "attention-lstm":
+        raise ValueError(f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another")
+    clips = [(joint_vectors(model, tokens), planted) for tokens, planted in cases]
+    for joints, planted in clips:
+        asked = Asked(model, joints)
+        used = asked.uses(planted.decisive)
+        given = wrong_attention(asked.attention, asked.effect, chance)
+        given[RIGHT] = np.stack([planted_strength(planted, name, chance) for name in model.config.targets])
+        given[OWN] = asked.attention
         for kind, attention in given.items():
-            for k, verdict in enumerate(verdicts(predict, attention, effect, prediction, baseline)):
-                if kind != RIGHT or used[k]:
-                    counts[kind][verdict.word] += 1
+            counts[kind].update(word for k, word in enumerate(asked.words(attention)) if kind != RIGHT or used[k])
+    adversary = look_away(model, [(joints, planted.decisive) for joints, planted in clips])
+    for joints, planted in clips:
+        asked = Asked(adversary, joints)
+        used = asked.uses(planted.decisive)
+        counts[ADVERSARIAL].update(word for k, word in enumerate(asked.words(asked.attention)) if used[k])
     return Calibration(counts)
 
 
+class Asked:
+    """What a model says of one clip: attention and effect (K, T), prediction and baseline (K,)."""
+
+    def __init__(self, model: Sec2Sec, joints: JointVectors) -> None:
+        found = occlusion(model, joints)
+        assert found.attention is not None
+        self.predict = over_joints(model, joints)
+        values = (found.attention, found.effect.T, found.prediction, found.baseline)
+        self.attention, self.effect, self.prediction, self.baseline = (v.double().cpu().numpy() for v in values)
+
+    def uses(self, decisive: np.ndarray) -> np.ndarray:
+        """(K,) bool: without the decisive seconds (T,) the prediction is at least half of the way at the baseline."""
+        without = self.predict(~decisive[None], ~decisive[None])[0]
+        return (self.prediction - without) / (self.prediction - self.baseline) >= USED
+
+    def words(self, attention: np.ndarray) -> list[Word]:
+        """(K,) what the verdict says of some attention (K, T)."""
+        return [v.word for v in verdicts(self.predict, attention, self.effect, self.prediction, self.baseline)]
+
+
 def wrong_attention(own: np.ndarray, effect: np.ndarray, chance: np.random.Generator) -> dict[str, np.ndarray]:
-    """Attention (K, T) of each wrong kind. own, effect (K, T)."""
+    """Attention (K, T) of each kind that is put in the place of the model's own. own, effect (K, T)."""
     rank = np.argsort(np.argsort(np.abs(effect), axis=1), axis=1)  # 0 for the smallest effect
     kinds = (
         chance.permuted(own, axis=1),
@@ -117,7 +139,7 @@ def wrong_attention(own: np.ndarray, effect: np.ndarray, chance: np.random.Gener
         np.take_along_axis(-np.sort(-own, axis=1), rank, axis=1),
         chance.dirichlet(np.ones(own.shape[1]), len(own)),
     )
-    return dict(zip(WRONG, kinds, strict=True))
+    return dict(zip(GIVEN, kinds, strict=True))
 
 
 def planted_strength(planted: Planted, target: str, chance: np.random.Generator) -> np.ndarray:

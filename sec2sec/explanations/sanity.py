@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from copy import copy
 from functools import lru_cache
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -134,6 +134,11 @@ def warning(attention: float, effect: float, maps: float) -> str:
     if not stays:
         return ""
     return f"With random weights, {' and '.join(stays)} would look much the same here: read no learning into it."
+
+
+def hardly_changes(found: Sanity | None, part: Literal["attention", "effect", "maps"]) -> bool:
+    """Whether that part is much the same once every weight is random; not where it could not be told."""
+    return found is not None and bool(getattr(found, part)[-1] >= HARDLY_CHANGES)
 
 
 def _attended(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor | None, Tensor | None]:

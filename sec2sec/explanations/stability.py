@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from sec2sec.media import Second, open_clip
 
 SHIFTS = (-0.5, -0.25, 0.25, 0.5)  # s
 CUTS = "cuts shifted by ±0.25 and ±0.5 s"
+NOT_OF_THE_WEIGHTS = ("data", "examples")  # of a training's settings: the place of its data, what its reports show
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,25 @@ def with_stability(explanation: Explanation, found: Stable) -> Explanation:
     assert evidence is not None, "stability belongs to evidence"
     targets = {name: replace(of, stability=found.bands[name]) for name, of in evidence.targets.items()}
     return replace(explanation, evidence=replace(evidence, targets=targets))
+
+
+def other_seed(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two checkpoints, by their config.json, are one training on the same data with two seeds."""
+    first, second = _training(one), _training(other)
+    if first is None or second is None:
+        return False
+    seeds = first.pop("seed"), second.pop("seed")
+    return first == second and seeds[0] != seeds[1]
+
+
+def _training(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What decided about the weights of a checkpoint; None where it does not say."""
+    made = config.get("provenance")
+    settings = (made.get("config") or made.get("recipe")) if isinstance(made, Mapping) else None
+    if not isinstance(made, Mapping) or not isinstance(settings, Mapping) or "seed" not in settings:
+        return None
+    named = {key: value for key, value in settings.items() if key not in NOT_OF_THE_WEIGHTS}
+    return named | {"made of": [config.get("encoder"), config.get("model"), made.get("data_sha256"), made.get("data")]}
 
 
 def _ended(batches: Iterable[list[Second]]) -> Iterator[list[Second]]:

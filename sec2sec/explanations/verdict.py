@@ -45,6 +45,7 @@ HOLDS_P, WEAK_P = 0.05, 0.2  # permutation p of the rank correlation, at most
 HOLDS_SHARE, WEAK_SHARE = 0.95, 0.8  # of random orders beaten, at least
 NEEDED = 2  # criteria that must hold for "supported"; with none, as many must be weak for "mixed"
 MOVED = 0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
+EVEN = 1e-6  # of the attention; seconds closer than this have the same, and their order is nobody's choice
 
 Effort = Literal["full", "few", "none"]
 Grade = Literal["holds", "weak", "fails", "does not count"]
@@ -110,15 +111,21 @@ def judge(
 ) -> Verdict:
     """The figures of one target, its word and its sentence. attention, effect (T,); moved: prediction − baseline."""
     rho, p = permutation_test(attention, np.abs(effect))
-    criteria = [
-        correlation_criterion(rho, p),
-        order_criterion(
-            moved,
-            deletion,
-            "taken away first, the most attended seconds move the prediction to the baseline",
-        ),
-        order_criterion(moved, insertion, "put back first, the most attended seconds bring it back"),
-    ]
+    if len(attention) > 1 and np.ptp(attention) < EVEN:
+        # curves of such attention would be those of the order in which ties are broken, from the start of the clip
+        rho = p = float("nan")
+        deletion = insertion = None
+        criteria = [Criterion("fails", "every second has the same attention, so it names none")]
+    else:
+        criteria = [
+            correlation_criterion(rho, p),
+            order_criterion(
+                moved,
+                deletion,
+                "taken away first, the most attended seconds move the prediction to the baseline",
+            ),
+            order_criterion(moved, insertion, "put back first, the most attended seconds bring it back"),
+        ]
     word = word_of(criteria) if len(attention) >= SHORTEST else "too short"
     sign = 1.0 if moved >= 0 else -1.0
     needed = np.ones(0) if deletion is None else comprehensiveness(deletion, sign)
@@ -148,11 +155,9 @@ def judge(
 
 def correlation_criterion(rho: float, p: float) -> Criterion:
     if not np.isfinite(rho):
-        return Criterion("fails", "there is no ranking, as all seconds have the same attention or the same effect")
-    # rounded up, and shares rounded down: a figure never looks like a threshold that it does not reach
-    said = "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
+        return Criterion("fails", "there is no ranking, as all seconds have the same effect")
     grade: Grade = "holds" if p <= HOLDS_P else "weak" if p <= WEAK_P else "fails"
-    words = f"the rank correlation of attention with the size of the effect is {rho:.2f} ({said})"
+    words = f"the rank correlation of attention with the size of the effect is {rho:.2f} ({p_words(p)})"
     return Criterion(grade, words, f"p ≤ {HOLDS_P:g}")
 
 
@@ -165,8 +170,17 @@ def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criter
             "does not count", f"the prediction lies within {MOVED:g} of the baseline, so no order of seconds carries it"
         )
     grade: Grade = "holds" if better >= HOLDS_SHARE else "weak" if better >= WEAK_SHARE else "fails"
-    words = f"{what} sooner than {math.floor(100 * better + 1e-6)} % of random orders do"
+    words = f"{what} sooner than {share_words(better)} of random orders do"
     return Criterion(grade, words, f"{HOLDS_SHARE:.0%}".replace("%", " %"))
+
+
+# p is rounded up, and shares are rounded down: a figure never looks like a threshold that it does not reach.
+def p_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
+
+
+def share_words(share: float) -> str:
+    return f"{math.floor(100 * share + 1e-6)} %"
 
 
 def word_of(criteria: list[Criterion]) -> Word:

@@ -24,10 +24,17 @@ def y_axis(
     """title with the unit; ticks at these values, or `count` of them: around zero where the axis is symmetric."""
     axis: dict[str, Any] = {"title": {"text": title, "standoff": 2}, "range": list(limits), "zeroline": limits[0] < 0}
     if ticks is None and limits[0] == -limits[1]:
-        most, half = round_below(limits[1]), count // 2
-        ticks = [most * i / half for i in range(-half, half + 1)]
+        ticks = ticks_around_zero(limits[1], count // 2)
     chosen: dict[str, Any] = {"nticks": count} if ticks is None else {"tickvals": ticks}
     return axis | chosen | ({"tickformat": form} if form else {})
+
+
+def ticks_around_zero(limit: float, half: int) -> list[float]:
+    """`half` round steps to each side that use most of the axis; fewer where they would crowd around zero."""
+    step = round_below(limit / half)
+    if half > 1 and half * step < 0.7 * limit:
+        return ticks_around_zero(limit, half - 1)
+    return [step * i for i in range(-half, half + 1)]
 
 
 def round_below(limit: float) -> float:

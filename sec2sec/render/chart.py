@@ -26,6 +26,7 @@ LABELS = 128  # px left of the lanes
 RIGHT = 20
 AXIS = 42  # px under the lanes: ticks and the axis's name
 GAP = 8
+LEAST_EFFECT = 0.02  # of the prediction, at the end of the scale: noise must not look tall, as in plots
 
 
 def plain(text: str) -> str:
@@ -91,7 +92,7 @@ def draw_chart(
         top += height + GAP
     attended = [t.attention for t in targets.values() if t.attention is not None]
     most_attention = max((float(a.max()) for a in attended), default=0.0)
-    most_effect = max((float(np.abs(t.effect).max()) for t in targets.values()), default=0.0)
+    most_effect = max(LEAST_EFFECT, *(float(np.abs(t.effect).max()) for t in targets.values()))
     for name, kind in lanes:
         found = targets[name]
         if kind == "attention":
@@ -102,7 +103,7 @@ def draw_chart(
                 _label(pen, chart, top, height, name, "attention", f"{100 * most_attention:.0f} %", "0")
         else:
             middle = top + height / 2
-            signed = found.effect / (most_effect or 1.0)
+            signed = found.effect / most_effect
             _bars(pen, chart, np.maximum(signed, 0), top, middle, UP)
             _bars(pen, chart, np.maximum(-signed, 0), middle, top + height, DOWN, downwards=True)
             _label(pen, chart, top, height, name, "effect", f"+{most_effect:.2f}", f"-{most_effect:.2f}")
@@ -149,8 +150,7 @@ def _wave(pen: ImageDraw.ImageDraw, chart: Chart, envelope: np.ndarray, top: flo
     loudest = max(float(envelope.max()), 1e-6)
     for x, level in zip(columns, envelope / loudest, strict=True):
         pen.line([(x, middle - reach * level), (x, middle + reach * level)], fill=WAVE)
-    pen.text((chart.box.left, middle), "sound", font=font(15), fill=INK, anchor="ls")
-    pen.text((chart.box.left, middle + 2), "amplitude", font=font(14), fill=SOFT, anchor="lt")
+    _label(pen, chart, top, bottom - top, "sound", "amplitude", f"{loudest:.2g}", f"-{loudest:.2g}")
 
 
 def _axis(pen: ImageDraw.ImageDraw, chart: Chart, start: float) -> None:
@@ -215,7 +215,8 @@ def draw_panel(
     begin = start + second
     pen.text((left, top), f"Second {second + 1} ({begin:g} to {begin + 1:g} s)", font=font(20), fill=INK, anchor="lt")
     top += 30
-    row = min(92, max(44, (box.height - 40 - 20 * len(notes) - 12) // max(len(targets), 1)))
+    lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
+    row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))
     for name, found in targets.items():
         value = f"{found.prediction:.2f}"
         pen.text((left, top), shortened(name, width - 120, 18), font=font(18), fill=INK, anchor="lt")
@@ -223,7 +224,7 @@ def draw_panel(
         if row >= 62:
             pen.rectangle([left, top + 24, left + width, top + 32], fill=LINE)
             pen.rectangle([left, top + 24, left + width * found.prediction, top + 32], fill=LEVEL)
-        effect = round(float(found.effect[second]), 3)
+        effect = round(float(found.effect[second]), 3) + 0.0  # no minus before a zero
         said = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
         if found.attention is not None:
             said = f"attention {100 * found.attention[second]:.1f} %, " + said
@@ -231,8 +232,5 @@ def draw_panel(
             (left, top + (38 if row >= 62 else 21)), shortened(said, width, 16), font=font(16), fill=SOFT, anchor="lt"
         )
         top += row
-    for i, note in enumerate(notes):
-        line = shortened(note, width, 14)
-        pen.text(
-            (left, box.top + box.height - 10 - 18 * (len(notes) - 1 - i)), line, font=font(14), fill=SOFT, anchor="ls"
-        )
+    for i, line in enumerate(reversed(lines)):
+        pen.text((left, box.top + box.height - 10 - 18 * i), line, font=font(14), fill=SOFT, anchor="ls")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sec2sec.ui.verdict import ALONG
+
 DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ("Prediction", "How the model says that people perceive the clip, from 0 (low) to 1 (high).", "Sec2Sec, §3"),
     (
@@ -73,6 +75,19 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
         "Unfamiliar",
         "Seconds that are silent, black, frozen or partial, or whose tokens lie far from those of the training data.",
         "Mahalanobis distance, percentile",
+    ),
+    (
+        "Stability",
+        "The lowest and highest attention and effect of a second when the cuts between seconds move by 0.25 and 0.5 s, "
+        "or when other seeds of the same training answer.",
+        "measured when asked for",
+    ),
+    (
+        "Cues that people know",
+        "Loudness (RMS, dBFS), motion (mean change of luma from frame to frame), cuts, brightness, saturation, tempo, "
+        f"onset strength and speech of each second. One goes along with the effect where |ρ| of their ranks is {ALONG} "
+        "or more.",
+        "librosa; Silero VAD",
     ),
     (
         "Entropy of the co-attention",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def decode_all(
         prefetch_factor=4 if workers else None,
         worker_init_fn=end_with_parent,
         multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
+        worker_init_fn=partial(_end_without, os.getpid()),
     )
     with worker_deaths_in_words():
         yield from zip(rows, loader, strict=True)
@@ -106,6 +108,12 @@ def worker_deaths_in_words() -> Iterator[None]:
             "a process that decodes clips was killed, most often because memory ran out; what was encoded is kept: "
             "run it again with fewer --workers"
         ) from error
+
+
+def _end_without(parent: int, _: int) -> None:
+    """In a worker: torch's own watch begins here, so who was only starting when its parent was killed would stay."""
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def as_decoded(seconds: list[Second]) -> list[Second]:

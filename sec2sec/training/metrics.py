@@ -28,7 +28,7 @@ SHOWN = {
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
 
-NAMES = {"auroc": "AUROC", "r2": "R²", "ccc": "CCC", "f1": "F1", "macro_f1": "macro F1"}
+NAMES = {"auroc": "AUROC", "r2": "R²", "pearson": "Pearson", "ccc": "CCC", "f1": "F1", "macro_f1": "macro F1"}
 
 
 @dataclass(frozen=True)
@@ -217,11 +217,13 @@ def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarra
         spread_said = mean(prediction**2) - said**2
         spread_truth = mean(label**2) - truth**2
         together = mean(prediction * label) - said * truth
+        # of a constant a correlation is undefined, and what rounding leaves of its spread is no number to divide by
+        varies = np.where(spread_said > 1e-12, 1.0, np.nan)
         return {
             "mean_accuracy": 1 - mean(np.abs(prediction - label)),
             "r2": 1 - mean((prediction - label) ** 2) / spread_truth,
-            "pearson": together / np.sqrt(np.maximum(spread_said * spread_truth, 0)),
-            "ccc": 2 * together / (spread_said + spread_truth + (said - truth) ** 2),
+            "pearson": varies * together / np.sqrt(np.maximum(spread_said * spread_truth, 0)),
+            "ccc": varies * 2 * together / (spread_said + spread_truth + (said - truth) ** 2),
         }
 
 
@@ -257,9 +259,12 @@ def _main(kind: str, said: np.ndarray, label: np.ndarray) -> float | None:
     return float(1 - np.abs(said[known] - label[known]).mean())
 
 
-def pointing(scores: np.ndarray, decisive: np.ndarray) -> bool:
-    """Pointing game (Zhang et al. 2018): does the highest-scoring second carry a planted cue? Both (T,)."""
-    return bool(decisive[int(np.argmax(scores))])
+def pointing(scores: np.ndarray, decisive: np.ndarray) -> float:
+    """Pointing game (Zhang et al. 2018): does the highest-scoring second carry a planted cue? Both (T,).
+
+    Of seconds that share the highest score, to single precision, each counts alike: a constant scores what chance does.
+    """
+    return float(decisive[np.isclose(scores, scores.max(), rtol=1e-6, atol=0)].mean())
 
 
 def title_of(metric: str) -> str:
@@ -274,4 +279,4 @@ def figure(value: float | None) -> str:
 
 def span(interval: Sequence[float] | None) -> str:
     """An interval behind a figure; nothing where there is none."""
-    return "" if interval is None else f" [{interval[0]:.3f}, {interval[1]:.3f}]"
+    return "" if interval is None else f" [{figure(interval[0])}, {figure(interval[1])}]"

@@ -252,5 +252,5 @@ def explained(
 
 @on_gpu
 def stable(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Iterator[Progress | Stable]:
-    """stability_steps with a model by name."""
-    yield from stability_steps(path, [models.get(name)], start=part[0], end=part[1], limits=limits)
+    """stability_steps with a model by name, and with the other seeds of its training."""
+    yield from stability_steps(path, models.with_seeds(name), start=part[0], end=part[1], limits=limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import threading
 from collections import defaultdict
 from dataclasses import replace
@@ -11,11 +12,13 @@ from typing import Any
 
 from sec2sec.checkpoints import Bundle, CheckpointError, load_checkpoint
 from sec2sec.edits import cpu_model
+from sec2sec.explanations.stability import other_seed
 from sec2sec.model import Sec2Sec
 from sec2sec.training.jobs import Jobs
 
 TRAINED = "trained/"  # before the id of a training whose model is meant
 KEPT = 8  # trained models that stay loaded
+MOST_SEEDS = 8  # of one training that are compared: each encodes the clip once more
 
 
 @functools.cache
@@ -28,6 +31,15 @@ def models_in(folder: Path, device: str, runs: Path | None = None) -> Models:
 def on_cpu(model: Sec2Sec) -> Sec2Sec:
     """The same model on the CPU, copied once."""
     return cpu_model(model)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """config.json of a checkpoint that is not loaded; empty where it cannot be read."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class Models:
@@ -75,6 +87,19 @@ class Models:
             if name not in self._loaded:
                 self._loaded[name] = load_checkpoint(self.folder / name, self.device)
             return self._loaded[name]
+
+    def with_seeds(self, name: str | None) -> list[Bundle]:
+        """A checkpoint, then the same training with other seeds: bundled beside it, or trained by the same person."""
+        own = self.get(name)
+        assert name is not None
+        if self.runs is not None and name.startswith(TRAINED):
+            jobs = Jobs(self.runs)
+            others = jobs.all(jobs.get(name.removeprefix(TRAINED)).order().owner)
+            places = {TRAINED + job.id: job.checkpoint for job in others if job.finished}
+        else:
+            places = {other: self.folder / other for other in self.names()}
+        seeds = [n for n, place in places.items() if n != name and other_seed(own.config, _config(place))]
+        return [own, *(self.get(other) for other in seeds[: MOST_SEEDS - 1])]
 
     def _trained(self, name: str) -> Bundle:
         """The same for a model that was trained here: nobody can guess the id of another visitor's."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from sec2sec import plots
 from sec2sec.explanations.evidence import OrderCurve, Shapley, TargetEvidence, Unfamiliar, Verdict
+from sec2sec.explanations.verdict import p_words, share_words
 
 SYMBOLS = {"supported": "✔", "mixed": "◐", "not supported": "✘", "too short": "…", "no attention": "∅"}
 ALONG = 0.6  # |ρ| from which on a cue is said to go along with an effect
@@ -122,7 +123,8 @@ def _curve(said: str, title: str, what: str, x_title: str, curve: OrderCurve) ->
     areas = f"random orders {curve.random_area:.3f}; last seconds first {curve.last_first_area:.3f}"
     return (
         f"<figure><figcaption><b>{title}</b>: {what}</figcaption>{drawn}"
-        f"<p>Area {curve.area:.3f}; {areas}. Better than {curve.better_than_random:.0%} of random orders.</p></figure>"
+        f"<p>Area {curve.area:.3f}; {areas}. Better than {share_words(curve.better_than_random)} of random orders.</p>"
+        "</figure>"
     )
 
 
@@ -155,16 +157,19 @@ def _eraser(v: Verdict) -> str:
 def _figures(v: Verdict) -> str:
     rows = (
         ("Rank correlation of attention with the size of the effect, ρ", v.rank_correlation),
-        ("p of it, one-sided, by permutation", v.p_value),
         ("Comprehensiveness, mean over k", v.aopc_comprehensiveness),
         ("Sufficiency, mean over k", v.aopc_sufficiency),
         ("Change of the prediction under shuffled attention, median", v.shuffled_change),
         ("Change of the prediction under equal attention", v.uniform_change),
     )
-    known = [(words, value) for words, value in rows if math.isfinite(value)]
-    items = "".join(f"<dt>{words}</dt><dd>{_number(value)}</dd>" for words, value in known)
+    known = [(words, _number(value)) for words, value in rows if math.isfinite(value)]
+    if math.isfinite(v.p_value):
+        known.insert(1, ("p of it, one-sided, by permutation", p_words(v.p_value).removeprefix("p = ")))
+    items = "".join(f"<dt>{words}</dt><dd>{html.escape(value)}</dd>" for words, value in known)
     return f"<dl>{items}</dl>" if items else ""
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−") if math.isfinite(value) else "–"
+    if not math.isfinite(value):
+        return "–"
+    return f"{round(value, 3) + 0:.3f}".replace("-", "−")  # + 0: a rounded −0.0004 is no negative number

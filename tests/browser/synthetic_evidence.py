@@ -60,7 +60,8 @@ def _target(
     spread = np.stack([np.minimum(whole, whole * 0.6), np.maximum(whole, whole * 0.6)])
     attention = target.attention
     steps = ("predictor", "+ seconds", "+ join", "+ co-attention")
-    like = np.array([0.9, 0.85, 0.8, 0.8]) if index == 1 else np.array([0.3, 0.1, -0.2, 0.0])
+    unlike = np.array([0.3, 0.1, -0.2, 0.0])
+    like = np.array([0.9, 0.85, 0.8, 0.8]) if index == 1 else unlike
     shapley = None
     if both:
         picture = np.where(np.arange(seconds) % 4 == 1, -video, video)
@@ -78,7 +79,7 @@ def _target(
         (SecondEffects("training mean", whole, audio, video, whole - audio - video), neighbour),
         spread,
         _verdict(index, target),
-        Sanity(steps, np.full(4, np.nan) if attention is None else like, like, like, WARNING if index == 1 else ""),
+        Sanity(steps, np.full(4, np.nan) if attention is None else like, unlike, unlike, WARNING if index == 1 else ""),
         shapley,
         None if attention is None else Position(attention - flat, attention - flat[::-1]),
         Gradients(whole * 5, 0.031, *(weights if maps else (None, None))),

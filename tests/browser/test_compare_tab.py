@@ -298,3 +298,5 @@ def test_nothing_overflows(app: App, new_page: NewPage, width: int, dark: bool, 
     compare(page)
     page.wait_for_timeout(500)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = "document.querySelector('#compare-predictions .scroll')"
+    assert page.evaluate(f"{cut}.scrollHeight - {cut}.clientHeight") <= 1, "no row of the predictions is cut off"

@@ -189,6 +189,34 @@ def test_seconds_are_selected_by_keyboard_and_by_range(page: Page) -> None:
     expect(page.locator(".lab-list li")).to_contain_text("mute seconds 3–6")
 
 
+def test_seconds_are_selected_by_dragging_the_mouse(page: Page) -> None:
+    page.click("[data-pick=none]")
+
+    def drag(*way: int) -> None:
+        """Presses on the first second, passes the others, and lets go on the last."""
+        for i, second in enumerate(way):
+            page.locator(".lab-tile").nth(second).hover()
+            if i == 0:
+                page.mouse.down()
+        page.mouse.up()
+
+    def picked() -> list[int]:
+        return [i for i, t in enumerate(page.locator(".lab-tile").all()) if t.get_attribute("aria-pressed") == "true"]
+
+    drag(2, 5)
+    assert picked() == [2, 3, 4, 5]
+    drag(8, 9, 7)  # back again: what it no longer passes is given up
+    assert picked() == [2, 3, 4, 5, 7, 8]
+    drag(0, 1, 0)  # the click that ends it does not undo it
+    assert picked() == [0, 2, 3, 4, 5, 7, 8]
+    page.keyboard.press("Space")  # nor is a key taken for it
+    assert picked() == [2, 3, 4, 5, 7, 8]
+    page.locator(".lab-tile").nth(9).hover()  # no button is pressed
+    assert picked() == [2, 3, 4, 5, 7, 8]
+    answered(page, lambda: page.click("[data-edit=mute]"))
+    expect(page.locator(".lab-list li")).to_contain_text("mute seconds 3–6, 8–9")
+
+
 def test_second_shown_in_inspect_is_selected_and_edits_outlive_a_change_of_tab(
     app: App, new_page: NewPage, clip: Path
 ) -> None:

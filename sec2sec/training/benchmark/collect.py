@@ -70,9 +70,23 @@ class _Done:
         try:
             self.answers = json.loads((folder / PREDICTIONS).read_text())
             self.measured = json.loads((folder / MEASURED).read_text())
+            self.config = json.loads((folder / "checkpoint" / "config.json").read_text())
         except (OSError, ValueError) as error:
             raise TrainingError(f"{folder}: cannot be read ({error}); delete this trial and run again") from error
         self.metrics = result(folder) or {}
+
+    @property
+    def start(self) -> str:
+        """What its weights began with, in words."""
+        provenance = self.config.get("provenance", {})
+        origin, tuned = provenance.get("encoders_from", ""), provenance.get("config", {}).get("encoders") == "tuned"
+        if not origin:
+            return ""
+        if SYSTEMS[self.config["model"]["system"]].reads_tokens:
+            return f"encoders from {origin}, {'tuned' if tuned else 'frozen'}; the rest from random weights"
+        if self.config["model"]["size"] == "small":
+            return f"small size, whole from {origin}"
+        return f"published size, from {origin}, {'tuned' if tuned else 'frozen'}; the FC layer from random weights"
 
     def said(self, target: str) -> Said:
         """What it said of a target, where there is a label."""
@@ -123,6 +137,7 @@ def _system(name: str, trials: Sequence[_Done], failed: Mapping[str, str], note:
             "epoch_seconds": _median(each["epoch_seconds"] for each in costs),
             "peak_memory": max((each["peak_memory"] for each in costs if each["peak_memory"]), default=None),
         }
+        row["start"] = trials[0].start
         row["epochs"] = [each.metrics["epochs"] for each in trials]
         row["best_epochs"] = [each.metrics["best_epoch"] for each in trials]
         if "pointing" in costs[0]:

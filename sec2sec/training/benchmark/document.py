@@ -70,6 +70,7 @@ def facts(results: Mapping[str, Any]) -> list[str]:
         f"Settings of every system, beyond the defaults: {_settings(results['settings'])}.",
     ]
     found += [f"{title_in(results, name)} alone: {_settings(own)}." for name, own in results["overrides"].items()]
+    found += _starts(results)
     found.append(
         f"Hyper-parameters were not searched for any system. Seeds 0 to {results['seeds'] - 1}."
         if results["seeds"] > 1
@@ -78,7 +79,7 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     found.append(
         f"Machine: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
         f"{counted(results['jobs'], 'trial')} at a time, {counted(hardware['threads'], 'thread')} each; "
-        f"{results['minutes']:.0f} minutes, if the trials had run one by one."
+        f"{counted(round(results['minutes']), 'minute')}, if the trials had run one by one."
     )
     found.append(f"Versions: {_versions(results)}.")
     short = [row for row in results["systems"] if row["done"] < results["seeds"]]
@@ -97,6 +98,18 @@ def _made(planted: Mapping[str, Any] | None) -> list[str]:
         "; each decisive second of the training clips is a training clip of its own" if "excerpts_of" in planted else ""
     )
     return [f"Generated with {told}{extra}."]
+
+
+def _starts(results: Mapping[str, Any]) -> list[str]:
+    """Which systems began with what: those that began with less are not beaten by their structure alone."""
+    alike: dict[str, list[str]] = {}
+    for row in results["systems"]:
+        if row.get("start"):
+            alike.setdefault(row["start"], []).append(row["title"])
+    found = [f"{', '.join(titles)}: {start}." for start, titles in alike.items()]
+    if len(alike) > 1:
+        found.append("Systems of different beginnings differ in more than their structure: compare them with care.")
+    return found
 
 
 def findings(results: Mapping[str, Any]) -> list[str]:
@@ -136,7 +149,7 @@ def _chart(results: Mapping[str, Any], target: str) -> str:
         found = row["targets"].get(target, {}).get(metric, {"value": None, "interval": None})
         rows.append(Range(row["title"], found["value"], found["interval"], row["paper"].get(target, {}).get(metric)))
     for name, trivial in results["trivial"][target].items():
-        rows.append(Range(name.replace("_", " "), trivial[metric]["value"], trivial[metric]["interval"]))
+        rows.append(Range(f"{name.replace('_', ' ')} (trivial)", trivial[metric]["value"], trivial[metric]["interval"]))
     text = "; ".join(f"{row.name} {figure(row.value)}{span(row.interval)}" for row in rows)
     return ranges(f"{target}: {title_of(metric)}", title_of(metric), rows, "paper", text)
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 
 from sec2sec.config import MediaLimits
 from sec2sec.explanations import Progress
-from sec2sec.explanations.agreement import shared_targets
 from sec2sec.explanations.compare import Compared, compare_steps
 from sec2sec.media import MediaError
 from sec2sec.ui.clips import (
@@ -24,70 +22,25 @@ from sec2sec.ui.clips import (
     WAITING,
     Answer,
     Part,
-    Source,
     cached,
     conversion,
     in_turn,
     limits_words,
     look_at,
 )
-from sec2sec.ui.compare.payload import Side, compare_clips, compare_models, lanes_alone, side_by_side_lanes
+from sec2sec.ui.compare.board import MOST, PICK, PLAYERS, Board, Mode, chosen_words, keys_of, screen_of, still_there
 from sec2sec.ui.compare.view import compare_view
-from sec2sec.ui.compare.words import LETTERS, side_by_side
+from sec2sec.ui.compare.words import LETTERS
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline.payload import encode, shown_targets
 from sec2sec.ui.timeline.timeline import clip_view
 from sec2sec.ui.work import in_thread
 
-PLAYERS = ("compare-player-a", "compare-player-b")
-MOST = len(LETTERS)  # models on one screen
 KEPT = 8  # answers kept for a visitor, so that a pinned side is not computed again
-PICK = "Pick an example or upload a clip, then press Compare."
-PICK_TWO = "Pick two clips, A and B, then press Compare."
-Mode = Literal["models", "clips"]
-
-
-@dataclass(frozen=True)
-class Key:
-    """What one answer is of."""
-
-    path: str
-    part: Part
-    model: str
-
-
-@dataclass(frozen=True)
-class Board:
-    """What lies on the sides, and what was found out so far: one for each visitor."""
-
-    mode: Mode = "models"
-    clips: tuple[Source | None, Source | None] = (None, None)
-    names: tuple[str, str] = ("", "")  # of the clips, as their visitor knows them
-    keys: tuple[Key, ...] = ()  # what is on the screen
-    answers: Mapping[Key, Answer] = field(default_factory=dict)
-    played: Mapping[tuple[str, Part], str] = field(default_factory=dict)  # clips that were converted for playback
-
-    @property
-    def ready(self) -> bool:
-        """Whether there is something to compare."""
-        return self.clips[0] is not None and (self.mode == "models" or self.clips[1] is not None)
-
-    def sources(self) -> list[Source]:
-        """The clip of each side."""
-        sources = [clip for clip in self.clips if clip is not None]
-        return sources if self.mode == "clips" else sources[:1] * len(self.keys)
-
-    def plays(self, side: int, part: Part = (0.0, None)) -> str | None:
-        """What the player of a side shows."""
-        source = self.clips[side]
-        if source is None:
-            return None
-        return source.played if source.playable else self.played.get((source.path, part))
 
 
 def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
@@ -179,23 +132,6 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         shown = screen or [same] * len(drawn)
         return board, told, gr.update(interactive=ready and not busy), gr.update(visible=busy), *shown
 
-    def keys_of(
-        board: Board, model_a: str, model_b: str, more: list[str], starts: Sequence[float | None], length: float | None
-    ) -> tuple[Key, ...]:
-        """What is to be compared, in the order of the sides. Raises ValueError where something is missing."""
-        # an empty field that has been opened says 0
-        parts = [(float(s or 0), float(s or 0) + float(length) if length else None) for s in starts]
-        first, second = board.clips
-        if first is None or (board.mode == "clips" and second is None):
-            raise ValueError(PICK if board.mode == "models" else PICK_TWO)
-        if board.mode == "clips":
-            assert second is not None
-            return Key(first.path, parts[0], model_a), Key(second.path, parts[1], model_a)
-        chosen = list(dict.fromkeys([model_a, model_b, *more]))[:MOST]
-        if len(chosen) < 2 or None in chosen:
-            raise ValueError("Choose two different models, A and B.")
-        return tuple(Key(first.path, parts[0], name) for name in chosen)
-
     @guarded(lambda message: outputs(same, alert(message)))
     def run(
         board: Board,
@@ -211,7 +147,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         missing = [key for key in wanted if key not in board.answers]
         # what is pinned stays in sight while the other side is computed; nothing of what it replaces does
         board = replace(board, keys=tuple(key for key in wanted[:1] if key not in missing))
-        yield outputs(board, status("Loading the models"), _screen(board), busy=True)
+        yield outputs(board, status("Loading the models"), screen_of(board), busy=True)
         answers = dict(board.answers)
         for done, ((path, part), keys) in enumerate(
             (which, list(several)) for which, several in groupby(missing, key=lambda key: (key.path, key.part))
@@ -237,9 +173,9 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         convert = [
             (side, key)
             for side, key in enumerate(wanted[: 2 if board.mode == "clips" else 1])
-            if (source := board.clips[side]) is not None and not source.playable and not _still_there(board, key)
+            if (source := board.clips[side]) is not None and not source.playable and not still_there(board, key)
         ]
-        yield outputs(board, status(CONVERTING) if convert else took, _screen(board), busy=bool(convert))
+        yield outputs(board, status(CONVERTING) if convert else took, screen_of(board), busy=bool(convert))
         for side, key in convert:
             to = cached(players[side], "playback.mp4")
             duration = board.answers[key][0].clip.duration
@@ -251,7 +187,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
                 yield outputs(board, alert(str(error)))
                 return
             board = replace(board, played={**board.played, (key.path, key.part): str(to)})
-            yield outputs(board, took, _screen(board), busy=(side, key) != convert[-1])
+            yield outputs(board, took, screen_of(board), busy=(side, key) != convert[-1])
 
     def choose(board: Board, path: str | None, pinned: str) -> tuple[Any, ...]:
         """A new clip goes to the side that is not pinned, or to the pinned one while that is empty."""
@@ -264,7 +200,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         clips, called = list(board.clips), list(board.names)
         clips[side], called[side] = picked, said
         board = replace(board, clips=(clips[0], clips[1]), names=(called[0], called[1]), keys=())
-        return outputs(board, status(_chosen(board)), _screen(board))
+        return outputs(board, status(chosen_words(board)), screen_of(board))
 
     refused = guarded(lambda message: outputs(same, alert(message)))
 
@@ -286,7 +222,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         labels = gr.update(label="Model" if clips else "Model A"), gr.update(visible=not clips)
         shown = gr.update(visible=not clips), gr.update(visible=clips)
         merged = [{**a, **b} for a, b in zip(locked, labels, strict=True)]
-        return *merged, *shown, *outputs(board, status(_chosen(board)), _screen(board))
+        return *merged, *shown, *outputs(board, status(chosen_words(board)), screen_of(board))
 
     def lock(mode: Mode, pinned: str) -> tuple[Any, Any]:
         """The pinned side's model cannot be changed by mistake; with two clips the one model always can."""
@@ -312,7 +248,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
             start_a, start_b = start_b, start_a
         locked = lock(board.mode, pinned)
         picked = [{**a, "value": b} for a, b in zip(locked, (model_a, model_b), strict=True)]
-        return *picked, start_a, start_b, pinned, *outputs(board, status(_chosen(board)), _screen(board))
+        return *picked, start_a, start_b, pinned, *outputs(board, status(chosen_words(board)), screen_of(board))
 
     running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
         run, asked, results, concurrency_limit=settings.concurrency, **quiet
@@ -345,62 +281,6 @@ def compared(
             yield list(zip(step.explanations, step.previews, strict=True))
         else:
             yield step
-
-
-def _screen(board: Board) -> list[Any]:
-    """Predictions, comparison, headings, views and players of what is on the board."""
-    clips = board.mode == "clips"
-    parts = [key.part for key in board.keys] + [(0.0, None)] * 2
-    plays = [gr.update(value=board.plays(0, parts[0]), label="Clip A" if clips else "Clip", visible=True)]
-    plays.append(gr.update(value=board.plays(1, parts[1]) if clips else None, visible=clips))
-    found = [board.answers[key] for key in board.keys]
-    if not found:
-        return ["", None, *_views([]), *plays]
-    explanations = [explanation for explanation, _ in found]
-    sources = board.sources()
-    shown = [shown_targets(e, s.known_truth) for e, s in zip(explanations, sources, strict=False)]
-    cards = side_by_side(explanations, shown, clips=clips)
-    # what is converted for playback begins where the analysed part does
-    offsets = [e.clip.start if s.playable else 0.0 for e, s in zip(explanations, sources, strict=False)]
-    sides = [
-        Side(e.clip.name if clips else e.checkpoint.name, PLAYERS[i if clips else 0], offsets[i])
-        for i, e in enumerate(explanations)
-    ]
-    if clips:
-        drawn = [
-            encode(lanes_alone(explanation), preview, diagnostics=source.known_truth, offset=offset)
-            for (explanation, preview), source, offset in zip(found, sources, offsets, strict=False)
-        ]
-        differ = compare_clips(explanations, sides) if len(found) == 2 else None
-        return [cards, differ, *_views(drawn, ["Clip A", "Clip B"]), *plays]
-    shared, _ = shared_targets(shown)
-    drawn = []
-    if shared:
-        lanes = side_by_side_lanes(explanations, shared)
-        drawn.append(encode(lanes, found[0][1], diagnostics=True, offset=offsets[0]))
-    differ = compare_models(explanations, shown, sides) if len(found) > 1 else None
-    return [cards, differ, *_views(drawn), *plays]
-
-
-def _views(drawn: Sequence[str], titles: Sequence[str] = ("", "")) -> list[Any]:
-    """Headings and views of the sides that are drawn; the others are empty, and style.css hides them."""
-    some = [*drawn, None, None][:2]
-    headings = [f"<h3>{title}</h3>" if title else "" for title in titles]
-    return [*headings, *some]
-
-
-def _chosen(board: Board) -> str:
-    """Which clips were chosen, and what comes next."""
-    if board.mode == "models":
-        return f"{board.names[0]}. Press Compare." if board.clips[0] else PICK
-    said = [f"{letter}: {name}" for letter, name, clip in zip("AB", board.names, board.clips, strict=True) if clip]
-    return "; ".join(said) + (". Press Compare." if len(said) == 2 else ". Now pick the other.") if said else PICK_TWO
-
-
-def _still_there(board: Board, key: Key) -> bool:
-    """Whether a converted clip has not been deleted for its age."""
-    path = board.played.get((key.path, key.part))
-    return path is not None and Path(path).is_file()
 
 
 def _nth(names: list[str], n: int) -> str | None:

@@ -25,7 +25,8 @@ def agreement_words(found: Agreement | None, without: Sequence[str] = ()) -> str
     if found.word == "unknown":
         return "the same in every second: cannot be told"
     word = {"agree": "agree", "partly": "agree partly", "disagree": "do not agree"}[found.word]
-    return f"{word}, ρ = {found.rho:.2f}".replace("-", "−")
+    rho = round(found.rho, 2) + 0.0  # + 0.0: no minus before a zero
+    return f"{word}, ρ\u00a0=\u00a0{rho:.2f}".replace("-", "−")
 
 
 def shared_words(shared: Sequence[str], others: Mapping[str, Sequence[int]]) -> list[str]:

@@ -2,7 +2,7 @@
 // here are the selection and the drawing.
 const root = element.querySelector('.lab');
 const $ = selector => root.querySelector(selector);
-const L = {data: null, stills: [], picked: new Set(), anchor: 0, focus: 0, busy: false, tiles: []};
+const L = {data: null, stills: [], picked: new Set(), anchor: 0, focus: 0, busy: false, tiles: [], drag: null};
 const SLOW = ['freeze', 'blur', 'soundtrack'];  // they may need pixels or sound decoded: queued, with progress
 
 function make(tag, attributes = {}, ...children) {
@@ -59,7 +59,10 @@ function drawStrip() {
   while (L.tiles.length < count()) {
     const index = L.tiles.length;
     const tile = make('button', {type: 'button', class: 'lab-tile'}, make('i'), make('b'), make('small'));
-    tile.addEventListener('click', event => pick(index, event.shiftKey));
+    tile.addEventListener('click', event => {
+      if (event.detail && L.drag?.moved) return;  // it ends a drag back to where that began; a key's click has no detail
+      pick(index, event.shiftKey);
+    });
     L.tiles.push(tile);
     strip.append(tile);
   }
@@ -95,6 +98,22 @@ function pick(second, range) {
   mark();
   enable();
 }
+// A drag over the strip selects what it passes; back again gives it up. A finger scrolls the strip: for it, taps.
+$('.lab-strip').addEventListener('pointerdown', event => {
+  const from = L.tiles.indexOf(event.target.closest('.lab-tile'));
+  L.drag = from < 0 || event.button || event.shiftKey || event.pointerType === 'touch' ? null
+    : {from, before: new Set(L.picked), moved: false};
+});
+$('.lab-strip').addEventListener('pointerover', event => {
+  const drag = L.drag, to = L.tiles.indexOf(event.target.closest('.lab-tile'));
+  if (!drag || !(event.buttons & 1) || to < 0 || (to === drag.from && !drag.moved)) return;
+  drag.moved = true;
+  L.picked = new Set(drag.before);
+  for (let s = Math.min(drag.from, to); s <= Math.max(drag.from, to); s++) L.picked.add(s);
+  L.anchor = L.focus = to;
+  mark();
+  enable();
+});
 $('.lab-strip').addEventListener('keydown', event => {
   const to = {ArrowLeft: L.focus - 1, ArrowRight: L.focus + 1, Home: 0, End: count() - 1}[event.key];
   if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -126,7 +145,8 @@ function enable() {
       || (edit === 'reorder' && ['first', 'last'].includes($('.lab-order').value));
     const lacks = (['mute', 'shift-sound'].includes(edit) && !d.clip.has_audio)
       || (['blank', 'freeze', 'blur'].includes(edit) && !d.clip.has_video)
-      || (edit === 'soundtrack' && !d.soundtracks.length);
+      || (edit === 'soundtrack' && !d.soundtracks.length)
+      || (['drop', 'shift-sound', 'reorder'].includes(edit) && count() < 2);  // of one second nothing would be left, or all
     button.disabled = lacks || (needsSeconds && none);
   }
   $('[data-action="undo"]').disabled = $('[data-action="clear"]').disabled = !d.edits.length;

@@ -9,6 +9,7 @@ import numpy as np
 
 from sec2sec import plots
 from sec2sec.explanations.evidence import TargetEvidence
+from sec2sec.explanations.sanity import hardly_changes
 from sec2sec.explanations.types import Explanation, Preview
 from sec2sec.ui.verdict import along
 
@@ -39,12 +40,11 @@ def lanes(explanation: Explanation, preview: Preview, names: Sequence[str]) -> l
         evident = asked.get(name)
         if target.attention is not None:
             figure = plots.attention(name, target.attention, seconds, index, top)
-            warned = evident is not None and evident.sanity is not None and evident.sanity.warning
-            found.append(_in("evidence", True, figure, warning="see the sanity check below" if warned else ""))
+            found.append(_in("evidence", True, figure, warning=_warning(evident, "attention")))
         references = evident.effects if evident is not None else ()
         spread = evident.spread if evident is not None and len(references) > 1 else None
         figure = plots.effect(name, target, seconds, half, both=both, references=references, spread=spread)
-        found.append(_in("evidence", True, figure))
+        found.append(_in("evidence", True, figure, warning=_warning(evident, "effect")))
     if evidence is not None:
         for cue in evidence.cues:
             words = along(cue.goes_along, names)
@@ -74,6 +74,11 @@ def _questions(
         yield plots.integrated(name, found.gradients.integrated, found.gradients.gap, seconds)
     if found.position is not None:
         yield plots.position(name, found.position.from_start, found.position.from_end, seconds, index)
+
+
+def _warning(found: TargetEvidence | None, part: Literal["attention", "effect"]) -> str:
+    """Where a lane would look much the same with random weights; what it says in full stands with the figures."""
+    return "see the sanity check below" if found is not None and hardly_changes(found.sanity, part) else ""
 
 
 def _in(group: Group, is_open: bool, figure: plots.Figure, **more: Any) -> plots.Figure:
