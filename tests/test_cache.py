@@ -23,7 +23,7 @@ from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.encoders import build_encoders, pool
 from sec2sec.files import lock_file
 from sec2sec.media import open_clip
-from sec2sec.training.extract import Extraction, decode_all, extract_steps
+from sec2sec.training.extract import Extraction, as_decoded, decode_all, extract_steps
 from tests import clips
 from tests.datasets import TOKENS, clip_folder
 from tests.models import ENCODER
@@ -268,6 +268,39 @@ def test_an_extraction_killed_at_any_moment_goes_on_with_whole_entries(tmp_path,
     assert made
     assert all(cache.read(path.stem) is not None for path in made)
     assert last(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).kept >= len(made)
+
+
+def decode_in_process(data: Path) -> None:
+    """Take one clip, say which worker decodes, and wait to be killed."""
+    for _ in decode_all(read_table(data).rows, ENCODER, as_decoded, workers=1):
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+        time.sleep(600)
+
+
+def test_workers_end_when_the_process_that_asked_for_them_is_killed(data):
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, '.')\n"
+        "from tests.test_cache import decode_in_process\n"
+        "if __name__ == '__main__': decode_in_process(Path(sys.argv[1]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(data)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    workers = [int(pid) for pid in process.stdout.readline().split()]
+    assert workers
+    time.sleep(2)  # until it has decoded ahead: more than a pipe holds, so that it waits to hand it over
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 60
+    while any(alive(pid) for pid in workers) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in workers)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_the_progress_line_has_a_rate_and_the_time_left():

@@ -21,7 +21,7 @@ from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.table import DataError, Row
 from sec2sec.encode import stacked
 from sec2sec.media import Second
-from sec2sec.training.extract import LONGEST, Decoded
+from sec2sec.training.extract import LONGEST, Decoded, end_with_parent
 
 AHEAD = 2  # batches that are read while one is learned from
 POOL = 16  # batches whose clips are sorted by length together: less padding, still random
@@ -159,6 +159,7 @@ class FrameSource:
             num_workers=workers,
             persistent_workers=workers > 0,
             prefetch_factor=AHEAD if workers else None,
+            worker_init_fn=end_with_parent,
             multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -71,11 +73,27 @@ def decode_all(
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        worker_init_fn=end_with_parent,
         multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
         worker_init_fn=partial(_end_without, os.getpid()),
     )
     with worker_deaths_in_words():
         yield from zip(rows, loader, strict=True)
+
+
+def end_with_parent(_worker: int) -> None:
+    """In a worker: end when the process that asked for it does.
+
+    torch's own watch leaves a worker behind that still holds clips nobody will fetch, for ever.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
