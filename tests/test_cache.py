@@ -23,7 +23,7 @@ from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.encoders import build_encoders, pool
 from sec2sec.files import lock_file
 from sec2sec.media import open_clip
-from sec2sec.training.extract import Extraction, as_decoded, decode_all, extract_steps
+from sec2sec.training.extract import Extraction, as_decoded, decode_all, end_with_parent, extract_steps
 from tests import clips
 from tests.datasets import TOKENS, clip_folder
 from tests.models import ENCODER
@@ -277,13 +277,34 @@ def decode_in_process(data: Path) -> None:
         time.sleep(600)
 
 
-def test_workers_end_when_the_process_that_asked_for_them_is_killed(data):
+def start_late(told: Path) -> None:
+    """A worker whose parent is gone before it watches."""
+    parent = os.getppid()
+    told.write_text(str(os.getpid()))
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    end_with_parent(0)
+    time.sleep(600)
+
+
+def start_in_process(told: Path) -> None:
+    """Start such a worker, say which it is, and wait to be killed."""
+    multiprocessing.get_context("spawn").Process(target=start_late, args=(told,)).start()
+    while not (told.exists() and told.read_text()):
+        time.sleep(0.01)
+    print(told.read_text(), flush=True)
+    time.sleep(600)
+
+
+@pytest.mark.parametrize("called", ["decode_in_process", "start_in_process"])
+def test_workers_end_when_the_process_that_asked_for_them_is_killed(tmp_path, data, called):
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, '.')\n"
-        "from tests.test_cache import decode_in_process\n"
-        "if __name__ == '__main__': decode_in_process(Path(sys.argv[1]))"
+        f"from tests.test_cache import {called}\n"
+        f"if __name__ == '__main__': {called}(Path(sys.argv[1]))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(data)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    of = data if called == "decode_in_process" else tmp_path / "told"
+    process = subprocess.Popen([sys.executable, "-c", code, str(of)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     workers = [int(pid) for pid in process.stdout.readline().split()]
     assert workers
     time.sleep(2)  # until it has decoded ahead: more than a pipe holds, so that it waits to hand it over
@@ -314,16 +335,3 @@ def test_files_that_take_long_to_read_are_counted_while_they_are(tmp_path, data,
     monkeypatch.setattr("sec2sec.training.extract.EVERY", -1.0)
     steps = extract_steps(read_table(data).rows, encoders, TokenCache(tmp_path, encoders), device=CPU, workers=0)
     assert [step.seen for step in steps] == [1, 2, 3, 4, 5, *[None] * 6]
-
-
-def test_a_decoder_that_was_only_starting_when_its_parent_was_killed_ends():
-    code = """if True:
-        import os
-        from sec2sec.training.extract import _end_without
-        _end_without(os.getppid(), 0)
-        print("stays", flush=True)
-        _end_without(os.getpid(), 0)
-        print("stays, alone")
-    """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "stays\n"), done.stderr

@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +74,15 @@ def decode_all(
         prefetch_factor=4 if workers else None,
         worker_init_fn=end_with_parent,
         multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
-        worker_init_fn=partial(_end_without, os.getpid()),
     )
     with worker_deaths_in_words():
         yield from zip(rows, loader, strict=True)
 
 
 def end_with_parent(_worker: int) -> None:
-    """In a worker: end when the process that asked for it does.
+    """In a worker: end when the process that asked for it does, also if it was gone before this began.
 
-    torch's own watch leaves a worker behind that still holds clips nobody will fetch, for ever.
+    torch's own watch does not know of one that was gone, and lets a worker that still holds clips wait for ever.
     """
     parent = multiprocessing.parent_process()
 
@@ -108,12 +106,6 @@ def worker_deaths_in_words() -> Iterator[None]:
             "a process that decodes clips was killed, most often because memory ran out; what was encoded is kept: "
             "run it again with fewer --workers"
         ) from error
-
-
-def _end_without(parent: int, _: int) -> None:
-    """In a worker: torch's own watch begins here, so who was only starting when its parent was killed would stay."""
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def as_decoded(seconds: list[Second]) -> list[Second]:
