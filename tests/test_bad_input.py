@@ -187,6 +187,15 @@ def test_a_full_disk_ends_an_extraction_with_one_line_and_keeps_what_is_there(tm
     assert {path.name for path in cache.rglob("*") if path.is_file()} == {"about.json", "lock"}
 
 
+def test_a_full_disk_ends_the_making_of_clips_with_one_line_and_no_half_clip(tmp_path):
+    made = command("make-clips", tmp_path / "made", "--clips", 1, "--workers", 1)
+    done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True, preexec_fn=limited(20_000))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "File too large" in done.stderr
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["generator.json"]
+
+
 def test_a_read_only_run_folder_is_refused_before_any_work(made, capsys):
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to nobody
         folder = Path(name)

@@ -17,11 +17,19 @@ PICTURE, SOUND, LOOK = 1, 2, 3  # streams of a clip's random numbers; 0 decided 
 
 
 def render_clip(plan: Plan, path: Path) -> None:
-    """Draw the clip and write it to path, all of it or nothing."""
+    """Draw the clip and write it to path, all of it or nothing. Raises OSError, e.g. on a full disk."""
     part = path.with_suffix(path.suffix + ".part")
+    try:
+        _write(plan, part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(plan: Plan, path: Path) -> None:
     look = draw_look(plan.rng(LOOK))
     samples, rate = draw_sound(plan, plan.rng(SOUND))
-    with av.open(str(part), "w", format="mp4") as container:
+    with av.open(str(path), "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=look.fps)
         video.width, video.height, video.pix_fmt = look.width, look.height, "yuv420p"
         video.codec_context.thread_count = 1  # workers share the cores; one thread also makes the bytes repeatable
@@ -50,4 +58,3 @@ def render_clip(plan: Plan, path: Path) -> None:
             container.mux(audio.encode(sound))
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
-    os.replace(part, path)
