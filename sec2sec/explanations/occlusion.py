@@ -100,15 +100,19 @@ def occlusion(model: Sec2Sec, joints: JointVectors) -> Occlusion:
 @torch.inference_mode()
 def effect_of(model: Sec2Sec, joint: Tensor, replacement: Tensor) -> Tensor:
     """Prediction minus the prediction with each second replaced. joint, replacement (T, D) → (T, K)."""
-    prediction = predict_joint(model, joint[None])
+    count = len(joint) + 1
     size = max(1, CELLS_A_PASS // len(joint))
-    changes = []
-    for first in range(0, len(joint), size):
-        rows = torch.arange(first, min(first + size, len(joint)), device=joint.device)
-        variants = joint.repeat(len(rows), 1, 1)
-        variants[torch.arange(len(rows), device=rows.device), rows] = replacement[rows]
-        changes.append(prediction - predict_joint(model, variants))
-    return torch.cat(changes)
+    passes = [range(first, min(first + size, count)) for first in range(0, count, size)]
+    said = torch.cat([predict_joint(model, with_one_replaced(joint, replacement, rows)) for rows in passes])
+    return said[-1] - said[:-1]
+
+
+def with_one_replaced(joint: Tensor, replacement: Tensor, rows: range) -> Tensor:
+    """The clip once for each of `rows`, with that second replaced; row T is the clip as it is. (T, D) → (N, T, D)."""
+    variants = joint.repeat(len(rows), 1, 1)
+    seconds = torch.arange(rows.start, min(rows.stop, len(joint)), device=joint.device)
+    variants[torch.arange(len(seconds), device=joint.device), seconds] = replacement[seconds]
+    return variants
 
 
 def _whole(joint: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from sec2sec.config import ModelConfig
 from sec2sec.encode import Tokens
 from sec2sec.explanations.evidence import Sanity
-from sec2sec.explanations.occlusion import JointVectors, Occlusion, effect_of, occlusion
+from sec2sec.explanations.occlusion import JointVectors, Occlusion, occlusion, with_one_replaced
 from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.model import Sec2Sec
 
@@ -101,6 +101,7 @@ def sanity(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusio
     if tokens.video is None or tokens.audio is None:
         maps = []
     trained = _attended(model, tokens)
+    whole = torch.ones(seconds + 1, seconds, dtype=torch.bool, device=joints.both.device)
     for seed in range(SEEDS):
         for i, (step, changed) in enumerate(cascade(model, seed)):
             both, neither, alike = joints.both, joints.neither, 1.0
@@ -110,11 +111,11 @@ def sanity(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusio
                 alike = float(
                     np.mean([(a * b).sum(-1).mean().item() for a, b in zip(maps, new_maps, strict=False)] or np.nan)
                 )
-            attention = changed.remember(both[None], torch.ones(1, seconds, dtype=torch.bool, device=both.device))[1]
-            effect = effect_of(changed, both, neither)
+            logits, attention = changed.remember(with_one_replaced(both, neither, range(seconds + 1)), whole)
+            effect = logits[-1].sigmoid() - logits[:-1].sigmoid()
             if seconds >= SHORTEST:
                 if attention is not None and found.attention is not None:
-                    similar[seed, i, 0] = rank_correlation(_numpy(attention[0]), _numpy(found.attention))
+                    similar[seed, i, 0] = rank_correlation(_numpy(attention[-1]), _numpy(found.attention))
                 similar[seed, i, 1] = rank_correlation(_numpy(effect.T.abs()), _numpy(found.effect.T.abs()))
             if maps:
                 similar[seed, i, 2] = alike
