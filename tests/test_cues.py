@@ -192,13 +192,16 @@ def test_threads_that_listen_at_once_hear_the_same_and_torch_keeps_its_threads()
 
 def test_goes_along_is_spearmans_correlation_and_says_when_it_cannot_tell():
     rng = np.random.default_rng(2)
-    values, effect = rng.integers(0, 4, 12).astype(float), rng.normal(size=12)
-    assert goes_along(values, effect) == pytest.approx(spearmanr(values, effect).statistic)
-    assert np.isnan(goes_along(values[:3], effect[:3]))
-    assert np.isnan(goes_along(np.ones(12), effect))
+    values, effects = rng.integers(0, 4, 12).astype(float), rng.normal(size=(3, 12))
+
+    def expected(known=slice(None)):
+        return pytest.approx([spearmanr(values[known], effect[known]).statistic for effect in effects])
+
+    assert goes_along(values, effects) == expected()
+    assert np.isnan(goes_along(values[:3], effects[:, :3])).tolist() == [True] * 3
+    assert np.isnan(goes_along(np.ones(12), effects)).tolist() == [True] * 3
     values[3] = np.nan
-    known = np.isfinite(values)
-    assert goes_along(values, effect) == pytest.approx(spearmanr(values[known], effect[known]).statistic)
+    assert goes_along(values, effects) == expected(np.isfinite(values))
 
 
 def test_a_clip_has_the_lanes_of_what_it_has(tmp_path):

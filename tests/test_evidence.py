@@ -109,7 +109,7 @@ def test_each_distinct_variant_is_asked_once_and_answers_return_to_their_places(
 def test_neighbour_effect_equals_a_whole_pass_with_the_second_before_in_its_place(bundle, part):
     tokens = random_tokens(bundle)
     joints, found, _ = asked(bundle, tokens)
-    effects = from_neighbour(bundle.model, tokens, joints, found)
+    effects = from_neighbour(bundle.model, joints, found)
     whole = forward(bundle, tokens.video, tokens.audio)
     for t in range(SECONDS):
         other = t - 1 if t else 1

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sec2sec.encode import Tokens
 from sec2sec.explanations.evidence import SecondEffects
 from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, Occlusion, effect_of
 from sec2sec.explanations.variants import Predict
@@ -46,7 +45,7 @@ def of_predictor(predict: Predict, seconds: int) -> list[SecondEffects]:
 
 
 @torch.inference_mode()
-def from_neighbour(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusion) -> list[SecondEffects]:
+def from_neighbour(model: Sec2Sec, joints: JointVectors, found: Occlusion) -> list[SecondEffects]:
     """The second before stands in for each second (for the first: the second after), one SecondEffects a target.
 
     A clip of one second has no neighbour: every effect is NaN.
@@ -56,7 +55,7 @@ def from_neighbour(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: 
         nothing = torch.full_like(found.effect, torch.nan)
         return split(NEIGHBOUR, nothing, nothing, nothing)
     before = neighbours(seconds)
-    sound_before, picture_before = mixed_with_neighbours(model, tokens)
+    sound_before, picture_before = mixed_with_neighbours(model, joints)
     effects = (effect_of(model, joints.both, it) for it in (joints.both[before], sound_before, picture_before))
     return split(NEIGHBOUR, *effects)
 
@@ -68,14 +67,17 @@ def neighbours(seconds: int) -> Tensor:
     return before
 
 
-def mixed_with_neighbours(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor, Tensor]:
+def mixed_with_neighbours(model: Sec2Sec, joints: JointVectors) -> tuple[Tensor, Tensor]:
     """Joint vectors (T, D): each picture with the neighbour's sound, and each sound with the neighbour's picture."""
-    video, audio = tokens.filled(model)
-    before = neighbours(len(video))
+    before = neighbours(len(joints.both))
     mixed: list[list[Tensor]] = [[], []]
-    for part in torch.arange(len(video)).split(SECONDS_A_PASS):
-        mixed[0].append(model.join(video[part], audio[before[part]], evidence=False)[0])
-        mixed[1].append(model.join(video[before[part]], audio[part], evidence=False)[0])
+
+    def at(values: Tensor | None, seconds: Tensor) -> Tensor | None:
+        return None if values is None else values[seconds]
+
+    for part in torch.arange(len(before)).split(SECONDS_A_PASS):
+        mixed[0].append(model.meet(at(joints.seen, part), at(joints.heard, before[part]), evidence=False)[0])
+        mixed[1].append(model.meet(at(joints.seen, before[part]), at(joints.heard, part), evidence=False)[0])
     return torch.cat(mixed[0]), torch.cat(mixed[1])
 
 

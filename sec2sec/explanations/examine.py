@@ -44,7 +44,7 @@ def examine(
     if not isinstance(model, Sec2Sec) or joints is None:
         return examine_whole_clip(bundle, tokens, found, measured)
     predict = over_joints(model, joints)
-    by_mean, by_neighbour = from_training_mean(found), from_neighbour(model, tokens, joints, found)
+    by_mean, by_neighbour = from_training_mean(found), from_neighbour(model, joints, found)
     prediction, baseline = (values.double().cpu().numpy() for values in (found.prediction, found.baseline))
     attention = None if found.attention is None else found.attention.double().cpu().numpy()
     judged = verdicts(

@@ -9,7 +9,8 @@ T seconds, D width, K targets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,11 @@ CELLS_A_PASS = 1 << 15  # clips × seconds of LSTM in one pass
 
 @dataclass(frozen=True)
 class JointVectors:
-    """The joint vector of each second with both modalities, one, or none; each (T, D). And the maps of `both`."""
+    """The joint vector of each second with both modalities, one, or none; each (T, D). And the maps of `both`.
+
+    seen (T, V, D), heard (T, A, D): after eq. 1, for whoever mixes them anew; None for a modality that the model does
+    not use, and where nobody will.
+    """
 
     both: Tensor
     sound_only: Tensor
@@ -32,12 +37,16 @@ class JointVectors:
     neither: Tensor
     video_from_audio: Tensor | None
     audio_from_video: Tensor | None
+    seen: Tensor | None = None
+    heard: Tensor | None = None
 
     def part(self, first: int, end: int) -> JointVectors:
         """Some seconds of it: what is within a second does not depend on the others."""
-        here = slice(first, end)
-        maps = (None if drawn is None else drawn[here] for drawn in (self.video_from_audio, self.audio_from_video))
-        return JointVectors(self.both[here], self.sound_only[here], self.picture_only[here], self.neither[here], *maps)
+        here: dict[str, Any] = {}
+        for field in fields(self):
+            values = getattr(self, field.name)
+            here[field.name] = None if values is None else values[first:end]
+        return JointVectors(**here)
 
 
 def occlude(model: Model, tokens: Tokens) -> tuple[Occlusion, JointVectors | None]:
@@ -60,6 +69,7 @@ def joint_vectors(model: Sec2Sec, tokens: Tokens) -> JointVectors:
 
     joints: list[list[Tensor]] = [[], [], []]
     maps: list[list[Tensor]] = [[], []]
+    attended: list[list[Tensor]] = [[], []]
     for part_video, part_audio in zip(video.split(SECONDS_A_PASS), audio.split(SECONDS_A_PASS), strict=True):
         seen, heard = model.look(part_video), model.listen(part_audio)
         both, video_from_audio, audio_from_video = model.meet(seen, heard, evidence=True)
@@ -69,10 +79,13 @@ def joint_vectors(model: Sec2Sec, tokens: Tokens) -> JointVectors:
         if video_from_audio is not None and audio_from_video is not None:
             maps[0].append(video_from_audio)
             maps[1].append(audio_from_video)
+        for kept, part in zip(attended, (seen, heard), strict=True):
+            if part is not None:
+                kept.append(part)
     neither = model.meet(mean_seen, mean_heard, evidence=False)[0].expand(len(video), -1)
     both, sound_only, picture_only = (torch.cat(parts) for parts in joints)
-    drawn = (torch.cat(maps[0]), torch.cat(maps[1])) if maps[0] else (None, None)
-    return JointVectors(both, sound_only, picture_only, neither, *drawn)
+    within = (torch.cat(parts) if parts else None for parts in (*maps, *attended))
+    return JointVectors(both, sound_only, picture_only, neither, *within)
 
 
 @torch.inference_mode()

@@ -20,6 +20,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from sec2sec.config import ModelConfig
@@ -96,29 +97,23 @@ def sanity(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusio
         first = (seconds - LONGEST) // 2
         tokens, joints = tokens.part(first, first + LONGEST), joints.part(first, first + LONGEST)
         found, seconds = occlusion(model, joints), LONGEST
-    similar = np.full((SEEDS, len(STEPS), 3, targets), np.nan)  # attention, effect, maps
     maps = _map_ranks(joints.video_from_audio, joints.audio_from_video)
     if tokens.video is None or tokens.audio is None:
         maps = []
-    trained = _attended(model, tokens)
-    whole = torch.ones(seconds + 1, seconds, dtype=torch.bool, device=joints.both.device)
+    mean_video, mean_audio = model.references(1)
+    trained = _beside(joints.seen, model.look(mean_video)), _beside(joints.heard, model.listen(mean_audio))
+    attentions, effects, alike = [], [], []
     for seed in range(SEEDS):
-        for i, (step, changed) in enumerate(cascade(model, seed)):
-            both, neither, alike = joints.both, joints.neither, 1.0
-            if step in ("co-attention", "self-attention"):
-                attended = trained if step == "co-attention" else _attended(changed, tokens)
-                both, neither, new_maps = _joined(changed, *attended)
-                alike = float(
-                    np.mean([(a * b).sum(-1).mean().item() for a, b in zip(maps, new_maps, strict=False)] or np.nan)
-                )
-            logits, attention = changed.remember(with_one_replaced(both, neither, range(seconds + 1)), whole)
-            effect = logits[-1].sigmoid() - logits[:-1].sigmoid()
-            if seconds >= SHORTEST:
-                if attention is not None and found.attention is not None:
-                    similar[seed, i, 0] = rank_correlation(_numpy(attention[-1]), _numpy(found.attention))
-                similar[seed, i, 1] = rank_correlation(_numpy(effect.T.abs()), _numpy(found.effect.T.abs()))
-            if maps:
-                similar[seed, i, 2] = alike
+        attention, effect, similarity = _cascaded(model, seed, tokens, joints, trained, maps)
+        attentions.append(attention)
+        effects.append(effect)
+        alike.append(similarity)
+    similar = np.full((SEEDS, len(STEPS), 3, targets), np.nan)  # attention, effect, maps
+    similar[:, :, 2] = np.array(alike)[..., None]
+    if seconds >= SHORTEST:
+        similar[:, :, 1] = rank_correlation(np.abs(effects), np.abs(_numpy(found.effect.T)))
+        if found.attention is not None:
+            similar[:, :, 0] = rank_correlation(np.array(attentions), _numpy(found.attention))
     known = np.isfinite(similar).any(0)
     mean = np.full(similar.shape[1:], np.nan)
     mean[known] = np.nanmean(similar[:, known], axis=0)
@@ -140,6 +135,49 @@ def warning(attention: float, effect: float, maps: float) -> str:
 def hardly_changes(found: Sanity | None, part: Literal["attention", "effect", "maps"]) -> bool:
     """Whether that part is much the same once every weight is random; not where it could not be told."""
     return found is not None and bool(getattr(found, part)[-1] >= HARDLY_CHANGES)
+
+
+def _cascaded(
+    model: Sec2Sec,
+    seed: int,
+    tokens: Tokens,
+    joints: JointVectors,
+    trained: tuple[Tensor | None, Tensor | None],
+    maps: list[Tensor],
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Attention and effects after each step, (steps, K, T) each, and the similarity of its maps to the trained ones.
+
+    trained: eq. 1 of the trained model. The steps after the predictor's share one random LSTM, so they are one run.
+    """
+    seconds = len(joints.both)
+    kept, random, alike = [], [], []
+    for step, changed in cascade(model, seed):
+        if step in ("predictor", "seconds"):
+            variants = with_one_replaced(joints.both, joints.neither, range(seconds + 1))
+            alike.append(1.0 if maps else float("nan"))
+        else:
+            both, neither, new = _joined(changed, *(trained if step == "co-attention" else _attended(changed, tokens)))
+            variants = with_one_replaced(both, neither, range(seconds + 1))
+            pairs = zip(maps, new, strict=False)
+            alike.append(float(np.mean([(a * b).sum(-1).mean().item() for a, b in pairs] or np.nan)))
+        if step == "predictor":
+            kept.append(_remembered(changed, variants))
+        else:
+            random.append(variants)
+    logits, attention = (torch.cat(parts) for parts in zip(*kept, _remembered(changed, torch.cat(random)), strict=True))
+    said = rearrange(logits.sigmoid(), "(s n) k -> s k n", s=len(STEPS))  # the last of n is the clip as it is
+    return _numpy(attention[seconds :: seconds + 1]), _numpy(said[..., -1:] - said[..., :-1]), alike
+
+
+def _remembered(model: Sec2Sec, joint: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, T, D) → logits (N, K) and attention (N, K, T), NaN for a model without it."""
+    logits, attention = model.remember(joint, torch.ones(joint.shape[:2], dtype=torch.bool, device=joint.device))
+    return logits, logits.new_full((*logits.shape, joint.shape[1]), torch.nan) if attention is None else attention
+
+
+def _beside(seconds: Tensor | None, mean: Tensor | None) -> Tensor | None:
+    """The training mean as one second more; None for a modality that the model does not use."""
+    return None if seconds is None or mean is None else torch.cat([seconds, mean])
 
 
 def _attended(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor | None, Tensor | None]:

@@ -63,7 +63,9 @@ def places_of(model: Model, clip: Kept, second: int) -> dict[str, Any]:
     device = next(model.parameters()).device
     tokens = _on(device, clip.tokens)
     if clip.joints is None:  # once a clip; those of other seconds do not change
-        clip.joints = replace(joint_vectors(model, tokens), video_from_audio=None, audio_from_video=None)
+        clip.joints = replace(
+            joint_vectors(model, tokens), video_from_audio=None, audio_from_video=None, seen=None, heard=None
+        )
     found = next(place_effects(model, tokens, clip.joints, [second]))
     names = shown_targets(clip.explanation, clip.known_truth)
     index = [list(clip.explanation.targets).index(name) for name in names]

@@ -85,16 +85,22 @@ class CueCollector:
 
 def cues_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[Cue, ...]:
     """The lanes. effects: target → the effect of each second (T,), to say which cue goes along with it in this clip."""
+    stacked = np.stack(list(effects.values()))
     return tuple(
-        Cue(name, UNITS[name], values, {target: goes_along(values, effect) for target, effect in effects.items()})
+        Cue(name, UNITS[name], values, dict(zip(effects, goes_along(values, stacked).tolist(), strict=True)))
         for name, values in measured.tracks.items()
     )
 
 
-def goes_along(values: np.ndarray, effect: np.ndarray) -> float:
-    """Spearman's ρ over the seconds where both are known; NaN under FEWEST of them, or where one is constant."""
-    known = np.isfinite(values) & np.isfinite(effect)
-    return float(rank_correlation(values[known], effect[known])) if known.sum() >= FEWEST else float("nan")
+def goes_along(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
+    """Spearman's ρ with each effect (K, T) → (K,), over the seconds where all are known.
+
+    NaN under FEWEST of them, or where one side is constant.
+    """
+    known = np.isfinite(values) & np.isfinite(effects).all(0)
+    if known.sum() < FEWEST:
+        return np.full(len(effects), np.nan)
+    return rank_correlation(values[known], effects[:, known])
 
 
 def warm_up() -> None:

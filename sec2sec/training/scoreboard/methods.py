@@ -38,7 +38,7 @@ def mean_occlusion(model: Sec2Sec, tokens: Tokens) -> Scores:
 def neighbour_occlusion(model: Sec2Sec, tokens: Tokens) -> Scores:
     """The prediction minus that with the neighbouring second in the second's place."""
     joints = joint_vectors(model, tokens)
-    return np.stack([effect.whole for effect in from_neighbour(model, tokens, joints, occlusion(model, joints))])
+    return np.stack([effect.whole for effect in from_neighbour(model, joints, occlusion(model, joints))])
 
 
 def path_gradients(model: Sec2Sec, tokens: Tokens) -> Scores:
