@@ -1,0 +1,110 @@
+"""Cascading randomisation against slow loops over copies of the model."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from sec2sec.explanations.as_json import plain
+from sec2sec.explanations.occlusion import joint_vectors, occlusion
+from sec2sec.explanations.sanity import LONGEST, STEPS, cascade, random_model, sanity, warning
+from tests.explaining import asked, random_tokens
+from tests.models import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+def test_the_cascade_replaces_its_parts_from_the_predictor_backwards_and_no_others(bundle):
+    model = deepcopy(bundle.model)
+    for parameter in model.parameters():  # a bias that starts at 0 and stays there could not be told apart
+        torch.nn.init.normal_(parameter)
+    fresh = random_model(model, 0).state_dict()
+    trained = {name: value.clone() for name, value in model.state_dict().items()}
+    random: set[str] = set()
+    for step, changed in cascade(model, 0):
+        state = changed.state_dict()
+        now = {name for name in state if torch.equal(state[name], fresh[name])}
+        assert random < now, step
+        for name in set(state) - now:
+            assert torch.equal(state[name], trained[name]), f"{step}: {name}"
+        random = now
+        if step == "predictor":
+            assert now == {"temporal.predict_weight", "temporal.predict_bias"}
+        if step == "seconds":
+            assert now == {name for name in state if name.startswith("temporal.")}
+    assert set(fresh) - random == {"reference_video", "reference_audio"}, "everything learned is random at the end"
+    assert all(torch.equal(value, trained[name]) for name, value in model.state_dict().items())
+
+
+def test_sanity_equals_a_slow_loop_over_copies_and_leaves_the_shared_model_alone(bundle):
+    tokens = random_tokens(bundle)
+    joints, found, _ = asked(bundle, tokens)
+    before = {name: value.clone() for name, value in bundle.model.state_dict().items()}
+    generator = torch.random.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: sanity(bundle.model, tokens, joints, found), range(6)))
+    assert torch.equal(torch.random.get_rng_state(), generator)
+    for name, value in bundle.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    for result in results[1:]:
+        np.testing.assert_array_equal(plain(result), plain(results[0]))
+    parts = {
+        "predictor": ["temporal.predict_weight", "temporal.predict_bias"],
+        "seconds": ["temporal."],
+        "co-attention": ["combine.", "second_video.", "second_audio."],
+        "self-attention": ["self_video.", "self_audio.", "enter_video.", "enter_audio.", "positions."],
+    }
+    similar = np.zeros((3, 4, 2, 3))
+    for seed in range(3):
+        slow, fresh = deepcopy(bundle.model), random_model(bundle.model, seed).state_dict()
+        for i, step in enumerate(STEPS):
+            changes = {n: v for n, v in fresh.items() if any(n.startswith(p) for p in parts[step])}
+            slow.load_state_dict(slow.state_dict() | changes)
+            other = occlusion(slow, joint_vectors(slow, tokens))
+            for k in range(3):
+                pairs = ((other.attention[k], found.attention[k]), (other.effect[:, k], found.effect[:, k]))
+                for kind, (a, b) in enumerate(pairs):
+                    similar[seed, i, kind, k] = stats.spearmanr(a.abs().numpy(), b.abs().numpy()).statistic
+    for k, one in enumerate(results[0]):
+        np.testing.assert_allclose(one.attention, similar.mean(0)[:, 0, k], atol=1e-6)
+        np.testing.assert_allclose(one.effect, similar.mean(0)[:, 1, k], atol=1e-6)
+
+
+def test_maps_are_compared_by_rank_and_do_not_move_before_co_attention_is_random(bundle):
+    tokens = random_tokens(bundle, 4)
+    joints, found, _ = asked(bundle, tokens)
+    one = sanity(bundle.model, tokens, joints, found)[0]
+    assert one.maps[0] == one.maps[1] == 1
+    changed = [dict(cascade(bundle.model, seed))["self-attention"] for seed in range(3)]
+    similar = []
+    for other in (joint_vectors(model, tokens) for model in changed):
+        for name in ("video_from_audio", "audio_from_video"):
+            mine, theirs = getattr(joints, name).mean(1).flatten(1), getattr(other, name).mean(1).flatten(1)
+            similar += [stats.spearmanr(a.numpy(), b.numpy()).statistic for a, b in zip(mine, theirs, strict=True)]
+    assert one.maps[-1] == pytest.approx(np.mean(similar), abs=1e-3)
+
+
+def test_an_explanation_that_random_weights_leave_alone_is_warned_of(bundle, monkeypatch):
+    tokens = random_tokens(bundle)
+    joints, found, _ = asked(bundle, tokens)
+    monkeypatch.setattr("sec2sec.explanations.sanity.random_model", lambda model, seed: model)
+    one = sanity(bundle.model, tokens, joints, found)[0]
+    for name in ("attention over seconds", "effect of each second", "co-attention maps"):
+        assert name in one.warning
+    assert warning(0.1, -0.3, float("nan")) == ""
+
+
+def test_of_a_long_clip_the_middle_is_checked(bundle):
+    tokens = random_tokens(bundle, LONGEST + 7)
+    long = sanity(bundle.model, tokens, *asked(bundle, tokens)[:2])
+    middle = tokens.part(3, 3 + LONGEST)
+    short = sanity(bundle.model, middle, *asked(bundle, middle)[:2])
+    np.testing.assert_allclose(long[0].effect, short[0].effect, atol=1e-6)
