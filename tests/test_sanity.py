@@ -11,8 +11,9 @@ import torch
 from scipy import stats
 
 from sec2sec.explanations.as_json import plain
+from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.occlusion import joint_vectors, occlusion
-from sec2sec.explanations.sanity import LONGEST, STEPS, cascade, random_model, sanity, warning
+from sec2sec.explanations.sanity import LONGEST, SIMILAR, STEPS, cascade, random_model, sanity, warning
 from tests.explaining import asked, random_tokens
 from tests.models import tiny_bundle
 
@@ -92,14 +93,37 @@ def test_maps_are_compared_by_rank_and_do_not_move_before_co_attention_is_random
     assert one.maps[-1] == pytest.approx(np.mean(similar), abs=1e-3)
 
 
+def test_gradients_are_compared_once_with_a_model_of_random_weights(bundle):
+    tokens = random_tokens(bundle)
+    joints, found, _ = asked(bundle, tokens)
+    trained = list(gradient_evidence(bundle.model, tokens, joints).values())
+    checked = sanity(bundle.model, tokens, joints, found, trained)
+    slow, fresh = deepcopy(bundle.model), random_model(bundle.model, 0).state_dict()
+    slow.load_state_dict({n: v if n.startswith("reference") else fresh[n] for n, v in slow.state_dict().items()})
+    other = list(gradient_evidence(slow, tokens, joint_vectors(slow, tokens)).values())
+    for one, mine, theirs in zip(checked, trained, other, strict=True):
+        assert np.isnan(one.integrated[:-1]).all()
+        assert np.isnan(one.relevance[:-1]).all()
+        expected = stats.spearmanr(np.abs(mine.integrated), np.abs(theirs.integrated)).statistic
+        assert one.integrated[-1] == pytest.approx(expected, abs=1e-6)
+        pairs = [
+            (getattr(mine, part)[t], getattr(theirs, part)[t])
+            for part in ("relevance_video", "relevance_audio")
+            for t in (0, 2, 4)
+        ]
+        assert one.relevance[-1] == pytest.approx(np.mean([stats.spearmanr(a, b).statistic for a, b in pairs]))
+
+
 def test_an_explanation_that_random_weights_leave_alone_is_warned_of(bundle, monkeypatch):
     tokens = random_tokens(bundle)
     joints, found, _ = asked(bundle, tokens)
+    gradients = list(gradient_evidence(bundle.model, tokens, joints).values())
     monkeypatch.setattr("sec2sec.explanations.sanity.random_model", lambda model, seed: model)
-    one = sanity(bundle.model, tokens, joints, found)[0]
-    for name in ("attention over seconds", "effect of each second", "co-attention maps"):
-        assert name in one.warning
-    assert warning(0.1, -0.3, float("nan")) == ""
+    one = sanity(bundle.model, tokens, joints, found, gradients)[0]
+    for name in SIMILAR.values():
+        assert f"the {name} (rank correlation 1.00)" in one.warning
+    assert warning({"attention": 0.1, "effect": -0.3, "maps": float("nan")}) == ""
+    assert "the co-attention maps (rank correlation 0.70) would" in warning({"effect": 0.2, "maps": 0.7})
 
 
 def test_of_a_long_clip_the_middle_is_checked(bundle):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sec2sec.explanations.evidence import SecondEffects
-from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, Occlusion, effect_of
+from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, Occlusion, effects_of
 from sec2sec.explanations.variants import Predict
 from sec2sec.model import Sec2Sec
 
@@ -56,8 +56,7 @@ def from_neighbour(model: Sec2Sec, joints: JointVectors, found: Occlusion) -> li
         return split(NEIGHBOUR, nothing, nothing, nothing)
     before = neighbours(seconds)
     sound_before, picture_before = mixed_with_neighbours(model, joints)
-    effects = (effect_of(model, joints.both, it) for it in (joints.both[before], sound_before, picture_before))
-    return split(NEIGHBOUR, *effects)
+    return split(NEIGHBOUR, *effects_of(model, joints.both, joints.both[before], sound_before, picture_before))
 
 
 def neighbours(seconds: int) -> Tensor:

@@ -70,6 +70,8 @@ class Sanity:
     attention: np.ndarray  # (steps,) rank correlation with the trained model's; NaN where there is none
     effect: np.ndarray  # (steps,)
     maps: np.ndarray  # (steps,) of the co-attention maps
+    integrated: np.ndarray  # (steps,) of integrated gradients; asked after the last step alone, NaN before
+    relevance: np.ndarray  # (steps,) of the relevance of tokens within a second; after the last step alone, NaN before
     warning: str = ""  # a sentence where something hardly changes
 
 

@@ -55,8 +55,8 @@ def examine(
         baseline,
         under_other_weights(model, joints, found.attention),
     )
-    shares, checked = shapley(predict, by_mean), sanity(model, tokens, joints, found)
-    gradients = gradient_evidence(model, tokens, joints)
+    shares, gradients = shapley(predict, by_mean), gradient_evidence(model, tokens, joints)
+    checked = sanity(model, tokens, joints, found, [gradients[name] for name in names])
     return _with_input(
         bundle,
         tokens,

@@ -100,31 +100,34 @@ def predict_joint(model: Sec2Sec, joint: Tensor) -> Tensor:
 def occlusion(model: Sec2Sec, joints: JointVectors) -> Occlusion:
     """Prediction, attention over seconds and the effect of each second, of its sound and of its picture."""
     logits, attention = model.remember(joints.both[None], _whole(joints.both[None]))
+    without = (joints.neither, joints.picture_only, joints.sound_only)  # the second, its sound, its picture
     return Occlusion(
         logits.sigmoid()[0],
         None if attention is None else attention[0],
         predict_joint(model, joints.neither[None])[0],
-        effect_of(model, joints.both, joints.neither),
-        effect_of(model, joints.both, joints.picture_only),  # its sound replaced
-        effect_of(model, joints.both, joints.sound_only),
+        *effects_of(model, joints.both, *without),
     )
 
 
 @torch.inference_mode()
-def effect_of(model: Sec2Sec, joint: Tensor, replacement: Tensor) -> Tensor:
-    """Prediction minus the prediction with each second replaced. joint, replacement (T, D) → (T, K)."""
-    count = len(joint) + 1
+def effects_of(model: Sec2Sec, joint: Tensor, *replacements: Tensor) -> list[Tensor]:
+    """Prediction minus the prediction with each second replaced: joint, replacements (T, D) each → (T, K) each."""
+    stacked = torch.cat(replacements)
+    count = len(stacked) + 1
     size = max(1, CELLS_A_PASS // len(joint))
     passes = [range(first, min(first + size, count)) for first in range(0, count, size)]
-    said = torch.cat([predict_joint(model, with_one_replaced(joint, replacement, rows)) for rows in passes])
-    return said[-1] - said[:-1]
+    said = torch.cat([predict_joint(model, with_one_replaced(joint, stacked, rows)) for rows in passes])
+    return list((said[-1] - said[:-1]).split(len(joint)))
 
 
-def with_one_replaced(joint: Tensor, replacement: Tensor, rows: range) -> Tensor:
-    """The clip once for each of `rows`, with that second replaced; row T is the clip as it is. (T, D) → (N, T, D)."""
+def with_one_replaced(joint: Tensor, replacements: Tensor, rows: range) -> Tensor:
+    """The clip once for each of `rows`, with one second replaced; the row after the last is the clip as it is.
+
+    joint (T, D), replacements (S · T, D): of every second in turn, and of every second again → (N, T, D).
+    """
     variants = joint.repeat(len(rows), 1, 1)
-    seconds = torch.arange(rows.start, min(rows.stop, len(joint)), device=joint.device)
-    variants[torch.arange(len(seconds), device=joint.device), seconds] = replacement[seconds]
+    numbers = torch.arange(rows.start, min(rows.stop, len(replacements)), device=joint.device)
+    variants[torch.arange(len(numbers), device=joint.device), numbers % len(joint)] = replacements[numbers]
     return variants
 
 

@@ -27,15 +27,20 @@ from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors
 from sec2sec.model import AttentionBlock, Sec2Sec
 
 
-def relevance(model: Sec2Sec, tokens: Tokens, joints: JointVectors) -> tuple[Tensor, Tensor] | None:
-    """Of every target: picture (K, T, V) and sound (K, T, A), ≥ 0. None for a system without co-attention."""
+def relevance(
+    model: Sec2Sec, tokens: Tokens, joints: JointVectors, seconds: slice = slice(None)
+) -> tuple[Tensor, Tensor] | None:
+    """Of every target: picture (K, T, V) and sound (K, T, A), ≥ 0. None for a system without co-attention.
+
+    seconds: those asked about, of a clip that is given whole; T above is their number then.
+    """
     if model.config.attention != "SA-CA":
         return None
     with gradients_on():
-        slopes = joint_slopes(model, joints.both.clone())
-        video, audio = (part.clone().split(SECONDS_A_PASS) for part in tokens.filled(model))
-        parts = zip(video, audio, slopes.split(SECONDS_A_PASS, 1), strict=True)
-        found = [_of_seconds(model, *part) for part in parts]
+        slopes = joint_slopes(model, joints.both.clone())[:, seconds]
+        video, audio = (part[seconds].clone().requires_grad_() for part in tokens.filled(model))
+        parts = (part.split(SECONDS_A_PASS, dim) for part, dim in ((video, 0), (audio, 0), (slopes, 1)))
+        found = [_of_seconds(model, *part) for part in zip(*parts, strict=True)]
     return torch.cat([seen for seen, _ in found], 1), torch.cat([heard for _, heard in found], 1)
 
 

@@ -7,14 +7,18 @@ out like this without any training, so it says nothing about what was learned.
 Random weights are those that a new model starts with: each module's own initialisation, seeded, of which several are
 drawn and their similarities averaged. The statistics of the training set (the mean tokens) are no weights and stay.
 
+What gradients say (integrated gradients of each second, relevance of each token) costs a run backwards a target: it is
+asked once, of one model whose weights are all random.
+
 T seconds, D width, K targets.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeVar
 
@@ -25,17 +29,29 @@ from torch import Tensor, nn
 
 from sec2sec.config import ModelConfig
 from sec2sec.encode import Tokens
-from sec2sec.explanations.evidence import Sanity
+from sec2sec.explanations.evidence import Gradients, Sanity
+from sec2sec.explanations.gradients import integrated_gradients
 from sec2sec.explanations.occlusion import JointVectors, Occlusion, occlusion, with_one_replaced
 from sec2sec.explanations.ranks import rank_correlation
+from sec2sec.explanations.relevance import relevance
 from sec2sec.model import Sec2Sec
 
 SEEDS = 3
 HARDLY_CHANGES = 0.5  # rank correlation with the trained model's, once everything that it depends on is random
 LONGEST = 20  # seconds that are checked of a longer clip; no more than fit one pass of co-attention
 MAPS = 5  # seconds whose maps are compared
+RELEVANT = 3  # seconds whose relevance is compared
+PATH = 8  # steps of integrated gradients: enough for ranks
 SHORTEST = 4  # seconds; a rank correlation of fewer is decided by chance
 STEPS = ("predictor", "seconds", "co-attention", "self-attention")
+Part = Literal["attention", "effect", "maps", "integrated", "relevance"]
+SIMILAR: dict[Part, str] = {
+    "attention": "attention over seconds",
+    "effect": "effect of each second",
+    "maps": "co-attention maps",
+    "integrated": "integrated gradients",
+    "relevance": "relevance within a second",
+}
 # What each step makes random, by names of the model's parts. Names that a variant of the model lacks are passed over.
 PARTS = {
     "predictor": ("temporal.predict", "temporal.predict_weight", "temporal.predict_bias"),
@@ -87,8 +103,14 @@ def _shell(module: M) -> M:
 
 
 @torch.inference_mode()
-def sanity(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusion) -> list[Sanity]:
-    """One a target. joints and found: of the trained model on the same tokens.
+def sanity(
+    model: Sec2Sec,
+    tokens: Tokens,
+    joints: JointVectors,
+    found: Occlusion,
+    gradients: Sequence[Gradients] = (),
+) -> list[Sanity]:
+    """One a target. joints, found and gradients (one a target, or none): of the trained model on the same tokens.
 
     Of a long clip the LONGEST seconds in its middle are checked, so that the cost is bounded.
     """
@@ -97,44 +119,62 @@ def sanity(model: Sec2Sec, tokens: Tokens, joints: JointVectors, found: Occlusio
         first = (seconds - LONGEST) // 2
         tokens, joints = tokens.part(first, first + LONGEST), joints.part(first, first + LONGEST)
         found, seconds = occlusion(model, joints), LONGEST
+        gradients = [_middle(one, first, first + LONGEST) for one in gradients]
     maps = _map_ranks(joints.video_from_audio, joints.audio_from_video)
     if tokens.video is None or tokens.audio is None:
         maps = []
     mean_video, mean_audio = model.references(1)
     trained = _beside(joints.seen, model.look(mean_video)), _beside(joints.heard, model.listen(mean_audio))
-    attentions, effects, alike = [], [], []
-    for seed in range(SEEDS):
-        attention, effect, similarity = _cascaded(model, seed, tokens, joints, trained, maps)
-        attentions.append(attention)
-        effects.append(effect)
-        alike.append(similarity)
-    similar = np.full((SEEDS, len(STEPS), 3, targets), np.nan)  # attention, effect, maps
-    similar[:, :, 2] = np.array(alike)[..., None]
+    cascaded = [_cascaded(model, seed, tokens, joints, trained, maps) for seed in range(SEEDS)]
+    similar = np.full((SEEDS, len(STEPS), len(SIMILAR), targets), np.nan)
+    similar[:, :, 2] = np.array([one.maps for one in cascaded])[..., None]
     if seconds >= SHORTEST:
-        similar[:, :, 1] = rank_correlation(np.abs(effects), np.abs(_numpy(found.effect.T)))
+        attention, effect = np.array([one.attention for one in cascaded]), np.array([one.effect for one in cascaded])
+        similar[:, :, 1] = rank_correlation(np.abs(effect), np.abs(_numpy(found.effect.T)))
         if found.attention is not None:
-            similar[:, :, 0] = rank_correlation(np.array(attentions), _numpy(found.attention))
+            similar[:, :, 0] = rank_correlation(attention, _numpy(found.attention))
+    if gradients:
+        similar[0, -1, 3:] = _gradients_alike(cascaded[0], tokens, gradients)
     known = np.isfinite(similar).any(0)
     mean = np.full(similar.shape[1:], np.nan)
     mean[known] = np.nanmean(similar[:, known], axis=0)
-    return [
-        Sanity(STEPS, mean[:, 0, k], mean[:, 1, k], mean[:, 2, k], warning(*(mean[-1, kind, k] for kind in range(3))))
-        for k in range(targets)
-    ]
+    return [_of_target(mean[..., k]) for k in range(targets)]
 
 
-def warning(attention: float, effect: float, maps: float) -> str:
+def _of_target(similar: np.ndarray) -> Sanity:
+    """similar (steps, kinds)."""
+    attention, effect, maps, integrated, relevant = similar.T
+    words = warning(dict(zip(SIMILAR, similar[-1], strict=True)))
+    return Sanity(STEPS, attention, effect, maps, integrated, relevant, words)
+
+
+def warning(similar: Mapping[Part, float]) -> str:
     """A sentence that names what hardly changes when every weight is random; empty where all of it does."""
-    names = {"attention over seconds": attention, "effect of each second": effect, "co-attention maps": maps}
-    stays = [f"the {name} (rank correlation {value:.2f})" for name, value in names.items() if value >= HARDLY_CHANGES]
+    stays = [f"the {SIMILAR[part]} (rank correlation {v:.2f})" for part, v in similar.items() if v >= HARDLY_CHANGES]
     if not stays:
         return ""
-    return f"With random weights, {' and '.join(stays)} would look much the same here: read no learning into it."
+    return f"With random weights, {_listed(stays)} would look much the same here: read no learning into it."
 
 
-def hardly_changes(found: Sanity | None, part: Literal["attention", "effect", "maps"]) -> bool:
+def _listed(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def hardly_changes(found: Sanity | None, part: Part) -> bool:
     """Whether that part is much the same once every weight is random; not where it could not be told."""
     return found is not None and bool(getattr(found, part)[-1] >= HARDLY_CHANGES)
+
+
+@dataclass(frozen=True)
+class _Cascaded:
+    """What one cascade came to."""
+
+    attention: np.ndarray  # (steps, K, T) NaN for a model without it
+    effect: np.ndarray  # (steps, K, T)
+    maps: list[float]  # a step: similarity to the trained ones, NaN without maps
+    model: Sec2Sec  # after the last step
+    both: Tensor  # (T, D) its joint vectors with both modalities
+    neither: Tensor  # (T, D)
 
 
 def _cascaded(
@@ -144,29 +184,55 @@ def _cascaded(
     joints: JointVectors,
     trained: tuple[Tensor | None, Tensor | None],
     maps: list[Tensor],
-) -> tuple[np.ndarray, np.ndarray, list[float]]:
-    """Attention and effects after each step, (steps, K, T) each, and the similarity of its maps to the trained ones.
-
-    trained: eq. 1 of the trained model. The steps after the predictor's share one random LSTM, so they are one run.
-    """
+) -> _Cascaded:
+    """trained: eq. 1 of the trained model. The steps after the predictor's share one random LSTM: they are one run."""
     seconds = len(joints.both)
+    both, neither = joints.both, joints.neither
     kept, random, alike = [], [], []
     for step, changed in cascade(model, seed):
         if step in ("predictor", "seconds"):
-            variants = with_one_replaced(joints.both, joints.neither, range(seconds + 1))
             alike.append(1.0 if maps else float("nan"))
         else:
             both, neither, new = _joined(changed, *(trained if step == "co-attention" else _attended(changed, tokens)))
-            variants = with_one_replaced(both, neither, range(seconds + 1))
             pairs = zip(maps, new, strict=False)
             alike.append(float(np.mean([(a * b).sum(-1).mean().item() for a, b in pairs] or np.nan)))
+        variants = with_one_replaced(both, neither, range(seconds + 1))
         if step == "predictor":
             kept.append(_remembered(changed, variants))
         else:
             random.append(variants)
     logits, attention = (torch.cat(parts) for parts in zip(*kept, _remembered(changed, torch.cat(random)), strict=True))
     said = rearrange(logits.sigmoid(), "(s n) k -> s k n", s=len(STEPS))  # the last of n is the clip as it is
-    return _numpy(attention[seconds :: seconds + 1]), _numpy(said[..., -1:] - said[..., :-1]), alike
+    effect = _numpy(said[..., -1:] - said[..., :-1])
+    return _Cascaded(_numpy(attention[seconds :: seconds + 1]), effect, alike, changed, both, neither)
+
+
+def _gradients_alike(random: _Cascaded, tokens: Tokens, trained: Sequence[Gradients]) -> np.ndarray:
+    """Similarity of integrated gradients and of relevance to the random model's → (2, K); NaN where there is none.
+
+    Relevance is compared within a second, of a few seconds, evenly spaced.
+    """
+    joints = JointVectors(random.both, random.both, random.both, random.neither, None, None)
+    alike = np.full((2, len(trained)), np.nan)
+    if len(random.both) >= SHORTEST:
+        values, _ = integrated_gradients(random.model, joints, PATH)
+        alike[0] = rank_correlation(np.abs(_numpy(values)), np.abs([one.integrated for one in trained]))
+    some = slice(None, None, -(-len(random.both) // RELEVANT))
+    found = relevance(random.model, tokens, joints, some)
+    if found is not None:
+        by_part = []
+        for drawn, part in zip(found, ("relevance_video", "relevance_audio"), strict=True):
+            by_part.append(rank_correlation(_numpy(drawn), np.array([getattr(one, part)[some] for one in trained])))
+        ranked = np.concatenate(by_part, 1)  # (K, seconds of both parts)
+        told = np.isfinite(ranked).any(1)
+        alike[1, told] = np.nanmean(ranked[told], 1)
+    return alike
+
+
+def _middle(one: Gradients, first: int, end: int) -> Gradients:
+    """Of some seconds of a long clip."""
+    video, audio = (None if part is None else part[first:end] for part in (one.relevance_video, one.relevance_audio))
+    return replace(one, integrated=one.integrated[first:end], relevance_video=video, relevance_audio=audio)
 
 
 def _remembered(model: Sec2Sec, joint: Tensor) -> tuple[Tensor, Tensor]:

@@ -69,6 +69,7 @@ def _target(
         shapley = Shapley(0.21, -0.17 if index == 0 else 0.04, audio, picture, index == 0, conflict)
     flat = np.full(seconds, 1 / seconds)
     flat[len(flat) // 2 + 1 :] = np.nan  # the profile ends
+    last = np.array([np.nan, np.nan, np.nan, unlike[-1]])
     weights = r.random((seconds, tokens[0])) ** 4, r.random((seconds, tokens[1])) ** 4
     bands: tuple[Stability, ...] = ()
     if stable:
@@ -79,7 +80,15 @@ def _target(
         (SecondEffects("training mean", whole, audio, video, whole - audio - video), neighbour),
         spread,
         _verdict(index, target),
-        Sanity(steps, np.full(4, np.nan) if attention is None else like, unlike, unlike, WARNING if index == 1 else ""),
+        Sanity(
+            steps,
+            np.full(4, np.nan) if attention is None else like,
+            unlike,
+            unlike,
+            last,
+            last,
+            WARNING if index == 1 else "",
+        ),
         shapley,
         None if attention is None else Position(attention - flat, attention - flat[::-1]),
         Gradients(whole * 5, 0.031, *(weights if maps else (None, None))),

@@ -9,7 +9,7 @@ import numpy as np
 
 from sec2sec import plots
 from sec2sec.explanations.evidence import TargetEvidence
-from sec2sec.explanations.sanity import hardly_changes
+from sec2sec.explanations.sanity import Part, hardly_changes
 from sec2sec.explanations.types import Explanation, Preview
 from sec2sec.ui.verdict import along
 
@@ -71,12 +71,14 @@ def _questions(
         effect = found.effects[0].whole
         yield plots.stability(name, "effect", band.over, effect, band.effect_low, band.effect_high, seconds)
     if found.gradients is not None:
-        yield plots.integrated(name, found.gradients.integrated, found.gradients.gap, seconds)
+        figure = plots.integrated(name, found.gradients.integrated, found.gradients.gap, seconds)
+        figure["layout"]["meta"]["warning"] = _warning(found, "integrated")
+        yield figure
     if found.position is not None:
         yield plots.position(name, found.position.from_start, found.position.from_end, seconds, index)
 
 
-def _warning(found: TargetEvidence | None, part: Literal["attention", "effect"]) -> str:
+def _warning(found: TargetEvidence | None, part: Part) -> str:
     """Where a lane would look much the same with random weights; what it says in full stands with the figures."""
     return "see the sanity check below" if found is not None and hardly_changes(found.sanity, part) else ""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sec2sec import plots
 from sec2sec.explanations.as_table import Column, columns, to_csv
+from sec2sec.explanations.sanity import SIMILAR
 from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.ui.timeline.lanes import TITLES, lanes
 from sec2sec.ui.verdict import unfamiliar_words
@@ -131,7 +132,7 @@ def _sanity(explanation: Explanation, name: str) -> dict[str, Any] | None:
     found = evidence.targets[name].sanity if evidence is not None and name in evidence.targets else None
     if found is None:
         return None
-    similar = {part: _list(getattr(found, part)) for part in ("attention", "effect", "maps")}
+    similar = {part: _list(getattr(found, part)) for part in SIMILAR}
     return {"target": name, "warning": found.warning, "steps": list(found.steps)} | similar
 
 
