@@ -154,7 +154,10 @@ def pointing_table(results: Mapping[str, Any]) -> TextTable | None:
             value = row["pointing_by_target"].get(target, {}).get(method)
             cells.append("none" if value is None else figure(value))
         rows.append([row["title"], *cells])
-    return TextTable("Pointing: share of test clips whose top second is a planted one, mean over seeds", head, rows)
+    title = (
+        "Pointing: share of test clips whose top second is a planted one, mean over seeds; below chance, it looks away"
+    )
+    return TextTable(title, head, rows)
 
 
 def title_in(results: Mapping[str, Any], name: str) -> str:
