@@ -43,7 +43,6 @@ from tests.models import tiny_bundle
 from tests.test_plans import sounds
 
 SECONDS = 5
-TRACKS = ClipTracks(SECONDS, soundtracks={"other": 3})
 LIMITS = MediaLimits()
 
 

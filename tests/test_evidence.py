@@ -1,4 +1,4 @@
-"""Effects, curves, Shapley values and position against slow loops of their definitions."""
+"""Effects, ranks, Shapley values and position against slow loops of their definitions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,6 @@ from sec2sec.encode import Tokens
 from sec2sec.explanations import to_json
 from sec2sec.explanations.as_json import plain
 from sec2sec.explanations.as_text import as_text
-from sec2sec.explanations.curves import (
-    comprehensiveness,
-    curve_steps,
-    curves,
-    kept_after,
-    most_attended_first,
-    random_orders,
-    sufficiency,
-)
 from sec2sec.explanations.effects import from_neighbour, from_training_mean, of_predictor, spread
 from sec2sec.explanations.examine import examine
 from sec2sec.explanations.occlusion import occlude
@@ -52,13 +43,6 @@ def forward(bundle, video, audio) -> np.ndarray:
     """One whole clip through the whole model → (K,)."""
     mask = torch.ones(1, len(video), dtype=torch.bool)
     return bundle.model(video[None], audio[None], mask).logits[0].sigmoid().numpy()
-
-
-@torch.no_grad()
-def kept_alone(bundle, joints, kept) -> np.ndarray:
-    """The prediction with some seconds kept, one run of the LSTM: the slow way → (K,)."""
-    joint = torch.stack([joints.both[t] if kept[t] else joints.neither[t] for t in range(len(kept))])
-    return bundle.model.remember(joint[None], torch.ones(1, len(kept), dtype=torch.bool))[0].sigmoid()[0].numpy()
 
 
 def test_variants_over_joint_vectors_equal_whole_passes_with_tokens_replaced(bundle):
@@ -133,108 +117,6 @@ def from_training_mean_like(values):
     from sec2sec.explanations.effects import split
 
     return split("any", *[torch.from_numpy(values)] * 3)[0]
-
-
-def test_curves_equal_slow_loops_over_orders_one_run_at_a_time(bundle):
-    tokens = random_tokens(bundle)
-    joints, found, predict = asked(bundle, tokens)
-    orders = most_attended_first(found.attention.numpy())
-    signs = np.sign((found.prediction - found.baseline).numpy())
-
-    def slow(order, insertion, target):
-        values = []
-        for count in range(SECONDS + 1):
-            kept = [(t in list(order[:count])) == insertion for t in range(SECONDS)]
-            values.append(kept_alone(bundle, joints, kept)[target])
-        return np.array(values)
-
-    for k, pair in enumerate(curves(predict, orders, signs)):
-        for curve, insertion in zip(pair, (False, True), strict=True):
-            chance = [slow(order[::-1] if insertion else order, insertion, k) for order in random_orders(SECONDS)[:20]]
-            np.testing.assert_allclose(curve.values, slow(orders[k], insertion, k), atol=1e-5)
-            np.testing.assert_allclose(curve.last_first, slow(range(SECONDS)[::-1], insertion, k), atol=1e-5)
-            assert curve.area == pytest.approx(np.trapezoid(curve.values, dx=1 / SECONDS), abs=1e-6)
-            every = all_orders(bundle, joints, predict, insertion)[..., k]
-            np.testing.assert_allclose(every[:20], chance, atol=1e-5)
-            np.testing.assert_allclose(curve.random_low, np.percentile(every, 5, axis=0), atol=1e-5)
-            np.testing.assert_allclose(curve.random_high, np.percentile(every, 95, axis=0), atol=1e-5)
-            areas = np.trapezoid(every, dx=1 / SECONDS, axis=1)
-            assert curve.random_area == pytest.approx(areas.mean(), abs=1e-5)
-            gain = signs[k] * (curve.area - areas) * (1 if insertion else -1)
-            beaten = np.mean([1.0 if g > 1e-6 else 0.5 if g > -1e-6 else 0.0 for g in gain])
-            assert curve.better_than_random == pytest.approx(beaten, abs=0.011)
-
-
-def all_orders(bundle, joints, predict, insertion):
-    """(R, T + 1, K) the curves of the random orders, asked of `predict` mask by mask."""
-    rows = []
-    for order in random_orders(SECONDS):
-        order = order[::-1] if insertion else order
-        kept = np.array([[(t in order[:n]) == insertion for t in range(SECONDS)] for n in range(SECONDS + 1)])
-        rows.append(predict(kept, kept))
-    return np.array(rows)
-
-
-def test_erasers_figures_follow_their_definition(bundle):
-    """DeYoung et al. 2020, eqs. 1–2: m(x) − m(x ∖ r) and m(x) − m(r), on the side of the prediction."""
-    tokens = random_tokens(bundle)
-    joints, found, _ = asked(bundle, tokens)
-    evidence = examine(bundle, tokens, joints, found)
-    orders = most_attended_first(found.attention.numpy())
-    for k, target in enumerate(evidence.targets.values()):
-        verdict, whole = target.verdict, kept_alone(bundle, joints, [True] * SECONDS)[k]
-        sign = 1 if whole >= kept_alone(bundle, joints, [False] * SECONDS)[k] else -1
-        for i, count in enumerate(range(1, SECONDS + 1)):
-            rationale = [t in orders[k][:count] for t in range(SECONDS)]
-            without = kept_alone(bundle, joints, [not r for r in rationale])[k]
-            alone = kept_alone(bundle, joints, rationale)[k]
-            assert verdict.comprehensiveness[i] == pytest.approx(sign * (whole - without), abs=1e-5)
-            assert verdict.sufficiency[i] == pytest.approx(sign * (whole - alone), abs=1e-5)
-        assert verdict.aopc_comprehensiveness == pytest.approx(verdict.comprehensiveness.mean())
-        assert verdict.aopc_sufficiency == pytest.approx(verdict.sufficiency.mean())
-
-
-def test_a_planted_second_falls_first_and_beats_nearly_every_random_order():
-    weights = np.zeros(12)
-    weights[[3, 7]] = 3.0
-
-    def predict(picture, sound):
-        return 1 / (1 + np.exp(-((picture & sound) @ weights)))[:, None]
-
-    (deletion, insertion), *_ = curves(predict, np.array([[3, 7, 0, 1, 2, 4, 5, 6, 8, 9, 10, 11]]), np.ones(1))
-    assert deletion.better_than_random > 0.97
-    assert insertion.better_than_random > 0.97
-    assert comprehensiveness(deletion, 1.0)[1] == pytest.approx(deletion.values[0] - 0.5)
-    assert sufficiency(insertion, 1.0)[1:] == pytest.approx(0, abs=1e-9)
-    (worst, _), *_ = curves(predict, np.array([[0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 3, 7]]), np.ones(1))
-    assert worst.better_than_random < 0.03
-
-
-def test_the_better_direction_turns_with_the_sign_of_the_prediction():
-    weights = np.array([-3.0, 0, 0, 0, 0, 0, 0, 0])
-
-    def predict(picture, _sound):
-        return 1 / (1 + np.exp(-(picture @ weights)))[:, None]
-
-    (deletion, insertion), *_ = curves(predict, np.arange(8)[None], -np.ones(1))
-    assert deletion.better_than_random > 0.9
-    assert insertion.better_than_random > 0.9
-
-
-@pytest.mark.parametrize("seconds", [1, 2, 15, 20, 21, 60, 61, 900])
-def test_steps_run_from_none_to_all_alike_from_both_ends_and_are_few_for_long_clips(seconds):
-    steps = curve_steps(seconds)
-    assert steps[0] == 0
-    assert steps[-1] == seconds
-    assert (np.diff(steps) > 0).all()
-    np.testing.assert_array_equal(steps, seconds - steps[::-1])
-    assert len(steps) == (seconds + 1 if seconds <= 20 else 8)
-
-
-def test_insertion_backwards_passes_through_the_variants_of_deletion():
-    orders, steps = random_orders(9), curve_steps(9)
-    deleted, inserted = kept_after(orders, steps, False), kept_after(orders[:, ::-1], steps, True)
-    np.testing.assert_array_equal(deleted, inserted[:, ::-1])
 
 
 @pytest.mark.parametrize("count", [4, 6, 11])
