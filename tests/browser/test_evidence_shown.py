@@ -178,6 +178,12 @@ def test_failed_sanity_check_warns_on_the_map_itself(page: Page) -> None:
     page.get_by_text("Figures of the sanity check").click()
     row = page.locator(".s2s-sanity tr", has_text="valence: attention")
     assert row.locator("td").all_inner_texts() == ["0.90", "0.85", "0.80", "0.80"]
+    once = page.locator(".s2s-sanity tr", has_text="valence: integrated gradients").locator("td").all_inner_texts()
+    assert once[:3] == ["–"] * 3
+    assert once[3] != "–"
+    table = page.locator(".s2s-sanity .s2s-table")  # of two targets it is seen whole
+    assert table.evaluate("box => box.scrollHeight - box.clientHeight") <= 1
+    expect(page.locator(".s2s-sanity > p")).to_contain_text("compared once all is random")
 
 
 def test_unfamiliar_seconds_are_hatched_and_named(page: Page) -> None:

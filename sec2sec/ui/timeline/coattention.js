@@ -162,14 +162,15 @@ function sanity() {  // a map that hardly depends on what the model learned must
   if (!found.length) return [];
   const parts = {attention: 'attention', effect: 'effect', maps: 'maps', integrated: 'integrated gradients', relevance: 'relevance'};
   const row = (f, part) => make('tr', {}, make('th', {scope: 'row'}, `${f.target}: ${parts[part]}`), ...f[part].map(v => make('td', {}, share(v))));
-  const table = make('table', {}, make('caption', {}, 'Similarity (rank correlation) of what is shown to the same of a model whose parts are ' +
+  const what = make('p', {}, 'Similarity (rank correlation) of what is shown to the same of a model whose parts are ' +
     'random, from the predictor backwards: 1 is the same, 0 is unrelated. What stays high does not show what the model learned (Adebayo et al. 2018). ' +
-    'Integrated gradients and relevance are compared once all is random.'),
+    'Integrated gradients and relevance are compared once all is random.');
+  const table = make('table', {},
     make('thead', {}, make('tr', {}, make('td', {}, 'random by then:'), ...found[0].steps.map(step => make('th', {scope: 'col'}, step)))),
     make('tbody', {}, ...found.flatMap(f => Object.keys(parts).map(part => row(f, part)))));
   const words = warned.length ? 'Figures of the sanity check' : 'Sanity check: passed. Figures';
   return [...warned.map(f => make('p', {class: 's2s-warning', role: 'note'}, make('b', {}, `⚠ ${f.target}: `), f.warning)),
-    make('details', {class: 's2s-sanity'}, make('summary', {}, words), make('div', {class: 's2s-table', tabindex: 0, role: 'region', 'aria-label': 'Sanity check'}, table))];
+    make('details', {class: 's2s-sanity'}, make('summary', {}, words), what, make('div', {class: 's2s-table', tabindex: 0, role: 'region', 'aria-label': 'Sanity check'}, table))];
 }
 function overlay(tableTitle) {
   const o = {title: make('b'), stage: make('div', {class: 's2s-stage'}), grid: make('div', {class: 's2s-grid'}), what: make('span'),

@@ -24,7 +24,7 @@ const known = value => typeof value === 'number' && isFinite(value);
 const percent = value => (known(value) ? (100 * value).toFixed(1) + ' %' : '–');
 const wholePercent = value => (known(value) ? Math.round(100 * value) + ' %' : '–');
 const signed = value => (known(value) ? (value < 0 ? '−' : '+') + Math.abs(value).toFixed(3) : '–');
-const share = value => (known(value) ? value.toFixed(2) : '–');
+const share = value => (known(value) ? value.toFixed(2).replace('-', '−') : '–');
 const secondWords = s => `${s}–${s + 1} s`;
 
 function bytes(base64) {

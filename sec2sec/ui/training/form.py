@@ -95,7 +95,7 @@ def form(settings: Settings) -> Form:
 def _widget(field: Field, settings: Settings, told: bool = True) -> Any:
     """One setting. told False: without its sentence, so that the few main ones fit on a screen."""
     info = field.sentence if told else None
-    width = {SYSTEM: 190, "preset": 110}.get(field.name, 70)  # px; names are long, and a phone is narrow
+    width = {SYSTEM: 190, "preset": 130}.get(field.name, 70)  # px; names are long, and a phone is narrow
     common: dict[str, Any] = {"label": field.label, "info": info, "min_width": width, "elem_id": f"train-{field.name}"}
     if field.choices:
         return gr.Dropdown(list(field.choices), value=field.shown, **common)
