@@ -163,7 +163,7 @@ def _part(part: str, values: np.ndarray, seconds: Seconds, offset: float, target
     if seconds.few:
         size = 7 if seconds.count <= 30 else 5
         marker = {"symbol": symbol, "size": size, "color": colour, "line": {"width": 2, "color": colour}}
-        look = {"mode": "markers", "marker": marker}
+        look = {"mode": "markers", "marker": marker, "cliponaxis": False}  # one at the very top is seen whole
     return look | {
         "type": "scatter",
         "name": words,

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import gradio as gr
@@ -52,7 +53,7 @@ def build(settings: Settings) -> gr.Blocks:
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)
-    threading.Thread(target=_warm, args=(models,), daemon=True).start()
+    threading.Thread(target=_warm, args=(demo, models), daemon=True).start()
     return demo
 
 
@@ -94,8 +95,15 @@ def _private_cache() -> None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _warm(models: Models) -> None:
-    """Load the first model while the first visitor still looks around."""
+def _warm(demo: gr.Blocks, models: Models) -> None:
+    """Load the first model while the first visitor still looks around.
+
+    Not before the app is served: while it starts, warnings are silenced for the whole process, and imports of another
+    thread would end that early.
+    """
+    wanted = time.monotonic() + 60  # s
+    while not demo.is_running and time.monotonic() < wanted:
+        time.sleep(0.1)
     for name in models.names()[:1]:
         try:
             models.get(name)

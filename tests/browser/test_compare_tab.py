@@ -129,6 +129,16 @@ def test_predictions_lanes_and_ranking_are_those_of_the_library(page: Page, alon
     assert "NaN" not in page.inner_text("body")
 
 
+def test_a_lane_that_warns_of_the_sanity_check_is_explained_below_it(page: Page) -> None:
+    lane = page.locator("#view-a .s2s-fold", has_text="valence · A · measured effect")
+    expect(lane).to_contain_text("⚠ see the sanity check below")  # the demo's, on this film
+    warning = page.locator("#view-a .s2s-warning", has_text="valence · A")
+    expect(warning).to_be_visible()
+    expect(warning).to_contain_text("effect of each second")
+    expect(page.locator("#view-a .s2s-sanity")).to_be_hidden()  # whose columns would be of one model alone
+    expect(page.get_by_role("heading", name="Inside the selected second")).to_be_hidden()
+
+
 def test_one_playhead_moves_through_the_lanes_of_both_models(page: Page) -> None:
     assert page.locator("#view-a .s2s-playhead").count() == 1
     lanes, head = page.locator("#view-a .s2s-plot").bounding_box(), page.locator("#view-a .s2s-playhead").bounding_box()

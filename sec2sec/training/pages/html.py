@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -56,12 +57,17 @@ def table(
         if len(row) == 1:
             body.append(f'<tr><th scope="rowgroup" class="part" colspan="{len(head)}">{escape(row[0])}</th></tr>')
         else:
-            cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+            cells = "".join(f"<td>{_unbroken(escape(cell))}</td>" for cell in row[1:])
             body.append(f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>')
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
         f"<caption>{escape(caption)}</caption><thead>{''.join(lines)}</thead><tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _unbroken(cell: str) -> str:
+    """A cell that may break before an interval, never inside it."""
+    return re.sub(r"\[[^]]*\]", r"<span>\g<0></span>", cell)
 
 
 def _group(name: str, columns: int) -> str:
