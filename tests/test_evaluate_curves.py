@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torchmetrics.functional.classification import binary_calibration_error
 
 from sec2sec.checkpoints import load_checkpoint
@@ -202,3 +204,24 @@ def test_dots_stand_where_their_values_are():
     ticks = [float(x) for x in re.findall(r'<text class="tick" x="([\d.]+)" y="[\d.]+" text-anchor="middle"', drawn)]
     assert (x0, x1) == (ticks[0], ticks[-1])
     assert y0 > y1
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(0, 0.5), st.floats(0, 0.5)), min_size=1, max_size=4),
+    st.sampled_from([1.0, 1e-3, 100.0]),
+)
+def test_an_axis_of_ranges_has_round_ticks_that_hold_every_value_in_its_place(made, size):
+    rows = [Range("r", size * v, (size * (v - low), size * (v + high)), None) for v, low, high in made]
+    drawn = ranges("t", "x", rows, "m", "text")
+    ticks = re.findall(r'class="tick" x="([\d.]+)"[^>]*>([^<]+)<', drawn)
+    at = [float(x) for x, _ in ticks]
+    told = [float(words.replace("−", "-")) for _, words in ticks]
+    assert 2 <= len(ticks) <= 6
+    assert np.diff(told) == pytest.approx(np.full(len(told) - 1, told[1] - told[0]))
+    assert f"{told[1] - told[0]:.3e}"[:4] in ("1.00", "2.00", "2.50", "5.00")
+    scale = (at[-1] - at[0]) / (told[-1] - told[0])
+    for row, (left, right) in zip(
+        rows, re.findall(r'class="range" d="M([-\d.]+) [\d.]+H([-\d.]+)', drawn), strict=True
+    ):
+        assert at[0] - 0.02 <= float(left) <= float(right) <= at[-1] + 0.02
+        assert float(left) == pytest.approx(at[0] + scale * (row.interval[0] - told[0]), abs=0.03)

@@ -228,8 +228,8 @@ def _worst(name: str, clips: list[Mapping[str, Any]]) -> str:
     )
     head = "".join(f'<th scope="col">{word}</th>' for word in ("clip", "truth", "prediction", "error"))
     return (
-        f'<div class="wide worst" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<div class="wide worst" role="region" tabindex="0" aria-label="{caption}"><table>'
+        f"<caption><span>{caption}</span></caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

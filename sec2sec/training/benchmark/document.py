@@ -79,7 +79,7 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     found.append(
         f"Machine: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
         f"{counted(results['jobs'], 'trial')} at a time, {counted(hardware['threads'], 'thread')} each; "
-        f"{counted(round(results['minutes']), 'minute')}, if the trials had run one by one."
+        f"{_time(results['minutes'])}, if the trials had run one by one."
     )
     found.append(f"Versions: {_versions(results)}.")
     short = [row for row in results["systems"] if row["done"] < results["seeds"]]
@@ -164,6 +164,10 @@ def _bullets(items: list[str]) -> str:
 
 def _name(results: Mapping[str, Any]) -> str:
     return f"{len(results['systems'])} systems on {results['data']['name']}"
+
+
+def _time(minutes: float) -> str:
+    return counted(round(minutes), "minute") if minutes >= 1 else "under a minute"
 
 
 def _settings(values: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -78,9 +79,8 @@ def chart(title: str, x_label: str, y_label: str, series: Sequence[Series], text
 def ranges(title: str, x_label: str, rows: Sequence[Range], mark: str, text: str) -> str:
     """Values with their intervals, a row each, over an axis that holds them all. mark: what the diamonds are."""
     shown = [v for row in rows for v in (row.value, row.mark, *(row.interval or ())) if v is not None]
-    low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
-    edge = 0.05 * (high - low) or 0.05
-    low, high = low - edge, high + edge
+    ticks = _ticks(min(shown), max(shown)) if shown else [0.0, 0.5, 1.0]
+    low, high = ticks[0], ticks[-1]
     left, right, width = 170, 28, 640
     height = ROW * len(rows) + 76
 
@@ -89,12 +89,10 @@ def ranges(title: str, x_label: str, rows: Sequence[Range], mark: str, text: str
 
     bottom = TOP + ROW * len(rows)
     parts = []
-    for step in range(5):
-        value = low + step * (high - low) / 4
+    for value in ticks:
+        words = f"{value:g}".replace("-", "−")
         parts.append(f'<path class="grid" d="M{across(value)} {TOP}V{bottom}"/>')
-        parts.append(
-            f'<text class="tick" x="{across(value)}" y="{bottom + 15}" text-anchor="middle">{value:.3f}</text>'
-        )
+        parts.append(f'<text class="tick" x="{across(value)}" y="{bottom + 15}" text-anchor="middle">{words}</text>')
     parts.append(f'<path class="axis" d="M{left} {TOP}V{bottom}H{width - right}"/>')
     for number, row in enumerate(rows):
         y = TOP + ROW * (number + 0.5)
@@ -113,6 +111,17 @@ def ranges(title: str, x_label: str, rows: Sequence[Range], mark: str, text: str
         parts.append(_diamond(left + 150, height - 12))
         parts.append(f'<text x="{left + 161}" y="{height - 8}">{escape(mark)}</text>')
     return _figure(title, text, width, height, parts, "broad")
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers in even steps, six at most, from below the lowest value to above the highest."""
+    span = max(high - low, 1e-3 * max(1.0, abs(low), abs(high)))  # equal values have an axis too
+    power = 10.0 ** math.floor(math.log10(span))
+    for step in (round(size * power, 12) for size in (0.2, 0.25, 0.5, 1.0, 2.0, 5.0)):
+        first, last = math.floor(round(low / step, 6)), math.ceil(round(high / step, 6))
+        if last - first <= 5:
+            break
+    return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
 
 
 def _diamond(x: float, y: float) -> str:

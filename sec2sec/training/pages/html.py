@@ -61,7 +61,7 @@ def table(
             body.append(f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>')
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead>{''.join(lines)}</thead><tbody>{''.join(body)}</tbody></table></div>"
+        f"<caption><span>{escape(caption)}</span></caption><thead>{''.join(lines)}</thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
