@@ -37,7 +37,7 @@ def test_scores_are_measured_as_scikit_learn_and_the_paper_do(seed):
     covariance = np.cov(said, label, bias=True)
     gap = (said.mean() - label.mean()) ** 2
     ccc = 2 * covariance[0, 1] / (covariance[0, 0] + covariance[1, 1] + gap)
-    assert found["ccc"] == pytest.approx(ccc, abs=0.01)  # torchmetrics divides by N − 1
+    assert found["ccc"] == pytest.approx(ccc)
     assert found["trivial"]["mean"]["mean_accuracy"] == pytest.approx(1 - np.abs(label - 0.4).mean())
     assert found["trivial"]["median"]["mean_accuracy"] == pytest.approx(1 - np.abs(label - 0.45).mean())
     assert found["trivial"]["mean"]["pearson"] is None
@@ -52,16 +52,35 @@ def test_a_constant_prediction_has_no_correlation_and_one_clip_no_r2():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_weighted_metrics_of_every_clip_once_are_the_metrics(seed):
+def test_metrics_are_scikit_learns_where_predictions_tie_and_lie_on_the_boundary(seed):
     rng = np.random.default_rng(seed)
-    said, label = rng.random(80).round(1), (rng.random(80) < 0.4).astype(float)  # rounded: with ties
-    weighted, plain = _weighted_binary(said, label, np.ones((1, 80))), classification(said, label, 0.5)
-    for name, values in weighted.items():
-        assert values[0] == pytest.approx(plain[name], abs=1e-6), name
-    said, label = scored(seed)
-    weighted, plain = _weighted_score(said, label, np.ones((1, 150))), regression(said, label, 0.5, 0.5)
-    for name, values in weighted.items():
-        assert values[0] == pytest.approx(plain[name], abs=0.01 if name == "ccc" else 1e-6), name
+    said, label = rng.random(80).round(1), (rng.random(80) < 0.4).astype(float)
+    found, answers = classification(said, label, 0.5), said > 0.5
+    assert found["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(label, answers))
+    assert found["balanced_accuracy"] == pytest.approx(sklearn.metrics.balanced_accuracy_score(label, answers))
+    assert found["f1"] == pytest.approx(sklearn.metrics.f1_score(label, answers))
+    assert found["macro_f1"] == pytest.approx(sklearn.metrics.f1_score(label, answers, average="macro"))
+    assert found["auroc"] == pytest.approx(sklearn.metrics.roc_auc_score(label, said))
+
+
+def test_answers_that_are_all_alike_score_as_scikit_learn_has_it():
+    label = np.array([1.0, 0, 0, 0])
+    for value in (0.0, 1.0):
+        found, said = classification(np.full(4, value), label, 0.5), np.full(4, value)
+        assert found["f1"] == pytest.approx(sklearn.metrics.f1_score(label, said, zero_division=0))
+        assert found["macro_f1"] == pytest.approx(
+            sklearn.metrics.f1_score(label, said, average="macro", zero_division=0)
+        )
+        assert found["balanced_accuracy"] == 0.5
+        assert found["auroc"] == 0.5
+
+
+@pytest.mark.parametrize("constant", [0.1, 1 / 3])
+def test_scores_that_people_gave_alike_have_no_r2_and_no_correlation(constant):
+    said, _ = scored(0)
+    found = regression(said, np.full(150, constant), 0.5, 0.5)
+    assert (found["r2"], found["pearson"], found["ccc"]) == (None, None, None)
+    assert found["mean_accuracy"] == pytest.approx(1 - np.abs(said - constant).mean())
 
 
 @settings(deadline=None)  # a busy machine is no failure

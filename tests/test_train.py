@@ -152,7 +152,7 @@ def test_planted_targets_of_both_kinds_are_learned_and_the_best_weights_are_kept
 
 
 def test_the_best_weights_are_a_copy_and_no_alias(sources):
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     training = Fit(Trainee(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1))
     next(training.reports())
@@ -164,7 +164,7 @@ def test_the_best_weights_are_a_copy_and_no_alias(sources):
 
 
 def test_it_stops_after_five_epochs_in_a_row_of_rising_validation_loss(sources):
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     training = Fit(Trainee(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1))
     told = []

@@ -254,7 +254,7 @@ def test_help_of_the_new_commands_imports_no_torch():
         "for name in ('data', 'extract', 'train', 'search', 'profile'):\n"
         "    try: main([name, '--help'])\n"
         "    except SystemExit: pass\n"
-        "print([name for name in ('torch', 'numpy', 'lightning') if name in sys.modules])"
+        "print([name for name in ('torch', 'numpy', 'lightning_fabric') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout[-300:] + done.stderr

@@ -13,15 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import ResNet18_Weights
-from torchvision.models.video import R2Plus1D_18_Weights
 
-VIDEO_WEIGHTS = R2Plus1D_18_Weights.KINETICS400_V1
-AUDIO_WEIGHTS = ResNet18_Weights.IMAGENET1K_V1
 IMAGE_SIDE = 224  # pixels; the side of the pictures that ResNet-18 learned from
 
 
@@ -37,7 +32,9 @@ class PaperVideo(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        network = torchvision.models.video.r2plus1d_18()
+        from torchvision.models.video import r2plus1d_18  # two seconds to import, for this preset alone
+
+        network = r2plus1d_18()
         self.stem = network.stem
         self.layer1, self.layer2 = network.layer1, network.layer2
         self.layer3, self.layer4 = network.layer3, network.layer4
@@ -60,7 +57,9 @@ class PaperAudio(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        network = torchvision.models.resnet18()
+        from torchvision.models import resnet18
+
+        network = resnet18()
         self.conv1, self.bn1, self.relu, self.maxpool = network.conv1, network.bn1, network.relu, network.maxpool
         self.layer1, self.layer2 = network.layer1, network.layer2
         self.layer3, self.layer4 = network.layer3, network.layer4
@@ -86,13 +85,25 @@ def load_paper(*, pretrained: bool = True, seed: int | None = None) -> tuple[Pap
         torch.manual_seed(seed or 0)
         video, audio = PaperVideo(), PaperAudio()
     if pretrained:
-        _load(video, VIDEO_WEIGHTS)
-        _load(audio, AUDIO_WEIGHTS)
+        needed = _weights()
+        _load(video, needed[0], needed)
+        _load(audio, needed[1], needed)
     return video.eval(), audio.eval()
 
 
-def _load(encoder: nn.Module, weights: Any) -> None:
-    """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out."""
+def _weights() -> tuple[Any, Any]:
+    """torchvision's weights of both encoders."""
+    from torchvision.models import ResNet18_Weights
+    from torchvision.models.video import R2Plus1D_18_Weights
+
+    return R2Plus1D_18_Weights.KINETICS400_V1, ResNet18_Weights.IMAGENET1K_V1
+
+
+def _load(encoder: nn.Module, weights: Any, needed: tuple[Any, Any]) -> None:
+    """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out.
+
+    needed: of both encoders, for the message.
+    """
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / _file_name(weights)
     try:
@@ -102,7 +113,6 @@ def _load(encoder: nn.Module, weights: Any) -> None:
     except Exception as error:
         if file.exists():
             raise EncoderError(_damaged(file, weights, error)) from error
-        needed = (VIDEO_WEIGHTS, AUDIO_WEIGHTS)
         absent = [each.url for each in needed if not (folder / _file_name(each)).exists()]
         raise EncoderError(
             f"the paper preset needs {' and '.join(map(_file_name, needed))} in {folder}, and {file.name} could not be "

@@ -9,11 +9,12 @@ T seconds, V visual and A audio tokens in a second, C channels of a token, D wid
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients  # type: ignore[import-untyped]
 from einops import rearrange
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -53,7 +54,7 @@ def integrated_gradients(model: Sec2Sec, joints: JointVectors, steps: int = STEP
         def logits(joint: Tensor) -> Tensor:
             return temporal(joint, joint.new_ones(joint.shape[:2], dtype=torch.bool))[0]
 
-        found, delta = IntegratedGradients(logits).attribute(
+        found, delta = _integrated(logits).attribute(
             clip.repeat(targets, 1, 1),
             mean.repeat(targets, 1, 1),
             target=torch.arange(targets, device=clip.device),
@@ -63,6 +64,12 @@ def integrated_gradients(model: Sec2Sec, joints: JointVectors, steps: int = STEP
         )
     by_second = found.detach().sum(-1)
     return by_second, relative_gap(by_second.sum(1), delta.detach())
+
+
+def _integrated(logits: Callable[..., Tensor]) -> Any:
+    from captum.attr import IntegratedGradients  # type: ignore[import-untyped]  # a second to import
+
+    return IntegratedGradients(logits)
 
 
 def relative_gap(total: Tensor, delta: Tensor) -> Tensor:
@@ -101,7 +108,7 @@ def token_gradients(model: Sec2Sec, tokens: Tokens, target: int, steps: int = TO
             joint = rearrange(joint, "(n t) d -> n t d", n=count)
             return temporal(joint, joint.new_ones(joint.shape[:2], dtype=torch.bool))[0]
 
-        found, delta = IntegratedGradients(logits).attribute(
+        found, delta = _integrated(logits).attribute(
             tuple(clip[part] for part in used),
             tuple(mean[part] for part in used),
             target=target,

@@ -9,7 +9,6 @@ from functools import lru_cache
 from itertools import permutations
 
 import numpy as np
-from scipy.stats import rankdata
 
 EXACT = 8  # values; up to here all T! permutations are tried
 PERMUTATIONS = 5_000  # drawn beyond it
@@ -17,6 +16,8 @@ PERMUTATIONS = 5_000  # drawn beyond it
 
 def centred_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks along the last axis, ties at their mean, centred and of length 1; NaN where all values are equal."""
+    from scipy.stats import rankdata  # a second and a half to import
+
     ranks = rankdata(values, axis=-1)
     ranks = ranks - ranks.mean(-1, keepdims=True)
     length = np.sqrt((ranks**2).sum(-1, keepdims=True))

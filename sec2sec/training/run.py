@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeGuard
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from safetensors import SafetensorError
 
 from sec2sec.baselines import SYSTEMS

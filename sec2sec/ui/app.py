@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 
 import gradio as gr
@@ -22,6 +23,8 @@ from sec2sec.ui.shelf import Shelf
 from sec2sec.ui.training import tab as training
 
 STYLE = Path(__file__).parent / "style.css"
+QUEUE_LOOKS = 0.02  # s between two
+LATER = ("scipy.stats", "scipy.signal", "captum.attr", "sklearn.covariance")  # libraries of the first explanation
 HEADER = """<header class="top"><h1>sec2sec</h1>
 <p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>
 </header>"""
@@ -53,6 +56,9 @@ def build(settings: Settings) -> gr.Blocks:
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)
+    # gradio looks a thousand times a second whether somebody asks, which takes 7 % of a core of an app that nobody uses
+    demo._queue.sleep_when_free = QUEUE_LOOKS
+    demo._queue.progress_update_sleep_when_free = QUEUE_LOOKS
     threading.Thread(target=_warm, args=(demo, models), daemon=True).start()
     return demo
 
@@ -109,3 +115,5 @@ def _warm(demo: gr.Blocks, models: Models) -> None:
             models.get(name)
         except Exception as error:  # the visitor who asks for it is told
             message_for(error)
+    for name in LATER:
+        import_module(name)

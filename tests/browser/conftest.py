@@ -58,16 +58,20 @@ def app(checkpoints: Path) -> Iterator[App]:
 
 @pytest.fixture(scope="session")
 def synthetic() -> Iterator[Callable[..., App]]:
-    """Apps with made-up explanations: synthetic(seconds=600, …) → App, one process for each set of options."""
+    """Apps with made-up explanations: synthetic(seconds=600, …) → App, one process for each set of options.
+
+    The last two run on: an app takes a gigabyte.
+    """
     running: dict[str, App] = {}
     script = Path(__file__).with_name("synthetic_app.py")
 
     def start(**options: object) -> App:
         key = repr(options)
-        if key not in running:
-            running[key] = App(script=script, env={"SYNTHETIC": key})
-            running[key].__enter__()
-        return running[key]
+        app = running.pop(key, None) or App(script=script, env={"SYNTHETIC": key}).__enter__()
+        running[key] = app  # as the last one
+        for old in list(running)[:-2]:
+            running.pop(old).__exit__()
+        return app
 
     yield start
     for app in running.values():
