@@ -57,25 +57,17 @@ def app(checkpoints: Path) -> Iterator[App]:
 
 
 @pytest.fixture(scope="session")
-def synthetic() -> Iterator[Callable[..., App]]:
-    """Apps with made-up explanations: synthetic(seconds=600, …) → App, one process for each set of options.
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., App]]:
+    """An app with made-up explanations: synthetic(seconds=600, …) → App, which makes them up so from then on."""
+    chosen = tmp_path_factory.mktemp("synthetic") / "options"
+    chosen.write_text("{}", encoding="utf-8")
+    with App(script=Path(__file__).with_name("synthetic_app.py"), env={"SYNTHETIC": str(chosen)}) as app:
 
-    The last two run on: an app takes a gigabyte.
-    """
-    running: dict[str, App] = {}
-    script = Path(__file__).with_name("synthetic_app.py")
+        def choose(**options: object) -> App:
+            chosen.write_text(repr(options), encoding="utf-8")
+            return app
 
-    def start(**options: object) -> App:
-        key = repr(options)
-        app = running.pop(key, None) or App(script=script, env={"SYNTHETIC": key}).__enter__()
-        running[key] = app  # as the last one
-        for old in list(running)[:-2]:
-            running.pop(old).__exit__()
-        return app
-
-    yield start
-    for app in running.values():
-        app.__exit__()
+        yield choose
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,17 @@ from sec2sec.ui import app, inspect  # noqa: E402
 from sec2sec.ui.models import Models  # noqa: E402
 from sec2sec.ui.settings import Settings  # noqa: E402
 
-OPTIONS = ast.literal_eval(os.environ.get("SYNTHETIC", "{}"))  # our own tests' keyword arguments
-WAIT = OPTIONS.pop("wait", 0.05)  # s a step
-DULL = OPTIONS.pop("dull", False)  # no place changes anything
+
+def options():
+    """Our own tests' keyword arguments, as they are now: wait, s a step; dull, no place changes anything; the rest."""
+    found = ast.literal_eval(Path(os.environ["SYNTHETIC"]).read_text(encoding="utf-8"))
+    return found.pop("wait", 0.05), found.pop("dull", False), found
 
 
 def model() -> Sec2Sec:
     """Random weights for what is asked of tokens."""
-    grids = synthetic.explanation(**OPTIONS).co_attention
+    _, dull, given = options()
+    grids = synthetic.explanation(**given).co_attention
     torch.manual_seed(0)
     config = ModelConfig(("arousal", "valence", "synchrony"), "SA-CA", "attention-lstm", 16, 16, 2, 16)
     made = Sec2Sec(config, grids.video_grid, grids.audio_grid).eval()
@@ -42,25 +45,25 @@ def model() -> Sec2Sec:
             parameter.normal_(std=0.5)
         made.reference_video.normal_(std=3)
         made.reference_audio.normal_(std=3)
-        made.temporal.predict_weight.mul_(0 if DULL else 1)
+        made.temporal.predict_weight.mul_(0 if dull else 1)
     return made
 
 
-MODEL = model()
-
-
 def steps(path, bundle, *, start=0.0, end=None, limits=None):
+    wait, _, given = options()
     yield Progress("decoding", 0.0, "Opening the clip")
     clip = open_clip(path, start=start, end=end, limits=limits)
     for i in range(8):
-        time.sleep(WAIT)
+        time.sleep(wait)
         yield Progress("encoding", i / 8, f"Encoding from second {i} of 8")
-    seconds = OPTIONS.get("seconds", max(1, round(clip.duration)))
-    made = synthetic.explanation(**{**OPTIONS, "seconds": seconds})
+    seconds = given.get("seconds", max(1, round(clip.duration)))
+    made = synthetic.explanation(**{**given, "seconds": seconds})
     summary = dataclasses.replace(made.clip, name=clip.name, start=start)
     made = dataclasses.replace(made, clip=summary)
     seen = synthetic.preview(made, Path(path))
-    shapes = [(seconds, len(mean), mean.shape[1]) for mean in (MODEL.reference_video, MODEL.reference_audio)]
+    shapes = [
+        (seconds, len(mean), mean.shape[1]) for mean in (bundle.model.reference_video, bundle.model.reference_audio)
+    ]
     video, audio = (
         torch.randn(shape) if there else None
         for shape, there in zip(shapes, (made.clip.has_video, made.clip.has_audio), strict=True)
@@ -69,16 +72,17 @@ def steps(path, bundle, *, start=0.0, end=None, limits=None):
 
 
 def shifted(path, bundles, *, start=0.0, end=None, limits=None):
+    wait, _, given = options()
     yield Progress("encoding", 0.5, "Encoded with other cuts")
-    time.sleep(WAIT)
-    made = synthetic.explanation(**{**OPTIONS, "seconds": 9, "stable": True})
+    time.sleep(wait)
+    made = synthetic.explanation(**{**given, "seconds": 9, "stable": True})
     yield Stable({name: found.stability for name, found in made.evidence.targets.items()})
 
 
 inspect.stability_steps = shifted
 inspect.explain_steps = steps
 Models.names = lambda self: ["synthetic"]
-Models.get = lambda self, name: SimpleNamespace(device="cpu", card="# Made up", model=MODEL)
+Models.get = lambda self, name: SimpleNamespace(device="cpu", card="# Made up", model=model())
 
 if __name__ == "__main__":
     settings = Settings.read(sys.argv[1:], os.environ)

@@ -270,9 +270,11 @@ def test_stop_stops(synthetic: Callable[..., App], new_page: NewPage) -> None:
     assert page.locator(".s2s[data-ready=true]").count() == 0
 
 
-def test_full_queue_says_so(new_page: NewPage, errors: list[str]) -> None:
+def test_full_queue_says_so(tmp_path: Path, new_page: NewPage, errors: list[str]) -> None:
     script = Path(__file__).with_name("synthetic_app.py")
-    with App("--queue", "1", "--concurrency", "1", script=script, env={"SYNTHETIC": "{'wait': 1.0}"}) as app:
+    (tmp_path / "options").write_text("{'wait': 1.0}")
+    slow = {"SYNTHETIC": str(tmp_path / "options")}
+    with App("--queue", "1", "--concurrency", "1", script=script, env=slow) as app:
         pages = [new_page(app.url) for _ in range(3)]
         for page in pages:
             page.locator(".tiles button").first.click()
