@@ -85,9 +85,8 @@ def load_paper(*, pretrained: bool = True, seed: int | None = None) -> tuple[Pap
         torch.manual_seed(seed or 0)
         video, audio = PaperVideo(), PaperAudio()
     if pretrained:
-        needed = _weights()
-        _load(video, needed[0], needed)
-        _load(audio, needed[1], needed)
+        for encoder, weights in zip((video, audio), _weights(), strict=True):
+            _load(encoder, weights)
     return video.eval(), audio.eval()
 
 
@@ -99,11 +98,8 @@ def _weights() -> tuple[Any, Any]:
     return R2Plus1D_18_Weights.KINETICS400_V1, ResNet18_Weights.IMAGENET1K_V1
 
 
-def _load(encoder: nn.Module, weights: Any, needed: tuple[Any, Any]) -> None:
-    """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out.
-
-    needed: of both encoders, for the message.
-    """
+def _load(encoder: nn.Module, weights: Any) -> None:
+    """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / _file_name(weights)
     try:
@@ -113,6 +109,7 @@ def _load(encoder: nn.Module, weights: Any, needed: tuple[Any, Any]) -> None:
     except Exception as error:
         if file.exists():
             raise EncoderError(_damaged(file, weights, error)) from error
+        needed = _weights()
         absent = [each.url for each in needed if not (folder / _file_name(each)).exists()]
         raise EncoderError(
             f"the paper preset needs {' and '.join(map(_file_name, needed))} in {folder}, and {file.name} could not be "

@@ -24,7 +24,7 @@ from sec2sec.ui.training import tab as training
 
 STYLE = Path(__file__).parent / "style.css"
 QUEUE_LOOKS = 0.02  # s between two
-LATER = ("scipy.stats", "scipy.signal", "captum.attr", "sklearn.covariance")  # libraries of the first explanation
+LATER = ("scipy.stats", "captum.attr", "librosa.onset")  # what the first explanation would wait for
 HEADER = """<header class="top"><h1>sec2sec</h1>
 <p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>
 </header>"""
