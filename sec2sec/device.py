@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import torch
 
+from sec2sec.errors import DeviceError
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """The device of a `--device` option: "cuda" when asked for, or when "auto" finds it; else "cpu"."""
     if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, not {name!r}")
+        raise DeviceError(f"device must be auto, cpu or cuda, not {name!r}")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ValueError("device cuda was asked for, but torch sees no usable CUDA GPU; use --device auto or cpu")
+        raise DeviceError("device cuda was asked for, but torch sees no usable CUDA GPU; use --device auto or cpu")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from sec2sec.__main__ import main
+from sec2sec.cli import main
 from tests.formats import change, make_liris, make_v1, make_v2, python_2_pickle, write_table
 from tests.test_train_refusals import as_nobody, edited, limited
 from tests.trainings import ROOT, SMALL, command

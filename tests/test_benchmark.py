@@ -312,7 +312,7 @@ def command(*arguments) -> subprocess.CompletedProcess[str]:
 
 CODE = """
 import sys
-from sec2sec.__main__ import main
+from sec2sec.cli import main
 try:
     code = main(sys.argv[1:])
 except SystemExit as end:

@@ -92,7 +92,7 @@ def test_an_older_json_survives_a_clip_that_cannot_be_used(tmp_path, checkpoint)
 
 def test_help_of_every_command_imports_no_torch():
     code = (
-        "import sys; from sec2sec.__main__ import main\n"
+        "import sys; from sec2sec.cli import main\n"
         "try: main({!r})\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
     )
     for arguments in (["--help"], ["explain", "--help"], ["evaluate", "--help"], ["make-clips", "--help"]):

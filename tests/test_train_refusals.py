@@ -227,7 +227,7 @@ def test_a_signal_ends_a_training_at_the_next_batch_with_its_state_saved(tmp_pat
 
 
 def test_unusable_input_of_the_command_line_is_one_line_on_stderr(tmp_path, made, capsys):
-    from sec2sec.__main__ import main
+    from sec2sec.cli import main
 
     data, tiny, run = made / "data", made / "tiny", tmp_path / "run"
     (tmp_path / "bad.yaml").write_text("speed: 1\n")
@@ -250,7 +250,7 @@ def test_unusable_input_of_the_command_line_is_one_line_on_stderr(tmp_path, made
 
 def test_help_of_the_new_commands_imports_no_torch():
     code = (
-        "import sys; from sec2sec.__main__ import main\n"
+        "import sys; from sec2sec.cli import main\n"
         "for name in ('data', 'extract', 'train', 'search', 'profile'):\n"
         "    try: main([name, '--help'])\n"
         "    except SystemExit: pass\n"

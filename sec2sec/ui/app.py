@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
-from importlib import import_module
+from importlib import import_module, resources
 from pathlib import Path
 
 import gradio as gr
@@ -22,7 +22,7 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Shelf
 from sec2sec.ui.training import tab as training
 
-STYLE = Path(__file__).parent / "style.css"
+STYLE = Path(str(resources.files(__package__) / "style.css"))
 QUEUE_LOOKS = 0.02  # s between two
 LATER = ("scipy.stats", "captum.attr", "librosa.onset")  # what the first explanation would wait for
 HEADER = """<header class="top"><h1>sec2sec</h1>

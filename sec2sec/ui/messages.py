@@ -7,12 +7,10 @@ import html
 import inspect
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import sec2sec
+from sec2sec.errors import UserError
 
-PACKAGE = Path(sec2sec.__file__).parent
 SORRY = "Something went wrong here, and it is our mistake, not yours. It has been noted; another clip may work."
 log = logging.getLogger("sec2sec.ui")
 
@@ -26,18 +24,8 @@ def message_for(error: BaseException) -> str:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether the sentence was written for people: MediaError and its like, or a ValueError that this package raised.
-    One from deep within a library was written for programmers."""
-    if not isinstance(error, ValueError):
-        return False
-    if type(error).__module__.partition(".")[0] == sec2sec.__name__:
-        return True
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return (
-        type(error) is ValueError and trace is not None and PACKAGE in Path(trace.tb_frame.f_code.co_filename).parents
-    )
+    """Whether the sentence was written for people; any other was written for programmers."""
+    return isinstance(error, UserError)
 
 
 def guarded(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
