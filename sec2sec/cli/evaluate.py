@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sec2sec.cli.options import SPLITS, add_checkpoint, add_device, add_json, add_workers
 from sec2sec.cli.terminal import show
+from sec2sec.files import check_writable, write_atomically, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print the table and write what the options name."""
-    from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
-    from sec2sec.files import check_writable, write_atomically, write_json
-    from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
-    from sec2sec.training.pages.evaluated import as_page
 
     for file in (options.json, options.report):
         if file:
             check_writable(file)
     table = open_data(options.data)
+    from sec2sec.checkpoints import load_checkpoint  # torch
+    from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
+    from sec2sec.training.pages.evaluated import as_page
+
     bundle = load_checkpoint(options.checkpoint, options.device)
     for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst):
         if isinstance(step, Evaluated):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli.options import add_checkpoint, add_device, add_json
 from sec2sec.cli.terminal import show
+from sec2sec.config import MediaLimits
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
+from sec2sec.files import check_writable
 
 if TYPE_CHECKING:
     from sec2sec.checkpoints import Bundle
-    from sec2sec.config import MediaLimits
     from sec2sec.encode import Tokens
     from sec2sec.explanations import Explained, Explanation
 
@@ -80,11 +81,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain the clip; what cannot be written is refused before the work, not after it."""
-    from sec2sec.checkpoints import load_checkpoint
-    from sec2sec.config import MediaLimits
-    from sec2sec.explanations import Explained, explain_steps
-    from sec2sec.files import check_writable
-
     for path in (options.json, options.report, options.annotate):
         if path:
             check_writable(path)
@@ -95,6 +91,9 @@ def run(options: argparse.Namespace) -> int:
     if options.annotate:
         require_extra("film", "--annotate")
     limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
+    from sec2sec.checkpoints import load_checkpoint  # torch
+    from sec2sec.explanations import Explained, explain_steps
+
     bundle = load_checkpoint(options.checkpoint, options.device)
     for step in explain_steps(options.clip, bundle, start=options.start, end=options.end, limits=limits):
         if isinstance(step, Explained):
