@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import socket
 import subprocess
 import sys
 from dataclasses import fields
@@ -21,6 +22,7 @@ from tests.commands import run
 from tests.models import save_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
+FLIGHT = ROOT / "assets" / "clips" / "sintel-flight.mp4"
 
 
 def process(*arguments) -> subprocess.CompletedProcess[str]:
@@ -167,6 +169,42 @@ sys.exit(main(["data", "anything"]))
     assert "could not be broadcast together" in done.stderr.splitlines()[-1]
 
 
+def test_an_app_whose_port_is_taken_is_refused_in_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("app", "--port", taken.getsockname()[1])
+    assert done.returncode == 2
+    assert "cannot be served (Address already in use); choose others" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["explain", "none.mp4", "--max-seconds", -1], "max_seconds must be above 0, not -1.0"),
+        (["explain", FLIGHT, "--device", "cuda"], "no usable CUDA GPU; use --device auto or cpu"),
+        (["explain", FLIGHT, "--start", 5, "--end", 4], "sintel-flight.mp4"),
+        (["make-clips", "OUT", "--clips", 0], "clips (0)"),
+        (["make-clips", "OUT", "--clips", 3, "--splits", "0:1:1"], "the first at least 1, not (0, 1, 1)"),
+        (["extract", "--data", "none", "--part", "3/2"], "--part takes I/N"),
+        (["train", "--out", "OUT", "--data", "x", "--heads", 5], "width (96) must be a multiple of heads (5)"),
+        (
+            ["train", "--out", "OUT", "--data", "x", "--preset", "paper", "--video-grid", "9,3,3"],
+            "finer than the encoders' maps",
+        ),
+        (["train", "--out", "OUT", "--data", "x", "--dropout", 1], "dropout must be in [0, 1), not 1.0"),
+        (["benchmark", "--explanations", "--out", "OUT"], "--data is missing"),
+        (["app", "--max-seconds", 0], "max_seconds must be above 0, not 0.0"),
+    ],
+)
+def test_what_an_option_cannot_be_is_one_line(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    done = run(*(tmp_path / "out" if argument == "OUT" else argument for argument in arguments))
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_packages_own_oserror_is_a_mistake_and_a_full_disk_is_not(monkeypatch):
     import sec2sec.datasets.open as module
 
@@ -206,7 +244,7 @@ def test_made_clips_can_be_evaluated_beside_trivial_baselines(tmp_path, checkpoi
     assert made.returncode == 0, made.stderr
     assert (data / "clips.csv").is_file()
     assert (data / "planted.csv").is_file()
-    done = run("evaluate", "--checkpoint", checkpoint, "--data", data, "--json", out, "--workers", 1)
+    done = run("evaluate", "--checkpoint", checkpoint, "--data", data, "--json", out, "--workers", 0)
     assert done.returncode == 0, done.stderr
     report = json.loads(out.read_text())
     assert report["clips"] == 4

@@ -78,6 +78,13 @@ def test_the_version_stands_in_one_place_and_the_citation_agrees():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == sec2sec.__version__
 
 
+def test_a_checkout_reads_and_writes_in_its_own_folder():
+    paths = program_paths()
+    assert paths.checkout == ROOT
+    assert (paths.demo, paths.examples) == (ROOT / "checkpoints" / "demo", ROOT / "assets" / "clips")
+    assert (paths.runs, paths.token_cache, paths.data_sets) == (ROOT / "runs", ROOT / "runs" / "tokens", ROOT / "data")
+
+
 def test_a_missing_extra_is_one_sentence_that_names_it(monkeypatch):
     require_extra("film", "--annotate")
     monkeypatch.setitem(sys.modules, "moviepy", None)
