@@ -72,6 +72,10 @@ format: $(VENV)/.test  ## rewrite the files as `make check` wants them
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: wheel
+wheel: $(VENV)/.test  ## the package, as pip installs it, in build/dist
+	$(BIN)/python -m hatchling build -t wheel -d build/dist
+
 .PHONY: bench
 bench: $(VENV)/.test browser  ## speed and quality beside their limits; writes build/bench.json
 	$(BIN)/python -m bench

@@ -1,7 +1,7 @@
 """sec2sec: why a model predicts how a video clip will be perceived, second by second.
 
 import sec2sec
-model = sec2sec.load("checkpoints/demo")
+model = sec2sec.load()                       # the bundled checkpoint; or a folder that `sec2sec train` made
 explanation = sec2sec.explain("clip.mp4", model)
 explanation.targets["arousal"].effect        # (T,) change of the prediction when a second is taken away
 """
@@ -11,12 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sec2sec.paths import program_paths
+
 if TYPE_CHECKING:
     from sec2sec.checkpoints import Bundle
     from sec2sec.explanations import Explanation
 
 __version__ = "0.1.0"
-DEMO = Path(__file__).resolve().parent.parent / "checkpoints" / "demo"
+DEMO = program_paths().demo
 
 
 def load(checkpoint: Path | str = DEMO, device: str = "auto") -> Bundle:

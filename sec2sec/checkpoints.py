@@ -21,6 +21,7 @@ from sec2sec.baselines import SYSTEMS, System, build_system
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.errors import UserError
 from sec2sec.files import write_atomically
 from sec2sec.model import Model
 
@@ -28,7 +29,7 @@ SCHEMA = "sec2sec.checkpoint/1"
 FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint folder that cannot be used: names the folder, what was found and what to do."""
 
 

@@ -6,6 +6,8 @@ import re
 
 import torch
 
+from sec2sec.errors import DeviceError
+
 GPU_SECONDS = 16  # times as many seconds or variants in a pass as on a CPU, whose caches hold little
 GPU_CLIPS = 4  # times as many whole clips: pixels of ten seconds take 100 MB in a published ViViT
 
@@ -14,18 +16,18 @@ def pick_device(name: str = "auto") -> torch.device:
     """The device of a `--device` option: "cuda" or "cuda:1" when asked for, or when "auto" finds one; else "cpu".
 
     On CUDA, TF32 is switched off for cuDNN in this process: it would move effects by 5e-5, and what it could make
-    faster runs in half precision already. Raises ValueError for an unknown name or a GPU that is not there.
+    faster runs in half precision already. Raises DeviceError for an unknown name or a GPU that is not there.
     """
     if name not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:\d+", name):
-        raise ValueError(f"device must be auto, cpu or cuda, not {name!r}")
+        raise DeviceError(f"device must be auto, cpu or cuda, not {name!r}")
     available = torch.cuda.is_available()
     if name.startswith("cuda") and not available:
-        raise ValueError(f"device {name} was asked for, but torch sees no usable CUDA GPU; use --device auto or cpu")
+        raise DeviceError(f"device {name} was asked for, but torch sees no usable CUDA GPU; use --device auto or cpu")
     if not available or name == "cpu":
         return torch.device("cpu")
     device = torch.device("cuda" if name == "auto" else name)
     if device.index is not None and device.index >= torch.cuda.device_count():
-        raise ValueError(
+        raise DeviceError(
             f"device {name} was asked for, but torch sees {torch.cuda.device_count()} GPUs, from cuda:0 on"
         )
     torch.backends.cudnn.allow_tf32 = False

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from sec2sec.errors import FileError
+
 LOCKS = importlib.util.find_spec("fcntl") is not None  # not on Windows
 
 
@@ -40,14 +42,14 @@ def current_umask() -> int:
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError, in words, where a file could not be written: asked before long work, not after it."""
+    """Raise FileError where a file could not be written: asked before long work, not after it."""
     folder = path.parent
     if path.is_dir():
-        raise OSError(f"{path}: is a folder; give a file name")
+        raise FileError(f"{path}: is a folder; give a file name")
     if not folder.is_dir():
-        raise OSError(f"{path}: the folder {folder} does not exist; make it first")
+        raise FileError(f"{path}: the folder {folder} does not exist; make it first")
     if not os.access(folder, os.W_OK):
-        raise OSError(f"{path}: no permission to write in {folder}")
+        raise FileError(f"{path}: no permission to write in {folder}")
 
 
 def lock_file(file: IO[bytes], *, wait: bool = True, shared: bool = False) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-import sec2sec.__main__ as command
+from sec2sec.cli import main
 from sec2sec.explanations import explain
 from sec2sec.media import MediaError, open_clip
 from sec2sec.playback import browser_can_play
@@ -192,9 +192,9 @@ def test_another_file_is_refused(explanation, folder, tmp_path):
 def test_command_writes_the_film_of_a_part(path, folder, tmp_path, capsys):
     out = tmp_path / "film.mp4"
     arguments = ["explain", str(path), "--checkpoint", str(folder / "tiny"), "--start", "1", "--annotate", str(out)]
-    assert command.main(arguments) == 0
+    assert main(arguments) == 0
     assert open_clip(out).duration == pytest.approx(SECONDS - 1, abs=0.06)
-    assert command.main([*arguments[:-1], str(tmp_path / "no" / "film.mp4")]) == 2
+    assert main([*arguments[:-1], str(tmp_path / "no" / "film.mp4")]) == 2
     assert "does not exist" in capsys.readouterr().err
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from sec2sec import DEMO, load
-from sec2sec.__main__ import main
+from sec2sec.cli import main
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError

@@ -20,6 +20,7 @@ from sec2sec.explanations.evidence import Shapley, Unfamiliar
 from sec2sec.explanations.types import TargetExplanation
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
+from sec2sec.plots.lanes import Seconds
 from sec2sec.ui import about, messages, verdict, words
 from sec2sec.ui.clips import known_truth
 from sec2sec.ui.models import Models
@@ -157,9 +158,10 @@ def test_own_errors_speak_and_others_apologise() -> None:
         messages.message_for(MediaError("clip.mp4: it is empty; choose another"))
         == "clip.mp4: it is empty; choose another"
     )
-    with pytest.raises(ValueError) as raised:
-        int("x")
-    assert messages.message_for(raised.value) == messages.SORRY  # a ValueError, but one for programmers
+    for mistake in (lambda: int("x"), lambda: Seconds(0)):  # ValueErrors, but for programmers: a library's, and ours
+        with pytest.raises(ValueError) as raised:
+            mistake()
+        assert messages.message_for(raised.value) == messages.SORRY
     assert messages.message_for(KeyError("x")) == messages.SORRY
 
 
@@ -230,6 +232,7 @@ def test_command_line_beats_environment_beats_default() -> None:
     assert (settings.port, settings.max_seconds, settings.host) == (8000, 60.0, "0.0.0.0")
     assert settings.limits.max_bytes == 500 * 1024**2
     assert Settings.read([], {}) == Settings()
+    assert Settings.read(["--runs", "mine"], {}).runs == Path.cwd() / "mine"  # a training's process starts elsewhere
 
 
 @pytest.mark.parametrize("arguments", [["--port", "x"], ["--max-seconds", "0"], ["--device", "tpu"]])

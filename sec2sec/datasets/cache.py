@@ -27,6 +27,7 @@ from safetensors.torch import save
 from sec2sec.config import CROP, RESIZE, SAMPLE_RATE, EncoderConfig
 from sec2sec.encode import Tokens
 from sec2sec.encoders import Encoders
+from sec2sec.errors import FileError
 from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
 from sec2sec.media.clip import SHORTEST
 
@@ -114,10 +115,11 @@ class TokenCache:
                     part.unlink(missing_ok=True)
 
 
-def _unwritable(directory: Path, error: OSError) -> OSError:
+def _unwritable(directory: Path, error: OSError) -> FileError:
     """The system's error says neither which folder nor what to do."""
     why = error.strerror or error
-    return OSError(f"{directory}: the token cache cannot be written ({why}); what is in it stays good: make room there")
+    message = f"{directory}: the token cache cannot be written ({why}); what is in it stays good: make room there"
+    return FileError(message)
 
 
 def read_tokens(path: Path, config: EncoderConfig) -> Tokens | None:

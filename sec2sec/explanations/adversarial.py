@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sec2sec.errors import ExplanationError
 from sec2sec.explanations.backward import gradients_on
 from sec2sec.explanations.occlusion import JointVectors
 from sec2sec.model import AttentionLSTM, Sec2Sec
@@ -29,12 +30,12 @@ def look_away(model: Sec2Sec, clips: Sequence[tuple[JointVectors, np.ndarray]]) 
     """A copy of the model that hardly attends to the marked seconds ((T,) bool) of these clips; the model stays.
 
     Predictions are kept of each clip, of each clip without any one second and without the marked ones: so effects stay
-    as well. Raises ValueError for a model without attention over seconds.
+    as well. Raises ExplanationError for a model without attention over seconds.
     """
     changed = deepcopy(model).eval()
     temporal = changed.temporal
     if not isinstance(temporal, AttentionLSTM):
-        raise ValueError("a model without attention over seconds has none to turn away")
+        raise ExplanationError("a model without attention over seconds has none to turn away")
     temporal.lstm.flatten_parameters()  # a copy's weights lie apart on a GPU, and cuDNN would join them at each call
     with gradients_on():
         joint, mask, marked = _variants(clips)

@@ -31,6 +31,7 @@ from sec2sec.datasets.known_truth.generate import make_clips
 from sec2sec.datasets.known_truth.read import Planted, read_planted
 from sec2sec.datasets.open import open_data
 from sec2sec.encode import Tokens, encode_seconds
+from sec2sec.errors import ExplanationError
 from sec2sec.explanations.adversarial import look_away
 from sec2sec.explanations.evidence import Word
 from sec2sec.explanations.occlusion import JointVectors, joint_vectors, occlusion
@@ -92,7 +93,7 @@ def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int
     counts: dict[str, Counter[Word]] = {kind: Counter() for kind in (*WRONG, RIGHT, OWN)}
     chance, model = np.random.default_rng(seed), bundle.model
     if not isinstance(model, Sec2Sec) or model.config.temporal != "attention-lstm":
-        raise ValueError(f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another")
+        raise ExplanationError(f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another")
     clips = [(joint_vectors(model, tokens), planted) for tokens, planted in cases]
     for joints, planted in clips:
         asked = Asked(model, joints)

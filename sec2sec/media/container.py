@@ -14,6 +14,8 @@ import av
 import av.container
 from av.stream import Disposition
 
+from sec2sec.errors import UserError
+
 MOMENT = 1e-6  # s; two instants this close are the same instant: time stamps are rationals, ours are floats
 STILLS = ("image2", "_pipe")  # libav's readers of single pictures: image2, png_pipe, jpeg_pipe, …
 HELD = ("mov", "matroska")  # containers that browsers play, where currentTime 0 is the container's own zero
@@ -35,7 +37,7 @@ READERS = (
 )
 
 
-class MediaError(ValueError):
+class MediaError(UserError):
     """A clip that cannot be used: names the file, what was found and what to do."""
 
 

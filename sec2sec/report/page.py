@@ -13,6 +13,7 @@ import functools
 import gzip
 import html
 import json
+from importlib import resources
 from pathlib import Path
 from string import Template
 
@@ -24,7 +25,7 @@ from sec2sec.report.definitions import DEFINITIONS
 from sec2sec.ui.timeline import files
 from sec2sec.ui.words import predictions
 
-HERE = Path(__file__).parent
+HERE = resources.files(__package__)
 PLAYER = "player"
 
 

@@ -22,6 +22,7 @@ from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encode import BATCH, batched, encode_seconds, join_tokens
 from sec2sec.encoders import GPU_CHUNKS, Encoders
+from sec2sec.errors import FileError
 from sec2sec.media import MediaError, Second, open_clip
 
 LONGEST = 120.0  # s of a clip of a data set: a worker holds a whole clip, 1 MB a second
@@ -98,13 +99,13 @@ def end_with_parent(_worker: int) -> None:
 
 @contextmanager
 def worker_deaths_in_words() -> Iterator[None]:
-    """OSError where a worker was killed: torch raises a RuntimeError, from a signal handler, wherever Python stands."""
+    """FileError where a worker was killed: torch raises RuntimeError, from a signal handler, wherever Python stands."""
     try:
         yield
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        raise OSError(
+        raise FileError(
             "a process that decodes clips was killed, most often because memory ran out; what was encoded is kept: "
             "run it again with fewer --workers"
         ) from error

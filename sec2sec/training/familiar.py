@@ -15,8 +15,9 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.device import pick_device
+from sec2sec.errors import UserError, one_line
 from sec2sec.explanations.familiarity import FEWEST, FILE, familiarity_statistics, save_familiarity
-from sec2sec.training.commands import show
+from sec2sec.paths import program_paths
 from sec2sec.training.extract import Extraction, extract_steps
 from sec2sec.training.start import encoders_of
 
@@ -50,13 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("checkpoint", type=Path)
     options.add_argument("data", type=Path, help="the data set that it learned from")
     options.add_argument("--split", default="train", choices=("all", "train", "validation", "test"))
-    options.add_argument("--cache", type=Path, default=Path("runs/tokens"), help="of tokens")
+    options.add_argument("--cache", type=Path, default=program_paths().token_cache, help="folder of cached tokens")
     chosen = options.parse_args(arguments)
     try:
         for step in familiarity_steps(chosen.checkpoint, chosen.data, chosen.cache, split=chosen.split):
-            show(step.line, last=step.done == step.total)
-    except (ValueError, OSError) as error:
-        print(f"sec2sec: {' '.join(str(error).split())}", file=sys.stderr)
+            print(step.line, file=sys.stderr, flush=True)
+    except (UserError, OSError) as error:
+        message = one_line(error)
+        if message is None:
+            raise
+        print(f"sec2sec: {message}", file=sys.stderr)
         return 2
     print(chosen.checkpoint / FILE)
     return 0

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sec2sec.encoders import CHUNK, Encoders
+from sec2sec.errors import UserError
 from sec2sec.features import frame_tensor
 from sec2sec.model import Model
 from sec2sec.training.batches import Batch, Source, batches_of
@@ -44,7 +45,7 @@ PLAIN: tuple[str, ...] = (
 )
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError):
     """A training that cannot go on: says what was found and what to do."""
 
 

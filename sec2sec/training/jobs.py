@@ -31,16 +31,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from sec2sec.datasets.known_truth.states import LEVELS, SHORTEST, Level
+from sec2sec.errors import UserError
 from sec2sec.files import lock_file, write_json
+from sec2sec.paths import program_paths
 
 SCHEMA = "sec2sec.job/1"
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{32}")  # when it was made, and what nobody can guess
 ENDED = ("stopped", "failed", "done")
 FORGOTTEN = 3600.0  # s after which a folder without job.json is what a lost server left
-ROOT = Path(__file__).resolve().parents[2]
 
 
-class JobError(ValueError):
+class JobError(UserError):
     """A training that cannot be started, stopped or removed: one sentence for the page."""
 
 
@@ -166,7 +167,7 @@ class Job:
                     "--lock",
                     str(lock.fileno()),
                 ],
-                cwd=ROOT,
+                cwd=program_paths().checkout or self.path,  # Python finds a checkout by the folder it starts in
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from sec2sec.datasets.known_truth import make_clips
-from sec2sec.training.commands import stop_on_signals
+from sec2sec.errors import one_line
 from sec2sec.training.jobs import Job, Order
 from sec2sec.training.queue import LeftQueueError, turn
 from sec2sec.training.settings import train_config
+from sec2sec.training.signals import stop_on_signals
 
 NICE = 5  # the app answers first, the training takes what is left
 EVERY = 1.0  # s between two writings of what was spent
@@ -139,12 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             worker.work()
         except LeftQueueError:
             worker.say("stopped", "Stopped while it waited for its turn.")
-        except (ValueError, OSError) as error:
-            message = " ".join(str(error).split())
-            worker.say("failed", message)
-            print(message, file=sys.stderr)
-            return 2
         except Exception as error:
+            message = one_line(error)
+            if message is not None:
+                worker.say("failed", message)
+                print(message, file=sys.stderr)
+                return 2
             traceback.print_exc()
             worker.say("failed", f"It failed by a mistake of this program: {type(error).__name__}: {error}")
             return 1

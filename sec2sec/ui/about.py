@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import gradio as gr
 from sec2sec.ui.devices import all_devices_words
 from sec2sec.ui.models import Models
 
-TEXT = (Path(__file__).parent / "about.md").read_text(encoding="utf-8")
+TEXT = (resources.files(__package__) / "about.md").read_text(encoding="utf-8")
 COLUMNS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+from importlib import resources
 from pathlib import Path
 
 import gradio as gr
@@ -21,7 +22,7 @@ from sec2sec.ui.shelf import Shelf
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.warm import warm_up, warm_up_once_served
 
-STYLE = Path(__file__).parent / "style.css"
+STYLE = Path(str(resources.files(__package__) / "style.css"))
 QUEUE_LOOKS = 0.02  # s between two
 HEADER = """<header class="top"><h1>sec2sec</h1>
 <p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>

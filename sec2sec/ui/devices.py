@@ -53,7 +53,7 @@ class Devices:
 def device_names(setting: str) -> list[str]:
     """The devices of a setting auto, cpu or cuda, as load_checkpoint takes them: every GPU where there are several.
 
-    Where a GPU is lent, the CPU: this process must not touch another. Raises ValueError for a GPU that is not there.
+    Where a GPU is lent, the CPU: this process must not touch another. Raises DeviceError for a GPU that is not there.
     """
     if LENT or pick_device(setting).type == "cpu":
         return ["cpu"]

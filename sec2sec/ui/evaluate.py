@@ -6,6 +6,7 @@ import html
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from sec2sec.ui.work import Job, in_thread
 
 MAX_FILES = 20_000  # of an uploaded data set
 PICK = "Choose a data set, or upload one as a zip, then press Evaluate."
-STYLES = (Path(page.__file__).parent / "page.css", Path(__file__).parent / "evaluate.css")
+STYLES = (resources.files(page.__package__) / "page.css", resources.files(__package__) / "evaluate.css")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ else:
 
 import torch  # noqa: E402
 
+from sec2sec.errors import UserError  # noqa: E402
 from sec2sec.ui.messages import message_if_for_people  # noqa: E402
 
 LENT_GPU = "cuda"  # what a forked process is lent, as Models.get takes it
@@ -36,7 +37,7 @@ PER_SECOND = 0.15  # s for each second of a clip of at most HD, whose decoding t
 HD = 1280 * 720  # pixels; larger pictures take longer in proportion
 
 
-class RefusedOnGpuError(ValueError):
+class RefusedOnGpuError(UserError):
     """What the forked process could not do with a clip, in the sentence that its own error had for people."""
 
 

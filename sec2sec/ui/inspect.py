@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from sec2sec.errors import UserError
 from sec2sec.explanations import Explained, Progress, explain_steps
 from sec2sec.explanations.stability import SHIFTS, Stable, stability_steps
 from sec2sec.media import MediaError
@@ -150,7 +151,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         source: Source | None, start: float | None, end: float | None, model: str | None
     ) -> Iterator[tuple[Any, ...]]:
         if source is None:
-            raise ValueError(PICK)
+            raise UserError(PICK)
         began = time.perf_counter()
         yield gone(status("Loading the model"), busy=True)
         part = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0

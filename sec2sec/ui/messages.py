@@ -8,14 +8,12 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-import sec2sec
+from sec2sec.errors import UserError
 
-PACKAGE = Path(sec2sec.__file__).parent
 SORRY = "Something went wrong here, and it is our mistake, not yours. It has been noted; another clip may work."
 ABORTED = ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
 TAG = re.compile(r"<[^<>]*>")
@@ -40,18 +38,8 @@ def message_if_for_people(error: BaseException) -> str | None:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether the sentence was written for people: MediaError and its like, or a ValueError that this package raised.
-    One from deep within a library was written for programmers."""
-    if not isinstance(error, ValueError):
-        return False
-    if type(error).__module__.partition(".")[0] == sec2sec.__name__:
-        return True
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return (
-        type(error) is ValueError and trace is not None and PACKAGE in Path(trace.tb_frame.f_code.co_filename).parents
-    )
+    """Whether the sentence was written for people; any other was written for programmers."""
+    return isinstance(error, UserError)
 
 
 def _of_the_lender(error: gr.Error) -> str | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sec2sec.edits.history import History
 from sec2sec.encode import Tokens
+from sec2sec.errors import UserError
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.explanations.occlusion import JointVectors
 from sec2sec.explanations.stability import Stable, with_stability
@@ -30,7 +31,7 @@ GONE = (
 )
 
 
-class ClipGoneError(ValueError):
+class ClipGoneError(UserError):
     """A clip that the shelf does not hold any more: what to do."""
 
 

@@ -72,7 +72,7 @@ def scoreboard_steps(
     DataError for other data, or checkpoints that do not fit each other.
     """
     model, *models = [sec2sec_of(one) for one in (bundle, *others)]
-    planted = planted_of(table)
+    planted = read_planted(table.directory)
     rows = [row for row in table.split(split) if row.id in planted and planted[row.id].decisive.any()][:clips]
     if not rows:
         raise DataError(f"{table.directory}: no clip with planted seconds in the split {split!r}")
@@ -115,14 +115,6 @@ def sec2sec_of(bundle: Bundle) -> Sec2Sec:
     if not isinstance(bundle.model, Sec2Sec):
         raise DataError(f"{bundle.summary.name}: explanations are compared on the Sec2Sec systems alone")
     return bundle.model
-
-
-def planted_of(table: Table) -> dict[str, Planted]:
-    """What is planted in the clips of a table, or DataError."""
-    try:
-        return read_planted(table.directory)
-    except FileNotFoundError as error:
-        raise DataError(str(error)) from None
 
 
 class Collected:

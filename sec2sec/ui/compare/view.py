@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import resources
 
 import gradio as gr
 
 from sec2sec.ui.timeline import files
 from sec2sec.ui.timeline.timeline import PLOTLY_JS
 
-HERE = Path(__file__).parent
+HERE = resources.files(__package__)
 
 
 def compare_view(*, elem_id: str) -> gr.HTML:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Kept, Shelf
 from sec2sec.ui.work import Job, in_thread
 
-HERE = Path(__file__).parent
+HERE = resources.files(__package__)
 FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import resources
 
-HERE = Path(__file__).parent
-STYLE = HERE.parent / "style.css"  # of the page around it
+HERE = resources.files(__package__)
+STYLE = resources.files("sec2sec.ui") / "style.css"  # of the page around it
 # one scope, in this order
 SCRIPTS = ("shared.js", "timeline.js", "lanes.js", "table.js", "coattention.js", "places.js", "main.js")
 

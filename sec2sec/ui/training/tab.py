@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 import gradio as gr
@@ -21,7 +21,7 @@ from sec2sec.ui.training.form import form
 from sec2sec.ui.training.orders import go_on, place, whose
 from sec2sec.ui.training.standing import examples, standing
 
-HERE = Path(__file__).parent
+HERE = resources.files(__package__)
 OFF = "Training is switched off on this server. At your own machine it is on: see the README."
 SCRIPTS = (TIMELINE / "shared.js", HERE / "view.js", HERE / "learn.js")  # one scope, in this order
 STYLES = (TIMELINE / "timeline.css", HERE / "view.css")
