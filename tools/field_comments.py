@@ -1,4 +1,4 @@
-"""For the API reference: the comment at the end of a field's line documents the field, as in `prediction: float  # 0..1`.
+"""For the API reference: the comment that ends the line of a field documents the field: `prediction: float  # 0..1`.
 
 A griffe extension, named in mkdocs.yml. A field with a docstring of its own keeps that.
 """
