@@ -61,6 +61,10 @@ test-oldest: ## the fast tests on the oldest torch that a ZeroGPU Space offers (
 		-c .venv-oldest/constraints.txt 'torch==2.11.*' 'torchvision==0.26.*' 'torchaudio==2.11.*'
 	.venv-oldest/bin/python -m pytest -m "not slow and not cuda and not browser"
 
+.PHONY: docs
+docs: $(VENV)/.test  ## the documentation, into build/site; a broken link is an error
+	$(BIN)/zensical build --strict --clean
+
 .PHONY: check
 check: $(VENV)/.test  ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -90,4 +94,4 @@ demo-checkpoint: $(VENV)/.run  ## make checkpoints/demo again, from generated cl
 
 .PHONY: clean
 clean:  ## remove what can be made again
-	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,9 +7,10 @@
     attention-LSTM (Wang et al. 2016, without aspect; paper §4.4):
             α = softmax over real seconds of wᵀ tanh(W_h h_t);  r = Σ α_t h_t;  h* = tanh(W_p r + W_x h_N)
 
-Where we differ from the authors' published code, and why, is in DECISIONS.md: tokens are the encoders' maps, not one
-vector a second, so that co-attention has something to choose from; FC is a residual feed-forward (a literal Linear is
-an option); masked seconds get weight 0; one w a target, so that each target has its own bars.
+Where we differ from the authors' published code, and why, is in docs/decisions (pages 0001 to 0008): tokens are the
+encoders' maps, not one vector a second, so that co-attention has something to choose from; FC is a residual
+feed-forward (a literal Linear is an option); masked seconds get weight 0; one w a target, so that each target has its
+own bars.
 
 B clips, T seconds, N = B·T, V visual and A audio tokens in a second, C token channels, D width, H heads, K targets.
 """

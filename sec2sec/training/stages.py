@@ -2,7 +2,7 @@
 
 1. encoders learn the planted state of each second; 2. co-attention learns what a second's sound and picture say
 together; 3. the whole model learns the targets of whole clips. Trained all at once on whole clips, synchrony is never
-found (DECISIONS.md has the figures).
+found (docs/decisions/0049-excerpts-teach-synchrony.md has the figures).
 
 S seconds of all clips, B clips, T seconds of a clip, V visual and A audio tokens in a second, C channels.
 """
