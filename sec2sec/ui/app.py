@@ -9,7 +9,6 @@ import tempfile
 import threading
 import time
 from importlib import import_module
-from pathlib import Path
 
 import gradio as gr
 
@@ -20,9 +19,9 @@ from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models, models_in
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Shelf
+from sec2sec.ui.timeline import files
 from sec2sec.ui.training import tab as training
 
-STYLE = Path(__file__).parent / "style.css"
 QUEUE_LOOKS = 0.02  # s between two
 LATER = ("scipy.stats", "captum.attr", "librosa.onset")  # what the first explanation would wait for
 HEADER = """<header class="top"><h1>sec2sec</h1>
@@ -82,7 +81,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             button_primary_background_fill_dark="*primary_700",
             button_primary_background_fill_hover_dark="*primary_600",
         ),
-        css_paths=STYLE,
+        css_paths=files.PAGE_STYLES,
         max_file_size=settings.largest_upload * 1024**2,
         footer_links=["gradio"],
         ssr_mode=False,

@@ -23,11 +23,12 @@ from sec2sec.ui.inspect import Opening
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.timeline import files
 from sec2sec.ui.work import Job, in_thread
 
 MAX_FILES = 20_000  # of an uploaded data set
 PICK = "Choose a data set, or upload one as a zip, then press Evaluate."
-STYLES = (Path(page.__file__).parent / "page.css", Path(__file__).parent / "evaluate.css")
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -238,13 +239,8 @@ def _report_view() -> gr.HTML:
     return gr.HTML(
         value="",
         html_template='<div class="report">${value}</div>',
-        css_template="\n".join(path.read_text(encoding="utf-8") for path in STYLES),
-        js_on_load="""
-            element.addEventListener('click', event => {
-                const clip = event.target.closest('button[data-rank]');
-                if (clip) trigger('select', {target: clip.dataset.target, rank: Number(clip.dataset.rank)});
-            });
-        """,
+        css_template=files.style(Path(page.__file__).parent / "page.css", HERE / "evaluate.css"),
+        js_on_load=files.script(HERE / "evaluate.js"),
         apply_default_css=False,
         elem_id="evaluate-report",
     )

@@ -34,6 +34,7 @@ from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Kept, Shelf
+from sec2sec.ui.timeline import files
 from sec2sec.ui.work import Job, in_thread
 
 HERE = Path(__file__).parent
@@ -46,8 +47,8 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
     soundtracks = {Example(path, 0.0, None).title: path for path in sorted(settings.examples.glob("*.mp4"))}
     view = gr.HTML(
         html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-        css_template=(HERE / "lab.css").read_text(encoding="utf-8"),
-        js_on_load=(HERE / "lab.js").read_text(encoding="utf-8"),
+        css_template=files.style(HERE / "lab.css"),
+        js_on_load=files.script(HERE / "lab.js"),
         apply_default_css=False,
         elem_id="lab",
     )
