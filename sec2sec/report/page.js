@@ -1,16 +1,16 @@
 // The script of a report: unpacks the clip and plotly.js that the page carries, and starts the view of the app.
 /** @import {Plotly} from '../ui/timeline/types.d.ts' */
 import {find} from '../ui/timeline/dom.js';
-import {start as startView} from '../ui/timeline/main.js';
+import {start} from '../ui/timeline/main.js';
 import {bytesOf} from '../ui/timeline/maps.js';
 
-export function start() {
+export function openReport() {
   const {player, mime} = JSON.parse(text('options'));
   const video = document.querySelector(`#${player} video`);
   if (video instanceof HTMLVideoElement)
     video.src = URL.createObjectURL(new Blob([bytesOf(text('clip'))], {type: mime}));
   window.__s2sPlotly = unpackedPlotly();
-  startView({
+  start({
     element: find(document, '#view', HTMLElement),
     props: {value: text('payload'), video_id: player, link: true},
     trigger: () => {},

@@ -69,7 +69,7 @@ def report_page(
         options=inert(json.dumps({"player": PLAYER, "mime": mime})),
         clip=base64.b64encode(clip).decode() if clip else "",
         plotly=packed_plotly(),
-        script=files.script(HERE / "page.js", "start();"),
+        script=files.script(HERE / "page.js", "openReport();"),
     )
 
 

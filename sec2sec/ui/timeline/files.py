@@ -25,15 +25,16 @@ EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))"
 
 def script(entry: Path, call: str = START) -> str:
     """A module and all that it imports as one text, and at its end a call of what the module exports."""
-    entry = entry.resolve()
     names: dict[Path, str] = {}
     parts = []
     for path, text in modules(entry).items():
+        body = text
+        for line in IMPORT.finditer(text):
+            body = body.replace(line[0], f"const {line[1]} = {names[_imported(path, line[2])]};")
         names[path] = f"module{len(names)}"
         exported = ", ".join(EXPORT.findall(text))
-        body = IMPORT.sub(lambda line, path=path: f"const {line[1]} = {names[_imported(path, line[2])]};", text)
         parts.append(f"const {names[path]} = (() => {{\n{EXPORT.sub('', body)}return {{{exported}}};\n}})();")
-    return "\n".join([*parts, f"{names[entry]}.{call}"])
+    return "\n".join([*parts, f"{names[entry.resolve()]}.{call}"])
 
 
 def modules(entry: Path) -> dict[Path, str]:
