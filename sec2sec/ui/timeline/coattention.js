@@ -1,17 +1,16 @@
-// Inside the selected second: which sound and which part of the picture go together. Draws what can be seen, when it
-// can be seen.
+// The part of the view that looks inside the selected second: when there is something to draw, and when to draw it.
 /** @import {View} from './view.js' */
 import {sourcesOf} from './choices.js';
 import {make} from './dom.js';
-import {Inside} from './inside.js';
 import {Places} from './places.js';
 import {sanityCheck} from './sanity.js';
+import {SecondPanel} from './second.js';
 
 const DELAY = 20; // ms; after the playhead's frame, never within it
 
 export class CoAttention {
-  /** @type {Inside | null} what is drawn of the clip; null where nothing can be */
-  inside = null;
+  /** @type {SecondPanel | null} what is drawn of the clip; null where nothing can be */
+  panel = null;
   /** Whether it is near the part of the page that a person sees. */
   isSeen = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -20,7 +19,7 @@ export class CoAttention {
   /** @param {View} view */
   constructor(view) {
     this.view = view;
-    this.panel = view.find('.s2s-co');
+    this.host = view.find('.s2s-co');
     this.places = new Places(
       view,
       () => this.isSeen,
@@ -36,34 +35,34 @@ export class CoAttention {
   }
 
   load() {
-    const {view, panel} = this;
+    const {view, host} = this;
     const {maps, sanity, places} = view.payload;
-    this.inside?.clear();
-    this.inside = null;
+    this.panel?.clear();
+    this.panel = null;
     this.places.load();
-    panel.replaceChildren(make('h3', {}, 'Inside the selected second'), ...sanityCheck(sanity));
+    host.replaceChildren(make('h3', {}, 'Inside the selected second'), ...sanityCheck(sanity));
     for (const words of [maps.absent, places?.absent]) {
-      if (words) panel.append(make('p', {class: 's2s-note'}, words));
+      if (words) host.append(make('p', {class: 's2s-note'}, words));
     }
     const sources = sourcesOf(view.payload);
     if (!sources.length) return;
-    this.inside = new Inside(view, panel, this.places, sources, () => this.draw());
+    this.panel = new SecondPanel(view, host, this.places, sources, () => this.draw());
     this.sight.disconnect();
-    this.sight.observe(panel); // calls at once
+    this.sight.observe(host); // calls at once
   }
 
   drawSoon() {
-    if (!this.inside || !this.isSeen) return;
+    if (!this.panel || !this.isSeen) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.draw(), DELAY);
   }
 
   draw() {
-    if (this.view.data) this.inside?.draw(this.view.selected, this.isSeen);
+    if (this.view.data) this.panel?.draw(this.view.selected, this.isSeen);
   }
 
   /** Size or theme have changed. */
   redraw() {
-    this.inside?.heatmap?.draw(this.view.selected, {isSeen: this.isSeen, fresh: true});
+    this.panel?.heatmap?.draw(this.view.selected, {isSeen: this.isSeen, fresh: true});
   }
 }

@@ -1,6 +1,6 @@
 // The page: finding, making and choosing elements.
 
-/** The element of that kind; that it is there is the view's own promise.
+/** The first element that matches, which must be there and of that kind.
  * @template {Element} E
  * @param {ParentNode} within @param {string} selector @param {new () => E} kind
  * @returns {E} */
@@ -23,8 +23,8 @@ export function around(event, selector) {
 
 /** @typedef {string | number | boolean | null | undefined | ((event: any) => void)} Attribute */
 
-/** An element. A function listens, null and false leave an attribute out; children are text, never HTML: names are not
- * ours.
+/** A new element. Functions listen (onclick), null and false leave an attribute out. Strings become text, never HTML:
+ * names of clips and targets come from others.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {{[name: string]: Attribute}} [attributes]

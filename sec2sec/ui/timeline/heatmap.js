@@ -7,7 +7,7 @@ import {make} from './dom.js';
 import {CoAttentionMaps} from './maps.js';
 import {isDark} from './page.js';
 
-const NARROW = 520; // px of the panel; below it labels shrink
+const NARROW = 520; // px of the box around it; below it labels shrink
 const CHOSEN = {color: '#ff5c5c', width: 1.5};
 
 export class Heatmap {
@@ -25,11 +25,11 @@ export class Heatmap {
   /** @type {{[rows: string]: string[][]}} what each cell says under the pointer */
   cellWords = {};
 
-  /** @param {View} view @param {HTMLElement} panel @param {SentMaps} sent @param {Choices} choices
+  /** @param {View} view @param {HTMLElement} box @param {SentMaps} sent @param {Choices} choices
    * @param {(row: number, column: number) => void} pick */
-  constructor(view, panel, sent, choices, pick) {
+  constructor(view, box, sent, choices, pick) {
     this.view = view;
-    this.panel = panel;
+    this.box = box;
     this.sent = sent;
     this.choices = choices;
     this.pick = pick;
@@ -37,7 +37,7 @@ export class Heatmap {
   }
 
   get isNarrow() {
-    return this.panel.clientWidth < NARROW;
+    return this.box.clientWidth < NARROW;
   }
 
   /** @param {number} second @param {{isSeen: boolean, fresh?: boolean}} options fresh: size or theme have changed */
@@ -66,7 +66,7 @@ export class Heatmap {
   async show(plotly, z, top, fresh) {
     const {tickvals, ticktext} = this.ticks(top, 1 / z[0].length);
     const shapes = this.outlines();
-    const drawAs = [this.choices.rows, this.panel.clientWidth, isDark()].join();
+    const drawAs = [this.choices.rows, this.box.clientWidth, isDark()].join();
     if (this.plot && this.drawnAs === drawAs && !fresh) {
       const changed = {z: [z], zmax: top, 'colorbar.tickvals': [tickvals], 'colorbar.ticktext': [ticktext]};
       await plotly.update(this.plot, changed, {shapes}, [0]);
@@ -106,7 +106,7 @@ export class Heatmap {
   /** @param {object[]} shapes */
   layout(shapes) {
     const layout = themed(this.sent[this.choices.rows].figure.layout, this.view.root);
-    Object.assign(layout, {width: this.panel.clientWidth, shapes});
+    Object.assign(layout, {width: this.box.clientWidth, shapes});
     if (!this.isNarrow) return layout;
     layout.margin = {...layout.margin, l: 78, b: 110};
     for (const name of ['xaxis', 'yaxis']) {

@@ -27,13 +27,13 @@ const TITLES = {
   occlusion: ['Measured effect of places', 'Measured effect of the sound'],
 };
 
-export class Inside {
-  /** @param {View} view @param {HTMLElement} panel @param {Places} places @param {Source[]} sources
+export class SecondPanel {
+  /** @param {View} view @param {HTMLElement} host @param {Places} places @param {Source[]} sources
    * @param {() => void} redraw */
-  constructor(view, panel, places, sources, redraw) {
+  constructor(view, host, places, sources, redraw) {
     const {maps, relevance, mfcc} = view.payload;
     this.view = view;
-    this.panel = panel;
+    this.host = host;
     this.places = places;
     this.redraw = redraw;
     this.grids = maps;
@@ -48,7 +48,7 @@ export class Inside {
       redraw();
       view.player.seekWithin(view.selected, this.choices.momentInSecond);
     };
-    this.heatmap = this.maps && new Heatmap(view, panel, this.maps, this.choices, pick);
+    this.heatmap = this.maps && new Heatmap(view, host, this.maps, this.choices, pick);
     this.controls = new Controls(maps, this.choices, redraw, () => {
       places.failure = null; // what the server refused may be asked once more
     });
@@ -58,7 +58,7 @@ export class Inside {
     this.note = make('p', {class: 's2s-note'}, OCCLUSION + this.momentsInWords());
     this.picture = this.makePicture();
     this.sound = this.makeSound();
-    this.fillPanel();
+    this.fill();
   }
 
   momentsInWords() {
@@ -119,8 +119,8 @@ export class Inside {
     return overlay;
   }
 
-  fillPanel() {
-    const {panel, controls, heatmap, choices} = this;
+  fill() {
+    const {host, controls, heatmap, choices} = this;
     const uniform = make('input', {
       type: 'checkbox',
       onchange: () => {
@@ -129,8 +129,8 @@ export class Inside {
       },
     });
     const drawsUniform = make('label', {class: 's2s-choice'}, uniform, ' draw nearly uniform maps too');
-    if (this.maps) panel.append(make('p', {class: 's2s-note'}, HINT, this.maps.note ? ' ' + this.maps.note : ''));
-    panel.append(
+    if (this.maps) host.append(make('p', {class: 's2s-note'}, HINT, this.maps.note ? ' ' + this.maps.note : ''));
+    host.append(
       make(
         'div',
         {class: 's2s-controls'},
@@ -144,17 +144,17 @@ export class Inside {
     );
     if (!heatmap) return;
     const title = make('h4', {}, 'All attention weights of the second');
-    panel.append(make('div', {class: 's2s-controls'}, title, controls.rows.label), heatmap.verdict, heatmap.host);
+    host.append(make('div', {class: 's2s-controls'}, title, controls.rows.label), heatmap.verdict, heatmap.host);
   }
 
   // ---- drawing ----------------------------------------------------------------------------------------------------
 
   /** @param {number} second @param {boolean} isSeen */
   draw(second, isSeen) {
-    const {view, panel, choices, controls} = this;
+    const {view, host, choices, controls} = this;
     const still = view.payload.stills[second];
     const pinned = view.pinned !== null ? 'pinned' : 'follows playback';
-    panel.dataset.second = String(second);
+    host.dataset.second = String(second);
     this.where.textContent = `Second ${second + 1} (${secondSpan(second)}), ${pinned}`;
     controls.show(choices);
     this.still.hidden = !still;
@@ -179,7 +179,7 @@ export class Inside {
     picture.box.hidden = !kind || (isMeasured && !places?.video);
     sound.box.hidden = !kind || (isMeasured && !places?.audio);
     this.note.hidden = !isMeasured;
-    this.panel.dataset.places = '';
+    this.host.dataset.places = '';
     const [pictureWords, soundWords] = isAttention ? this.attentionInWords() : this.measureInWords();
     picture.head(TITLES[kind][0], pictureWords);
     sound.head(TITLES[kind][1], soundWords);
@@ -251,11 +251,11 @@ export class Inside {
 
   /** Occlusion, once it is known. @param {number} second @param {string} target */
   drawEffects(second, target) {
-    const {view, panel, places, choices, picture, sound} = this;
+    const {view, host, places, choices, picture, sound} = this;
     const offer = view.payload.places;
     const effects = places.of(second);
     markChosen(sound.cells, choices.cell, cell => cell === choices.cell);
-    panel.dataset.places = effects ? `${second} ${target}` : '';
+    host.dataset.places = effects ? `${second} ${target}` : '';
     if (!effects) {
       const words = places.waitingWords(second);
       if (offer?.video) picture.wait(words);
