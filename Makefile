@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV ?= .venv
 PORT ?= 7860
 BIN := $(VENV)/bin
+SCRIPTS := '{sec2sec,tests}/**/*.{js,ts,css}'
 # A file's tests stay together: they share an app, a browser, a checkpoint.
 PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 .DEFAULT_GOAL := help
@@ -65,16 +66,25 @@ test-oldest: ## the fast tests on the oldest torch that a ZeroGPU Space offers (
 docs: $(VENV)/.test  ## the documentation, into build/site; a broken link is an error
 	$(BIN)/zensical build --strict --clean
 
+# node and npm are Python packages of the virtual environment, so no machine needs its own.
+node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.test
+	@echo "Installing the tools that check scripts and styles ..."
+	PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@
+
 .PHONY: check
-check: $(VENV)/.test  ## format, lint, types
+check: $(VENV)/.test node_modules/.package-lock.json  ## format, lint, types; of Python, JavaScript and CSS
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/node node_modules/prettier/bin/prettier.cjs --check --log-level warn $(SCRIPTS)
+	$(BIN)/node node_modules/typescript/bin/tsc
 
 .PHONY: format
-format: $(VENV)/.test  ## rewrite the files as `make check` wants them
+format: $(VENV)/.test node_modules/.package-lock.json  ## rewrite the files as `make check` wants them
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/node node_modules/prettier/bin/prettier.cjs --write --log-level warn $(SCRIPTS)
 
 .PHONY: wheel
 wheel: $(VENV)/.test  ## the package, as pip installs it, in build/dist

@@ -25,7 +25,7 @@ from sec2sec.report.definitions import DEFINITIONS
 from sec2sec.ui.timeline import files
 from sec2sec.ui.words import predictions
 
-HERE = resources.files(__package__)
+HERE = Path(str(resources.files(__package__)))
 PLAYER = "player"
 
 
@@ -55,11 +55,7 @@ def report_page(
         title=f"{name} · sec2sec",
         name=name,
         styles="\n".join(
-            [
-                (files.STYLE).read_text(encoding="utf-8"),
-                (HERE / "report.css").read_text(encoding="utf-8"),
-                f"#view {{ {files.styles()} }}",
-            ]
+            [files.style(*files.PAGE_STYLES, HERE / "report.css"), f"#view {{ {files.style(files.VIEW_STYLE)} }}"]
         ),
         player='<video controls preload="auto"></video>' if clip else "<p>The clip itself is not in this page.</p>",
         predictions=predictions(explanation, shown),
@@ -74,7 +70,7 @@ def report_page(
         options=inert(json.dumps({"player": PLAYER, "mime": mime})),
         clip=base64.b64encode(clip).decode() if clip else "",
         plotly=packed_plotly(),
-        scripts=files.scripts(),
+        script=files.script(HERE / "page.js", "openReport();"),
     )
 
 

@@ -7,8 +7,6 @@ import os
 import shutil
 import tempfile
 import threading
-from importlib import resources
-from pathlib import Path
 
 import gradio as gr
 
@@ -19,10 +17,10 @@ from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Shelf
+from sec2sec.ui.timeline import files
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.warm import warm_up, warm_up_once_served
 
-STYLE = Path(str(resources.files(__package__) / "style.css"))
 QUEUE_LOOKS = 0.02  # s between two
 HEADER = """<header class="top"><h1>sec2sec</h1>
 <p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>
@@ -84,7 +82,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             button_primary_background_fill_dark="*primary_700",
             button_primary_background_fill_hover_dark="*primary_600",
         ),
-        css_paths=STYLE,
+        css_paths=files.PAGE_STYLES,
         max_file_size=settings.largest_upload * 1024**2,
         footer_links=["gradio"],
         ssr_mode=False,

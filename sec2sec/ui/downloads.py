@@ -14,16 +14,10 @@ from sec2sec.ui.clips import cached
 from sec2sec.ui.messages import alert, guarded
 from sec2sec.ui.models import Models
 from sec2sec.ui.shelf import Kept, Shelf
+from sec2sec.ui.timeline import files
 
 Form = Literal["json", "html"]
-# The file is fetched as soon as it is written; a DownloadButton alone would need a second click.
-SAVE = """file => {
-  if (!file) return;
-  const link = document.createElement('a');
-  link.href = file.url;
-  link.download = file.orig_name;
-  link.click();
-}"""
+SCRIPT = Path(__file__).with_name("downloads.js")
 
 
 def download_buttons(models: Models, shelf: Shelf, kept: gr.State, told: gr.HTML) -> list[gr.Button]:
@@ -39,7 +33,7 @@ def download_buttons(models: Models, shelf: Shelf, kept: gr.State, told: gr.HTML
 
     for button, form in ((as_json, "json"), (as_page, "html")):
         button.click(functools.partial(write, form), kept, [saved, told], **quiet).then(
-            None, saved, None, js=SAVE, **quiet
+            None, saved, None, js=f"file => {{ {files.script(SCRIPT, 'save(file);')} }}", **quiet
         )
     return [as_json, as_page]
 

@@ -24,11 +24,12 @@ from sec2sec.ui.inspect import Opening
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.timeline import files
 from sec2sec.ui.work import Job, in_thread
 
 MAX_FILES = 20_000  # of an uploaded data set
 PICK = "Choose a data set, or upload one as a zip, then press Evaluate."
-STYLES = (resources.files(page.__package__) / "page.css", resources.files(__package__) / "evaluate.css")
+HERE = Path(str(resources.files(__package__)))
 
 
 @dataclass(frozen=True)
@@ -243,13 +244,8 @@ def _report_view() -> gr.HTML:
     return gr.HTML(
         value="",
         html_template='<div class="report">${value}</div>',
-        css_template="\n".join(path.read_text(encoding="utf-8") for path in STYLES),
-        js_on_load="""
-            element.addEventListener('click', event => {
-                const clip = event.target.closest('button[data-rank]');
-                if (clip) trigger('select', {target: clip.dataset.target, rank: Number(clip.dataset.rank)});
-            });
-        """,
+        css_template=files.style(Path(str(resources.files(page.__package__) / "page.css")), HERE / "evaluate.css"),
+        js_on_load=files.script(HERE / "evaluate.js"),
         apply_default_css=False,
         elem_id="evaluate-report",
     )

@@ -12,8 +12,10 @@ from pathlib import Path
 import gradio as gr
 
 from sec2sec.media import MediaError, open_clip
+from sec2sec.ui.timeline import files
 
 log = logging.getLogger("sec2sec.ui")
+SCRIPT = Path(__file__).with_name("examples.js")
 STILL_AT = 3  # s; the first frames of a clip are often black
 
 
@@ -49,17 +51,7 @@ def example_tiles(examples: list[Example]) -> gr.HTML:
     return gr.HTML(
         value="".join(_tile(index, example) for index, example in enumerate(examples)),
         html_template='<div class="tiles" role="group" aria-label="Example clips">${value}</div>',
-        js_on_load="""
-            const pick = chosen => element.querySelectorAll('button').forEach(
-                tile => tile.setAttribute('aria-pressed', String(tile === chosen)));
-            element.addEventListener('click', event => {
-                const tile = event.target.closest('button');
-                if (!tile) return;
-                pick(tile);
-                trigger('select', {index: Number(tile.dataset.index)});
-            });
-            document.addEventListener('s2s-upload', () => pick(null));
-        """,
+        js_on_load=files.script(SCRIPT),
         apply_default_css=False,
         visible=bool(examples),
     )

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 import gradio as gr
 
 from sec2sec.ui.timeline import files
 from sec2sec.ui.timeline.timeline import PLOTLY_JS
 
-HERE = resources.files(__package__)
+HERE = Path(str(resources.files(__package__)))
 
 
 def compare_view(*, elem_id: str) -> gr.HTML:
     """Its value is the JSON of payload.compare_models() or compare_clips(), or None."""
-    scripts = (files.HERE / "shared.js", HERE / "compare.js")
-    styles = (files.HERE / "timeline.css", HERE / "compare.css")
     return gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
-        css_template="\n".join(path.read_text(encoding="utf-8") for path in styles),
-        js_on_load="\n".join(path.read_text(encoding="utf-8") for path in scripts),
+        css_template=files.style(files.VIEW_STYLE, HERE / "compare.css"),
+        js_on_load=files.script(HERE / "compare.js"),
         apply_default_css=False,
         elem_id=elem_id,
         video_id="",

@@ -1,248 +1,250 @@
-// Runs inside gr.HTML(js_on_load=…): element, trigger, props and watch are given by gradio. The server keeps the edits;
-// here are the selection and the drawing.
-const root = element.querySelector('.lab');
-const $ = selector => root.querySelector(selector);
-const L = {data: null, stills: [], picked: new Set(), anchor: 0, focus: 0, busy: false, tiles: [], drag: null};
-const SLOW = ['freeze', 'blur', 'soundtrack'];  // they may need pixels or sound decoded: queued, with progress
+// The Lab: edits of one clip, and what the model says of it then. The server keeps the edits; here are the buttons and
+// the drawing.
+/** @import {Component} from '../timeline/types.d.ts' */
+/** @import {OrderName} from './order.js' */
+/** @import {EditName, Lab, LabProps, Target} from './types.d.ts' */
+import {around, find, findAll, make} from '../timeline/dom.js';
+import {change, percent} from '../timeline/numbers.js';
+import {valueOf} from '../timeline/page.js';
+import {orderOf} from './order.js';
+import {Strip} from './strip.js';
 
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? '' : value);
-  }
-  node.append(...children);  // text, never HTML: names are not ours
-  return node;
-}
-const figure = value => value.toFixed(3);
-const signed = value => (value < -0.0005 ? '−' : value > 0.0005 ? '+' : '±') + Math.abs(value).toFixed(3);
-const count = () => L.data.seconds.length;
-const chosen = () => [...L.picked].filter(s => s < count()).sort((a, b) => a - b);
+/** They may need pixels or sound decoded: queued, with progress. */
+const SLOW = ['freeze', 'blur', 'soundtrack'];
+/** They are of the selected seconds. */
+const OF_SECONDS = ['mute', 'blank', 'freeze', 'blur', 'drop', 'remove'];
+const OF_SOUND = ['mute', 'shift-sound'];
+const OF_PICTURE = ['blank', 'freeze', 'blur'];
+/** Of a single second nothing would be left, or all. */
+const OF_SEVERAL = ['drop', 'shift-sound', 'reorder'];
+const WITH_EFFECTS =
+  'Attention: share of the edited clip, sums to 100 %. Effect: prediction of the edited clip minus the prediction ' +
+  'with that second at the training mean.';
+const WITHOUT_EFFECTS =
+  'Attention: share of the edited clip, sums to 100 %. Effects are not measured here in clips over 60 s.';
 
-function load() {
-  let data = null;
-  try { data = props.value ? JSON.parse(props.value) : null; } catch { data = null; }
-  L.busy = false;
-  delete root.dataset.busy;
-  const first = data && data.stills;
-  if (first) L.stills = data.stills;
-  L.data = data;
-  $('.lab-empty').hidden = Boolean(data);
-  $('.lab-body').hidden = !data;
-  if (!data) { root.removeAttribute('data-serial'); return; }
-  if (first) {
-    // the second that Inspect shows is what a visitor comes to change
-    const shown = Number(document.querySelector('.s2s')?.dataset.selected ?? 0);
-    L.picked = new Set(shown >= 0 && shown < count() ? [shown] : [0]);
-    L.anchor = L.focus = [...L.picked][0];
-  }
-  L.picked = new Set(chosen());
-  L.anchor = Math.min(L.anchor, count() - 1);
-  L.focus = Math.min(L.focus, count() - 1);
-  $('.lab-name').textContent = data.clip.name;
-  $('.lab-model').textContent = data.model;
-  const said = $('.lab-said');
-  said.hidden = !data.refused;
-  said.textContent = data.refused ? 'Not possible: ' + data.refused : '';
-  drawStrip();
-  drawBars();
-  drawList();
-  drawTable();
-  drawTracks();
-  enable();
-  root.dataset.serial = data.serial;
+/** @param {Component<LabProps>} component */
+export function start(component) {
+  const view = new LabView(component);
+  view.load();
+  component.watch('value', () => view.load());
 }
 
-// ---- seconds
-function drawStrip() {
-  const strip = $('.lab-strip');
-  while (L.tiles.length > count()) L.tiles.pop().remove();
-  while (L.tiles.length < count()) {
-    const index = L.tiles.length;
-    const tile = make('button', {type: 'button', class: 'lab-tile'}, make('i'), make('b'), make('small'));
-    tile.addEventListener('click', event => {
-      if (event.detail && L.drag?.moved) return;  // it ends a drag back to where that began; a key's click has no detail
-      pick(index, event.shiftKey);
+class LabView {
+  /** @type {Lab | null} */
+  data = null;
+  /** @type {(string | null)[]} JPEGs in base64 of the clip's own seconds */
+  stills = [];
+  /** One edit after the other: each counts seconds in the clip as the last one left it. */
+  isBusy = false;
+
+  /** @param {Component<LabProps>} component */
+  constructor({element, props, trigger}) {
+    this.props = props;
+    this.trigger = trigger;
+    this.root = find(element, '.lab', HTMLElement);
+    this.strip = new Strip(this.root, () => this.enable());
+    this.order = this.select('.lab-order');
+    this.ownOrder = this.input('.lab-typed');
+    this.root.addEventListener('click', event => this.onClick(event));
+    this.order.addEventListener('change', () => {
+      this.ownOrder.hidden = this.order.value !== 'own';
+      this.enable();
     });
-    L.tiles.push(tile);
-    strip.append(tile);
   }
-  L.data.seconds.forEach((second, s) => {
-    const tile = L.tiles[s], still = second.still === null ? null : L.stills[second.still];
-    if (tile.dataset.still !== String(second.still)) {
-      tile.dataset.still = second.still;
-      tile.firstChild.style.backgroundImage = still ? `url(data:image/jpeg;base64,${still})` : 'none';
-    }
-    tile.firstChild.className = second.marks.includes('blurred') ? 'is-blurred' : '';
-    tile.children[1].textContent = s + 1;
-    tile.children[2].textContent = second.marks.join(', ');
-    tile.setAttribute('aria-label', `second ${s + 1}` + (second.marks.length ? ': ' + second.marks.join(', ') : ''));
-  });
-  mark();
-}
-function mark() {
-  L.tiles.forEach((tile, s) => {
-    tile.setAttribute('aria-pressed', String(L.picked.has(s)));
-    tile.tabIndex = s === L.focus ? 0 : -1;
-  });
-  const n = chosen().length;
-  $('.lab-count').textContent = n ? `${n} of ${count()} selected` : 'none selected';
-}
-function pick(second, range) {
-  if (range) {
-    const on = L.picked.has(L.anchor) || !L.picked.has(second);
-    for (let s = Math.min(L.anchor, second); s <= Math.max(L.anchor, second); s++) {
-      if (on) L.picked.add(s); else L.picked.delete(s);
-    }
-  } else if (!L.picked.delete(second)) L.picked.add(second);
-  L.anchor = L.focus = second;
-  mark();
-  enable();
-}
-// A drag over the strip selects what it passes; back again gives it up. A finger scrolls the strip: for it, taps.
-$('.lab-strip').addEventListener('pointerdown', event => {
-  const from = L.tiles.indexOf(event.target.closest('.lab-tile'));
-  L.drag = from < 0 || event.button || event.shiftKey || event.pointerType === 'touch' ? null
-    : {from, before: new Set(L.picked), moved: false};
-});
-$('.lab-strip').addEventListener('pointerover', event => {
-  const drag = L.drag, to = L.tiles.indexOf(event.target.closest('.lab-tile'));
-  if (!drag || !(event.buttons & 1) || to < 0 || (to === drag.from && !drag.moved)) return;
-  drag.moved = true;
-  L.picked = new Set(drag.before);
-  for (let s = Math.min(drag.from, to); s <= Math.max(drag.from, to); s++) L.picked.add(s);
-  L.anchor = L.focus = to;
-  mark();
-  enable();
-});
-$('.lab-strip').addEventListener('keydown', event => {
-  const to = {ArrowLeft: L.focus - 1, ArrowRight: L.focus + 1, Home: 0, End: count() - 1}[event.key];
-  if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-  event.preventDefault();
-  const s = Math.min(Math.max(to, 0), count() - 1);
-  if (event.shiftKey) {  // the range grows with the arrow
-    for (let i = Math.min(L.focus, s); i <= Math.max(L.focus, s); i++) L.picked.add(i);
-    enable();
+
+  /** @param {string} selector */
+  find(selector) {
+    return find(this.root, selector, HTMLElement);
   }
-  L.focus = s;
-  mark();
-  L.tiles[s].focus();
-});
-for (const button of root.querySelectorAll('[data-pick]')) {
-  button.addEventListener('click', () => {
-    const all = [...Array(count()).keys()];
-    L.picked = new Set({all, none: [], invert: all.filter(s => !L.picked.has(s))}[button.dataset.pick]);
-    mark();
-    enable();
-  });
+
+  /** @param {string} selector */
+  select(selector) {
+    return find(this.root, selector, HTMLSelectElement);
+  }
+
+  /** @param {string} selector */
+  input(selector) {
+    return find(this.root, selector, HTMLInputElement);
+  }
+
+  load() {
+    this.data = valueOf(this.props);
+    this.isBusy = false;
+    delete this.root.dataset.busy;
+    this.find('.lab-empty').hidden = Boolean(this.data);
+    this.find('.lab-body').hidden = !this.data;
+    if (this.data) this.draw(this.data);
+    else this.root.removeAttribute('data-serial');
+  }
+
+  /** @param {Lab} lab */
+  draw(lab) {
+    if (lab.stills) {
+      this.stills = lab.stills;
+      this.strip.startAt(secondOfInspect(lab.seconds.length));
+    }
+    this.find('.lab-name').textContent = lab.clip.name;
+    this.find('.lab-model').textContent = lab.model;
+    const refusal = this.find('.lab-said');
+    refusal.hidden = !lab.refused;
+    refusal.textContent = lab.refused ? 'Not possible: ' + lab.refused : '';
+    this.strip.draw(lab.seconds, this.stills);
+    this.drawBars(lab);
+    this.drawEdits(lab);
+    this.find('.lab-table').replaceChildren(table(lab));
+    this.drawSoundtracks(lab);
+    this.enable();
+    this.root.dataset.serial = String(lab.serial);
+  }
+
+  // ---- edits ------------------------------------------------------------------------------------------------------
+
+  /** What cannot be done now is disabled. */
+  enable() {
+    const lab = this.data;
+    if (!lab) return;
+    for (const button of this.buttons('[data-edit]')) button.disabled = !this.canDo(lab, button.dataset.edit ?? '');
+    for (const button of this.buttons('[data-action=undo], [data-action=clear]')) button.disabled = !lab.edits.length;
+    for (const button of this.buttons('[data-action=redo]')) button.disabled = !lab.undone;
+    const render = document.querySelector('#lab-render');
+    if (!(render instanceof HTMLButtonElement)) return;
+    render.disabled = !lab.renderable;
+    render.title = lab.renderable ? '' : 'Removed seconds (training mean) cannot be watched: undo them first';
+  }
+
+  /** @param {string} selector */
+  buttons(selector) {
+    return /** @type {NodeListOf<HTMLButtonElement>} */ (findAll(this.root, selector));
+  }
+
+  /** @param {Lab} lab @param {string} edit */
+  canDo(lab, edit) {
+    const usesSelection = edit === 'reorder' && ['first', 'last'].includes(this.order.value);
+    if ((OF_SECONDS.includes(edit) || usesSelection) && !this.strip.selected.length) return false;
+    if (OF_SOUND.includes(edit) && !lab.clip.has_audio) return false;
+    if (OF_PICTURE.includes(edit) && !lab.clip.has_video) return false;
+    if (edit === 'soundtrack' && !lab.soundtracks.length) return false;
+    return !OF_SEVERAL.includes(edit) || lab.seconds.length > 1;
+  }
+
+  /** What the server needs beside an edit's name. @param {EditName} name */
+  settingsOf(name) {
+    const seconds = this.strip.selected;
+    const order = /** @type {OrderName} */ (this.order.value);
+    return {
+      mute: {seconds},
+      blank: {seconds},
+      freeze: {seconds},
+      drop: {seconds},
+      blur: {seconds, strength: Number(this.select('.lab-strength').value)},
+      remove: {seconds, what: this.select('.lab-what').value},
+      'shift-sound': {by: Math.round(Number(this.input('.lab-by').value))},
+      soundtrack: {track: this.select('.lab-track').value},
+      reorder: {order: orderOf(order, this.strip.count, seconds, this.ownOrder.value)},
+    }[name];
+  }
+
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const button = around(event, '[data-edit], [data-action], [data-pick]');
+    if (!(button instanceof HTMLButtonElement) || button.disabled || !this.data) return;
+    const {action, pick} = button.dataset;
+    const edit = /** @type {EditName} */ (button.dataset.edit);
+    if (pick) this.strip.selectAll(/** @type {'all' | 'none' | 'invert'} */ (pick));
+    else if (action) this.send('select', {action});
+    else this.send(SLOW.includes(edit) ? 'submit' : 'select', {edit: {edit, ...this.settingsOf(edit)}});
+  }
+
+  /** @param {'select' | 'submit'} event submit: queued @param {object} message */
+  send(event, message) {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    this.root.dataset.busy = 'true';
+    this.trigger(event, message);
+  }
+
+  // ---- what came of it --------------------------------------------------------------------------------------------
+
+  /** @param {Lab} lab */
+  drawBars(lab) {
+    const axis = make(
+      'div',
+      {class: 'lab-axis', 'aria-hidden': 'true'},
+      ...['0', '0.5', '1'].map(value => make('span', {}, value)),
+      make('em', {}, 'prediction, 0 to 1'),
+    );
+    this.find('.lab-bars').replaceChildren(...lab.targets.map(bars), axis);
+  }
+
+  /** @param {Lab} lab */
+  drawEdits({edits, targets}) {
+    const items = edits.map(({words, changes}) => {
+      const effects = changes.map((value, k) => `${targets[k].name} ${change(value, 3)}`);
+      return make('li', {}, make('b', {}, words), make('span', {}, effects.join(', ')));
+    });
+    this.find('.lab-list').replaceChildren(...items);
+    this.find('.lab-none').hidden = edits.length > 0;
+  }
+
+  /** @param {Lab} lab */
+  drawSoundtracks({soundtracks}) {
+    const select = this.select('.lab-track');
+    const {value} = select;
+    const drawn = [...select.options].map(option => option.value);
+    if (drawn.join('\n') === soundtracks.join('\n')) return;
+    select.replaceChildren(...soundtracks.map(name => make('option', {value: name}, name)));
+    if (soundtracks.includes(value)) select.value = value;
+  }
 }
 
-// ---- edits
-function enable() {
-  const d = L.data, none = chosen().length === 0;
-  for (const button of root.querySelectorAll('[data-edit]')) {
-    const edit = button.dataset.edit;
-    const needsSeconds = ['mute', 'blank', 'freeze', 'blur', 'drop', 'remove'].includes(edit)
-      || (edit === 'reorder' && ['first', 'last'].includes($('.lab-order').value));
-    const lacks = (['mute', 'shift-sound'].includes(edit) && !d.clip.has_audio)
-      || (['blank', 'freeze', 'blur'].includes(edit) && !d.clip.has_video)
-      || (edit === 'soundtrack' && !d.soundtracks.length)
-      || (['drop', 'shift-sound', 'reorder'].includes(edit) && count() < 2);  // of one second nothing would be left, or all
-    button.disabled = lacks || (needsSeconds && none);
-  }
-  $('[data-action="undo"]').disabled = $('[data-action="clear"]').disabled = !d.edits.length;
-  $('[data-action="redo"]').disabled = !d.undone;
-  const render = document.querySelector('#lab-render');
-  if (render) {
-    render.disabled = !d.renderable;
-    render.title = d.renderable ? '' : 'Removed seconds (training mean) cannot be watched: undo them first';
-  }
+/** The second that Inspect shows is what a visitor comes to change. @param {number} count seconds of the clip */
+function secondOfInspect(count) {
+  const view = document.querySelector('.s2s');
+  const second = Number((view instanceof HTMLElement && view.dataset.selected) || 0);
+  return second < count ? second : 0;
 }
-function order() {
-  const all = [...Array(count()).keys()], kind = $('.lab-order').value, some = chosen();
-  const rest = all.filter(s => !some.includes(s));
-  if (kind === 'reverse') return all.reverse();
-  if (kind === 'first') return [...some, ...rest];
-  if (kind === 'last') return [...rest, ...some];
-  if (kind === 'own') return ($('.lab-typed').value.match(/\d+/g) || []).map(word => Number(word) - 1);
-  for (let i = all.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1));
-    [all[i], all[j]] = [all[j], all[i]];
-  }
-  return all;
-}
-function editOf(kind) {
-  const seconds = chosen();
-  return {
-    mute: {seconds}, blank: {seconds}, freeze: {seconds}, drop: {seconds},
-    blur: {seconds, strength: Number($('.lab-strength').value)},
-    remove: {seconds, what: $('.lab-what').value},
-    'shift-sound': {by: Math.round(Number($('.lab-by').value))},
-    soundtrack: {track: $('.lab-track').value},
-    reorder: {order: order()},
-  }[kind];
-}
-function send(message, slow) {
-  if (L.busy) return;  // one edit after the other: each counts seconds in the clip as the last one left it
-  L.busy = true;
-  root.dataset.busy = 'true';
-  if (slow) trigger('submit', message); else trigger('select', message);
-}
-root.addEventListener('click', event => {
-  const button = event.target.closest('[data-edit], [data-action]');
-  if (!button || button.disabled || !L.data) return;
-  const {edit, action} = button.dataset;
-  if (action) send({action}, false);
-  else send({edit: {edit, ...editOf(edit)}}, SLOW.includes(edit));
-});
-$('.lab-order').addEventListener('change', () => { $('.lab-typed').hidden = $('.lab-order').value !== 'own'; enable(); });
 
-// ---- what came of it
-function drawBars() {
-  const bar = (words, value, kind) => make('div', {class: 'lab-bar ' + kind}, make('span', {}, words),
-    make('div', {}, make('i', {style: `width:${(100 * value).toFixed(2)}%`})), make('b', {}, figure(value)));
-  const host = $('.lab-bars');
-  host.replaceChildren(...L.data.targets.map(t => {
-    const change = t.after - t.before;
-    const box = make('div', {class: 'lab-target', 'data-target': t.name, role: 'group', 'aria-label':
-      `${t.name}: before ${figure(t.before)}, after ${figure(t.after)}, change ${signed(change)}`},
-    make('h4', {}, t.name, make('em', {}, 'change ', make('b', {}, signed(change)))),
-    bar('before', t.before, 'is-before'), bar('after', t.after, 'is-after'));
-    return box;
-  }), make('div', {class: 'lab-axis', 'aria-hidden': 'true'}, ...['0', '0.5', '1'].map(v => make('span', {}, v)),
-    make('em', {}, 'prediction, 0 to 1')));
+/** Prediction before and after. @param {Target} target */
+function bars({name, before, after}) {
+  const effect = change(after - before, 3);
+  const words = `${name}: before ${before.toFixed(3)}, after ${after.toFixed(3)}, change ${effect}`;
+  return make(
+    'div',
+    {class: 'lab-target', 'data-target': name, role: 'group', 'aria-label': words},
+    make('h4', {}, name, make('em', {}, 'change ', make('b', {}, effect))),
+    bar('before', before),
+    bar('after', after),
+  );
 }
-function drawList() {
-  const names = L.data.targets.map(t => t.name);
-  $('.lab-list').replaceChildren(...L.data.edits.map(edit => make('li', {}, make('b', {}, edit.words),
-    make('span', {}, edit.changes.map((change, k) => `${names[k]} ${signed(change)}`).join(', ')))));
-  $('.lab-none').hidden = L.data.edits.length > 0;
+
+/** @param {'before' | 'after'} when @param {number} value */
+function bar(when, value) {
+  const filled = make('i', {style: `width:${(100 * value).toFixed(2)}%`});
+  const figure = make('b', {}, value.toFixed(3));
+  return make('div', {class: `lab-bar is-${when}`}, make('span', {}, when), make('div', {}, filled), figure);
 }
-function drawTable() {
-  const d = L.data, head = make('tr', {}, make('th', {scope: 'col'}, 'second'), make('th', {scope: 'col', class: 'is-words'}, 'plays'));
-  for (const t of d.targets) {
-    if (t.attention) head.append(make('th', {scope: 'col'}, `${t.name}: attention`));
-    if (t.effect) head.append(make('th', {scope: 'col'}, `${t.name}: effect`));
+
+/** @param {Lab} lab */
+function table({targets, seconds}) {
+  const head = make(
+    'tr',
+    {},
+    make('th', {scope: 'col'}, 'second'),
+    make('th', {scope: 'col', class: 'is-words'}, 'plays'),
+  );
+  for (const {name, attention, effect} of targets) {
+    if (attention) head.append(make('th', {scope: 'col'}, `${name}: attention`));
+    if (effect) head.append(make('th', {scope: 'col'}, `${name}: effect`));
   }
-  const rows = d.seconds.map((second, s) => {
-    const row = make('tr', {}, make('th', {scope: 'row'}, s + 1), make('td', {class: 'is-words'}, second.from));
-    for (const t of d.targets) {
-      if (t.attention) row.append(make('td', {}, (100 * t.attention[s]).toFixed(1) + ' %'));
-      if (t.effect) row.append(make('td', {}, signed(t.effect[s])));
+  const rows = seconds.map((second, i) => {
+    const row = make('tr', {}, make('th', {scope: 'row'}, i + 1), make('td', {class: 'is-words'}, second.from));
+    for (const {attention, effect} of targets) {
+      if (attention) row.append(make('td', {}, percent(attention[i])));
+      if (effect) row.append(make('td', {}, change(effect[i], 3)));
     }
     return row;
   });
-  const words = d.targets.some(t => t.effect)
-    ? 'Attention: share of the edited clip, sums to 100 %. Effect: prediction of the edited clip minus the prediction with that second at the training mean.'
-    : 'Attention: share of the edited clip, sums to 100 %. Effects are not measured here in clips over 60 s.';
-  $('.lab-table').replaceChildren(make('table', {}, make('caption', {}, words), make('thead', {}, head), make('tbody', {}, ...rows)));
+  const caption = targets.some(target => target.effect) ? WITH_EFFECTS : WITHOUT_EFFECTS;
+  return make('table', {}, make('caption', {}, caption), make('thead', {}, head), make('tbody', {}, ...rows));
 }
-function drawTracks() {
-  const select = $('.lab-track'), kept = select.value;
-  const names = [...select.options].map(option => option.value);
-  if (names.join('\n') === L.data.soundtracks.join('\n')) return;
-  select.replaceChildren(...L.data.soundtracks.map(name => make('option', {value: name}, name)));
-  if (L.data.soundtracks.includes(kept)) select.value = kept;
-}
-
-load();
-watch('value', load);

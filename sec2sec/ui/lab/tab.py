@@ -33,9 +33,10 @@ from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Kept, Shelf
+from sec2sec.ui.timeline import files
 from sec2sec.ui.work import Job, in_thread
 
-HERE = resources.files(__package__)
+HERE = Path(str(resources.files(__package__)))
 FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -45,8 +46,8 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
     soundtracks = {Example(path, 0.0, None).title: path for path in sorted(settings.examples.glob("*.mp4"))}
     view = gr.HTML(
         html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-        css_template=(HERE / "lab.css").read_text(encoding="utf-8"),
-        js_on_load=(HERE / "lab.js").read_text(encoding="utf-8"),
+        css_template=files.style(HERE / "lab.css"),
+        js_on_load=files.script(HERE / "lab.js"),
         apply_default_css=False,
         elem_id="lab",
     )

@@ -1,135 +1,312 @@
 // Which lanes are open, under which reference the effect is shown, and all open ones stacked on one x-axis.
-const L = {folds: remembered('folds', {}), reference: 0, parts: remembered('parts', {audio: true, video: true, interaction: false, whisker: true})};
-const TITLE_PX = 20, GROUP_PX = 24, BOTTOM_PX = 40;
-const folds = $('.s2s-folds');
+/** @import {Lane, Part, Trace} from './types.d.ts' */
+/** @import {View} from './view.js' */
+import {make} from './dom.js';
+import {isNumber, secondSpan} from './numbers.js';
 
-function remembered(key, otherwise) {  // a browser may forbid storage
-  try { return Object.assign(otherwise, JSON.parse(localStorage.getItem('sec2sec.' + key) || '{}')); } catch { return otherwise; }
-}
-function remember(key, value) {
-  try { localStorage.setItem('sec2sec.' + key, JSON.stringify(value)); } catch { /* then it is forgotten with the page */ }
-}
-const groupOpen = key => key === 'evidence' || Boolean(L.folds['group ' + key]);
-const laneOpen = meta => L.folds[meta.key] ?? meta.open;
-function fold(key, open) {
-  L.folds[key] = open;
-  remember('folds', L.folds);
-  drawTimeline().then(() => folds.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus());
-}
+const TITLE_PX = 20;
+const GROUP_PX = 24;
+const BOTTOM_PX = 40; // of the figure: ticks and the axis's title
+const GREY = 'rgba(128,138,153,0.22)';
 
-// ---- stacking ---------------------------------------------------------------------------------------------------------
-function stacked() {  // → rows from the top: headings and lanes with their place in px, and the height of all
-  const rows = [];
-  let top = 0;
-  for (const [key, title] of S.data.groups) {
-    const members = S.data.lanes.filter(lane => lane.layout.meta.group === key);
-    if (!members.length) continue;
-    if (title) {
-      const along = members.filter(lane => lane.layout.meta.along).map(lane => lane.layout.meta.title).join(', ');  // said before anybody opens it
-      rows.push({top, key: 'group ' + key, title: `${title} (${members.length})`, detail: along && `here with the effect: ${along}`, open: groupOpen(key), group: true});
-      top += GROUP_PX;
+/** A heading of the stack, of a group or of a lane.
+ * @typedef {{top: number, key: string, title: string, detail: string, warning?: string, open: boolean,
+ *   lane?: Lane}} Row */
+
+export class Lanes {
+  /** Which were opened or closed by hand: lane or group → open.
+   * @type {{[key: string]: boolean}} */
+  folds = remembered('folds', {});
+  /** Which parts of the effect are drawn.
+   * @type {{[part: string]: boolean}} */
+  parts = remembered('parts', {audio: true, video: true, interaction: false, whisker: true});
+  /** Index of the reference that stands in place of a second. */
+  reference = 0;
+
+  /** @param {View} view */
+  constructor(view) {
+    this.view = view;
+    this.host = view.find('.s2s-folds');
+    this.hatches = view.find('.s2s-hatches');
+  }
+
+  load() {
+    this.reference = 0;
+    this.drawLegend();
+    this.drawUnfamiliar();
+  }
+
+  // ---- folding ----------------------------------------------------------------------------------------------------
+
+  /** @param {string} group */
+  isGroupOpen(group) {
+    return group === 'evidence' || Boolean(this.folds[groupKey(group)]);
+  }
+
+  /** @param {string} key @param {boolean} open */
+  fold(key, open) {
+    this.folds[key] = open;
+    remember('folds', this.folds);
+    this.view.timeline.draw().then(() => this.headingOf(key)?.focus());
+  }
+
+  /** @param {string} key @returns {HTMLElement | null} */
+  headingOf(key) {
+    return this.host.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  }
+
+  /** The headings from the top, with their place in px, and the height of all. */
+  stacked() {
+    /** @type {Row[]} */
+    const rows = [];
+    let top = 0;
+    for (const [group, title] of this.view.payload.groups) {
+      const members = this.view.payload.lanes.filter(lane => lane.layout.meta.group === group);
+      if (!members.length) continue;
+      const open = this.isGroupOpen(group);
+      if (title) {
+        rows.push({top, key: groupKey(group), title: `${title} (${members.length})`, detail: along(members), open});
+        top += GROUP_PX;
+      }
+      for (const lane of open ? members : []) {
+        const {key, title, detail, warning} = lane.layout.meta;
+        const open = this.folds[key] ?? lane.layout.meta.open;
+        rows.push({top, key, title, detail, warning, open, lane});
+        top += TITLE_PX + (open ? lane.layout.height : 0);
+      }
     }
-    if (!groupOpen(key)) continue;
-    for (const lane of members) {
-      const {meta, height} = lane.layout, open = laneOpen(meta);
-      rows.push({top, key: meta.key, title: meta.title, detail: meta.detail, warning: meta.warning, open, lane});
-      top += TITLE_PX + (open ? height : 0);
+    return {rows, height: top};
+  }
+
+  /** @param {Row[]} rows */
+  drawHeadings(rows) {
+    const heading = (/** @type {Row} */ row) =>
+      make(
+        'button',
+        {
+          type: 'button',
+          class: 's2s-fold' + (row.lane ? '' : ' is-group'),
+          'data-key': row.key,
+          'aria-expanded': String(row.open),
+          style: `top:${row.top}px`,
+          title: row.detail,
+          onclick: () => this.fold(row.key, !row.open),
+        },
+        make('i', {'aria-hidden': 'true'}, row.open ? '▾' : '▸'),
+        make('b', {}, row.title),
+        row.warning ? make('em', {}, ' ⚠ ' + row.warning) : null,
+        row.detail ? make('span', {}, ' ' + row.detail) : null,
+      );
+    this.host.replaceChildren(...rows.map(heading));
+  }
+
+  // ---- the figure -------------------------------------------------------------------------------------------------
+
+  /** All open lanes as one figure of Plotly. */
+  figure() {
+    const {view} = this;
+    const {axis} = view.timeline;
+    const {rows, height: inner} = this.stacked();
+    const words = Array.from({length: view.count}, (_, second) => this.hoverWords(second));
+    /** @type {Trace[]} */
+    const data = [];
+    /** @type {{[field: string]: any, shapes: object[]}} */
+    const layout = {
+      width: axis.width,
+      height: inner + BOTTOM_PX,
+      margin: {l: axis.left, r: axis.right, t: 0, b: BOTTOM_PX},
+      barmode: 'overlay',
+      dragmode: false,
+      hovermode: 'closest',
+      shapes: [],
+      xaxis: this.timeAxis(),
+    };
+    let drawn = 0;
+    for (const {lane, open, top} of rows) {
+      if (!lane || !open) continue;
+      drawn += 1;
+      const number = drawn > 1 ? drawn : '';
+      const {yaxis, shapes, height} = lane.layout;
+      const bottom = inner - top - TITLE_PX - height;
+      const domain = [Math.max(bottom / inner, 0), (bottom + height) / inner];
+      layout['yaxis' + number] = {...yaxis, domain, anchor: 'x'};
+      for (const trace of lane.data) data.push(this.chosen(trace, lane, 'y' + number, words));
+      for (const shape of shapes) layout.shapes.push({...shape, yref: 'y' + number});
+    }
+    if (!drawn) layout.yaxis = {visible: false, anchor: 'x', domain: [0, 1]};
+    const {duration} = view.payload.clip;
+    if (duration < view.count) {
+      // what was padded is no sound and no picture
+      const [x, y] = [
+        {xref: 'x', x0: duration, x1: view.count},
+        {yref: 'paper', y0: 0, y1: 1},
+      ];
+      layout.shapes.push({type: 'rect', ...x, ...y, fillcolor: GREY, line: {width: 0}, layer: 'below'});
+    }
+    this.drawHeadings(rows);
+    return {data, layout};
+  }
+
+  timeAxis() {
+    const {axis} = this.view.timeline;
+    const {start} = this.view.payload.clip;
+    return {
+      range: [axis.from, axis.to],
+      dtick: axis.tickStep,
+      tick0: 0,
+      zeroline: false,
+      anchor: 'free',
+      position: 0,
+      title: {
+        text: start ? `time in the analysed part, s (it begins at ${start} s of the file)` : 'time, s',
+        standoff: 4,
+      },
+    };
+  }
+
+  /** @param {number} second */
+  hoverWords(second) {
+    const {partial, duration} = this.view.payload.clip;
+    const end = partial && second === this.view.count - 1 ? ` (partial, ends at ${duration.toFixed(2)} s)` : '';
+    return `second ${second + 1}, ${secondSpan(second)}${end}`;
+  }
+
+  /** A trace on its axis, with the parts and the reference that are chosen.
+   * @param {Trace} trace @param {Lane} lane @param {string} yaxis @param {string[]} words of each second
+   * @returns {Trace} */
+  chosen(trace, lane, yaxis, words) {
+    /** @type {Trace} */
+    const out = {...trace, yaxis};
+    if (out.x.length === this.view.count) out.customdata = words;
+    const part = trace.meta?.part;
+    const {key} = lane.layout.meta;
+    if (!key.startsWith('effect ') || !part) return out;
+    if (part in this.parts) out.visible = this.parts[part];
+    const target = this.view.payload.targets.find(({name}) => key === 'effect ' + name);
+    const effects = target?.references[this.reference];
+    if (!effects) return out; // nothing was measured but what the lane holds
+    if (part === 'raises') out.y = effects.whole.map(value => (isNumber(value) && value >= 0 ? value : null));
+    else if (part === 'lowers') out.y = effects.whole.map(value => (isNumber(value) && value < 0 ? value : null));
+    else if (part in effects) out.y = effects[/** @type {Part} */ (part)];
+    return out;
+  }
+
+  // ---- the legend, which also chooses what the effect lanes show --------------------------------------------------
+
+  drawLegend() {
+    const {clip, targets, unfamiliar} = this.view.payload;
+    const references = targets[0]?.references ?? [];
+    const line = this.view.count > 60 ? ' is-line' : ''; // as plots/ draws them
+    const items = [key('s2s-key-up', 'raises the prediction'), key('s2s-key-down', 'lowers it')];
+    if (clip.has_audio && clip.has_video) {
+      items.push(this.partKey('audio', 's2s-key-sound' + line, 'effect of the sound alone'));
+      items.push(this.partKey('video', 's2s-key-picture' + line, 'of the picture alone'));
+      if (references.length) {
+        items.push(this.partKey('interaction', 's2s-key-interaction' + line, 'of both together, beyond each alone'));
+      }
+    }
+    if (references.length > 1) {
+      items.push(this.partKey('whisker', 's2s-key-whisker', 'spread over what stands in its place'));
+    }
+    if (unfamiliar.seconds.length) items.push(key('s2s-key-unfamiliar', 'unfamiliar to the model'));
+    if (clip.partial) items.push(key('s2s-key-partial', 'last second: only a part'));
+    if (references.length > 1) items.unshift(this.referenceChoice(references.map(({reference}) => reference)));
+    this.view.find('.s2s-legend').replaceChildren(...items);
+  }
+
+  /** @param {string[]} names */
+  referenceChoice(names) {
+    const select = make('select', {
+      onchange: () => {
+        this.reference = Number(select.value);
+        this.view.timeline.draw();
+      },
+    });
+    select.append(...names.map((name, i) => make('option', {value: i, selected: i === this.reference}, name)));
+    return make('label', {class: 's2s-choice'}, 'What stands in place of a second: ', select);
+  }
+
+  /** An entry of the legend that draws or hides its part of the effect.
+   * @param {string} part @param {string} mark @param {string} words */
+  partKey(part, mark, words) {
+    const input = make('input', {
+      type: 'checkbox',
+      checked: this.parts[part],
+      onchange: () => {
+        this.parts[part] = input.checked;
+        remember('parts', this.parts);
+        this.view.timeline.draw();
+      },
+    });
+    return make('label', {}, input, make('i', {class: mark}), words);
+  }
+
+  // ---- seconds that are unfamiliar to the model -------------------------------------------------------------------
+
+  drawUnfamiliar() {
+    const {seconds, words} = this.view.payload.unfamiliar;
+    const hatch = (/** @type {[number, number]} */ [from, to]) => make('i', {'data-from': from, 'data-to': to});
+    this.hatches.replaceChildren(...runs(seconds).map(hatch));
+    const list = this.view.find('.s2s-unfamiliar');
+    const more = words.length > 12 ? ` · and ${words.length - 12} more, in the table` : '';
+    list.hidden = !words.length;
+    list.replaceChildren(make('b', {}, 'Unfamiliar to the model: '), words.slice(0, 12).join(' · ') + more);
+  }
+
+  placeHatches() {
+    for (const mark of /** @type {Iterable<HTMLElement>} */ (this.hatches.children)) {
+      const {left, right} = this.view.timeline.axis.interval(Number(mark.dataset.from), Number(mark.dataset.to));
+      mark.hidden = right <= left;
+      mark.style.left = left + 'px';
+      mark.style.width = Math.max(right - left, 1) + 'px';
     }
   }
-  return {rows, inner: top};
-}
-function figure() {
-  const {rows, inner} = stacked(), drawn = rows.filter(row => row.lane && row.open), narrow = T.width < 520;
-  const words = [...Array(count()).keys()].map(hoverWords), data = [], clip = S.data.clip;
-  const layout = {
-    width: T.width, height: inner + BOTTOM_PX, margin: {l: left(), r: RIGHT, t: 0, b: BOTTOM_PX},
-    barmode: 'overlay', dragmode: false, hovermode: 'closest', shapes: [],
-    xaxis: {range: T.view, dtick: tickStep((T.view[1] - T.view[0]) * (narrow ? 2.2 : 1)), tick0: 0, zeroline: false, anchor: 'free', position: 0,
-      title: {text: clip.start ? `time in the analysed part, s (it begins at ${clip.start} s of the file)` : 'time, s', standoff: 4}},
-  };
-  drawn.forEach((row, i) => {
-    const n = i ? i + 1 : '', {yaxis, shapes, height} = row.lane.layout, bottom = inner - row.top - TITLE_PX - height;
-    layout['yaxis' + n] = Object.assign({}, yaxis, {domain: [Math.max(bottom / inner, 0), (bottom + height) / inner], anchor: 'x'});
-    for (const trace of row.lane.data) data.push(shown(trace, row.lane, 'y' + n, words));
-    for (const shape of shapes) layout.shapes.push(Object.assign({}, shape, {yref: 'y' + n}));
-  });
-  if (!drawn.length) layout.yaxis = {visible: false, anchor: 'x', domain: [0, 1]};
-  if (clip.duration < count()) {  // what was padded is no sound and no picture
-    layout.shapes.push({type: 'rect', xref: 'x', yref: 'paper', x0: clip.duration, x1: count(), y0: 0, y1: 1,
-      fillcolor: 'rgba(128,138,153,0.22)', line: {width: 0}, layer: 'below'});
-  }
-  drawFolds(rows);
-  return {data, layout: themed(layout)};
-}
-function hoverWords(s) {
-  const end = S.data.clip.partial && s === count() - 1 ? ` (partial, ends at ${S.data.clip.duration.toFixed(2)} s)` : '';
-  return `second ${s + 1}, ${secondWords(s)}${end}`;
-}
-function shown(trace, lane, axis, words) {
-  const out = Object.assign({}, trace, {yaxis: axis});
-  if (out.x.length === count()) out.customdata = words;
-  const part = trace.meta?.part;
-  if (!lane.layout.meta.key.startsWith('effect ') || !part) return out;
-  if (part in L.parts) out.visible = L.parts[part];
-  const target = S.data.targets.find(t => 'effect ' + t.name === lane.layout.meta.key), effects = target.references[L.reference];
-  if (!effects) return out;  // nothing was measured but what the lane holds
-  if (part === 'raises') out.y = effects.whole.map(v => (known(v) && v >= 0 ? v : null));
-  else if (part === 'lowers') out.y = effects.whole.map(v => (known(v) && v < 0 ? v : null));
-  else if (part in effects) out.y = effects[part];
-  return out;
-}
-function drawFolds(rows) {
-  folds.replaceChildren(...rows.map(row => make('button', {
-    type: 'button', class: 's2s-fold' + (row.group ? ' is-group' : ''), 'data-key': row.key, 'aria-expanded': String(row.open),
-    style: `top:${row.top}px`, title: row.detail, onclick: () => fold(row.key, !row.open),
-  }, make('i', {'aria-hidden': 'true'}, row.open ? '▾' : '▸'), make('b', {}, row.title), row.warning ? make('em', {}, ' ⚠ ' + row.warning) : null,
-  row.detail ? make('span', {}, ' ' + row.detail) : null)));
 }
 
-// ---- the legend, which also chooses what the effect lanes show ----------------------------------------------------------
-function drawLegend() {
-  const {clip, targets, unfamiliar} = S.data, references = targets[0]?.references || [], line = count() > 60 ? ' is-line' : '';  // as plots/ draws them
-  const key = (mark, words) => make('span', {}, make('i', {class: mark}), words);
-  const items = [key('s2s-key-up', 'raises the prediction'), key('s2s-key-down', 'lowers it')];
-  if (clip.has_audio && clip.has_video) {
-    items.push(part('audio', 's2s-key-sound' + line, 'effect of the sound alone'), part('video', 's2s-key-picture' + line, 'of the picture alone'));
-    if (references.length) items.push(part('interaction', 's2s-key-interaction' + line, 'of both together, beyond each alone'));
-  }
-  if (references.length > 1) items.push(part('whisker', 's2s-key-whisker', 'spread over what stands in its place'));
-  if (unfamiliar.seconds.length) items.push(key('s2s-key-unfamiliar', 'unfamiliar to the model'));
-  if (clip.partial) items.push(key('s2s-key-partial', 'last second: only a part'));
-  if (references.length > 1) {
-    const select = make('select', {onchange: event => { L.reference = Number(event.target.value); drawTimeline(); }});
-    references.forEach((r, i) => select.append(make('option', {value: i, selected: i === L.reference}, r.reference)));
-    items.unshift(make('label', {class: 's2s-choice'}, 'What stands in place of a second: ', select));
-  }
-  $('.s2s-legend').replaceChildren(...items);
-}
-function part(name, mark, words) {
-  const input = make('input', {type: 'checkbox', checked: L.parts[name], onchange: event => {
-    L.parts[name] = event.target.checked;
-    remember('parts', L.parts);
-    drawTimeline();
-  }});
-  return make('label', {}, input, make('i', {class: mark}), words);
+/** @param {string} group */
+function groupKey(group) {
+  return 'group ' + group;
 }
 
-// ---- seconds of which the model can say little --------------------------------------------------------------------------
-function drawUnfamiliar() {
-  const {seconds, words} = S.data.unfamiliar, runs = [];
-  for (const s of seconds) {
-    if (runs.length && runs.at(-1)[1] === s) runs.at(-1)[1] = s + 1;
-    else runs.push([s, s + 1]);
-  }
-  $('.s2s-hatches').replaceChildren(...runs.map(([from, to]) => make('i', {'data-from': from, 'data-to': to})));
-  const list = $('.s2s-unfamiliar');
-  list.hidden = !words.length;
-  list.replaceChildren(make('b', {}, 'Unfamiliar to the model: '), words.slice(0, 12).join(' · ') + (words.length > 12 ? ` · and ${words.length - 12} more, in the table` : ''));
+/** Which lanes of a folded group go along with an effect: said before anybody opens it. @param {Lane[]} members */
+function along(members) {
+  const titles = members.filter(lane => lane.layout.meta.along).map(lane => lane.layout.meta.title);
+  return titles.length ? `here with the effect: ${titles.join(', ')}` : '';
 }
-function placeUnfamiliar() {
-  for (const mark of $('.s2s-hatches').children) {
-    const from = Math.max(xOf(Number(mark.dataset.from)), left()), to = Math.min(xOf(Number(mark.dataset.to)), T.width - RIGHT);
-    mark.hidden = to <= from;
-    Object.assign(mark.style, {left: from + 'px', width: Math.max(to - from, 1) + 'px'});
+
+/** @param {string} mark @param {string} words */
+function key(mark, words) {
+  return make('span', {}, make('i', {class: mark}), words);
+}
+
+/** Sorted seconds → the intervals that they fill. @param {number[]} seconds @returns {[from: number, to: number][]} */
+export function runs(seconds) {
+  /** @type {[number, number][]} */
+  const intervals = [];
+  for (const second of seconds) {
+    const last = intervals.at(-1);
+    if (last && last[1] === second) last[1] = second + 1;
+    else intervals.push([second, second + 1]);
+  }
+  return intervals;
+}
+
+// ---- what a visitor chose, beyond the page ------------------------------------------------------------------------
+
+/** @template {object} T @param {string} name @param {T} otherwise @returns {T} */
+function remembered(name, otherwise) {
+  try {
+    return Object.assign(otherwise, JSON.parse(localStorage.getItem('sec2sec.' + name) ?? '{}'));
+  } catch {
+    return otherwise; // a browser may forbid storage
+  }
+}
+
+/** @param {string} name @param {object} value */
+function remember(name, value) {
+  try {
+    localStorage.setItem('sec2sec.' + name, JSON.stringify(value));
+  } catch {
+    // a browser may forbid storage: then it is forgotten with the page
   }
 }

@@ -24,8 +24,8 @@ def clip_view(*, video_id: str, elem_id: str, link: bool = False, asks: Callable
     gr.set_static_paths([PLOTLY_JS])  # served from the installed package: no network, long cache headers
     return gr.HTML(
         html_template=files.markup(),
-        css_template=files.styles(),
-        js_on_load=files.scripts(),
+        css_template=files.style(files.VIEW_STYLE),
+        js_on_load=files.script(files.VIEW),
         apply_default_css=False,
         elem_id=elem_id,
         video_id=video_id,

@@ -1,90 +1,198 @@
 // Watch it learn: the same validation clips after each epoch, with the label, the prediction and the attention.
-const slider = $('.tr-slider input'), chooser = $('.tr-target select');
+/** @import {ClipFacts, Example, Run} from './types.d.ts' */
+import {find, make} from '../timeline/dom.js';
+import {isNumber, secondSpan, wholePercent} from '../timeline/numbers.js';
 
-function drawLearning(other) {
-  const count = V.examples.length;
-  $('.tr-learn').hidden = !count || !V.examples[0].length;
-  if (!count) { V.epoch = 0; return; }
-  const targets = Object.keys((V.examples[0][0] || {prediction: {}}).prediction);
-  if (other || chooser.options.length !== targets.length) {
-    chooser.replaceChildren(...targets.map(name => make('option', {value: name}, name)));
+const STEP = 450; // ms that an epoch stays while they play
+const TALLEST = 52; // px, as high as .tr-scale: a share of the column would count the words below the bar as well
+
+export class Learning {
+  /** Of each epoch, its clips.
+   * @type {Example[][]} */
+  epochs = [];
+  /** @type {{[id: string]: ClipFacts}} */
+  facts = {};
+  /** The epoch that is shown, from 1 on; 0: none. */
+  epoch = 0;
+  /** Whether the newest epoch is shown as it comes. */
+  follows = true;
+  /** Whether the model has attention over seconds. */
+  attends = false;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  playing;
+
+  /** @param {HTMLElement} root @param {(epoch: number) => void} marked called with the epoch that is shown
+   * @param {AbortSignal} signal */
+  constructor(root, marked, signal) {
+    this.root = root;
+    this.marked = marked;
+    this.box = find(root, '.tr-learn', HTMLElement);
+    this.slider = find(root, '.tr-slider input', HTMLInputElement);
+    this.words = find(root, '.tr-epoch', HTMLElement);
+    this.targetChoice = find(root, '.tr-target', HTMLElement);
+    this.target = find(this.targetChoice, 'select', HTMLSelectElement);
+    this.playButton = find(root, '.tr-play', HTMLButtonElement);
+    this.slider.addEventListener('input', () => this.onSlide(), {signal});
+    this.target.addEventListener('change', () => this.drawClips(), {signal});
+    this.playButton.addEventListener('click', () => this.togglePlay(), {signal});
   }
-  $('.tr-target').hidden = !V.now.attends || targets.length < 2;
-  slider.max = count;
-  if (V.follow || V.epoch > count) V.epoch = count;
-  slider.value = V.epoch;
-  drawClips();
-  mark();
-}
-function setEpoch(epoch, follow) {
-  V.epoch = epoch;
-  V.follow = follow;
-  slider.value = epoch;
-  drawClips();
-  mark();
-}
-slider.addEventListener('input', () => { stopPlaying(); setEpoch(Number(slider.value), Number(slider.value) === V.examples.length); }, listen);
-chooser.addEventListener('change', () => drawClips(), listen);
 
-function stopPlaying() {
-  clearInterval(V.playing);
-  V.playing = 0;
-  $('.tr-play').textContent = '▶';
-  $('.tr-play').setAttribute('aria-label', 'Play all epochs');
-}
-$('.tr-play').addEventListener('click', () => {
-  if (V.playing) { stopPlaying(); return; }
-  if (V.epoch >= V.examples.length) setEpoch(1, false);
-  $('.tr-play').textContent = '❚❚';
-  $('.tr-play').setAttribute('aria-label', 'Pause');
-  V.playing = setInterval(() => {
-    if (V.epoch >= V.examples.length) { stopPlaying(); V.follow = true; return; }
-    setEpoch(V.epoch + 1, false);
-  }, 450);
-}, listen);
+  /** Another training, of which nothing is known yet. */
+  clear() {
+    this.epochs = [];
+    this.facts = {};
+    this.epoch = 0;
+    this.follows = true;
+    this.stop();
+  }
 
-// ---- one card a clip -------------------------------------------------------------------------------------------------
-function drawClips() {
-  const examples = V.examples[V.epoch - 1];
-  if (!examples) return;
-  slider.setAttribute('aria-valuetext', `after epoch ${V.epoch} of ${V.examples.length}`);
-  $('.tr-epoch').textContent = `After epoch ${V.epoch} of ${V.examples.length}`;
-  root.dataset.epoch = V.epoch;
-  const target = chooser.value, host = $('.tr-clips');
-  host.replaceChildren(...examples.map((example, i) => clipCard(example, i, target)));
-  const planted = examples.some(example => (V.stills[example.id] || {}).planted);
-  $('.tr-keys').replaceChildren(
-    make('span', {}, make('i', {class: 'tr-key-bar'}), 'prediction'), make('span', {}, make('i', {class: 'tr-key-label'}), 'label'),
-    ...(V.now.attends ? [make('span', {}, make('i', {class: 'tr-key-attention'}), 'attention, share of the clip')] : []),
-    ...(planted ? [make('span', {}, make('b', {class: 'tr-key-planted'}, '▲'), 'planted second: holds the cues')] : []));
+  /** @param {Run} run @param {boolean} isOther than the one before */
+  draw({attends}, isOther) {
+    const count = this.epochs.length;
+    this.attends = attends;
+    this.box.hidden = !count || !this.epochs[0].length;
+    if (!count) {
+      this.epoch = 0;
+      this.marked(0);
+      return;
+    }
+    const targets = Object.keys(this.epochs[0][0]?.prediction ?? {});
+    if (isOther || this.target.options.length !== targets.length) {
+      this.target.replaceChildren(...targets.map(name => make('option', {value: name}, name)));
+    }
+    this.targetChoice.hidden = !attends || targets.length < 2;
+    this.slider.max = String(count);
+    this.show(this.follows || this.epoch > count ? count : this.epoch);
+  }
+
+  // ---- which epoch ------------------------------------------------------------------------------------------------
+
+  /** @param {number} epoch */
+  show(epoch) {
+    this.epoch = epoch;
+    this.slider.value = String(epoch);
+    this.drawClips();
+    this.marked(epoch);
+  }
+
+  onSlide() {
+    this.stop();
+    const epoch = Number(this.slider.value);
+    this.follows = epoch === this.epochs.length;
+    this.show(epoch);
+  }
+
+  togglePlay() {
+    if (this.playing) {
+      this.stop();
+      return;
+    }
+    this.follows = false;
+    if (this.epoch >= this.epochs.length) this.show(1);
+    this.showPlaying(true);
+    this.playing = setInterval(() => {
+      if (this.epoch < this.epochs.length) this.show(this.epoch + 1);
+      else {
+        this.stop();
+        this.follows = true;
+      }
+    }, STEP);
+  }
+
+  stop() {
+    clearInterval(this.playing);
+    this.playing = undefined;
+    this.showPlaying(false);
+  }
+
+  /** @param {boolean} isPlaying */
+  showPlaying(isPlaying) {
+    this.playButton.textContent = isPlaying ? '❚❚' : '▶';
+    this.playButton.setAttribute('aria-label', isPlaying ? 'Pause' : 'Play all epochs');
+  }
+
+  // ---- one card a clip --------------------------------------------------------------------------------------------
+
+  drawClips() {
+    const clips = this.epochs[this.epoch - 1];
+    if (!clips) return;
+    const words = `epoch ${this.epoch} of ${this.epochs.length}`;
+    this.slider.setAttribute('aria-valuetext', `after ${words}`);
+    this.words.textContent = `After ${words}`;
+    this.root.dataset.epoch = String(this.epoch);
+    find(this.root, '.tr-clips', HTMLElement).replaceChildren(...clips.map((clip, i) => this.card(clip, i)));
+    const keys = [key('tr-key-bar', 'prediction'), key('tr-key-label', 'label')];
+    if (this.attends) keys.push(key('tr-key-attention', 'attention, share of the clip'));
+    if (clips.some(({id}) => this.facts[id]?.planted)) {
+      const mark = make('b', {class: 'tr-key-planted'}, '▲');
+      keys.push(make('span', {}, mark, 'planted second: holds the cues'));
+    }
+    find(this.root, '.tr-keys', HTMLElement).replaceChildren(...keys);
+  }
+
+  /** @param {Example} clip @param {number} index */
+  card({id, prediction, truth, attention}, index) {
+    const facts = this.facts[id];
+    const still = facts?.still ? make('img', {src: facts.still, alt: ''}) : null;
+    const weights = attention?.[this.target.value];
+    return make(
+      'article',
+      {class: 'tr-clip', 'aria-label': `Clip ${id}`},
+      make('div', {class: 'tr-head'}, still, make('b', {}, id)),
+      make('div', {}, ...Object.entries(prediction).map(([name, value]) => row(name, value, truth[name]))),
+      weights ? bars(weights, facts?.planted ?? null, this.highest(index), this.target.value) : null,
+    );
+  }
+
+  /** One scale for all epochs of a clip, so that bars can be compared while the slider moves. @param {number} index */
+  highest(index) {
+    const weights = this.epochs.flatMap(clips => Object.values(clips[index]?.attention ?? {}).flat());
+    return weights.reduce((most, weight) => Math.max(most, weight), 0);
+  }
 }
-function clipCard(example, i, target) {
-  const known_ = V.stills[example.id] || {};
-  const head = make('div', {class: 'tr-head'}, known_.still ? make('img', {src: known_.still, alt: ''}) : null, make('b', {}, example.id));
-  const rows = Object.entries(example.prediction).map(([name, value]) => {
-    const label = example.truth[name];
-    const bar = make('div', {class: 'tr-bar', 'aria-hidden': 'true'}, make('i', {style: `width:${100 * value}%`}),
-      known(label) ? make('u', {style: `left:${100 * label}%`}) : null);
-    return make('div', {class: 'tr-row'}, make('span', {}, name), bar,
-      make('span', {class: 'tr-value'}, `${value.toFixed(2)}${known(label) ? `, label ${+label.toFixed(2)}` : ', no label'}`));
-  });
-  const attention = example.attention && example.attention[target];
-  return make('article', {class: 'tr-clip', 'aria-label': `Clip ${example.id}`}, head, make('div', {}, ...rows),
-    attention ? bars(attention, known_.planted, highest(i), target) : null);
+
+/** @param {string} mark @param {string} words */
+function key(mark, words) {
+  return make('span', {}, make('i', {class: mark}), words);
 }
-const TALLEST = 52;  // px, as high as .tr-scale: a share of the column would count the words below the bar as well
-// one scale for all epochs, so that bars can be compared while the slider moves
-const highest = i => Math.max(...V.examples.map(clips => (clips[i] ? Math.max(...Object.values(clips[i].attention || {}).flat()) : 0)));
+
+/** @param {string} name @param {number} value @param {number | null | undefined} label */
+function row(name, value, label) {
+  const isLabelled = isNumber(label);
+  const words = isLabelled ? `, label ${Number(label.toFixed(2))}` : ', no label';
+  return make(
+    'div',
+    {class: 'tr-row'},
+    make('span', {}, name),
+    make(
+      'div',
+      {class: 'tr-bar', 'aria-hidden': 'true'},
+      make('i', {style: `width:${100 * value}%`}),
+      isLabelled ? make('u', {style: `left:${100 * label}%`}) : null,
+    ),
+    make('span', {class: 'tr-value'}, value.toFixed(2) + words),
+  );
+}
+
+/** Attention to each second. @param {number[]} weights @param {number[] | null} planted seconds that hold the cues
+ * @param {number} top end of the scale @param {string} target */
 function bars(weights, planted, top, target) {
-  const words = weights.map((w, s) => `${secondWords(s)} ${wholePercent(w)}`).join(', ');
-  const columns = weights.map((w, s) => make('span', {class: 'tr-second', title: `${secondWords(s)}: ${wholePercent(w)}`},
-    make('i', {style: `height:${TALLEST * w / top}px`}),
-    make('small', {class: planted && planted.includes(s) ? 'is-planted' : null}, planted && planted.includes(s) ? `▲${s + 1}` : s + 1)));
-  return make('div', {class: 'tr-attention', role: 'img', 'aria-label': `Attention for ${target} by second: ${words}` +
-    (planted ? `; planted: ${planted.map(s => s + 1).join(', ')}` : '')},
+  const shares = weights.map((weight, second) => `${secondSpan(second)} ${wholePercent(weight)}`).join(', ');
+  const truth = planted ? `; planted: ${planted.map(second => second + 1).join(', ')}` : '';
+  const columns = weights.map((weight, second) => {
+    const isPlanted = planted?.includes(second);
+    return make(
+      'span',
+      {class: 'tr-second', title: `${secondSpan(second)}: ${wholePercent(weight)}`},
+      make('i', {style: `height:${(TALLEST * weight) / top}px`}),
+      make('small', {class: isPlanted ? 'is-planted' : null}, isPlanted ? `▲${second + 1}` : second + 1),
+    );
+  });
+  return make(
+    'div',
+    {class: 'tr-attention', role: 'img', 'aria-label': `Attention for ${target} by second: ${shares}${truth}`},
     make('span', {class: 'tr-scale'}, make('small', {}, wholePercent(top)), make('small', {}, '0 %')),
-    make('div', {class: 'tr-columns'}, ...columns), make('small', {class: 'tr-axis'}, 'second'));
+    make('div', {class: 'tr-columns'}, ...columns),
+    make('small', {class: 'tr-axis'}, 'second'),
+  );
 }
-
-load();
-watch('value', load);

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,16 +16,14 @@ from sec2sec.ui.inspect import cached
 from sec2sec.ui.messages import alert, answered, guarded, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline.files import HERE as TIMELINE
+from sec2sec.ui.timeline import files
 from sec2sec.ui.timeline.timeline import PLOTLY_JS
 from sec2sec.ui.training.form import form
 from sec2sec.ui.training.orders import go_on, place, whose
 from sec2sec.ui.training.standing import examples, standing
 
-HERE = resources.files(__package__)
+HERE = Path(str(resources.files(__package__)))
 OFF = "Training is switched off on this server. At your own machine it is on: see the README."
-SCRIPTS = (TIMELINE / "shared.js", HERE / "view.js", HERE / "learn.js")  # one scope, in this order
-STYLES = (TIMELINE / "timeline.css", HERE / "view.css")
 Answer = dict[str, Any]
 
 
@@ -124,8 +123,8 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     standing_of.__name__ = "standing"
     view = gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
-        css_template="\n".join(path.read_text(encoding="utf-8") for path in STYLES),
-        js_on_load="\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS),
+        css_template=files.style(files.VIEW_STYLE, HERE / "view.css"),
+        js_on_load=files.script(HERE / "view.js"),
         apply_default_css=False,
         elem_id="train-view",
         plotly_js=str(PLOTLY_JS),

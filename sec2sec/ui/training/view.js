@@ -1,191 +1,286 @@
-// Polls the server about the trainings while the view is on screen, and draws what changed. Joined after timeline/shared.js.
-const V = {visitor: null, run: null, signature: null, runs: [], now: null, examples: [], stills: {}, epoch: 0, follow: true,
-  playing: 0, timer: 0, asking: false};
-const EVERY = 1000;  // ms between two questions
-const controller = new AbortController(), listen = {signal: controller.signal};
+// The trainings of a visitor: asks the server how they stand while the view is on screen, and draws what has changed.
+/** @import {Component, Failure} from '../timeline/types.d.ts' */
+/** @import {ActAnswer, Run, ScoreTable, Standing, Entry, TrainingProps, TrainingServer} from './types.d.ts' */
+import {find, make} from '../timeline/dom.js';
+import {isNumber, signed} from '../timeline/numbers.js';
+import {saveAs, servedFile, valueOf, watchTheme, whenRemoved} from '../timeline/page.js';
+import {Curves} from './curves.js';
+import {Learning} from './learn.js';
 
-// ---- asking ---------------------------------------------------------------------------------------------------------
-const seen = () => element.isConnected && root.offsetParent !== null && !document.hidden;
-async function ask() {
-  clearTimeout(V.timer);
-  if (!element.isConnected) { controller.abort(); sizes.disconnect(); skin.disconnect(); return; }
-  V.timer = setTimeout(ask, EVERY);
-  if (!seen() || !V.visitor || V.asking) return;
-  V.asking = true;
-  const run = V.run;
-  try {
-    const answer = await server.standing({visitor: V.visitor, run, since: V.examples.length, signature: V.signature});
-    if (run === V.run) take(answer);  // else another was chosen meanwhile
-    if (V.lost) { V.lost = false; tell(''); }
-  } catch {
-    V.lost = true;
-    tell('The server does not answer. A training goes on without it; this page keeps asking.');
-  }
-  V.asking = false;
-}
-function take(answer) {
-  if (!answer || answer.error) { tell(answer ? answer.error : ''); return; }
-  if (answer.signature === V.signature) return;
-  V.signature = answer.signature;
-  V.runs = answer.runs;
-  const now = answer.run, other = !now || !V.now || now.id !== V.now.id;
-  V.now = now;
-  V.run = now ? now.id : null;
-  $('.tr-empty').hidden = Boolean(now);
-  $('.tr-body').hidden = !now;
-  drawRuns();
-  if (!now) return;
-  if (other || now.since < V.examples.length) { V.examples.length = now.since; Object.assign(V, {stills: {}, follow: true, asked: false}); }
-  V.examples.push(...now.examples);
-  drawRun();
-  drawCharts();
-  drawLearning(other);
-  if (!V.asked && V.examples.length) {
-    V.asked = true;
-    const run = V.run;
-    server.stills({visitor: V.visitor, run}).then(found => { if (run === V.run) { V.stills = found; drawClips(); } }, () => {});
-  }
-}
-async function act(what, sure) {
-  if (sure && !confirm(sure)) return;
-  tell('');
-  let answer = null;
-  try { answer = await server.act({visitor: V.visitor, run: V.run, what}); } catch { answer = {error: 'The server does not answer.'}; }
-  if (answer && answer.error) tell(answer.error);
-  if (answer && answer.file) download(answer.file, answer.name);
-  if (what === 'remove' && !(answer && answer.error)) choose(null);
-  V.signature = null;
-  ask();
-}
-function download(path, name) {
-  const at = ((window.gradio_config && window.gradio_config.root) || '').replace(/\/$/, '');
-  const link = make('a', {href: at + '/gradio_api/file=' + path, download: name});
-  document.body.append(link);
-  link.click();
-  link.remove();
-}
-function choose(run) {
-  Object.assign(V, {run, signature: null, examples: [], stills: {}, asked: false, epoch: 0, follow: true});
-  stopPlaying();
-  V.asking = false;
-  ask();
-}
-function tell(words) { $('.tr-said').textContent = words; }
-
-// ---- the list and the chosen training -------------------------------------------------------------------------------
+const EVERY = 1000; // ms between two questions
+/** @type {{[stage: string]: string}} */
 const MARKS = {done: '✓', failed: '✕', dead: '✕', stopped: '❚❚', waiting: '…'};
-function drawRuns() {
-  const host = $('.tr-runs'), had = host.contains(document.activeElement) ? document.activeElement.dataset.run : null;
-  host.replaceChildren(...V.runs.map(run => {
-    const on = V.now !== null && run.id === V.now.id;
-    return make('button', {type: 'button', role: 'radio', 'aria-checked': String(on), tabindex: on ? 0 : -1, 'data-run': run.id,
-      class: 'tr-entry', onclick: () => choose(run.id)},
-      make('b', {}, run.title), make('span', {}, `${MARKS[run.stage] || '●'} ${run.words}`),
-      make('small', {}, new Date(1000 * run.created).toLocaleString([], {dateStyle: 'short', timeStyle: 'short'})));
-  }));
-  const again = had && [...host.children].find(entry => entry.dataset.run === had);
-  if (again) again.focus();
-}
-$('.tr-runs').addEventListener('keydown', event => {
-  const step = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1}[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const entries = [...$('.tr-runs').children], to = entries[entries.indexOf(document.activeElement) + step];
-  if (to) { to.focus(); choose(to.dataset.run); }
-}, listen);
-
+/** @type {{name: string, words: string, hint?: string, question?: string}[]} */
 const ACTIONS = [
-  ['open', 'Open in Inspect', null], ['download', 'Download checkpoint', null], ['stop', 'Stop', null],
-  ['finish', 'Finish now', null], ['resume', 'Resume', null],
-  ['remove', 'Remove', 'Remove this training with its model? This cannot be undone.'],
+  {name: 'open', words: 'Open in Inspect'},
+  {name: 'download', words: 'Download checkpoint'},
+  {name: 'stop', words: 'Stop', hint: 'Resume goes on later as if nothing had happened'},
+  {name: 'finish', words: 'Finish now', hint: 'Ends it and keeps the best weights so far'},
+  {name: 'resume', words: 'Resume'},
+  {name: 'remove', words: 'Remove', question: 'Remove this training with its model? This cannot be undone.'},
 ];
-const HINTS = {stop: 'Resume goes on later as if nothing had happened', finish: 'Ends it and keeps the best weights so far'};
-function drawRun() {
-  const now = V.now;
-  $('.tr-title').textContent = now.title;
-  root.dataset.stage = now.stage;
-  $('.tr-label').textContent = now.label;
-  $('.tr-message').textContent = [now.message.replace(/^./, c => c.toUpperCase()), now.left].filter(Boolean).join(', ');
-  const meter = $('.tr-meter');
-  meter.hidden = !known(now.fraction) || now.stage === 'done';
-  $('i', meter).style.width = 100 * Math.min(now.fraction || 0, 1) + '%';
-  meter.setAttribute('aria-valuenow', Math.round(100 * (now.fraction || 0)));
-  $('.tr-sentence').textContent = now.sentence;
-  const wanted = ACTIONS.filter(([what]) => now.can[what]), host = $('.tr-actions');
-  if (host.dataset.shown !== wanted.map(a => a[0]).join()) {  // a button must not vanish under a finger
-    host.dataset.shown = wanted.map(a => a[0]).join();
-    host.replaceChildren(...wanted.map(([what, words, sure]) => make('button', {type: 'button', class: 's2s-button', 'data-act': what,
-      title: HINTS[what] || null, onclick: () => (what === 'open' ? trigger('select', {run: V.run}) : act(what, sure))}, words)));
-  }
-  drawTable(now.table);
-}
-const figure3 = value => (known(value) ? value.toFixed(3) : '–');
-function drawTable(table) {
-  const host = $('.tr-figures');
-  host.hidden = !table;
-  if (!table) return;
-  const cells = ([name, metric, score, trivial, gain, interval]) => [name, metric.replace(/_/g, ' '), figure3(score), figure3(trivial),
-    signed(gain) + (interval ? ` (${signed(interval[0])} to ${signed(interval[1])})` : '')];
-  const line = (row, tag) => make('tr', {}, ...row.map((cell, i) => make(i && tag === 'td' ? 'td' : 'th', {scope: i ? 'col' : 'row'}, cell)));
-  const interval = table.rows.some(row => row[5]);
-  const note = interval ? ' In brackets: 95 % interval; one that holds 0 may be chance.' : '';
-  host.replaceChildren(make('p', {class: 's2s-note'}, `${table.caption}. ${table.note}${note}`), make('table', {}, make('thead', {}, line(['target', 'measure', 'model', 'best trivial answer', 'gain'], 'th')),
-    make('tbody', {}, ...table.rows.map(row => line(cells(row), 'td')))));
+
+/** @param {Component<TrainingProps, TrainingServer>} component */
+export function start(component) {
+  const controller = new AbortController();
+  const {signal} = controller;
+  const view = new TrainingView(component, signal);
+  const sizes = new ResizeObserver(() => {
+    if (view.run && view.root.offsetParent) view.curves.draw();
+  });
+  sizes.observe(view.root);
+  const theme = watchTheme(() => view.curves.draw());
+  document.addEventListener('visibilitychange', () => view.isOnScreen && view.ask(), {signal});
+  whenRemoved(component.element, () => {
+    controller.abort();
+    sizes.disconnect();
+    theme.disconnect();
+    view.end();
+  });
+  view.load();
+  component.watch('value', () => view.load());
 }
 
-// ---- curves ---------------------------------------------------------------------------------------------------------
-const charts = [...root.querySelectorAll('.tr-plot')];
-async function drawCharts() {
-  const now = V.now;
-  $('.tr-charts').hidden = !(now && now.figures);
-  if (!now || !now.figures) return;
-  for (const host of charts) {  // before plotly is there: what stands below must not jump when it comes
-    const figure = now.figures[host.dataset.plot];
-    host.style.height = figure.layout.height + 'px';
-    host.parentElement.querySelector('.tr-legend').replaceChildren(...figure.data.map(key));
+class TrainingView {
+  /** @type {string | null} */
+  visitor = null;
+  /** Id of the chosen training; null: the newest. @type {string | null} */
+  chosen = null;
+  /** Of what is drawn. @type {string | null} */
+  signature = null;
+  /** The chosen training, as it is drawn. @type {Run | null} */
+  run = null;
+  isAsking = false;
+  hasAskedForStills = false;
+  /** Whether the server did not answer the last question. */
+  isLost = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer;
+
+  /** @param {Component<TrainingProps, TrainingServer>} component @param {AbortSignal} signal */
+  constructor({element, props, server, trigger}, signal) {
+    this.element = element;
+    this.props = props;
+    this.server = server;
+    this.trigger = trigger;
+    this.root = find(element, '.tr', HTMLElement);
+    this.list = this.find('.tr-runs');
+    this.curves = new Curves(this.root, props.plotly_js);
+    this.learning = new Learning(this.root, epoch => this.curves.mark(epoch), signal);
+    this.list.addEventListener('keydown', event => this.onListKey(event), {signal});
   }
-  const P = await plotly();
-  if (V.now !== now) return;
-  for (const host of charts) {
-    const figure = now.figures[host.dataset.plot];
-    if (!host.clientWidth) continue;
-    const layout = themed(figure.layout);
-    layout.width = host.clientWidth;
-    layout.shapes = marker();
-    host.setAttribute('aria-label', describe(figure));
-    await P.react(host, figure.data, layout, CONFIG);
+
+  /** @param {string} selector */
+  find(selector) {
+    return find(this.root, selector, HTMLElement);
   }
-  root.dataset.epochs = now.epochs;
-}
-const marker = () => (V.epoch ? [{type: 'line', x0: V.epoch, x1: V.epoch, y0: 0, y1: 1, yref: 'paper', layer: 'below',
-  line: {width: 8, color: dark() ? 'rgba(255,255,255,.13)' : 'rgba(40,60,90,.13)'}}] : []);
-async function mark() {
-  const P = await plotly();
-  for (const host of charts) if (host.data) P.relayout(host, {shapes: marker()});
-}
-const describe = figure => figure.data.map(line => {
-  const last = line.y[line.y.length - 1];
-  return `${line.name} ${known(last) ? last.toFixed(3) : 'unknown'}`;
-}).join(', ') + `, after epoch ${V.now.epochs}`;
-const SYMBOLS = {circle: '●', square: '■', star: '★', 'square-open': '□', 'diamond-open': '◇', 'triangle-up-open': '△',
-  'x-thin-open': '×', 'star-open': '☆', 'hexagon-open': '⬡'};
-function key(line) {
-  const sign = line.line && line.line.dash === 'dash' ? '╌╌' : (line.mode === 'lines' ? '──' : SYMBOLS[line.marker.symbol] || '●');
-  return make('span', {}, make('b', {style: `color:${line.marker.color}`, 'aria-hidden': 'true'}, sign), line.name);
+
+  load() {
+    const value = valueOf(this.props);
+    if (!value) return;
+    this.visitor = value.visitor;
+    if (value.run) this.choose(value.run);
+    else this.ask();
+  }
+
+  end() {
+    clearTimeout(this.timer);
+    this.visitor = null;
+  }
+
+  // ---- asking -----------------------------------------------------------------------------------------------------
+
+  get isOnScreen() {
+    return this.element.isConnected && this.root.offsetParent !== null && !document.hidden;
+  }
+
+  async ask() {
+    const {visitor, chosen: run, signature} = this;
+    clearTimeout(this.timer);
+    if (!visitor) return;
+    this.timer = setTimeout(() => this.ask(), EVERY);
+    if (!this.isOnScreen || this.isAsking) return;
+    this.isAsking = true;
+    const question = {visitor, run, since: this.learning.epochs.length, signature};
+    const answer = await this.server.standing(question).catch(() => null);
+    this.isAsking = false;
+    if (run !== this.chosen) return; // another was chosen meanwhile
+    if (answer) this.take(answer);
+    else this.say('The server does not answer. A training goes on without it; this page keeps asking.');
+    this.isLost = !answer;
+  }
+
+  /** @param {Failure | Standing} answer */
+  take(answer) {
+    if (answer.error !== undefined) {
+      this.say(answer.error);
+      return;
+    }
+    if (this.isLost) this.say('');
+    if (answer.signature === this.signature) return;
+    const {signature, runs = [], run = null} = answer;
+    const isOther = !run || run.id !== this.run?.id;
+    this.signature = signature;
+    this.run = run;
+    this.chosen = run?.id ?? null;
+    this.find('.tr-empty').hidden = Boolean(run);
+    this.find('.tr-body').hidden = !run;
+    this.drawList(runs);
+    if (!run) return;
+    const {learning} = this;
+    if (isOther || run.since < learning.epochs.length) {
+      learning.epochs.length = run.since;
+      learning.facts = {};
+      learning.follows = true;
+      this.hasAskedForStills = false;
+    }
+    learning.epochs.push(...run.examples);
+    this.drawRun(run);
+    this.curves.draw(run);
+    learning.draw(run, isOther);
+    if (!this.hasAskedForStills && learning.epochs.length) this.askForStills();
+  }
+
+  async askForStills() {
+    const {visitor, chosen: run} = this;
+    if (!visitor) return;
+    this.hasAskedForStills = true;
+    const facts = await this.server.stills({visitor, run}).catch(() => null);
+    if (!facts || run !== this.chosen) return;
+    this.learning.facts = facts;
+    this.learning.drawClips();
+  }
+
+  /** @param {string | null} run its id; null: the newest */
+  choose(run) {
+    this.chosen = run;
+    this.signature = null;
+    this.hasAskedForStills = false;
+    this.isAsking = false;
+    this.learning.clear();
+    this.ask();
+  }
+
+  /** @param {string} what @param {string} [question] to the visitor */
+  async act(what, question) {
+    const {visitor, chosen: run} = this;
+    if (!visitor || (question && !confirm(question))) return;
+    this.say('');
+    /** @type {ActAnswer} */
+    const answer = await this.server.act({visitor, run, what}).catch(() => ({error: 'The server does not answer.'}));
+    if (answer.error) this.say(answer.error);
+    if (answer.file) saveAs(servedFile(answer.file), answer.name ?? '');
+    if (what === 'remove' && !answer.error) this.choose(null);
+    this.signature = null;
+    this.ask();
+  }
+
+  /** @param {string} words */
+  say(words) {
+    this.find('.tr-said').textContent = words;
+  }
+
+  // ---- the list ---------------------------------------------------------------------------------------------------
+
+  get entries() {
+    return /** @type {HTMLElement[]} */ ([...this.list.children]);
+  }
+
+  /** @param {Entry[]} runs */
+  drawList(runs) {
+    const focused = this.entries.find(entry => entry === document.activeElement)?.dataset.run;
+    this.list.replaceChildren(...runs.map(run => this.entry(run)));
+    if (focused) this.entries.find(entry => entry.dataset.run === focused)?.focus();
+  }
+
+  /** @param {Entry} run */
+  entry({id, title, words, stage, created}) {
+    const isOn = id === this.run?.id;
+    const time = new Date(1000 * created).toLocaleString([], {dateStyle: 'short', timeStyle: 'short'});
+    return make(
+      'button',
+      {
+        type: 'button',
+        role: 'radio',
+        'aria-checked': String(isOn),
+        tabindex: isOn ? 0 : -1,
+        'data-run': id,
+        class: 'tr-entry',
+        onclick: () => this.choose(id),
+      },
+      make('b', {}, title),
+      make('span', {}, `${MARKS[stage] ?? '●'} ${words}`),
+      make('small', {}, time),
+    );
+  }
+
+  /** @param {KeyboardEvent} event */
+  onListKey(event) {
+    const step = {ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1}[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const {entries} = this;
+    const to = entries[entries.findIndex(entry => entry === document.activeElement) + step];
+    if (!to) return;
+    to.focus();
+    this.choose(to.dataset.run ?? null);
+  }
+
+  // ---- the chosen training ----------------------------------------------------------------------------------------
+
+  /** @param {Run} run */
+  drawRun({title, stage, label, message, left, fraction, sentence, can, table}) {
+    const meter = this.find('.tr-meter');
+    const share = fraction ?? 0;
+    this.find('.tr-title').textContent = title;
+    this.root.dataset.stage = stage;
+    this.find('.tr-label').textContent = label;
+    const capital = message.replace(/^./, letter => letter.toUpperCase());
+    this.find('.tr-message').textContent = [capital, left].filter(Boolean).join(', ');
+    meter.hidden = !isNumber(fraction) || stage === 'done';
+    find(meter, 'i', HTMLElement).style.width = 100 * Math.min(share, 1) + '%';
+    meter.setAttribute('aria-valuenow', String(Math.round(100 * share)));
+    this.find('.tr-sentence').textContent = sentence;
+    this.drawActions(ACTIONS.filter(({name}) => can[name]));
+    this.find('.tr-figures').hidden = !table;
+    if (table) this.find('.tr-figures').replaceChildren(...scores(table));
+  }
+
+  /** @param {typeof ACTIONS} actions that are possible now */
+  drawActions(actions) {
+    const host = this.find('.tr-actions');
+    const shown = actions.map(({name}) => name).join();
+    if (host.dataset.shown === shown) return; // a button must not vanish under a finger
+    host.dataset.shown = shown;
+    const button = (/** @type {typeof ACTIONS[number]} */ {name, words, hint, question}) =>
+      make(
+        'button',
+        {
+          type: 'button',
+          class: 's2s-button',
+          'data-act': name,
+          title: hint,
+          onclick: () => (name === 'open' ? this.trigger('select', {run: this.chosen}) : this.act(name, question)),
+        },
+        words,
+      );
+    host.replaceChildren(...actions.map(button));
+  }
 }
 
-const sizes = new ResizeObserver(() => { if (V.now && root.offsetParent) drawCharts(); });
-sizes.observe(root);
-let wasDark = dark();
-const skin = new MutationObserver(() => { if (dark() !== wasDark) { wasDark = dark(); drawCharts(); } });
-skin.observe(document.body, {attributes: true, attributeFilter: ['class']});
-
-// ---- the value from Python: {visitor, run}: who asks, and which training was just started ------------------------------
-function load() {
-  let said = null;
-  try { said = props.value ? JSON.parse(props.value) : null; } catch { said = null; }
-  if (!said) return;
-  V.visitor = said.visitor;
-  if (said.run) choose(said.run); else ask();
+/** Of the last epoch or of the best, beside the trivial answers. @param {ScoreTable} table */
+function scores({caption, note, rows}) {
+  const hasIntervals = rows.some(row => row[5]);
+  const brackets = hasIntervals ? ' In brackets: 95 % interval; one that holds 0 may be chance.' : '';
+  const names = ['target', 'measure', 'model', 'best trivial answer', 'gain'];
+  const head = make('tr', {}, ...names.map(name => make('th', {scope: 'col'}, name)));
+  const body = rows.map(([target, metric, score, trivial, gain, interval]) => {
+    const range = interval ? ` (${signed(interval[0])} to ${signed(interval[1])})` : '';
+    const figures = [metric.replace(/_/g, ' '), score.toFixed(3), trivial.toFixed(3), signed(gain) + range];
+    return make('tr', {}, make('th', {scope: 'row'}, target), ...figures.map(figure => make('td', {}, figure)));
+  });
+  return [
+    make('p', {class: 's2s-note'}, `${caption}. ${note}${brackets}`),
+    make('table', {}, make('thead', {}, head), make('tbody', {}, ...body)),
+  ];
 }
-document.addEventListener('visibilitychange', () => { if (seen()) ask(); }, listen);

@@ -1,0 +1,11 @@
+// The report of an evaluation: its clips farthest off are buttons that open them.
+/** @import {Component} from './timeline/types.d.ts' */
+import {around} from './timeline/dom.js';
+
+/** @param {Component<{}>} component */
+export function start({element, trigger}) {
+  element.addEventListener('click', event => {
+    const clip = around(event, 'button[data-rank]');
+    if (clip) trigger('select', {target: clip.dataset.target, rank: Number(clip.dataset.rank)});
+  });
+}

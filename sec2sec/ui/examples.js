@@ -1,0 +1,18 @@
+// The tiles of the example clips: a press chooses one, an upload chooses none of them.
+/** @import {Component} from './timeline/types.d.ts' */
+import {around, findAll} from './timeline/dom.js';
+
+/** @param {Component<{}>} component */
+export function start({element, trigger}) {
+  /** @param {HTMLElement | null} chosen */
+  const choose = chosen => {
+    for (const tile of findAll(element, 'button')) tile.setAttribute('aria-pressed', String(tile === chosen));
+  };
+  element.addEventListener('click', event => {
+    const tile = around(event, 'button');
+    if (!tile) return;
+    choose(tile);
+    trigger('select', {index: Number(tile.dataset.index)});
+  });
+  document.addEventListener('s2s-upload', () => choose(null));
+}

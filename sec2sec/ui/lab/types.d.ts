@@ -1,0 +1,44 @@
+// What lab/payload.py sends: the clip as the edits left it.
+
+export interface LabProps {
+  /** A Lab as JSON. */
+  value: string | null;
+}
+
+export interface Lab {
+  /** Rises with each answer. */
+  serial: number;
+  /** Why the last edit was not possible, or ''. */
+  refused: string;
+  clip: {name: string; start: number; has_audio: boolean; has_video: boolean};
+  model: string;
+  targets: Target[];
+  seconds: Second[];
+  edits: {words: string; changes: number[]}[];
+  undone: number;
+  renderable: boolean;
+  soundtracks: string[];
+  /** JPEGs in base64 of the clip's own seconds; sent once a clip. */
+  stills?: (string | null)[];
+}
+
+export interface Target {
+  name: string;
+  before: number;
+  after: number;
+  attention: number[] | null;
+  effect: number[] | null;
+}
+
+/** One second of the edited clip. */
+export interface Second {
+  /** Index of its still; null for black. */
+  still: number | null;
+  /** What is special about it, in words. */
+  marks: string[];
+  /** What plays in it, in words. */
+  from: string;
+}
+
+export type EditName =
+  'mute' | 'blank' | 'freeze' | 'blur' | 'drop' | 'remove' | 'shift-sound' | 'soundtrack' | 'reorder';

@@ -1,0 +1,74 @@
+// Numbers, times and places in words. Nothing here knows the page.
+
+/** @param {unknown} value @returns {value is number} */
+export function isNumber(value) {
+  return typeof value === 'number' && isFinite(value);
+}
+
+const NONE = '–';
+
+/** A share with one decimal. @param {unknown} value */
+export function percent(value) {
+  return isNumber(value) ? (100 * value).toFixed(1) + ' %' : NONE;
+}
+
+/** A share without decimals. @param {unknown} value */
+export function wholePercent(value) {
+  return isNumber(value) ? Math.round(100 * value) + ' %' : NONE;
+}
+
+/** An effect, with its sign. @param {unknown} value */
+export function signed(value) {
+  return isNumber(value) ? (value < 0 ? '−' : '+') + Math.abs(value).toFixed(3) : NONE;
+}
+
+/** A change with its sign, or ± where it rounds to nothing. @param {number} value @param {number} decimals */
+export function change(value, decimals) {
+  const sign = Math.abs(value) < 0.5 * 10 ** -decimals ? '±' : value < 0 ? '−' : '+';
+  return sign + Math.abs(value).toFixed(decimals);
+}
+
+/** A rank correlation. @param {unknown} value */
+export function correlation(value) {
+  return isNumber(value) ? withMinus(value.toFixed(2)) : NONE;
+}
+
+/** A measured quantity of any size. @param {unknown} value */
+export function plain(value) {
+  if (!isNumber(value)) return NONE;
+  if (Number.isInteger(value)) return withMinus(String(value));
+  return withMinus(value.toFixed(Math.abs(value) < 100 ? 2 : 0));
+}
+
+/** @param {string} digits */
+function withMinus(digits) {
+  return digits.replace('-', '−');
+}
+
+/** A second by where it begins and ends. @param {number} second */
+export function secondSpan(second) {
+  return `${second}–${second + 1} s`;
+}
+
+/** One of `count` equal moments of a second. @param {number} index @param {number} count */
+export function momentSpan(index, count) {
+  return `${halfToEven((1000 * index) / count)}–${halfToEven((1000 * (index + 1)) / count)} ms`;
+}
+
+/** As Python rounds, which writes the same moments on the axes. @param {number} value */
+function halfToEven(value) {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
+}
+
+/** The MFCC coefficients of a band. @param {number} band @param {number} bands @param {number} coefficients */
+export function bandSpan(band, bands, coefficients) {
+  const first = Math.floor((coefficients * band) / bands);
+  const last = Math.max(Math.floor((coefficients * (band + 1)) / bands) - 1, first);
+  return `${first}–${last}`;
+}
+
+/** Seconds between ticks: at most 15 of them up to half an hour. @param {number} span seconds on the axis */
+export function tickStep(span) {
+  return [1, 2, 5, 10, 15, 30, 60, 120].find(step => span / step <= 15) ?? 240;
+}

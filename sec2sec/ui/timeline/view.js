@@ -1,0 +1,155 @@
+// One synchronised view: what it shows, the one selection that all of its parts follow, and those parts.
+/** @import {Component, Payload, ViewProps, ViewServer} from './types.d.ts' */
+import {plotly} from './charts.js';
+import {CoAttention} from './coattention.js';
+import {find} from './dom.js';
+import {Lanes} from './lanes.js';
+import {secondSpan, wholePercent} from './numbers.js';
+import {valueOf} from './page.js';
+import {Player} from './player.js';
+import {FigureTable} from './table.js';
+import {Timeline} from './timeline.js';
+
+export class View {
+  /** @type {Payload | null} */
+  data = null;
+  /** The second that plays; −1 outside the analysed part. */
+  current = -1;
+  /** @type {number | null} the second that overrules it */
+  pinned = null;
+
+  /** @param {Component<ViewProps, ViewServer>} component */
+  constructor({element, props, server}) {
+    this.element = element;
+    this.props = props;
+    this.server = server;
+    this.root = find(element, '.s2s', HTMLElement);
+    this.player = new Player(this);
+    this.timeline = new Timeline(this);
+    this.lanes = new Lanes(this);
+    this.table = new FigureTable(this);
+    this.coattention = new CoAttention(this);
+  }
+
+  /** @param {string} selector */
+  find(selector) {
+    return find(this.root, selector, HTMLElement);
+  }
+
+  /** @param {string} selector */
+  button(selector) {
+    return find(this.root, selector, HTMLButtonElement);
+  }
+
+  get plotly() {
+    return plotly(this.props.plotly_js);
+  }
+
+  /** What is shown; asked for only while something is. */
+  get payload() {
+    if (!this.data) throw new Error('the view shows no clip');
+    return this.data;
+  }
+
+  /** Seconds of the clip. */
+  get count() {
+    return this.payload.clip.seconds;
+  }
+
+  /** @param {number} second */
+  clamp(second) {
+    return Math.min(Math.max(second, 0), this.count - 1);
+  }
+
+  // ---- the value from Python --------------------------------------------------------------------------------------
+
+  load() {
+    this.data = valueOf(this.props);
+    this.current = -1;
+    this.pinned = null;
+    this.player.reset();
+    this.find('.s2s-empty').hidden = Boolean(this.data);
+    this.find('.s2s-body').hidden = !this.data;
+    delete this.root.dataset.ready;
+    if (!this.data) {
+      this.timeline.clear();
+      return;
+    }
+    this.current = 0;
+    this.root.dataset.current = '0';
+    this.player.setLoop(false);
+    this.writePin();
+    this.timeline.load();
+    this.lanes.load();
+    this.table.draw();
+    this.coattention.load();
+    this.timeline.draw().then(
+      () => {
+        this.player.followLink();
+        this.root.dataset.ready = 'true';
+      },
+      error => console.error(error),
+    );
+  }
+
+  // ---- the selection ----------------------------------------------------------------------------------------------
+
+  /** The second that all parts show. */
+  get selected() {
+    return this.pinned ?? Math.max(this.current, 0);
+  }
+
+  /** At most once a second of playback. @param {number} second */
+  setCurrent(second) {
+    this.current = second;
+    this.root.dataset.current = String(second);
+    if (this.pinned === null && second >= 0) this.showSelection();
+    else this.writeNow();
+  }
+
+  /** @param {number | null} second */
+  setPinned(second) {
+    this.pinned = second;
+    this.writePin();
+    this.showSelection();
+  }
+
+  /** By hand: the link says so. @param {boolean} on */
+  pin(on) {
+    this.pinned = on ? this.selected : null;
+    this.player.writeLink(this.selected);
+    this.setPinned(this.pinned);
+  }
+
+  showSelection() {
+    const second = this.selected;
+    this.root.dataset.selected = String(second);
+    this.timeline.markSecond(second, this.describe(second));
+    this.table.markRow(second);
+    this.writeNow();
+    this.coattention.drawSoon();
+    const detail = {player: this.props.video_id, second, pinned: this.pinned !== null};
+    document.dispatchEvent(new CustomEvent('s2s-selected', {detail}));
+  }
+
+  /** A second in words, for the slider. @param {number} second */
+  describe(second) {
+    const attention = this.payload.targets
+      .filter(target => target.attention)
+      .map(target => `${target.name} attention ${wholePercent(target.attention?.[second])}`);
+    return [`second ${second + 1} of ${this.count}`, ...attention].join(', ');
+  }
+
+  writeNow() {
+    const second = this.selected;
+    const outside = this.current < 0 ? ' · playback is outside the analysed part' : '';
+    const words = `second ${second + 1} of ${this.count} (${secondSpan(second)})`;
+    this.find('.s2s-now').textContent = words + (this.pinned !== null ? ' · pinned' : outside);
+  }
+
+  writePin() {
+    const button = this.button('.s2s-pin');
+    button.setAttribute('aria-pressed', String(this.pinned !== null));
+    button.textContent = this.pinned !== null ? `Pinned: second ${this.pinned + 1}` : 'Pin second';
+  }
+}
