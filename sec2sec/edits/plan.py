@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sec2sec.explanations.types import ClipSummary
+from sec2sec.explanations.results import ClipSummary
 
 
 class EditError(ValueError):

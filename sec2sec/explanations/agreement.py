@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from sec2sec.explanations.ranks import rank_correlation
-from sec2sec.explanations.types import TargetExplanation
+from sec2sec.explanations.results import TargetExplanation
 
 Word = Literal["agree", "partly", "disagree", "short", "unknown"]
 TOO_SHORT = 4  # s; three ranks agree by chance once in six

@@ -15,7 +15,7 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.device import pick_device
-from sec2sec.explanations.familiarity import FEWEST, FILE, familiarity_statistics, save_familiarity
+from sec2sec.explanations.out_of_distribution import FEWEST, FILE, familiarity_statistics, save_familiarity
 from sec2sec.training.commands import show
 from sec2sec.training.extract import Extraction, extract_steps
 from sec2sec.training.start import encoders_of
