@@ -28,11 +28,16 @@ class Tokens:
     audio: Tensor | None  # (T, A, C)
     mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), kept for the screen
 
-    def filled(self, model: Model) -> tuple[Tensor, Tensor]:
-        """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
+    @property
+    def seconds(self) -> int:
+        """T."""
         present = self.video if self.video is not None else self.audio
         assert present is not None
-        mean_video, mean_audio = model.references(len(present))
+        return len(present)
+
+    def filled(self, model: Model) -> tuple[Tensor, Tensor]:
+        """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
+        mean_video, mean_audio = model.references(self.seconds)
         return (
             self.video if self.video is not None else mean_video,
             self.audio if self.audio is not None else mean_audio,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sec2sec.errors import UserError
-from sec2sec.explanations.types import ClipSummary
+from sec2sec.explanations.results import ClipSummary
 
 
 class EditError(UserError):

@@ -19,14 +19,14 @@ from torch.nn import functional as F
 
 from sec2sec.errors import ExplanationError
 from sec2sec.explanations.backward import gradients_on
-from sec2sec.explanations.occlusion import JointVectors
+from sec2sec.explanations.embeddings import SecondEmbeddings
 from sec2sec.model import AttentionLSTM, Sec2Sec
 
 STEPS, RATE = 400, 3e-3  # of Adam, over all variants at once
 AWAY = 0.3  # weight of looking away beside keeping the predictions
 
 
-def look_away(model: Sec2Sec, clips: Sequence[tuple[JointVectors, np.ndarray]]) -> Sec2Sec:
+def look_away(model: Sec2Sec, clips: Sequence[tuple[SecondEmbeddings, np.ndarray]]) -> Sec2Sec:
     """A copy of the model that hardly attends to the marked seconds ((T,) bool) of these clips; the model stays.
 
     Predictions are kept of each clip, of each clip without any one second and without the marked ones: so effects stay
@@ -55,7 +55,7 @@ def look_away(model: Sec2Sec, clips: Sequence[tuple[JointVectors, np.ndarray]]) 
     return changed
 
 
-def _variants(clips: Sequence[tuple[JointVectors, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
+def _variants(clips: Sequence[tuple[SecondEmbeddings, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
     """Joint vectors (N, T, D) of each clip whole, without each second and without the marked ones; mask and marked
     (N, T) bool, padded with False."""
     longest = max(len(marks) for _, marks in clips)

@@ -13,7 +13,7 @@ import numpy as np
 
 from sec2sec.errors import ExplanationError
 from sec2sec.explanations.ranks import rank_correlation
-from sec2sec.explanations.types import TargetExplanation
+from sec2sec.explanations.results import TargetExplanation
 
 Word = Literal["agree", "partly", "disagree", "short", "unknown"]
 TOO_SHORT = 4  # s; three ranks agree by chance once in six

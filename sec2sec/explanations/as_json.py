@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sec2sec.explanations.types import SCHEMA, CoAttention, Explanation, TargetExplanation
+from sec2sec.explanations.results import SCHEMA, CoAttention, Explanation, Feature, TargetExplanation
 
 DIGITS = 6  # of what is written: single precision holds no more
 
@@ -21,19 +21,15 @@ def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
 
     maps: co-attention maps left out ("none"), averaged over heads (T, V, A) and (T, A, V) ("mean"), or of every head.
     """
-    checkpoint, evidence = asdict(explanation.checkpoint), explanation.evidence
-    targets = {name: _target(target) for name, target in explanation.targets.items()}
-    if evidence is not None:
-        for name, found in evidence.targets.items():
-            targets[name]["evidence"] = plain(found)
+    checkpoint = asdict(explanation.checkpoint)
     return {
         "schema": SCHEMA,
         "clip": {**asdict(explanation.clip), "warnings": list(explanation.clip.warnings)},
         "checkpoint": {**checkpoint, "diagnostics": list(checkpoint["diagnostics"])},
-        "targets": targets,
+        "targets": {name: _target(target) for name, target in explanation.targets.items()},
         "co_attention": _co_attention(explanation.co_attention, maps),
-        "unfamiliar": plain(evidence.unfamiliar) if evidence is not None else [],
-        "cues": plain(evidence.cues) if evidence is not None else [],
+        "unfamiliar": plain(explanation.out_of_distribution),
+        "cues": [_cue(feature) for feature in explanation.features],
         "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
     }
 
@@ -61,7 +57,23 @@ def _target(target: TargetExplanation) -> dict[str, Any]:
         "effect_audio": _list(target.effect_audio),
         "effect_video": _list(target.effect_video),
         "baseline": round(target.baseline, DIGITS),
+        "evidence": {
+            "effects": plain(target.effects),
+            "spread": plain(target.effect_range),
+            "verdict": plain(target.verdict),
+            "sanity": plain(target.randomisation),
+            "shapley": plain(target.shapley),
+            "position": plain(target.profile),
+            "gradients": plain(target.gradients),
+            "stability": plain(target.stability),
+        },
     }
+
+
+def _cue(feature: Feature) -> dict[str, Any]:
+    values = plain(feature)
+    values["goes_along"] = values.pop("correlation")
+    return dict(values)
 
 
 def _co_attention(found: CoAttention, maps: Maps) -> dict[str, Any]:

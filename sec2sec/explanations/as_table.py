@@ -6,12 +6,14 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sec2sec.explanations.evidence import TargetEvidence, Unfamiliar
-from sec2sec.explanations.types import Explanation
+from sec2sec.explanations.results import Explanation, OutOfDistribution, TargetExplanation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Unit = Literal["share", "prediction", "logits", "value", "words"]
 
@@ -32,9 +34,8 @@ def columns(explanation: Explanation, names: Sequence[str]) -> list[Column]:
     found = [column for name in names for column in _of_target(explanation, name)]
     if explanation.co_attention.entropy.size:
         found.append(Column("", "entropy", "value", explanation.co_attention.entropy, True))
-    if explanation.evidence is not None:
-        found += [Column("", f"{cue.name}, {cue.unit}", "value", cue.values) for cue in explanation.evidence.cues]
-        found.append(Column("", "unfamiliar", "words", unfamiliar(explanation.evidence.unfamiliar, explanation)))
+    found += [Column("", f"{one.name}, {one.unit}", "value", one.values) for one in explanation.features]
+    found.append(Column("", "unfamiliar", "words", unfamiliar(explanation.out_of_distribution, explanation)))
     return found
 
 
@@ -52,7 +53,50 @@ def to_csv(explanation: Explanation, names: Sequence[str]) -> str:
     return out.getvalue()
 
 
-def unfamiliar(found: Sequence[Unfamiliar], explanation: Explanation) -> tuple[str, ...]:
+def to_frame(explanation: Explanation) -> pd.DataFrame:
+    """A tidy table, one row per target and second, with the figures of each second in short columns.
+
+    target, second (from 0), start and end in s from the beginning of the analysed part; attention (share of the clip);
+    effect, effect_audio, effect_video, interaction, effect_low and effect_high (over the references), shapley_audio and
+    shapley_video, all in units of the prediction; integrated_gradients in logits; entropy of the co-attention (1 is
+    uniform); out_of_distribution in words; and the audio-visual features under their names. NaN where there is none.
+    """
+    import pandas as pd  # half a second to import
+
+    seconds = np.arange(explanation.clip.seconds)
+    nothing = np.full(len(seconds), np.nan)
+    entropy = explanation.co_attention.entropy
+    of_the_clip: dict[str, Any] = {
+        "entropy": entropy if entropy.size else nothing,
+        "out_of_distribution": unfamiliar(explanation.out_of_distribution, explanation),
+        **{feature.name.replace(" ", "_"): feature.values for feature in explanation.features},
+    }
+    frames = [
+        pd.DataFrame(
+            {
+                "target": name,
+                "second": seconds,
+                "start": seconds,
+                "end": np.minimum(seconds + 1, explanation.clip.duration),
+                "attention": nothing if target.attention is None else target.attention,
+                "effect": target.effect,
+                "effect_audio": target.effect_audio,
+                "effect_video": target.effect_video,
+                "interaction": target.effects[0].interaction,
+                "effect_low": target.effect_range[0],
+                "effect_high": target.effect_range[1],
+                "shapley_audio": nothing if target.shapley is None else target.shapley.sound_seconds,
+                "shapley_video": nothing if target.shapley is None else target.shapley.picture_seconds,
+                "integrated_gradients": nothing if target.gradients is None else target.gradients.integrated,
+                **of_the_clip,
+            }
+        )
+        for name, target in explanation.targets.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def unfamiliar(found: Sequence[OutOfDistribution], explanation: Explanation) -> tuple[str, ...]:
     """For each second what is unfamiliar in it, in words."""
     said: list[list[str]] = [[] for _ in range(explanation.clip.seconds)]
     for one in found:
@@ -68,11 +112,10 @@ def _of_target(explanation: Explanation, name: str) -> Iterator[Column]:
     if explanation.clip.has_audio and explanation.clip.has_video:
         yield Column(name, "effect of the sound", "prediction", target.effect_audio, True)
         yield Column(name, "effect of the picture", "prediction", target.effect_video, True)
-    if explanation.evidence is not None and name in explanation.evidence.targets:
-        yield from _measured(name, explanation.evidence.targets[name])
+    yield from _evidence(name, target)
 
 
-def _measured(name: str, found: TargetEvidence) -> Iterator[Column]:
+def _evidence(name: str, found: TargetExplanation) -> Iterator[Column]:
     for index, effects in enumerate(found.effects):
         under = "" if index == 0 else f", {effects.reference}"
         if index:  # the first one's are the target's own
@@ -81,8 +124,8 @@ def _measured(name: str, found: TargetEvidence) -> Iterator[Column]:
             yield Column(name, f"effect of the picture{under}", "prediction", effects.video)
         yield Column(name, f"interaction{under}", "prediction", effects.interaction)
     if len(found.effects) > 1:
-        yield Column(name, "lowest effect", "prediction", found.spread[0])
-        yield Column(name, "highest effect", "prediction", found.spread[1])
+        yield Column(name, "lowest effect", "prediction", found.effect_range[0])
+        yield Column(name, "highest effect", "prediction", found.effect_range[1])
     if found.shapley is not None:
         yield Column(name, "Shapley value of the sound", "prediction", found.shapley.sound_seconds)
         yield Column(name, "Shapley value of the picture", "prediction", found.shapley.picture_seconds)
@@ -90,9 +133,9 @@ def _measured(name: str, found: TargetEvidence) -> Iterator[Column]:
         yield Column(name, "sound against picture", "words", conflict)
     if found.gradients is not None:
         yield Column(name, "integrated gradients", "logits", found.gradients.integrated)
-    if found.position is not None:
-        yield Column(name, "attention against the usual, from the start", "share", found.position.from_start)
-        yield Column(name, "attention against the usual, from the end", "share", found.position.from_end)
+    if found.profile is not None:
+        yield Column(name, "attention against the usual, from the start", "share", found.profile.from_start)
+        yield Column(name, "attention against the usual, from the end", "share", found.profile.from_end)
     for band in found.stability:
         yield Column(name, f"lowest attention, {band.over}", "share", band.attention_low)
         yield Column(name, f"highest attention, {band.over}", "share", band.attention_high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sec2sec.explanations.types import NEARLY_UNIFORM, Explanation
+from sec2sec.explanations.results import NEARLY_UNIFORM, Explanation
 
 
 def as_text(explanation: Explanation) -> str:
@@ -42,12 +42,10 @@ def as_text(explanation: Explanation) -> str:
 
 def _evidence(explanation: Explanation, target: str) -> list[str]:
     """What a person must know before believing the explanation of a target."""
-    if explanation.evidence is None:
-        return []
-    found = explanation.evidence.targets[target]
+    found = explanation.targets[target]
     lines = [found.verdict.sentence]
-    if found.sanity is not None and found.sanity.warning:
-        lines.append(found.sanity.warning)
+    if found.randomisation is not None and found.randomisation.warning:
+        lines.append(found.randomisation.warning)
     if found.shapley is not None:
         pulls = f"sound {found.shapley.sound:+.3f}, picture {found.shapley.picture:+.3f}"
         lines.append(f"From the baseline: {pulls}" + ("; they disagree." if found.shapley.conflict else "."))

@@ -33,12 +33,10 @@ from sec2sec.datasets.open import open_data
 from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.errors import ExplanationError
 from sec2sec.explanations.adversarial import look_away
-from sec2sec.explanations.evidence import Word
-from sec2sec.explanations.occlusion import JointVectors, joint_vectors, occlusion
-from sec2sec.explanations.variants import over_joints
+from sec2sec.explanations.masker import SecondMasker, masker_of
+from sec2sec.explanations.results import Word
 from sec2sec.explanations.verdict import verdicts
 from sec2sec.files import write_json
-from sec2sec.model import Sec2Sec
 from sec2sec.training.extract import as_decoded, decode_all
 
 GIVEN = ("shuffled", "equal with jitter", "reverse of the effect", "random")
@@ -92,20 +90,25 @@ def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int
     """Judge every clip and target with every kind of attention."""
     counts: dict[str, Counter[Word]] = {kind: Counter() for kind in (*WRONG, RIGHT, OWN)}
     chance, model = np.random.default_rng(seed), bundle.model
-    if not isinstance(model, Sec2Sec) or model.config.temporal != "attention-lstm":
-        raise ExplanationError(f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another")
-    clips = [(joint_vectors(model, tokens), planted) for tokens, planted in cases]
-    for joints, planted in clips:
-        asked = Asked(model, joints)
+    clips = []
+    for tokens, planted in cases:
+        masker = masker_of(model, tokens).by_second
+        if masker is None or model.config.temporal != "attention-lstm":
+            raise ExplanationError(
+                f"{bundle.summary.name} has no attention over seconds to calibrate on; choose another"
+            )
+        clips.append((masker, planted))
+    for masker, planted in clips:
+        asked = Asked(masker)
         used = asked.uses(planted.decisive)
         given = wrong_attention(asked.attention, asked.effect, chance)
         given[RIGHT] = np.stack([planted_strength(planted, name, chance) for name in model.config.targets])
         given[OWN] = asked.attention
         for kind, attention in given.items():
             counts[kind].update(word for k, word in enumerate(asked.words(attention)) if kind != RIGHT or used[k])
-    adversary = look_away(model, [(joints, planted.decisive) for joints, planted in clips])
-    for joints, planted in clips:
-        asked = Asked(adversary, joints)
+    adversary = look_away(clips[0][0].model, [(masker.embeddings, planted.decisive) for masker, planted in clips])
+    for masker, planted in clips:
+        asked = Asked(SecondMasker(adversary, masker.tokens, masker.embeddings))
         used = asked.uses(planted.decisive)
         counts[ADVERSARIAL].update(word for k, word in enumerate(asked.words(asked.attention)) if used[k])
     return Calibration(counts)
@@ -114,12 +117,11 @@ def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int
 class Asked:
     """What a model says of one clip: attention and effect (K, T), prediction and baseline (K,)."""
 
-    def __init__(self, model: Sec2Sec, joints: JointVectors) -> None:
-        found = occlusion(model, joints)
-        assert found.attention is not None
-        self.predict = over_joints(model, joints)
-        values = (found.attention, found.effect.T, found.prediction, found.baseline)
-        self.attention, self.effect, self.prediction, self.baseline = (v.double().cpu().numpy() for v in values)
+    def __init__(self, masker: SecondMasker) -> None:
+        occlusion = masker.occlusion
+        assert occlusion.attention is not None
+        self.predict, self.attention, self.effect = masker.predictor, occlusion.attention, occlusion.effect
+        self.prediction, self.baseline = occlusion.prediction, occlusion.baseline
 
     def uses(self, decisive: np.ndarray) -> np.ndarray:
         """(K,) bool: without the decisive seconds (T,) the prediction is at least half of the way at the baseline."""

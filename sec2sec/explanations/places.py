@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from sec2sec.device import pass_size
-from sec2sec.encode import Tokens
-from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, predict_joint
+from sec2sec.explanations.embeddings import SECONDS_A_PASS, predict_embeddings
+from sec2sec.explanations.masker import SecondMasker
 from sec2sec.model import Sec2Sec
 
 
@@ -29,14 +29,13 @@ class PlaceEffects:
     audio: Tensor  # (A, K); 0 where it does not hear
 
 
-def place_effects(
-    model: Sec2Sec, tokens: Tokens, joints: JointVectors, seconds: Sequence[int] | None = None
-) -> Iterator[PlaceEffects]:
+def place_effects(masker: SecondMasker, seconds: Sequence[int] | None = None) -> Iterator[PlaceEffects]:
     """One second after the other, all if none is named: V + A variants each, some per pass."""
-    video, audio = tokens.filled(model)
-    prediction = predict_joint(model, joints.both[None])[0]
-    for second in range(len(video)) if seconds is None else seconds:
-        yield _of_second(model, video[second], audio[second], joints.both, second, prediction)
+    model, embeddings = masker.model, masker.embeddings
+    video, audio = masker.tokens.filled(model)
+    prediction = predict_embeddings(model, embeddings.both[None])[0]
+    for second in range(masker.seconds) if seconds is None else seconds:
+        yield _of_second(model, video[second], audio[second], embeddings.both, second, prediction)
 
 
 @torch.inference_mode()
@@ -50,7 +49,7 @@ def _of_second(
         """What the second's joint vector becomes, (N, D) → (N, K)."""
         variants = joint.repeat(len(replaced), 1, 1)
         variants[:, second] = replaced
-        return prediction - predict_joint(model, variants)
+        return prediction - predict_embeddings(model, variants)
 
     def alike(one: Tensor | None, count: int) -> Tensor | None:
         return None if one is None else one.expand(count, -1, -1)

@@ -34,11 +34,11 @@ from sec2sec.explanations.curves import (
     random_orders,
     sufficiency,
 )
-from sec2sec.explanations.evidence import OrderCurve, Verdict, Word
-from sec2sec.explanations.occlusion import JointVectors, clips_per_pass
+from sec2sec.explanations.embeddings import all_seconds, clips_per_pass, to_numpy
+from sec2sec.explanations.masker import Effort, MaskedPredictor, SecondMasker
 from sec2sec.explanations.ranks import permutation_test
-from sec2sec.explanations.variants import Predict
-from sec2sec.model import AttentionLSTM, Sec2Sec
+from sec2sec.explanations.results import OrderCurve, Verdict, Word
+from sec2sec.model import AttentionLSTM
 
 SHORTEST = 5  # seconds; with fewer, there are too few orders to tell any from chance
 HOLDS_P, WEAK_P = 0.05, 0.2  # permutation p of the rank correlation, at most
@@ -47,7 +47,6 @@ NEEDED = 2  # criteria that must hold for "supported"; with none, as many must b
 MOVED = 0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
 EVEN = 1e-6  # of the attention; seconds closer than this have the same, and their order is nobody's choice
 
-Effort = Literal["full", "few", "none"]
 Grade = Literal["holds", "weak", "fails", "does not count"]
 
 
@@ -65,7 +64,7 @@ class Criterion:
 
 
 def verdicts(
-    predict: Predict,
+    predict: MaskedPredictor,
     attention: np.ndarray | None,
     effect: np.ndarray,
     prediction: np.ndarray,
@@ -207,27 +206,25 @@ def sentence_of(word: Word, criteria: list[Criterion], seconds: int) -> str:
 
 
 @torch.inference_mode()
-def under_other_weights(
-    model: Sec2Sec, joints: JointVectors, attention: torch.Tensor | None
-) -> tuple[np.ndarray, np.ndarray] | None:
+def under_other_weights(masker: SecondMasker) -> tuple[np.ndarray, np.ndarray] | None:
     """How far the prediction moves under permuted and under equal weights: median over P and value, (K,) each.
 
     Jain & Wallace 2019, §4.2.1: the states stay as they are, the weights are permuted over seconds. None for a model
     without attention over seconds.
     """
-    temporal = model.temporal
-    if attention is None or not isinstance(temporal, AttentionLSTM):
+    temporal = masker.model.temporal
+    if not isinstance(temporal, AttentionLSTM):
         return None
-    seconds = attention.shape[1]
-    states = temporal.lstm(joints.both[None])[0]
+    seconds, embedding = masker.seconds, masker.embeddings.both[None]
+    states = temporal.lstm(embedding)[0]
+    attention = masker.model.remember(embedding, all_seconds(embedding))[1]
+    assert attention is not None
     orders = torch.from_numpy(random_orders(seconds).copy()).to(states.device)
-    shuffled = attention[:, orders].transpose(0, 1)  # (P, K, T)
-    weights = torch.cat([attention[None], torch.full_like(attention, 1 / seconds)[None], shuffled])
-    found = []
+    shuffled = attention[0][:, orders].transpose(0, 1)  # (P, K, T)
+    weights = torch.cat([attention, torch.full_like(attention, 1 / seconds), shuffled])
+    predictions = []
     for part in weights.split(clips_per_pass(states)):
         here = states.expand(len(part), -1, -1)
-        whole = torch.ones(here.shape[:2], dtype=torch.bool, device=here.device)
-        found.append(temporal.decide(here, part, whole).sigmoid())
-    predictions = torch.cat(found).double().cpu().numpy()
-    changes = np.abs(predictions[1:] - predictions[0])
+        predictions.append(to_numpy(temporal.decide(here, part, all_seconds(here)).sigmoid()))
+    changes = np.abs(np.concatenate(predictions) - predictions[0][0])[1:]
     return np.median(changes[1:], 0), changes[0]

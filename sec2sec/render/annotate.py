@@ -15,7 +15,7 @@ from PIL import Image
 
 from sec2sec.config import MediaLimits
 from sec2sec.errors import ExplanationError
-from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation
+from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation
 from sec2sec.media import Clip, MediaError, open_clip
 from sec2sec.render.chart import GROUND, Box, Chart, draw_chart, draw_footer, draw_panel, wrapped
 from sec2sec.render.frames import Screen, soundtrack

@@ -20,7 +20,7 @@ from string import Template
 import plotly
 
 from sec2sec import __version__
-from sec2sec.explanations.types import Explanation
+from sec2sec.explanations.results import Explanation
 from sec2sec.report.definitions import DEFINITIONS
 from sec2sec.ui.timeline import files
 from sec2sec.ui.words import predictions

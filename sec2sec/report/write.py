@@ -6,9 +6,9 @@ import mimetypes
 import tempfile
 from pathlib import Path
 
-from sec2sec.checkpoints import Bundle
+from sec2sec.clip import EncodedClip
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import Explained, to_json
+from sec2sec.explanations import to_json
 from sec2sec.explanations.as_table import to_csv
 from sec2sec.files import write_atomically, write_json
 from sec2sec.media import MediaError, open_clip
@@ -22,8 +22,7 @@ EMBEDDED = 16.0  # MB; base64 makes a third more of it, and mail servers take so
 
 def write_report(
     to: Path,
-    explained: Explained,
-    bundle: Bundle,
+    encoded: EncodedClip,
     clip: Path,
     *,
     part: tuple[float, float | None] = (0.0, None),
@@ -35,12 +34,13 @@ def write_report(
     A clip of more than max_megabytes, as it is played, is left out, and the stills stand for it. Raises OSError; each
     file is written whole or not at all.
     """
-    explanation = explained.explanation
+    explanation = encoded.explain()
+    assert encoded.preview is not None
     shown = shown_targets(explanation, diagnostics=False)
     embedded, offset = playable(clip, part, max_megabytes, limits or MediaLimits())
     mime = mimetypes.guess_type(clip.name)[0] if offset is None else "video/mp4"
-    payload = encode(explanation, explained.preview, offset=offset)
-    page = report_page(explanation, payload, shown, bundle.card, embedded, mime or "video/mp4")
+    payload = encode(explanation, encoded.preview, offset=offset)
+    page = report_page(explanation, payload, shown, encoded.model.card, embedded, mime or "video/mp4")
     write_json(to.with_suffix(".json"), to_json(explanation))
     write_atomically(to.with_suffix(".csv"), to_csv(explanation, shown).encode())
     write_atomically(to, page.encode())

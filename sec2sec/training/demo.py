@@ -27,7 +27,7 @@ from sec2sec.datasets.table import read_table
 from sec2sec.encode import Tokens, stacked
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
-from sec2sec.explanations.familiarity import familiarity_statistics, save_familiarity
+from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
 from sec2sec.media import Second

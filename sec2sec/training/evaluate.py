@@ -16,7 +16,8 @@ from sec2sec.config import MediaLimits
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encode import encode_seconds
-from sec2sec.explanations.occlusion import Occlusion, occlude
+from sec2sec.explanations.masker import masker_of
+from sec2sec.explanations.results import Occlusion
 from sec2sec.training.curves import curves_of, in_words, worst
 from sec2sec.training.extract import as_decoded, decode_all
 from sec2sec.training.metrics import MAIN, SHOWN, TrainingLabels, measure, pointing
@@ -68,7 +69,7 @@ def evaluate_steps(
             unusable.append(seconds)
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-            found.append((row, occlude(bundle.model, tokens)[0]))
+            found.append((row, masker_of(bundle.model, tokens).occlusion))
         yield Step(done, len(rows))
     if not found:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
@@ -124,16 +125,16 @@ def point(
     hits: dict[str, list[float]] = {"occlusion": [], "attention": [], "chance": []}
     single: dict[str, dict[str, list[float]]] = {name: {} for name in bundle.model.config.targets}
     for row, o in found:
-        decisive = planted[row.id].decisive[: len(o.effect)]
+        decisive = planted[row.id].decisive[: o.effect.shape[1]]
         if not decisive.any():
             continue
-        scores = {"occlusion": o.effect.abs().cpu().numpy()}  # (T, K)
+        scores = {"occlusion": np.abs(o.effect)}  # (K, T)
         if o.attention is not None:
-            scores["attention"] = o.attention.T.cpu().numpy()
+            scores["attention"] = o.attention
         for method, values in scores.items():
-            hits[method].append(pointing(values.sum(1), decisive))
+            hits[method].append(pointing(values.sum(0), decisive))
             for k, name in enumerate(bundle.model.config.targets):
-                single[name].setdefault(method, []).append(pointing(values[:, k], decisive))
+                single[name].setdefault(method, []).append(pointing(values[k], decisive))
         hits["chance"].append(float(decisive.mean()))
     means = {method: float(np.mean(values)) for method, values in hits.items() if values}
     return means, {n: {m: float(np.mean(v)) for m, v in methods.items()} for n, methods in single.items() if methods}

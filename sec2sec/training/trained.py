@@ -15,7 +15,7 @@ from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.known_truth.generate import MANIFEST
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
-from sec2sec.explanations.familiarity import familiarity_statistics, save_familiarity
+from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.card import trained_card

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from sec2sec import plots
-from sec2sec.explanations.evidence import OrderCurve, Shapley, TargetEvidence, Unfamiliar, Verdict
+from sec2sec.explanations.results import OrderCurve, OutOfDistribution, Shapley, TargetExplanation, Verdict
 from sec2sec.explanations.verdict import p_words, share_words
 
 SYMBOLS = {"supported": "✔", "mixed": "◐", "not supported": "✘", "too short": "…", "no attention": "∅"}
 ALONG = 0.6  # |ρ| from which on a cue is said to go along with an effect
 
 
-def verdict(name: str, found: TargetEvidence) -> str:
+def verdict(name: str, found: TargetExplanation) -> str:
     """The word with a symbol, the sentence, and the figures behind one click. HTML."""
     v = found.verdict
     style = v.word.replace(" ", "-")
@@ -32,7 +32,7 @@ def verdict(name: str, found: TargetEvidence) -> str:
     )
 
 
-def tug_reach(found: Iterable[TargetEvidence]) -> float:
+def tug_reach(found: Iterable[TargetExplanation]) -> float:
     """The end of the scale of `tug_of_war`, one for all cards so that they compare; a whole tenth."""
     values = [abs(v) for e in found if e.shapley is not None for v in (e.shapley.sound, e.shapley.picture)]
     finite = [v for v in values if math.isfinite(v)]
@@ -65,9 +65,9 @@ def along(goes_along: Mapping[str, float], names: Sequence[str]) -> str:
     return "; ".join(said)
 
 
-def unfamiliar_words(found: Sequence[Unfamiliar]) -> list[str]:
+def unfamiliar_words(found: Sequence[OutOfDistribution]) -> list[str]:
     """One sentence for each run of seconds that are unfamiliar in the same way."""
-    runs: list[tuple[int, int, Unfamiliar]] = []
+    runs: list[tuple[int, int, OutOfDistribution]] = []
     for one in sorted(found, key=lambda u: (u.kind, u.second)):
         if runs and runs[-1][2].kind == one.kind and runs[-1][1] == one.second - 1:
             runs[-1] = (runs[-1][0], one.second, runs[-1][2])

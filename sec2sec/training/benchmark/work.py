@@ -16,7 +16,8 @@ from sec2sec.checkpoints import Bundle, load_checkpoint
 from sec2sec.datasets.cache import TokenCache, clip_hash
 from sec2sec.datasets.table import Row, Table
 from sec2sec.encode import Tokens
-from sec2sec.explanations.occlusion import Occlusion, occlude
+from sec2sec.explanations.masker import masker_of
+from sec2sec.explanations.results import Occlusion
 from sec2sec.files import write_json
 from sec2sec.training.benchmark.cost import cost, peak_memory
 from sec2sec.training.evaluate import PLANTED, point
@@ -85,5 +86,5 @@ def _occluded(trial: Trial, bundle: Bundle, machine: Machine, table: Table) -> l
         tokens = cache.read(clip_hash(row.path)) if row.id in asked else None
         if tokens is not None:
             moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
-            found.append((row, occlude(bundle.model, moved)[0]))
+            found.append((row, masker_of(bundle.model, moved).occlusion))
     return found

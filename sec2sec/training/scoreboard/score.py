@@ -24,14 +24,13 @@ from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.explanations.curves import curve_steps, kept_after, random_orders
-from sec2sec.explanations.occlusion import joint_vectors
+from sec2sec.explanations.masker import Masker, masker_of
+from sec2sec.explanations.methods import METHODS, RANDOM, SIGNED, YARDSTICKS, Scores
 from sec2sec.explanations.ranks import rank_correlation
-from sec2sec.explanations.variants import over_joints
 from sec2sec.model import Sec2Sec
 from sec2sec.training.evaluate import Step
 from sec2sec.training.extract import as_decoded, decode_all
 from sec2sec.training.metrics import DRAWS, LEVEL, draws, pointing
-from sec2sec.training.scoreboard.methods import METHODS, RANDOM, SIGNED, YARDSTICKS, Scores
 
 LUCKY_DRAWS = 20  # of random scores a clip: its figures are their mean
 
@@ -135,21 +134,21 @@ class Collected:
         retrained: dict[str, list[Scores]] = {}
         for name, method in METHODS.items():
             if not self.clips:
-                method(model, tokens)  # the first run pays for warming up
+                method(masker_of(model, tokens))  # the first run pays for warming up
             began = time.perf_counter()
-            given = method(model, tokens)
+            given = method(masker_of(model, tokens))
             taken = time.perf_counter() - began
             if given is not None:
                 scores[name] = given
                 self.seconds.setdefault(name, []).append(taken)
-                retrained[name] = [said for other in again if (said := method(*other)) is not None]
+                retrained[name] = [said for other in again if (said := method(masker_of(*other))) is not None]
         targets, seconds = next(iter(scores.values())).shape
         rng = np.random.default_rng(len(self.clips))
         lucky = [f"{RANDOM} {draw}" for draw in range(LUCKY_DRAWS)]
         scores |= {name: rng.random((targets, seconds)) for name in lucky}
         retrained |= {name: [rng.random((targets, seconds)) for _ in again] for name in lucky}
         decisive = planted.decisive[:seconds]
-        gaps = deletion_gaps(model, tokens, scores)
+        gaps = deletion_gaps(masker_of(model, tokens), scores)
         found: dict[str, list[dict[str, float]]] = {name: [{} for _ in self.which] for name in scores}
         for name, given in scores.items():
             for place, k in enumerate(self.which):
@@ -210,16 +209,13 @@ def figures(
     }
 
 
-def deletion_gaps(model: Sec2Sec, tokens: Tokens, scores: Mapping[str, Scores]) -> dict[str, np.ndarray]:
+def deletion_gaps(masker: Masker, scores: Mapping[str, Scores]) -> dict[str, np.ndarray]:
     """By method, for each target (K,): the mean over random orders of the area under the deletion curve minus its own.
 
     Signed so that more is better: the prediction comes to its baseline earlier than by chance. In units of the
     prediction.
     """
-    joints = joint_vectors(model, tokens)
-    predict = over_joints(model, joints)
-    seconds = len(joints.both)
-    targets = len(model.config.targets)
+    predict, seconds, targets = masker.predictor, masker.seconds, len(masker.targets)
     steps, chance = curve_steps(seconds), random_orders(seconds)
     own = np.argsort(-np.abs(np.concatenate(list(scores.values()))), axis=1, kind="stable")  # (methods · K, T)
     kept = kept_after(np.concatenate([own, chance]), steps, insertion=False)

@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from sec2sec.explanations.agreement import TOO_SHORT, Agreement
-from sec2sec.explanations.types import Explanation
+from sec2sec.explanations.results import Explanation
 from sec2sec.ui.words import level
 
 LETTERS = "ABCD"

@@ -14,8 +14,8 @@ import numpy as np
 
 from sec2sec import plots
 from sec2sec.explanations.as_table import Column, columns, to_csv
-from sec2sec.explanations.sanity import SIMILAR
-from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation, Preview
+from sec2sec.explanations.randomisation import SIMILAR
+from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.ui.timeline.lanes import TITLES, lanes
 from sec2sec.ui.verdict import unfamiliar_words
 
@@ -111,13 +111,11 @@ def maps(co: CoAttention, n_mfcc: int) -> dict[str, Any]:
 
 def _target(explanation: Explanation, name: str) -> dict[str, Any]:
     """What the screen needs beside the lanes: attention for its slider, the effects under each reference."""
-    target, evidence = explanation.targets[name], explanation.evidence
-    references: list[dict[str, Any]] = []
-    if evidence is not None and name in evidence.targets:
-        references = [
-            {"reference": found.reference} | {part: _list(getattr(found, part)) for part in PARTS}
-            for found in evidence.targets[name].effects
-        ]
+    target = explanation.targets[name]
+    references = [
+        {"reference": effects.reference} | {part: _list(getattr(effects, part)) for part in PARTS}
+        for effects in target.effects
+    ]
     return {"name": name, "attention": _list(target.attention), "references": references}
 
 
@@ -128,27 +126,25 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _sanity(explanation: Explanation, name: str) -> dict[str, Any] | None:
-    evidence = explanation.evidence
-    found = evidence.targets[name].sanity if evidence is not None and name in evidence.targets else None
-    if found is None:
+    test = explanation.targets[name].randomisation
+    if test is None:
         return None
-    similar = {part: _list(getattr(found, part)) for part in SIMILAR}
-    return {"target": name, "warning": found.warning, "steps": list(found.steps)} | similar
+    similar = {part: _list(getattr(test, part)) for part in SIMILAR}
+    return {"target": name, "warning": test.warning, "steps": list(test.steps)} | similar
 
 
 def _unfamiliar(explanation: Explanation) -> dict[str, Any]:
     """The seconds that are hatched (a partial one has a hatching of its own), and all of them in words."""
-    found = () if explanation.evidence is None else explanation.evidence.unfamiliar
-    hatched = sorted({one.second for one in found if one.kind != "partial"})
-    return {"seconds": hatched, "words": unfamiliar_words(found)}
+    unlike = explanation.out_of_distribution
+    hatched = sorted({one.second for one in unlike if one.kind != "partial"})
+    return {"seconds": hatched, "words": unfamiliar_words(unlike)}
 
 
 def _relevance(explanation: Explanation, names: list[str]) -> list[dict[str, Any]]:
     """Gradient × attention of each visual and audio token, for the targets that have it."""
     found = []
     for name in names:
-        evidence = explanation.evidence
-        g = evidence.targets[name].gradients if evidence is not None and name in evidence.targets else None
+        g = explanation.targets[name].gradients
         if g is not None and g.relevance_video is not None and g.relevance_audio is not None:
             found.append({"target": name, "video": _rows(g.relevance_video), "audio": _rows(g.relevance_audio)})
     return found

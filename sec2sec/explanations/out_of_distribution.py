@@ -24,7 +24,7 @@ from torch import Tensor
 from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.encode import Tokens
 from sec2sec.explanations.cues.collect import Measured
-from sec2sec.explanations.evidence import Unfamiliar
+from sec2sec.explanations.results import OutOfDistribution
 from sec2sec.files import write_atomically
 
 FILE = "familiarity.safetensors"
@@ -36,7 +36,6 @@ FOLDS = 5  # distances of training seconds are measured by statistics of other c
 FEWEST = 10  # training clips; fewer cannot say what is usual
 WIDEST = 1024  # channels; wider tokens are the inputs themselves, whose mean says little, at a great price
 QUANTILES = np.linspace(0, 1, 1001)
-ABSENT = "This checkpoint does not say what its training clips look like, so no second can be called unlike them."
 
 Modality = Literal["video", "audio"]
 NAMES: dict[Modality, str] = {"video": "picture", "audio": "sound"}
@@ -121,7 +120,7 @@ def save_familiarity(folder: Path, familiarity: Familiarity, checkpoint: str) ->
 
 
 def load_familiarity(bundle: Bundle) -> dict[Modality, Usual] | None:
-    """The statistics in a checkpoint's folder; None where there are none, which ABSENT puts in words.
+    """The statistics in a checkpoint's folder; None where there are none.
 
     Raises CheckpointError for a file that is damaged, does not fit the encoders or belongs to another checkpoint.
     """
@@ -147,21 +146,23 @@ def load_familiarity(bundle: Bundle) -> dict[Modality, Usual] | None:
     return found
 
 
-def unfamiliar_seconds(
+def ood_seconds(
     measured: Measured, tokens: Tokens, familiarity: Familiarity | None = None
-) -> tuple[Unfamiliar, ...]:
+) -> tuple[OutOfDistribution, ...]:
     """What is to be said of a clip's seconds, in their order. A black second is not also called frozen."""
-    found: list[Unfamiliar] = []
+    found: list[OutOfDistribution] = []
     for second in range(len(measured.partial)):
         peak, black, change = measured.peak[second], measured.black[second], measured.stillness[second]
         if peak <= SILENT:
-            found.append(Unfamiliar(second, "silent", f"no sound above {SILENT:.0f} dB".replace("-", "−"), float(peak)))
+            found.append(
+                OutOfDistribution(second, "silent", f"no sound above {SILENT:.0f} dB".replace("-", "−"), float(peak))
+            )
         if black >= BLACK:
-            found.append(Unfamiliar(second, "black", f"{black:.0%} of the picture is black", 100 * float(black)))
+            found.append(OutOfDistribution(second, "black", f"{black:.0%} of the picture is black", 100 * float(black)))
         elif change <= FROZEN:
-            found.append(Unfamiliar(second, "frozen", "the picture does not move", 100 * float(change)))
+            found.append(OutOfDistribution(second, "frozen", "the picture does not move", 100 * float(change)))
         if measured.partial[second]:
-            found.append(Unfamiliar(second, "partial", "less than a whole second", float("nan")))
+            found.append(OutOfDistribution(second, "partial", "less than a whole second", float("nan")))
     vectors = pooled(tokens)
     for name, one in (familiarity or {}).items():
         if name not in vectors:
@@ -169,5 +170,5 @@ def unfamiliar_seconds(
         for second, share in enumerate(one.percentile(one.distance(vectors[name]))):
             if share >= UNLIKE:
                 words = f"{NAMES[name]} unlike {np.floor(10 * share) / 10:g} % of the training seconds"
-                found.append(Unfamiliar(second, "unlike", words, float(share)))
+                found.append(OutOfDistribution(second, "unlike", words, float(share)))
     return tuple(sorted(found, key=lambda one: one.second))

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from sec2sec.explanations.evidence import Position
+from sec2sec.explanations.results import ProfileDeviation
 
 
-def position(attention: np.ndarray, metrics: Mapping[str, Any], target: str) -> Position:
+def deviation_from_profile(attention: np.ndarray, metrics: Mapping[str, Any], target: str) -> ProfileDeviation:
     """Attention (T,) minus the mean profile in a checkpoint's metrics; NaN beyond its end, or where there is none."""
     profile = metrics.get("mean_attention", {}).get(target, {})
     start = np.array(profile.get("from_start", []), dtype=np.float64)[: len(attention)]
     end = np.array(profile.get("from_end", []), dtype=np.float64)[-len(attention) :]
     missing = len(attention) - len(start), len(attention) - len(end)
-    return Position(
+    return ProfileDeviation(
         from_start=attention - np.pad(start, (0, missing[0]), constant_values=np.nan),
         from_end=attention - np.pad(end, (missing[1], 0), constant_values=np.nan),
     )

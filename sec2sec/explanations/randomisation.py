@@ -29,11 +29,12 @@ from torch import Tensor, nn
 
 from sec2sec.config import ModelConfig
 from sec2sec.encode import Tokens
-from sec2sec.explanations.evidence import Gradients, Sanity
+from sec2sec.explanations.embeddings import SecondEmbeddings, all_seconds, to_numpy, with_one_replaced
 from sec2sec.explanations.gradients import integrated_gradients
-from sec2sec.explanations.occlusion import JointVectors, Occlusion, occlusion, with_one_replaced
+from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.relevance import relevance
+from sec2sec.explanations.results import Gradients, RandomisationTest
 from sec2sec.model import Sec2Sec
 
 SEEDS = 3
@@ -104,36 +105,33 @@ def _shell(module: M) -> M:
 
 
 @torch.inference_mode()
-def sanity(
-    model: Sec2Sec,
-    tokens: Tokens,
-    joints: JointVectors,
-    found: Occlusion,
-    gradients: Sequence[Gradients] = (),
-) -> list[Sanity]:
-    """One a target. joints, found and gradients (one a target, or none): of the trained model on the same tokens.
+def randomisation_test(masker: SecondMasker, gradients: Sequence[Gradients] = ()) -> list[RandomisationTest]:
+    """One per target. masker and gradients (one per target, or none) are the trained model's.
 
-    Of a long clip the LONGEST seconds in its middle are checked, so that the cost is bounded.
+    Of a long clip the LONGEST seconds in its middle are tested, so that the cost is bounded.
     """
-    targets, seconds = len(model.config.targets), len(joints.both)
-    if seconds > LONGEST:
-        first = (seconds - LONGEST) // 2
-        tokens, joints = tokens.part(first, first + LONGEST), joints.part(first, first + LONGEST)
-        found, seconds = occlusion(model, joints), LONGEST
+    targets = len(masker.targets)
+    if masker.seconds > LONGEST:
+        first = (masker.seconds - LONGEST) // 2
+        masker = masker.part(first, first + LONGEST)
         gradients = [_middle(one, first, first + LONGEST) for one in gradients]
-    maps = _map_ranks(joints.video_from_audio, joints.audio_from_video)
+    model, tokens, embeddings, occlusion = masker.model, masker.tokens, masker.embeddings, masker.occlusion
+    maps = _map_ranks(embeddings.video_from_audio, embeddings.audio_from_video)
     if tokens.video is None or tokens.audio is None:
         maps = []
     mean_video, mean_audio = model.references(1)
-    trained = _beside(joints.seen, model.look(mean_video)), _beside(joints.heard, model.listen(mean_audio))
-    cascaded = [_cascaded(model, seed, tokens, joints, trained, maps) for seed in range(SEEDS)]
+    attended = (
+        _beside(embeddings.attended_video, model.look(mean_video)),
+        _beside(embeddings.attended_audio, model.listen(mean_audio)),
+    )
+    cascaded = [_cascaded(masker, seed, attended, maps) for seed in range(SEEDS)]
     similar = np.full((SEEDS, len(STEPS), len(SIMILAR), targets), np.nan)
     similar[:, :, 2] = np.array([one.maps for one in cascaded])[..., None]
-    if seconds >= SHORTEST:
+    if masker.seconds >= SHORTEST:
         attention, effect = np.array([one.attention for one in cascaded]), np.array([one.effect for one in cascaded])
-        similar[:, :, 1] = rank_correlation(np.abs(effect), np.abs(_numpy(found.effect.T)))
-        if found.attention is not None:
-            similar[:, :, 0] = rank_correlation(attention, _numpy(found.attention))
+        similar[:, :, 1] = rank_correlation(np.abs(effect), np.abs(occlusion.effect))
+        if occlusion.attention is not None:
+            similar[:, :, 0] = rank_correlation(attention, occlusion.attention)
     if gradients:
         similar[0, -1, 3:] = _gradients_alike(cascaded[0], tokens, gradients)
     known = np.isfinite(similar).any(0)
@@ -142,11 +140,11 @@ def sanity(
     return [_of_target(mean[..., k]) for k in range(targets)]
 
 
-def _of_target(similar: np.ndarray) -> Sanity:
+def _of_target(similar: np.ndarray) -> RandomisationTest:
     """similar (steps, kinds)."""
     attention, effect, maps, integrated, relevant = similar.T
     words = warning(dict(zip(SIMILAR, similar[-1], strict=True)))
-    return Sanity(STEPS, attention, effect, maps, integrated, relevant, words)
+    return RandomisationTest(STEPS, attention, effect, maps, integrated, relevant, words)
 
 
 def warning(similar: Mapping[Part, float]) -> str:
@@ -161,9 +159,9 @@ def _listed(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def hardly_changes(found: Sanity | None, part: Part) -> bool:
+def hardly_changes(test: RandomisationTest | None, part: Part) -> bool:
     """Whether that part is much the same once every weight is random; not where it could not be told."""
-    return found is not None and bool(getattr(found, part)[-1] >= HARDLY_CHANGES)
+    return test is not None and bool(getattr(test, part)[-1] >= HARDLY_CHANGES)
 
 
 @dataclass(frozen=True)
@@ -179,22 +177,17 @@ class _Cascaded:
 
 
 def _cascaded(
-    model: Sec2Sec,
-    seed: int,
-    tokens: Tokens,
-    joints: JointVectors,
-    trained: tuple[Tensor | None, Tensor | None],
-    maps: list[Tensor],
+    masker: SecondMasker, seed: int, attended: tuple[Tensor | None, Tensor | None], maps: list[Tensor]
 ) -> _Cascaded:
-    """trained: eq. 1 of the trained model. The steps after the predictor's share one random LSTM: they are one run."""
-    seconds = len(joints.both)
-    both, neither = joints.both, joints.neither
+    """attended: eq. 1 of the trained model. The steps after the predictor's share one random LSTM: they are one run."""
+    seconds, tokens = masker.seconds, masker.tokens
+    both, neither = masker.embeddings.both, masker.embeddings.neither
     kept, random, alike = [], [], []
-    for step, changed in cascade(model, seed):
+    for step, changed in cascade(masker.model, seed):
         if step in ("predictor", "seconds"):
             alike.append(1.0 if maps else float("nan"))
         else:
-            both, neither, new = _joined(changed, *(trained if step == "co-attention" else _attended(changed, tokens)))
+            both, neither, new = _joined(changed, *(attended if step == "co-attention" else _attended(changed, tokens)))
             pairs = zip(maps, new, strict=False)
             alike.append(float(np.mean([(a * b).sum(-1).mean().item() for a, b in pairs] or np.nan)))
         variants = with_one_replaced(both, neither, range(seconds + 1))
@@ -204,8 +197,8 @@ def _cascaded(
             random.append(variants)
     logits, attention = (torch.cat(parts) for parts in zip(*kept, _remembered(changed, torch.cat(random)), strict=True))
     said = rearrange(logits.sigmoid(), "(s n) k -> s k n", s=len(STEPS))  # the last of n is the clip as it is
-    effect = _numpy(said[..., -1:] - said[..., :-1])
-    return _Cascaded(_numpy(attention[seconds :: seconds + 1]), effect, alike, changed, both, neither)
+    effect = to_numpy(said[..., -1:] - said[..., :-1])
+    return _Cascaded(to_numpy(attention[seconds :: seconds + 1]), effect, alike, changed, both, neither)
 
 
 def _gradients_alike(random: _Cascaded, tokens: Tokens, trained: Sequence[Gradients]) -> np.ndarray:
@@ -213,17 +206,18 @@ def _gradients_alike(random: _Cascaded, tokens: Tokens, trained: Sequence[Gradie
 
     Relevance is compared within a second, of a few seconds, evenly spaced.
     """
-    joints = JointVectors(random.both, random.both, random.both, random.neither, None, None)
+    embeddings = SecondEmbeddings(random.both, random.both, random.both, random.neither)
+    masker = SecondMasker(random.model, tokens, embeddings)
     alike = np.full((2, len(trained)), np.nan)
     if len(random.both) >= SHORTEST:
-        values, _ = integrated_gradients(random.model, joints, PATH)
-        alike[0] = rank_correlation(np.abs(_numpy(values)), np.abs([one.integrated for one in trained]))
+        values, _ = integrated_gradients(masker, PATH)
+        alike[0] = rank_correlation(np.abs(to_numpy(values)), np.abs([one.integrated for one in trained]))
     some = slice(None, None, -(-len(random.both) // RELEVANT))
-    found = relevance(random.model, tokens, joints, some)
+    found = relevance(masker, some)
     if found is not None:
         by_part = []
         for drawn, part in zip(found, ("relevance_video", "relevance_audio"), strict=True):
-            by_part.append(rank_correlation(_numpy(drawn), np.array([getattr(one, part)[some] for one in trained])))
+            by_part.append(rank_correlation(to_numpy(drawn), np.array([getattr(one, part)[some] for one in trained])))
         ranked = np.concatenate(by_part, 1)  # (K, seconds of both parts)
         told = np.isfinite(ranked).any(1)
         alike[1, told] = np.nanmean(ranked[told], 1)
@@ -238,7 +232,7 @@ def _middle(one: Gradients, first: int, end: int) -> Gradients:
 
 def _remembered(model: Sec2Sec, joint: Tensor) -> tuple[Tensor, Tensor]:
     """(N, T, D) → logits (N, K) and attention (N, K, T), NaN for a model without it."""
-    logits, attention = model.remember(joint, torch.ones(joint.shape[:2], dtype=torch.bool, device=joint.device))
+    logits, attention = model.remember(joint, all_seconds(joint))
     return logits, logits.new_full((*logits.shape, joint.shape[1]), torch.nan) if attention is None else attention
 
 
@@ -272,7 +266,3 @@ def _map_ranks(video_from_audio: Tensor | None, audio_from_video: Tensor | None)
             rank = torch.empty_like(chosen).scatter_(1, chosen.argsort(1), places.expand_as(chosen))
             ranks.append(rank / rank.norm(dim=1, keepdim=True))
     return ranks
-
-
-def _numpy(values: Tensor) -> np.ndarray:
-    return values.double().cpu().numpy()

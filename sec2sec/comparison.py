@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sec2sec.checkpoints import Bundle
+from sec2sec.clip import EncodedClip, encode_steps
 from sec2sec.config import MediaLimits
-from sec2sec.explanations.pipeline import Explained, Progress, explain_steps, explain_tokens
-from sec2sec.explanations.types import Explanation, Preview
+from sec2sec.progress import Progress, Steps
 
 _hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
 
 
 @dataclass(frozen=True)
-class Compared:
-    """The end of the steps: one entry for each checkpoint, in the order asked for."""
+class Comparison:
+    """The clip through each checkpoint, in the order that was asked for."""
 
-    explanations: list[Explanation]
-    previews: list[Preview]
+    clips: list[EncodedClip]
     encoded: int  # how often the clip was decoded and encoded
 
 
@@ -43,31 +42,33 @@ def compare_steps(
     start: float = 0.0,
     end: float | None = None,
     limits: MediaLimits | None = None,
-) -> Iterator[Progress | Compared]:
-    """Explain the part [start, end) s of a file by each checkpoint; yields Progress, and Compared last.
+) -> Steps[Comparison]:
+    """Explain the part [start, end) s of a file by each checkpoint.
 
     Raises MediaError for a clip that cannot be used.
     """
     groups: dict[str, list[int]] = {}
     for index, bundle in enumerate(bundles):
         groups.setdefault(encoder_hash(bundle), []).append(index)
-    explanations: dict[int, Explanation] = {}
-    previews: dict[int, Preview] = {}
+    clips: dict[int, EncodedClip] = {}
     for done, members in enumerate(groups.values()):
         first = bundles[members[0]]
         names = ", ".join(bundles[i].summary.name for i in members)
-        for step in explain_steps(path, first, start=start, end=end, limits=limits):
-            if isinstance(step, Progress):
-                said = step.message if len(groups) == 1 else f"{names}: {step.message}"
-                yield replace(step, fraction=(done + step.fraction) / len(groups), message=said)
-                continue
-            assert isinstance(step, Explained)
-            for i in members:
-                explanations[i] = (
-                    step.explanation
-                    if i == members[0]
-                    else explain_tokens(bundles[i], step.tokens, step.explanation.clip, {})
-                )
-                previews[i] = step.preview
-    order = range(len(bundles))
-    yield Compared([explanations[i] for i in order], [previews[i] for i in order], len(groups))
+        steps = encode_steps(path, first, start=start, end=end, limits=limits)
+        encoded = yield from _of_several(steps, "" if len(groups) == 1 else f"{names}: ", done, len(groups))
+        for i in members:
+            clips[i] = replace(encoded, model=bundles[i])
+            yield Progress(done + 0.95, len(groups), "Measuring the effect of each second", "explaining")
+            clips[i].explain()
+    return Comparison([clips[i] for i in range(len(bundles))], len(groups))
+
+
+def _of_several(steps: Steps[EncodedClip], prefix: str, done: int, total: int) -> Steps[EncodedClip]:
+    """The steps as the part from done to done + 1 of `total`."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            clip: EncodedClip = end.value
+            return clip
+        yield replace(progress, done=done + progress.fraction, total=total, message=prefix + progress.message)
