@@ -132,7 +132,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         written = cached(save, f"{public['checkpoint']['name']} on {title}.html")
         written.write_text(page.as_page(public), encoding="utf-8")
         yield outputs(
-            status(f"Evaluated {public['clips']} clips of {title} on {where}."),
+            status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {where}."),
             as_html(public, [_named(line, folder) for line in ended.unusable]),
             gr.update(value=str(written), visible=True),
             Found(public["checkpoint"]["name"], worst, into),
