@@ -52,9 +52,13 @@ class Tokens:
         """The tokens of some seconds of it."""
         return Tokens(*(None if it is None else it[first:end] for it in (self.video, self.audio, self.mfcc)))
 
+    def to(self, device: torch.device) -> Tokens:
+        """The same on a device, without the MFCC images."""
+        return Tokens(*(None if part is None else part.to(device) for part in (self.video, self.audio)))
+
     def cpu(self) -> Tokens:
         """The same on the CPU, without the MFCC images."""
-        return Tokens(*(None if part is None else part.cpu() for part in (self.video, self.audio)))
+        return self.to(torch.device("cpu"))
 
 
 def batched(seconds: Iterable[Second], size: int = BATCH) -> Iterator[list[Second]]:

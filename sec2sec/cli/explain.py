@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,9 @@ from sec2sec.extras import require_extra
 from sec2sec.files import check_writable
 
 if TYPE_CHECKING:
-    from sec2sec.checkpoints import Bundle
-    from sec2sec.encode import Tokens
-    from sec2sec.explanations import Explained, Explanation
+    from sec2sec.clip import EncodedClip
+    from sec2sec.explanations import Explanation
+    from sec2sec.progress import Progress
 
 REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 
@@ -92,41 +91,36 @@ def run(options: argparse.Namespace) -> int:
         require_extra("film", "--annotate")
     limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
     from sec2sec.checkpoints import load_checkpoint  # torch
-    from sec2sec.explanations import Explained, explain_steps
+    from sec2sec.clip import explain_steps
+    from sec2sec.progress import drain
 
-    bundle = load_checkpoint(options.checkpoint, options.device)
-    for step in explain_steps(options.clip, bundle, start=options.start, end=options.end, limits=limits):
-        if isinstance(step, Explained):
-            if options.stability or options.seeds:
-                step = replace(step, explanation=with_bands(options, step.explanation, bundle, limits))
-            write_results(options, step, bundle, limits)
-        else:
-            show(f"{step.fraction:4.0%}  {step.message}")
+    model = load_checkpoint(options.checkpoint, options.device)
+    part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits}
+    clip = drain(explain_steps(options.clip, model, **part), show_progress)
+    explanation: Explanation = clip.explain()
+    if options.stability or options.seeds:
+        from sec2sec.explanations.stability import stability_steps, with_stability
+
+        models = [model, *(load_checkpoint(folder, options.device) for folder in options.seeds)]
+        bands = drain(stability_steps(options.clip, models, **part), show_progress)
+        explanation = with_stability(explanation, bands)
+    write_results(options, clip, explanation, limits)
     return 0
 
 
-def with_bands(
-    options: argparse.Namespace, explanation: Explanation, bundle: Bundle, limits: MediaLimits
-) -> Explanation:
-    """The explanation with its bands over shifted cuts, and over the checkpoints of --seeds."""
-    from sec2sec.checkpoints import load_checkpoint
-    from sec2sec.explanations.stability import Stable, stability_steps, with_stability
-
-    bundles = [bundle, *(load_checkpoint(folder, options.device) for folder in options.seeds)]
-    for step in stability_steps(options.clip, bundles, start=options.start, end=options.end, limits=limits):
-        if isinstance(step, Stable):
-            return with_stability(explanation, step)
-        show(f"{step.fraction:4.0%}  {step.message}")
-    raise AssertionError("stability_steps ended without its bands")
+def show_progress(progress: Progress) -> None:
+    """One line in the terminal, in the place of the last one."""
+    show(f"{progress.fraction:4.0%}  {progress.message}")
 
 
-def write_results(options: argparse.Namespace, explained: Explained, bundle: Bundle, limits: MediaLimits) -> None:
+def write_results(
+    options: argparse.Namespace, clip: EncodedClip, explanation: Explanation, limits: MediaLimits
+) -> None:
     """Print the explanation and write the files that the options name."""
     from sec2sec.explanations import to_json
     from sec2sec.explanations.as_text import as_text
     from sec2sec.files import write_json
 
-    explanation = explained.explanation
     show("", last=True)
     print(as_text(explanation))
     if options.report:
@@ -134,8 +128,8 @@ def write_results(options: argparse.Namespace, explained: Explained, bundle: Bun
 
         write_report(
             options.report,
-            explained,
-            bundle,
+            clip,
+            explanation,
             options.clip,
             part=(options.start, options.end),
             max_megabytes=options.report_clip,
@@ -144,7 +138,7 @@ def write_results(options: argparse.Namespace, explained: Explained, bundle: Bun
     if options.json:  # after the report: it may be the very file beside it, with maps
         value = to_json(explanation, options.maps)
         if options.token_gradients:
-            add_token_gradients(value["targets"], bundle, explained.tokens)
+            add_token_gradients(value["targets"], clip)
         write_json(options.json, value, indent=None)
     if options.annotate:
         from sec2sec.render.annotate import annotate  # moviepy takes half a second to import
@@ -160,17 +154,15 @@ def write_results(options: argparse.Namespace, explained: Explained, bundle: Bun
         show("", last=True)
 
 
-def add_token_gradients(targets: dict[str, Any], bundle: Bundle, tokens: Tokens) -> None:
+def add_token_gradients(targets: dict[str, Any], clip: EncodedClip) -> None:
     """Put {"video": (T, V), "audio": (T, A), "gap"} of each target beside its other figures, in logits."""
     from sec2sec.explanations.as_json import plain
-    from sec2sec.explanations.gradients import token_gradients
-    from sec2sec.model import Sec2Sec
 
-    if not isinstance(bundle.model, Sec2Sec):
+    if clip.masker.by_second is None:
         raise SettingsError(
-            f"{bundle.summary.name}: {bundle.system.title} reads no tokens; leave --token-gradients out"
+            f"{clip.model.summary.name}: {clip.model.system.title} reads no tokens; leave --token-gradients out"
         )
-    for index, name in enumerate(bundle.model.config.targets):
+    for name in clip.targets:
         show(f"      Gradients on tokens, {name}")
-        targets[name]["token_gradients"] = plain(token_gradients(bundle.model, tokens, index))
+        targets[name]["token_gradients"] = plain(clip.token_gradients(name))
     show("", last=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sec2sec.clip import EncodedClip
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import to_json
+from sec2sec.explanations import Explanation, to_json
 from sec2sec.explanations.as_table import to_csv
 from sec2sec.files import write_atomically, write_json
 from sec2sec.media import MediaError, open_clip
@@ -23,18 +23,18 @@ EMBEDDED = 16.0  # MB; base64 makes a third more of it, and mail servers take so
 def write_report(
     to: Path,
     encoded: EncodedClip,
+    explanation: Explanation,
     clip: Path,
     *,
     part: tuple[float, float | None] = (0.0, None),
     max_megabytes: float = EMBEDDED,
     limits: MediaLimits | None = None,
 ) -> None:
-    """Write the page, the JSON and the CSV. part in s, as it was analysed.
+    """Write the page, the JSON and the CSV. explanation: of the encoded clip. part in s, as it was analysed.
 
     A clip of more than max_megabytes, as it is played, is left out, and the stills stand for it. Raises OSError; each
     file is written whole or not at all.
     """
-    explanation = encoded.explain()
     assert encoded.preview is not None
     shown = shown_targets(explanation, diagnostics=False)
     embedded, offset = playable(clip, part, max_megabytes, limits or MediaLimits())

@@ -13,9 +13,11 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import Explanation, Preview, Progress
+from sec2sec.encode import Tokens
+from sec2sec.explanations import Explanation, Preview
 from sec2sec.media import open_clip
 from sec2sec.playback import browser_can_play, convert_for_browser
+from sec2sec.progress import Progress
 from sec2sec.ui.devices import Devices
 from sec2sec.ui.gpu import gpu_seconds
 from sec2sec.ui.settings import Settings
@@ -28,6 +30,15 @@ CONVERTING = "Converting the clip for playback, because browsers cannot play its
 UPLOADED = "file => { document.dispatchEvent(new CustomEvent('s2s-upload')); return file; }"  # no example is chosen now
 Part = tuple[float, float | None]  # start and end in the file, s
 Answer = tuple[Explanation, Preview]
+
+
+@dataclass(frozen=True)
+class ExplainedClip:
+    """The last step of an explanation, as it crosses from the process of a lent GPU. tokens on the CPU."""
+
+    explanation: Explanation
+    preview: Preview
+    tokens: Tokens
 
 
 @dataclass(frozen=True)

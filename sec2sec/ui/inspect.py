@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from sec2sec.clip import explain_steps
 from sec2sec.errors import UserError
-from sec2sec.explanations import Explained, Progress, explain_steps
-from sec2sec.explanations.stability import SHIFTS, Stable, stability_steps
+from sec2sec.explanations.stability import SHIFTS, Bands, stability_steps
 from sec2sec.media import MediaError
+from sec2sec.progress import Progress
 from sec2sec.ui.clips import (
     CONVERTING,
     FULL,
@@ -21,6 +22,7 @@ from sec2sec.ui.clips import (
     UPLOADS,
     WAITING,
     ClipPart,
+    ExplainedClip,
     Source,
     cached,
     conversion,
@@ -155,16 +157,16 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         began = time.perf_counter()
         yield gone(status("Loading the model"), busy=True)
         part = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
-        answer: Explained | None = None
+        answer: ExplainedClip | None = None
         where = ""
         clip_part = source.analysed(part, settings.limits)
 
-        def steps(device: str) -> Iterator[RunsOn | Progress | Explained]:
+        def steps(device: str) -> Iterator[RunsOn | Progress | ExplainedClip]:
             models.get(model)  # before a GPU is lent
             return explained(models, model, device, clip_part)
 
         for step in in_thread(with_device_lock(models.devices, steps)):
-            if isinstance(step, Explained):
+            if isinstance(step, ExplainedClip):
                 answer = step
             elif isinstance(step, RunsOn):
                 where = step.words
@@ -192,7 +194,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         found = shelf.put(clip)
         took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s on {where}.")
         said = predictions(explanation, shown_targets(explanation, truth))
-        screen = askable(clip, found, models.get(model).model)
+        screen = askable(clip, found, models.get(model))
         if source.playable:
             yield outputs(took, said, screen, kept=found)
             return
@@ -217,7 +219,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         clip_part = ClipPart(str(clip.path), clip.part, settings.limits, seconds, clip.pixels)
         yield outputs(status("Encoding the clip with other cuts between its seconds"), busy=True)
 
-        def steps(device: str) -> Iterator[RunsOn | Progress | Stable]:
+        def steps(device: str) -> Iterator[RunsOn | Progress | Bands]:
             seeds = models.seeds_of(model)
             for seed in seeds:
                 models.get(seed)  # before a GPU is lent
@@ -234,10 +236,10 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             elif step is not None:
                 found = step
         assert found is not None, "stability_steps ended without its bands"
-        clip.learn(found)
+        clip.add_stability(found)
         took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s on {where}: "
         took += "see “how stable” in the lanes."
-        yield outputs(status(took), view=askable(clip, key, models.get(model).model))
+        yield outputs(status(took), view=askable(clip, key, models.get(model)))
 
     # light events never wait behind the clips in the queue
     running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
@@ -257,19 +259,22 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
 
 
 @on_gpu(lambda models, name, device, clip: clip.gpu_seconds())
-def explained(models: Models, name: str | None, device: str, clip: ClipPart) -> Iterator[RunsOn | Progress | Explained]:
+def explained(
+    models: Models, name: str | None, device: str, clip: ClipPart
+) -> Iterator[RunsOn | Progress | ExplainedClip]:
     """explain_steps with a model by name, on a device by name; the tokens are on the CPU."""
     bundle = models.get(name, device)
     yield RunsOn(device_words(bundle.device))
     start, end = clip.part
-    for step in explain_steps(clip.path, bundle, start=start, end=end, limits=clip.limits):
-        yield replace(step, tokens=step.tokens.cpu()) if isinstance(step, Explained) else step
+    encoded = yield from explain_steps(clip.path, bundle, start=start, end=end, limits=clip.limits)
+    assert encoded.preview is not None, "it was made of a file"
+    yield ExplainedClip(encoded.explain(), encoded.preview, encoded.tokens.cpu())
 
 
 @on_gpu(lambda models, seeds, device, clip: clip.gpu_seconds(len(SHIFTS) + len(seeds)))
-def stable(models: Models, seeds: list[str], device: str, clip: ClipPart) -> Iterator[RunsOn | Progress | Stable]:
+def stable(models: Models, seeds: list[str], device: str, clip: ClipPart) -> Iterator[RunsOn | Progress | Bands]:
     """stability_steps with a model by name and then the other seeds of its training, on a device by name."""
     bundles = [models.get(seed, device) for seed in seeds]
     yield RunsOn(device_words(bundles[0].device))
     start, end = clip.part
-    yield from stability_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)
+    yield (yield from stability_steps(clip.path, bundles, start=start, end=end, limits=clip.limits))

@@ -17,8 +17,8 @@ from sec2sec.edits.history import History
 from sec2sec.encode import Tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations import Explanation, Preview
-from sec2sec.explanations.occlusion import JointVectors
-from sec2sec.explanations.stability import Stable, with_stability
+from sec2sec.explanations.embeddings import SecondEmbeddings
+from sec2sec.explanations.stability import Bands, with_stability
 from sec2sec.report.page import report_page
 from sec2sec.report.write import EMBEDDED, MEGABYTE
 from sec2sec.ui.clips import Part
@@ -49,7 +49,7 @@ class Kept:
     drawn: str = ""  # the payload on the screen
     played: str = ""  # what the player shows; empty before it is converted
     pixels: int = 0  # of a picture; 0 without one
-    joints: JointVectors | None = None  # once single places were asked for
+    embeddings: SecondEmbeddings | None = None  # once single places were asked for
     history: History | None = None  # of the lab, once it was opened
     soundtracks: dict[str, Path] = field(default_factory=dict)  # name → file, of those that can be taken
     serial: int = 0  # of the lab's last answer to the browser
@@ -71,9 +71,9 @@ class Kept:
         stills = sum(len(still) for still in self.preview.stills if still is not None)
         return sum(part.nbytes for part in parts if part is not None) + stills + len(self.drawn)
 
-    def learn(self, found: Stable) -> None:
+    def add_stability(self, bands: Bands) -> None:
         """Adds each target's bands of stability, also to what is drawn."""
-        self.explanation = with_stability(self.explanation, found)
+        self.explanation = with_stability(self.explanation, bands)
         self.drawn = updated(self.drawn, self.explanation, self.preview, diagnostics=self.known_truth)
 
     def report(self, card: str) -> str:

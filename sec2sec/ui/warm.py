@@ -9,11 +9,11 @@ import gradio as gr
 import numpy as np
 
 from sec2sec.checkpoints import Bundle
+from sec2sec.clip import EncodedClip
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encode import encode_seconds
 from sec2sec.explanations import ClipSummary, cues
-from sec2sec.explanations.occlusion import occlude
-from sec2sec.explanations.pipeline import explain_tokens
+from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second
 from sec2sec.ui.gpu import LENT
 from sec2sec.ui.messages import message_for
@@ -64,7 +64,7 @@ def explain_black(bundle: Bundle, *, gradients: bool = True) -> None:
     seconds = [Second(index, black, silence, None, False) for index in range(BLACK)]
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
     if not gradients:
-        occlude(bundle.model, tokens)
+        assert masker_of(bundle.model, tokens).occlusion is not None
         return
     summary = ClipSummary("black", "", 0.0, float(BLACK), BLACK, has_audio=True, has_video=True)
-    explain_tokens(bundle, tokens, summary, {})
+    EncodedClip(bundle, tokens, summary).explain()

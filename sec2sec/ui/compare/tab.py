@@ -11,9 +11,9 @@ from typing import Any
 
 import gradio as gr
 
-from sec2sec.explanations import Progress
-from sec2sec.explanations.compare import Compared, compare_steps
+from sec2sec.comparison import compare_steps
 from sec2sec.media import MediaError
+from sec2sec.progress import Progress
 from sec2sec.ui.clips import (
     CONVERTING,
     FULL,
@@ -292,11 +292,12 @@ def compared(
     bundles = [models.get(name, device) for name in names]
     yield RunsOn(device_words(bundles[0].device))
     start, end = clip.part
-    for step in compare_steps(clip.path, bundles, start=start, end=end, limits=clip.limits):
-        if isinstance(step, Compared):
-            yield list(zip(step.explanations, step.previews, strict=True))
-        else:
-            yield step
+    comparison = yield from compare_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)
+    answers: list[Answer] = []
+    for encoded in comparison.clips:
+        assert encoded.preview is not None, "it was made of a file"
+        answers.append((encoded.explain(), encoded.preview))
+    yield answers
 
 
 def _nth(names: list[str], n: int) -> str | None:
