@@ -80,6 +80,10 @@ wheel: $(VENV)/.test  ## the package, as pip installs it, in build/dist
 bench: $(VENV)/.test browser  ## speed and quality beside their limits; writes build/bench.json
 	$(BIN)/python -m bench
 
+.PHONY: gpu
+gpu: $(VENV)/.test  ## what only a GPU can tell (docs/gpu.md), eight minutes; writes build/gpu.json
+	$(BIN)/python -m bench gpu
+
 .PHONY: demo-checkpoint
 demo-checkpoint: $(VENV)/.run  ## make checkpoints/demo again, from generated clips (about an hour on two cores)
 	$(BIN)/python -m sec2sec.training.demo --work build/demo --out checkpoints/demo

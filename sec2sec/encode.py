@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sec2sec.device import inference_dtype
 from sec2sec.encoders import Encoders
 from sec2sec.media import Second
 from sec2sec.model import Model
@@ -39,6 +38,11 @@ class Tokens:
             self.audio if self.audio is not None else mean_audio,
         )
 
+    @property
+    def finite(self) -> bool:
+        """Whether every token is a number; half precision ends at 65504."""
+        return all(bool(part.isfinite().all()) for part in (self.video, self.audio) if part is not None)
+
     def part(self, first: int, end: int) -> Tokens:
         """The tokens of some seconds of it."""
         return Tokens(*(None if it is None else it[first:end] for it in (self.video, self.audio, self.mfcc)))
@@ -57,16 +61,24 @@ def batched(seconds: Iterable[Second], size: int = BATCH) -> Iterator[list[Secon
 
 @torch.inference_mode()
 def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.device) -> Tokens:
-    """Some decoded seconds of one clip → their tokens (float32) and MFCC images, on the device."""
-    dtype = inference_dtype(device)
-    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        video = audio = image = None
-        if seconds[0].frames is not None:
-            video = encoders.see(stacked([s.frames for s in seconds]).to(device))
-        if seconds[0].samples is not None:
-            samples = stacked([s.samples for s in seconds]).to(device)
-            image = encoders.mfcc(samples)
-            audio = encoders.hear(samples, image)
+    """Some decoded seconds of one clip → their tokens (float32) and MFCC images, on the device.
+
+    In the precision of the encoders; seconds whose tokens overflow in half precision are encoded again in float32.
+    """
+    frames = None if seconds[0].frames is None else stacked([s.frames for s in seconds]).to(device)
+    samples = None if seconds[0].samples is None else stacked([s.samples for s in seconds]).to(device)
+    tokens = _encode(frames, samples, encoders, device)
+    if encoders.precision != torch.float32 and not tokens.finite:
+        tokens = _encode(frames, samples, encoders.in_float32(), device)
+    return tokens
+
+
+def _encode(frames: Tensor | None, samples: Tensor | None, encoders: Encoders, device: torch.device) -> Tokens:
+    """frames (T, M, height, width, 3) and samples (T, 16000) on the device → tokens in the encoders' precision."""
+    with encoders.autocast(device):
+        video = None if frames is None else encoders.see(frames)
+        image = None if samples is None else encoders.mfcc(samples)
+        audio = None if samples is None else encoders.hear(samples, image)
     return Tokens(video, audio, image)
 
 

@@ -17,7 +17,8 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── TrainingError       training.fit: a training, a search or a benchmark that cannot go on
         │   └── DivergedError   training.fit: its loss is no number any more
         ├── JobError            training.jobs: a training that the app started
-        └── ClipGoneError       ui.shelf: a clip that is no longer in memory
+        ├── ClipGoneError       ui.shelf: a clip that is no longer in memory
+        └── RefusedOnGpuError   ui.gpu: one of these, raised in the process of a lent GPU
 """
 
 from __future__ import annotations

@@ -39,6 +39,19 @@ class Output:
     joint: Tensor | None  # (B, T, D) one vector a second; None: a system that takes in the whole clip at once
 
 
+def without_autocast(tensor: Tensor) -> torch.autocast:
+    """A context that casts nothing on the tensor's device to half precision, whatever surrounds it."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
+class LastLinear(nn.Linear):
+    """The layer that makes the logits, outside autocast: three digits of bfloat16 would tie predictions and epochs."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        with without_autocast(input):
+            return super().forward(input.to(self.weight.dtype))
+
+
 def time_basis(count: int) -> Tensor:
     """Cosine (DCT-II) basis at the centres of `count` equal parts of a second → (count, MOMENTS), mean square 1.
 
@@ -118,6 +131,8 @@ class AttentionBlock(nn.Module):
         return self.feed_forward(self.norm(heard) + query), weights
 
 
+# Both temporal modules compute outside autocast. Under it cuDNN runs an LSTM in float16, whatever the autocast says
+# (aten's cudnn/AutocastRNN.cpp), and the gradient of W_hh loses its small parts. They are a fiftieth of the work.
 class LSTM(nn.Module):
     """Eq. 3 and the predictor on the last real second."""
 
@@ -128,8 +143,9 @@ class LSTM(nn.Module):
         self.predict = nn.Linear(config.hidden, len(config.targets))
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, None]:
-        states = self.lstm(joint)[0]
-        return self.predict(self.dropout(last_real(states, mask))), None
+        with without_autocast(joint):
+            states = self.lstm(joint.to(self.predict.weight.dtype))[0]
+            return self.predict(self.dropout(last_real(states, mask))), None
 
 
 class AttentionLSTM(nn.Module):
@@ -149,11 +165,12 @@ class AttentionLSTM(nn.Module):
         nn.init.xavier_uniform_(self.predict_weight)
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        states = self.lstm(joint)[0]  # (B, T, hidden)
-        scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
-        scores = scores.masked_fill(~mask[..., None], -torch.inf)
-        weights = rearrange(scores.softmax(1), "b t k -> b k t")
-        return self.decide(states, weights, mask), weights
+        with without_autocast(joint):
+            states = self.lstm(joint.to(self.predict_weight.dtype))[0]  # (B, T, hidden)
+            scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
+            scores = scores.masked_fill(~mask[..., None], -torch.inf)
+            weights = rearrange(scores.softmax(1), "b t k -> b k t")
+            return self.decide(states, weights, mask), weights
 
     def decide(self, states: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
         """The predictor under any weights: states (B, T, hidden), weights (B, K, T), mask (B, T) → logits (B, K)."""

@@ -79,6 +79,18 @@ def test_sanity_equals_a_slow_loop_over_copies_and_leaves_the_shared_model_alone
         np.testing.assert_allclose(one.effect, similar.mean(0)[:, 1, k], atol=1e-6)
 
 
+def test_random_weights_are_those_that_a_training_starts_from_and_no_gpu_is_seeded_for_them(bundle, monkeypatch):
+    """fork_rng brings the CPU's generator back; torch.manual_seed would seed those of all GPUs, and leave them so."""
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    model = bundle.model
+    found = random_model(model, 20_261_126).state_dict()  # a seed of no other test: nothing is remembered
+    assert seeded == []
+    torch.default_generator.manual_seed(20_261_126)
+    fresh = type(model)(model.config, model.video_grid, model.audio_grid).state_dict()
+    assert all(torch.equal(value, fresh[name]) for name, value in found.items())
+
+
 def test_maps_are_compared_by_rank_and_do_not_move_before_co_attention_is_random(bundle):
     tokens = random_tokens(bundle, 4)
     joints, found, _ = asked(bundle, tokens)

@@ -36,6 +36,7 @@ def look_away(model: Sec2Sec, clips: Sequence[tuple[JointVectors, np.ndarray]]) 
     temporal = changed.temporal
     if not isinstance(temporal, AttentionLSTM):
         raise ExplanationError("a model without attention over seconds has none to turn away")
+    temporal.lstm.flatten_parameters()  # a copy's weights lie apart on a GPU, and cuDNN would join them at each call
     with gradients_on():
         joint, mask, marked = _variants(clips)
         with torch.no_grad():

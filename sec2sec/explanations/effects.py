@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sec2sec.device import pass_size
 from sec2sec.explanations.evidence import SecondEffects
 from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, Occlusion, effects_of
 from sec2sec.explanations.variants import Predict
@@ -54,27 +55,27 @@ def from_neighbour(model: Sec2Sec, joints: JointVectors, found: Occlusion) -> li
     if seconds == 1:
         nothing = torch.full_like(found.effect, torch.nan)
         return split(NEIGHBOUR, nothing, nothing, nothing)
-    before = neighbours(seconds)
+    before = neighbours(seconds, found.effect.device)
     sound_before, picture_before = mixed_with_neighbours(model, joints)
     return split(NEIGHBOUR, *effects_of(model, joints.both, joints.both[before], sound_before, picture_before))
 
 
-def neighbours(seconds: int) -> Tensor:
+def neighbours(seconds: int, device: torch.device) -> Tensor:
     """(T,) the second that stands in for each: the one before, and the one after for the first."""
-    before = torch.arange(seconds) - 1
+    before = torch.arange(seconds, device=device) - 1
     before[0] = min(1, seconds - 1)
     return before
 
 
 def mixed_with_neighbours(model: Sec2Sec, joints: JointVectors) -> tuple[Tensor, Tensor]:
     """Joint vectors (T, D): each picture with the neighbour's sound, and each sound with the neighbour's picture."""
-    before = neighbours(len(joints.both))
+    before = neighbours(len(joints.both), joints.both.device)
     mixed: list[list[Tensor]] = [[], []]
 
     def at(values: Tensor | None, seconds: Tensor) -> Tensor | None:
         return None if values is None else values[seconds]
 
-    for part in torch.arange(len(before)).split(SECONDS_A_PASS):
+    for part in torch.arange(len(before), device=before.device).split(pass_size(SECONDS_A_PASS, before.device)):
         mixed[0].append(model.meet(at(joints.seen, part), at(joints.heard, before[part]), evidence=False)[0])
         mixed[1].append(model.meet(at(joints.seen, before[part]), at(joints.heard, part), evidence=False)[0])
     return torch.cat(mixed[0]), torch.cat(mixed[1])

@@ -19,10 +19,11 @@ from einops import rearrange
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from sec2sec.device import pass_size
 from sec2sec.encode import Tokens
 from sec2sec.explanations.backward import differentiable, gradients_on
 from sec2sec.explanations.evidence import Gradients
-from sec2sec.explanations.occlusion import CELLS_A_PASS, SECONDS_A_PASS, JointVectors
+from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, clips_per_pass
 from sec2sec.explanations.relevance import relevance
 from sec2sec.model import Sec2Sec
 
@@ -59,7 +60,7 @@ def integrated_gradients(model: Sec2Sec, joints: JointVectors, steps: int = STEP
             mean.repeat(targets, 1, 1),
             target=torch.arange(targets, device=clip.device),
             n_steps=steps,
-            internal_batch_size=max(targets, CELLS_A_PASS // clip.shape[1]),
+            internal_batch_size=max(targets, clips_per_pass(clip)),
             return_convergence_delta=True,
         )
     by_second = found.detach().sum(-1)
@@ -88,6 +89,7 @@ def token_gradients(model: Sec2Sec, tokens: Tokens, target: int, steps: int = TO
         temporal = differentiable(model.temporal)
         clip = [part.clone()[None] for part in tokens.filled(model)]
         seconds = clip[0].shape[1]
+        size = pass_size(SECONDS_A_PASS, clip[0].device)
         mean = [part.clone()[None] for part in model.references(seconds)]
         used = [part for part, uses in enumerate((model.sees, model.hears)) if uses]
 
@@ -99,11 +101,14 @@ def token_gradients(model: Sec2Sec, tokens: Tokens, target: int, steps: int = TO
             both = [part.expand(count, -1, -1, -1) for part in mean]  # what the model does not use may be anything
             for part, given in zip(used, inputs, strict=True):
                 both[part] = given
-            flat = [rearrange(part, "n t s c -> (n t) s c").split(SECONDS_A_PASS) for part in both]
+            flat = [rearrange(part, "n t s c -> (n t) s c").split(size) for part in both]
             if len(flat[0]) == 1:
                 joint = joint_of(flat[0][0], flat[1][0])
             else:
-                pieces = [checkpoint(joint_of, v, a, use_reentrant=False) for v, a in zip(*flat, strict=True)]
+                pieces = [
+                    checkpoint(joint_of, v, a, use_reentrant=False, preserve_rng_state=False)  # no dropout: eval mode
+                    for v, a in zip(*flat, strict=True)
+                ]
                 joint = torch.cat(pieces)
             joint = rearrange(joint, "(n t) d -> n t d", n=count)
             return temporal(joint, joint.new_ones(joint.shape[:2], dtype=torch.bool))[0]
@@ -113,7 +118,7 @@ def token_gradients(model: Sec2Sec, tokens: Tokens, target: int, steps: int = TO
             tuple(mean[part] for part in used),
             target=target,
             n_steps=steps,
-            internal_batch_size=max(1, SECONDS_A_PASS // seconds),
+            internal_batch_size=max(1, size // seconds),
             return_convergence_delta=True,
         )
     by_token = {part: values.detach()[0].sum(-1) for part, values in zip(used, found, strict=True)}

@@ -15,12 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sec2sec.device import pass_size
 from sec2sec.encode import Tokens
 from sec2sec.explanations.whole_clip import Occlusion, whole_clip_occlusion
 from sec2sec.model import Model, Sec2Sec
 
-SECONDS_A_PASS = 32  # of co-attention: bounds memory on long clips
-CELLS_A_PASS = 1 << 15  # clips × seconds of LSTM in one pass
+SECONDS_A_PASS = 32  # of co-attention on a CPU: bounds memory on long clips
+CELLS_A_PASS = 1 << 15  # clips × seconds of LSTM in one pass on a CPU
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def joint_vectors(model: Sec2Sec, tokens: Tokens) -> JointVectors:
     joints: list[list[Tensor]] = [[], [], []]
     maps: list[list[Tensor]] = [[], []]
     attended: list[list[Tensor]] = [[], []]
-    for part_video, part_audio in zip(video.split(SECONDS_A_PASS), audio.split(SECONDS_A_PASS), strict=True):
+    size = pass_size(SECONDS_A_PASS, video.device)
+    for part_video, part_audio in zip(video.split(size), audio.split(size), strict=True):
         seen, heard = model.look(part_video), model.listen(part_audio)
         both, video_from_audio, audio_from_video = model.meet(seen, heard, evidence=True)
         joints[0].append(both)
@@ -88,10 +90,15 @@ def joint_vectors(model: Sec2Sec, tokens: Tokens) -> JointVectors:
     return JointVectors(both, sound_only, picture_only, neither, *within)
 
 
+def clips_per_pass(joint: Tensor) -> int:
+    """How many clips as long as these, (N, T, D), go through the LSTM in one pass."""
+    return max(1, pass_size(CELLS_A_PASS, joint.device) // joint.shape[1])
+
+
 @torch.inference_mode()
 def predict_joint(model: Sec2Sec, joint: Tensor) -> Tensor:
     """Variants of one clip, (N, T, D) → predictions (N, K), in passes that fit the memory."""
-    size = max(1, CELLS_A_PASS // joint.shape[1])
+    size = clips_per_pass(joint)
     passes = [model.remember(part, _whole(part))[0].sigmoid() for part in joint.split(size)]
     return torch.cat(passes)
 
@@ -114,7 +121,7 @@ def effects_of(model: Sec2Sec, joint: Tensor, *replacements: Tensor) -> list[Ten
     """Prediction minus the prediction with each second replaced: joint, replacements (T, D) each → (T, K) each."""
     stacked = torch.cat(replacements)
     count = len(stacked) + 1
-    size = max(1, CELLS_A_PASS // len(joint))
+    size = clips_per_pass(joint[None])
     passes = [range(first, min(first + size, count)) for first in range(0, count, size)]
     said = torch.cat([predict_joint(model, with_one_replaced(joint, stacked, rows)) for rows in passes])
     return list((said[-1] - said[:-1]).split(len(joint)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sec2sec.device import pass_size
 from sec2sec.encode import Tokens
 from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, predict_joint
 from sec2sec.model import Sec2Sec
@@ -31,7 +32,7 @@ class PlaceEffects:
 def place_effects(
     model: Sec2Sec, tokens: Tokens, joints: JointVectors, seconds: Sequence[int] | None = None
 ) -> Iterator[PlaceEffects]:
-    """One second after the other, all if none is named: V + A variants each, SECONDS_A_PASS in a pass."""
+    """One second after the other, all if none is named: V + A variants each, some per pass."""
     video, audio = tokens.filled(model)
     prediction = predict_joint(model, joints.both[None])[0]
     for second in range(len(video)) if seconds is None else seconds:
@@ -65,8 +66,8 @@ def _of_second(
 
 
 def one_replaced(own: Tensor, mean: Tensor) -> Iterator[Tensor]:
-    """own and mean (S, C) → (≤ SECONDS_A_PASS, S, C): the s-th variant of all has token s at the mean."""
-    for places in torch.arange(len(own), device=own.device).split(SECONDS_A_PASS):
+    """own and mean (S, C) → (variants of a pass, S, C): the s-th variant of all has token s at the mean."""
+    for places in torch.arange(len(own), device=own.device).split(pass_size(SECONDS_A_PASS, own.device)):
         variants = own.repeat(len(places), 1, 1)
         variants[torch.arange(len(places), device=own.device), places] = mean[places]
         yield variants

@@ -21,6 +21,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
+from sec2sec.device import pass_size
 from sec2sec.encode import Tokens
 from sec2sec.explanations.backward import gradients_on, joint_slopes
 from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors
@@ -39,7 +40,8 @@ def relevance(
     with gradients_on():
         slopes = joint_slopes(model, joints.both.clone())[:, seconds]
         video, audio = (part[seconds].clone().requires_grad_() for part in tokens.filled(model))
-        parts = (part.split(SECONDS_A_PASS, dim) for part, dim in ((video, 0), (audio, 0), (slopes, 1)))
+        size = pass_size(SECONDS_A_PASS, video.device)
+        parts = (part.split(size, dim) for part, dim in ((video, 0), (audio, 0), (slopes, 1)))
         found = [_of_seconds(model, *part) for part in zip(*parts, strict=True)]
     return torch.cat([seen for seen, _ in found], 1), torch.cat([heard for _, heard in found], 1)
 

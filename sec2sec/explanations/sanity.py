@@ -75,9 +75,10 @@ def random_model(model: Sec2Sec, seed: int) -> Sec2Sec:
 def _random_model(
     config: ModelConfig, video_grid: tuple[int, int, int], audio_grid: tuple[int, int], seed: int, device: torch.device
 ) -> Sec2Sec:
-    # Initialisations draw from torch's one generator: one thread at a time, and it is left as it was found.
+    # Initialisations draw from the CPU's one generator: one thread at a time, and it is left as it was.
+    # torch.manual_seed would seed the generators of all GPUs as well, and nothing would bring those back.
     with _building, torch.random.fork_rng(devices=[]), torch.inference_mode(False):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return Sec2Sec(config, video_grid, audio_grid).eval().requires_grad_(False).to(device)
 
 

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sec2sec.explanations.occlusion import CELLS_A_PASS, JointVectors, predict_joint
+from sec2sec.device import GPU_CLIPS, pass_size
+from sec2sec.explanations.occlusion import JointVectors, clips_per_pass, predict_joint
 from sec2sec.model import Sec2Sec
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]  # picture and sound kept, (N, T) bool each → (N, K), 0..1
 
-CLIPS_A_PASS = 16  # of whole clips: bounds memory
+CLIPS_A_PASS = 16  # whole clips on a CPU: bounds memory
 
 
 def over_joints(model: Sec2Sec, joints: JointVectors) -> Predict:
@@ -30,7 +31,7 @@ def over_joints(model: Sec2Sec, joints: JointVectors) -> Predict:
     def predict(picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
         chosen = torch.from_numpy(picture + 2 * sound).to(table.device)  # (N, T)
         seconds = torch.arange(chosen.shape[1], device=table.device)
-        passes = chosen.split(max(1, CELLS_A_PASS // chosen.shape[1]))  # of a long clip, all at once would not fit
+        passes = chosen.split(clips_per_pass(chosen))  # of a long clip, all at once would not fit
         return torch.cat([predict_joint(model, table[part, seconds]) for part in passes]).double().cpu().numpy()
 
     return _each_once(predict)
@@ -48,10 +49,9 @@ def over_inputs(
     @torch.inference_mode()
     def predict(picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
         parts = []
-        for first in range(0, len(picture), CLIPS_A_PASS):
-            seen, heard = (
-                torch.from_numpy(kept[first : first + CLIPS_A_PASS]).to(video.device) for kept in (picture, sound)
-            )
+        size = pass_size(CLIPS_A_PASS, video.device, GPU_CLIPS)
+        for first in range(0, len(picture), size):
+            seen, heard = (torch.from_numpy(kept[first : first + size]).to(video.device) for kept in (picture, sound))
             parts.append(forward(mixed(seen, video, mean_video), mixed(heard, audio, mean_audio)))
         return torch.cat(parts).double().cpu().numpy()
 

@@ -35,7 +35,7 @@ from sec2sec.explanations.curves import (
     sufficiency,
 )
 from sec2sec.explanations.evidence import OrderCurve, Verdict, Word
-from sec2sec.explanations.occlusion import CELLS_A_PASS, JointVectors
+from sec2sec.explanations.occlusion import JointVectors, clips_per_pass
 from sec2sec.explanations.ranks import permutation_test
 from sec2sec.explanations.variants import Predict
 from sec2sec.model import AttentionLSTM, Sec2Sec
@@ -224,7 +224,7 @@ def under_other_weights(
     shuffled = attention[:, orders].transpose(0, 1)  # (P, K, T)
     weights = torch.cat([attention[None], torch.full_like(attention, 1 / seconds)[None], shuffled])
     found = []
-    for part in weights.split(max(1, CELLS_A_PASS // seconds)):
+    for part in weights.split(clips_per_pass(states)):
         here = states.expand(len(part), -1, -1)
         whole = torch.ones(here.shape[:2], dtype=torch.bool, device=here.device)
         found.append(temporal.decide(here, part, whole).sigmoid())

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from sec2sec.baselines.late_fusion import LateFusion
+from sec2sec.device import GPU_CLIPS, pass_size
 from sec2sec.encode import Tokens
 from sec2sec.model import Model
 
-SECONDS_A_PASS = 64  # of input, over all variants of a pass
+SECONDS_A_PASS = 64  # of input, over all variants of a pass on a CPU
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _late(model: LateFusion, video: Tensor, audio: Tensor) -> tuple[Tensor, Tens
 
 def _without_each(tokens: Tensor, replacement: Tensor) -> Iterator[Tensor]:
     """(T, V, C) → variants (N, T, V, C) with second 0, 1, … replaced, a pass at a time."""
-    size = max(1, SECONDS_A_PASS // len(tokens))
+    size = max(1, pass_size(SECONDS_A_PASS, tokens.device, GPU_CLIPS) // len(tokens))
     for rows in torch.arange(len(tokens), device=tokens.device).split(size):
         variants = tokens.repeat(len(rows), 1, 1, 1)
         variants[torch.arange(len(rows), device=rows.device), rows] = replacement[rows]

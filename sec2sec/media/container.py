@@ -188,8 +188,10 @@ class Track:
     Damage is survived: `gaps` lists what was lost in between, `broken` says from when on nothing more decodes (s).
     """
 
-    def __init__(self, path: Path, layout: Layout, kind: Literal["video", "audio"], max_pixels: int = 0) -> None:
-        self.path, self.layout, self.kind, self.max_pixels = path, layout, kind, max_pixels
+    def __init__(
+        self, path: Path, layout: Layout, kind: Literal["video", "audio"], max_pixels: int = 0, threads: int = THREADS
+    ) -> None:
+        self.path, self.layout, self.kind, self.max_pixels, self.threads = path, layout, kind, max_pixels, threads
         self.gaps: list[tuple[float, float]] = []
         self.broken: float | None = None
         self.read = 0  # bytes of the file up to the end of the last packet that was found
@@ -204,7 +206,7 @@ class Track:
         if self.kind == "video":
             self._check_size(stream.codec_context)
             stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = min(os.cpu_count() or 1, THREADS)
+            stream.codec_context.thread_count = min(os.cpu_count() or 1, self.threads)
         self.stream = stream  # dangles once the container is closed
 
     def _check_size(self, picture: Any) -> None:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import TokenCache, clip_hash
 from sec2sec.datasets.table import Row
-from sec2sec.device import inference_dtype
-from sec2sec.encode import batched, encode_seconds, join_tokens
-from sec2sec.encoders import Encoders
+from sec2sec.device import pass_size
+from sec2sec.encode import BATCH, batched, encode_seconds, join_tokens
+from sec2sec.encoders import GPU_CHUNKS, Encoders
 from sec2sec.errors import FileError
 from sec2sec.media import MediaError, Second, open_clip
 
@@ -49,6 +49,8 @@ class Decoded(Dataset):
                 frames_per_second=self.config.frames_per_second,
                 frame_size=self.config.frame_size,
                 limits=self.limits,
+                # several processes decode: threads of each would only wait for one another
+                threads=1 if get_worker_info() else None,
             )
             return self.prepare(list(clip.seconds()))
         except MediaError as error:
@@ -177,7 +179,8 @@ def extract_steps(
     yield Extraction(done, len(rows), kept, 0.0, float("nan"), hashes, unusable)
     if not missing:
         return
-    folded, precision = encoders.folded().to(device), str(inference_dtype(device))
+    fast, size = encoders.for_inference(device), pass_size(BATCH, device, GPU_CHUNKS)
+    precision = str(fast.precision)
     workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
     limits = MediaLimits(max_seconds=longest)
     decoded = decode_all([same[0] for same in missing], encoders.config, as_decoded, workers=workers, limits=limits)
@@ -192,7 +195,8 @@ def extract_steps(
                 for row in same:
                     hashes.pop(row.id, None)
             else:
-                tokens = folded.whole(join_tokens([encode_seconds(part, folded, device) for part in batched(seconds)]))
+                parts = [encode_seconds(part, fast, device) for part in batched(seconds, size)]
+                tokens = fast.whole(join_tokens(parts))
                 writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
                 kept += len(same) - 1
             while len(writing) > (WRITING if made < len(missing) else 0):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,10 @@ Report = dict[str, Any]
 State = dict[str, Any]
 
 
-# What a state holds besides tensors
+READ_LOSS = 20  # steps between two looks at the loss: each waits for the GPU, which idles meanwhile
+# What a state holds besides tensors, the sums of losses and labels, and the history
 PLAIN: tuple[str, ...] = (
-    *("epoch", "batch", "total", "count", "passed", "rising", "last_loss"),
+    *("epoch", "batch", "passed", "rising", "last_loss"),
     *("best_epoch", "best_score", "best_loss"),
 )
 
@@ -54,13 +56,25 @@ class DivergedError(TrainingError):
 class Trainee(nn.Module):
     """What is trained: the model, and the encoders where they are tuned.
 
-    Batch in; logits (B, K) and attention over seconds (B, K, T) or None out: Fabric refuses a frozen Output.
+    Batch in; logits (B, K) and attention over seconds (B, K, T) or None out, in float32: Fabric refuses a frozen
+    Output. The autocast is its own and begins where batches have arrived: Fabric's would cast frames and samples before
+    the MFCC is made of them, and cached tokens from float16 to fewer digits.
     """
 
-    def __init__(self, model: Model, encoders: Encoders | None = None, norms_learn: bool = False) -> None:
-        """norms_learn: batch norms follow the batches; only for encoders that start from nothing."""
+    def __init__(
+        self,
+        model: Model,
+        encoders: Encoders | None = None,
+        norms_learn: bool = False,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        """norms_learn: batch norms follow the batches; only for encoders that start from nothing.
+
+        precision: of matrix products and convolutions in training mode; in evaluation mode it is float32, so that the
+        score that chooses an epoch is that of its checkpoint.
+        """
         super().__init__()
-        self.model, self.encoders, self.norms_learn = model, encoders, norms_learn
+        self.model, self.encoders, self.norms_learn, self.precision = model, encoders, norms_learn, precision
 
     def train(self, mode: bool = True) -> Trainee:
         super().train(mode)
@@ -80,22 +94,24 @@ class Trainee(nn.Module):
 
     def forward(self, batch: Batch, hide: float = 0.0) -> tuple[Tensor, Tensor | None]:
         """hide: share of clips whose sound, and as many whose picture, is taken away as if they had none."""
-        if self.encoders is not None:
-            batch = self.encode(batch)
-        video, audio, seen, heard = batch.video.float(), batch.audio.float(), batch.seen, batch.heard
-        if hide:
-            lot, both = torch.rand(len(seen), device=seen.device), seen & heard
-            seen, heard = seen & ~(both & (lot < hide)), heard & ~(both & (lot > 1 - hide))
-        video = torch.where(seen[:, None, None, None], video, self.model.reference_video)
-        audio = torch.where(heard[:, None, None, None], audio, self.model.reference_audio)
-        output = self.model(video, audio, batch.mask, evidence=False)
+        low = self.training and self.precision != torch.float32
+        with torch.autocast(batch.mask.device.type, self.precision if low else None, enabled=low):
+            if self.encoders is not None:
+                batch = self.encode(batch)
+            video, audio, seen, heard = batch.video.float(), batch.audio.float(), batch.seen, batch.heard
+            if hide:
+                lot, both = torch.rand(len(seen), device=seen.device), seen & heard
+                seen, heard = seen & ~(both & (lot < hide)), heard & ~(both & (lot > 1 - hide))
+            video = torch.where(seen[:, None, None, None], video, self.model.reference_video)
+            audio = torch.where(heard[:, None, None, None], audio, self.model.reference_audio)
+            output = self.model(video, audio, batch.mask, evidence=False)
         return output.logits, output.second_weights
 
     def encode(self, batch: Batch) -> Batch:
-        """Frames and samples of the real seconds → tokens at their places."""
+        """Frames and samples of the real seconds → tokens (float32) at their places."""
         assert self.encoders is not None
-        shapes = self.encoders.config.shapes.values()
-        video, audio = (batch.audio.new_zeros(*batch.mask.shape, *shape) for shape in shapes)
+        shapes, device = self.encoders.config.shapes.values(), batch.mask.device
+        video, audio = (torch.zeros(*batch.mask.shape, *shape, device=device) for shape in shapes)
         if len(batch.video):
             at = (batch.mask & batch.seen[:, None])[..., None, None]
             video = video.masked_scatter(at, self.see(batch.video))
@@ -112,7 +128,8 @@ class Trainee(nn.Module):
         if not (torch.is_grad_enabled() and self.encoders.config.preset == "paper"):
             return self.encoders.see(frames)
         # R(2+1)D keeps 0.45 GB a second for the way back: only a few seconds' worth here, computed twice
-        return torch.cat([checkpoint(self.encoders.see, part, use_reentrant=False) for part in frames.split(CHUNK)])
+        see = partial(checkpoint, self.encoders.see, use_reentrant=False, preserve_rng_state=False)  # no dropout inside
+        return torch.cat([see(part) for part in frames.split(CHUNK)])
 
     def hear(self, samples: Tensor) -> Tensor:
         """Samples (N, 16000) → (N, A, C); the same."""
@@ -188,10 +205,10 @@ class Fit:
         groups: list[dict[str, Any]] = [{"params": trainee.new_parameters(), "full": config.rate}]
         if tuned := trainee.tuned_parameters():
             groups.append({"params": tuned, "full": config.encoder_rate})
-        self.optimiser = torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay)
+        self.optimiser = torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay, fused=True)
         self.module, self.stepper = fabric.setup(trainee, self.optimiser)
         self.epoch = self.batch = 0  # whole epochs done, and batches of the one begun
-        self.total, self.count = 0.0, 0  # loss and labels of the epoch begun
+        self.sums = self._sums()  # of losses, and of labels, in the epoch begun
         self.passed = 0.0  # s spent in the epoch begun
         self.rising, self.last_loss = 0, math.inf
         self.best: dict[str, Tensor] = {}
@@ -218,7 +235,11 @@ class Fit:
                 for batch in coming:
                     self._learn(batch, len(batches))
                     self.passed, before = self.passed + time.monotonic() - before, time.monotonic()
-                    if self._agreed(stop()):
+                    reading = self.batch % READ_LOSS == 0 or self.batch == len(batches)
+                    stopping = self._agreed(stop, reading)
+                    if stopping or reading:
+                        self._check_loss()
+                    if stopping:
                         self.stopped = True
                         return
             report = self._check()
@@ -243,37 +264,50 @@ class Fit:
         for group in self.optimiser.param_groups:
             group["lr"] = group["full"] * min(1.0, (step + 1) / max(warmup, 1))
         torch.manual_seed(mixed(config.seed, step, self.fabric.global_rank + 1))
-        logits, _ = self.module(batch.to(self.fabric.device), config.modality_dropout)
-        labels = batch.labels.to(self.fabric.device)
-        total, count = clip_loss(logits, labels, self._kinds, config.score_loss)
+        batch = batch.to(self.fabric.device)
+        logits, _ = self.module(batch, config.modality_dropout)
+        total, count = clip_loss(logits, batch.labels, self._kinds, config.score_loss)
         self.optimiser.zero_grad()
         self.fabric.backward(total / count.clamp_min(1))
         self.fabric.clip_gradients(self.module, self.optimiser, max_norm=config.clip_norm, error_if_nonfinite=False)
         self.stepper.step()
         self.batch += 1
-        self.total += float(total.detach())
-        self.count += int(count)
-        if not math.isfinite(self.total):
+        self.sums += torch.stack([total.detach(), count]).double()
+
+    def _sums(self, total: float = 0.0, count: int = 0) -> Tensor:
+        """(2,) the sums of losses and of labels; on the device, where adding to them waits for nothing."""
+        return torch.tensor([total, count], dtype=torch.float64, device=self.fabric.device)
+
+    def _check_loss(self) -> None:
+        """Raise DivergedError if a loss since the last look was no number: the sum keeps that."""
+        if not math.isfinite(self.sums[0].item()):
+            first = self.batch - (self.batch - 1) % READ_LOSS
+            steps = f"step {first}" if first == self.batch else f"one of the steps {first} to {self.batch}"
             raise DivergedError(
-                f"the loss is no number any more (epoch {self.epoch + 1}, step {self.batch}); "
-                f"choose a lower rate than {config.rate:g} and start again in a new folder"
+                f"the loss is no number any more (epoch {self.epoch + 1}, {steps}); "
+                f"choose a lower rate than {self.config.rate:g} and start again in a new folder"
             )
 
     @property
     def _kinds(self) -> list[str]:
         return [target.kind for target in self.labels.values()]
 
-    def _agreed(self, stop: bool) -> bool:
-        """Whether any process wants to stop: all stop between the same two batches."""
+    def _agreed(self, stop: Callable[[], bool], reading: bool) -> bool:
+        """Whether any process wants to stop: all stop between the same two batches.
+
+        Several processes ask each other, which waits for their GPUs: at the steps at which the loss is read, and at
+        every step of tuned encoders, which takes seconds.
+        """
         if self.fabric.world_size == 1:
-            return stop
-        asked = torch.tensor(float(stop), device=self.fabric.device)
+            return stop()
+        if not reading and self.trainee.encoders is None:
+            return False
+        asked = torch.tensor(float(stop()), device=self.fabric.device)
         return bool(torch.as_tensor(self.fabric.all_reduce(asked, reduce_op="sum")) > 0)
 
     def _check(self) -> Report:
         """The end of an epoch: validation, the best weights, the next epoch."""
-        sums = torch.tensor([self.total, self.count], dtype=torch.float64, device=self.fabric.device)
-        total, count = torch.as_tensor(self.fabric.all_reduce(sums, reduce_op="sum")).tolist()
+        total, count = torch.as_tensor(self.fabric.all_reduce(self.sums, reduce_op="sum")).tolist()
         found = predict(self.module, self.validation, self.config.batch, self.fabric.device, self.fabric)
         truth = self.validation.clips.labels
         lost, known = clip_loss(torch.from_numpy(found.logits), truth.double(), self._kinds, self.config.score_loss)
@@ -283,7 +317,7 @@ class Fit:
         score = mean_of(scores)
         self.rising = self.rising + 1 if loss > self.last_loss else 0
         better = (score, -loss) > (self.best_score, -self.best_loss)
-        self.epoch, self.batch, self.total, self.count, self.last_loss = self.epoch + 1, 0, 0.0, 0, loss
+        self.epoch, self.batch, self.sums, self.last_loss = self.epoch + 1, 0, self._sums(), loss
         if better:
             self.best = {name: part.detach().cpu().clone() for name, part in self.trainee.state_dict().items()}
             self.best_epoch, self.best_score, self.best_loss = self.epoch, score, loss
@@ -324,11 +358,14 @@ class Fit:
 
     def state(self) -> State:
         """All that going on needs, as tensors and plain values; refers to the living weights, so store it at once."""
+        total, count = self.sums.tolist()
         return {
             "weights": self.trainee.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "best": self.best,
             "history": json.dumps(self.history),  # text: torch.save is slow with many small numbers
+            "total": total,
+            "count": int(count),
             **{name: getattr(self, name) for name in PLAIN},
         }
 
@@ -338,6 +375,7 @@ class Fit:
         self.optimiser.load_state_dict(state["optimiser"])
         self.best = state["best"]
         self.history = json.loads(state["history"])
+        self.sums = self._sums(state["total"], state["count"])
         for name in PLAIN:
             setattr(self, name, state[name])
 

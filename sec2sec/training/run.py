@@ -21,7 +21,7 @@ from sec2sec.checkpoints import environment
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Table
-from sec2sec.device import inference_dtype, pick_device
+from sec2sec.device import pick_device, training_dtype
 from sec2sec.encoders import Encoders
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
@@ -42,6 +42,7 @@ from sec2sec.training.start import (
 )
 from sec2sec.training.trained import measured, predictions, save_trained
 
+MIXED = {"bf16-mixed": torch.bfloat16, "32-true": torch.float32}  # precisions of a training, as Fabric calls them
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
 
@@ -60,26 +61,33 @@ class Machine:
         """Decoding processes."""
         return os.cpu_count() or 1 if self.workers is None else self.workers
 
-    def fabric(self) -> Fabric:
-        """The devices that train together. Raises TrainingError where there are not as many."""
+    def fabric(self, unused: bool = False) -> Fabric:
+        """The devices that train together. Raises TrainingError where there are not as many.
+
+        unused: a step may leave parameters without a gradient, as tuned encoders of pictures in a batch without any:
+        several processes then look which, or would wait for them in the next step.
+        """
         device = pick_device(self.device)
         if self.devices < 1 or self.nodes < 1:
             raise TrainingError(f"devices and nodes must be at least 1, not {self.devices} and {self.nodes}")
         if device.type == "cuda" and self.devices > torch.cuda.device_count():
             raise TrainingError(f"{self.devices} GPUs were asked for, but torch sees {torch.cuda.device_count()}")
         several = self.devices * self.nodes > 1
+        if several and device.index is not None:
+            raise TrainingError(f"{self.device} is one GPU, but {self.devices} on {self.nodes} machines were asked for")
+        together = "ddp_find_unused_parameters_true" if unused else "ddp"
         return Fabric(
             accelerator=device.type,
-            devices=self.devices,
+            devices=self.devices if device.index is None else [device.index],
             num_nodes=self.nodes,
-            strategy="ddp" if several else "auto",
-            precision=self.precision,
+            strategy=together if several else "auto",
+            precision="32-true",
         )
 
     @property
     def precision(self) -> Literal["bf16-mixed", "32-true"]:
-        """bfloat16 where the GPU computes in it natively; float32 elsewhere."""
-        native = inference_dtype(pick_device(self.device)) == torch.bfloat16
+        """bfloat16 where the GPU computes in it natively; float32 elsewhere. Trainee sees to it, not Fabric."""
+        native = training_dtype(pick_device(self.device)) == torch.bfloat16
         return "bf16-mixed" if native else "32-true"
 
 
@@ -139,20 +147,19 @@ def train_steps(
     Raises SettingsError, DataError, TrainingError, CheckpointError or EncoderError, each in one line.
     """
     folder, first = RunFolder(path), first_process()
-    fabric = machine.fabric()
+    begun = (resume and folder.exists()) if first else (resume or config is None)
+    if begun:
+        config = folder.resume(config) if first else folder.config()
+    elif config is None:
+        raise TrainingError(f"{path}: holds no training to go on with")
+    fabric = machine.fabric(unused=tunes_encoders(config))
     if first:
-        if resume and folder.exists():
-            config = folder.resume(config)
-        elif config is None:
-            raise TrainingError(f"{path}: holds no training to go on with")
-        else:
+        if not begun:
             table, targets = data_of(config)
             labels_of(table, targets, table.rows)  # said before hours of encoding, and leaves no folder behind
             folder.begin(config)
         folder.claim()
         folder.forget_stop()
-    elif config is None or resume:
-        config = folder.config()
     try:
         yield from _Run(folder, config, machine, fabric, first, test, stop, enough).steps()
     except (ValueError, OSError) as error:
@@ -182,6 +189,11 @@ def extract_all(config: TrainConfig, machine: Machine, share: tuple[int, int] = 
     rows = table.rows[share[0] - 1 :: share[1]]
     longest, device = min(LONGEST, SYSTEMS[config.system].longest), pick_device(machine.device)
     yield from extract_steps(rows, encoders, cache, device=device, workers=machine.workers, longest=longest)
+
+
+def tunes_encoders(config: TrainConfig) -> bool:
+    """Whether encoders learn from frames; a system without encoders is tuned from its cached inputs."""
+    return config.encoders == "tuned" and SYSTEMS[config.system].reads_tokens
 
 
 def frozen_backbone(model: Model) -> TypeGuard[LateFusion]:
@@ -245,9 +257,13 @@ class _Run:
         state = self.folder.load()
         if cached is encoders and not state:  # a state brings the reference with the weights
             set_references(model, splits["train"], encoders.config)
-        # a system without encoders is tuned from its cached inputs
-        tuned = self.config.encoders == "tuned" and SYSTEMS[self.config.system].reads_tokens
-        trainee = Trainee(learner, encoders if tuned else None, norms_learn=self.config.init == "random")
+        tuned = tunes_encoders(self.config)
+        trainee = Trainee(
+            learner,
+            encoders if tuned else None,
+            norms_learn=self.config.init == "random",
+            precision=MIXED[self.machine.precision],
+        )
         sources = {name: self.source(splits[name], cached.config, tuned) for name in ("train", "validation")}
         fit = Fit(trainee, sources["train"], sources["validation"], self.config, labels, self.fabric)
         if state:
@@ -304,7 +320,7 @@ class _Run:
     def source(self, clips: Clips, config: EncoderConfig, tuned: bool) -> Source:
         """Tokens for frozen encoders, frames for tuned ones."""
         if not tuned:
-            return TokenSource(clips, config)
+            return TokenSource(clips, config, self.device)
         return FrameSource(clips, config, self.machine.decoders)
 
     def encode_again(

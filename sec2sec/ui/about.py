@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from sec2sec.ui.devices import all_devices_words
 from sec2sec.ui.models import Models
 
 TEXT = (resources.files(__package__) / "about.md").read_text(encoding="utf-8")
@@ -29,6 +30,7 @@ COLUMNS = {
 def tab(models: Models) -> None:
     """Lays out the tab; called within gr.Blocks."""
     with gr.Column(elem_classes="about"):
+        gr.HTML(f"<p>{html.escape(all_devices_words(models.devices))}</p>", elem_id="devices")
         gr.Markdown(TEXT)
         for name in models.names():
             folder = models.folder / name

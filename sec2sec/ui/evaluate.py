@@ -14,12 +14,12 @@ import gradio as gr
 
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.table import SPLITS, DataError, Table
+from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.training.evaluate import Evaluated, Step, evaluate_steps
 from sec2sec.training.pages import evaluated as page
 from sec2sec.training.pages.html import heading, listed, paragraph
 from sec2sec.ui.clips import FULL, WAITING, cached, hidden, look_at, span
-from sec2sec.ui.gpu import on_gpu
+from sec2sec.ui.devices import RunsOn, device_words
 from sec2sec.ui.inspect import Opening
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
@@ -111,9 +111,12 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         else:
             raise DataError(PICK)
         ended: Evaluated | None = None
+        where = ""
         for step in in_thread(_evaluation(models, model, folder, split, inside=into is not None)):
             if isinstance(step, Evaluated):
                 ended = step
+            elif isinstance(step, RunsOn):
+                where = step.words
             elif isinstance(step, Step):
                 words = f"Evaluated {step.done} of {step.total} clips"
                 yield outputs(status(words, step.done / step.total), busy=True)
@@ -128,7 +131,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         written = cached(save, f"{public['checkpoint']['name']} on {title}.html")
         written.write_text(page.as_page(public), encoding="utf-8")
         yield outputs(
-            status(f"Evaluated {public['clips']} clips of {title}."),
+            status(f"Evaluated {public['clips']} clips of {title} on {where}."),
             as_html(public, [_named(line, folder) for line in ended.unusable]),
             gr.update(value=str(written), visible=True),
             Found(public["checkpoint"]["name"], worst, into),
@@ -164,29 +167,30 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
     return model
 
 
-@on_gpu
-def evaluated(models: Models, name: str | None, table: Table, split: str) -> Iterator[Step | Evaluated]:
-    """evaluate_steps with a model by name: what crosses a GPU's process stays on the CPU."""
-    # decoded in this process: workers would be a set of them for each visitor
-    yield from evaluate_steps(models.get(name), table, split=split, workers=0)
-
-
 def _evaluation(models: Models, name: str | None, folder: Path, split: str, *, inside: bool) -> Callable[[Job], None]:
-    """Evaluates; tells Step, a str while it waits, Evaluated. Takes its turn on the device for each clip anew."""
+    """Evaluates; tells RunsOn, Step, a str while it waits, Evaluated. Takes its turn on the device for each clip anew.
+
+    It asks nobody for a GPU: a lent one would wait for the decoder nearly all of its time, and a quota that ends
+    before the data set does would lose the whole evaluation.
+    """
 
     def work(job: Job) -> None:
-        turn = models.turn(models.get(name))
-        steps = evaluated(models, name, open_data(folder, inside=inside), split)
-        while True:
-            while not turn.acquire(timeout=0.5):
-                job.tell("Waiting: another clip is being encoded")
-            try:
-                step = next(steps, None)
-            finally:
-                turn.release()
-            if step is None:
-                return
-            job.tell(step)
+        with models.own_devices.least_busy() as device:
+            bundle, lock = models.get(name, device.name), device.lock
+            assert lock is not None, "it is a device of this process"
+            job.tell(RunsOn(device_words(bundle.device)))
+            # decoded in this process: workers would be a set of them for each visitor
+            steps = evaluate_steps(bundle, open_data(folder, inside=inside), split=split, workers=0)
+            while True:
+                while not lock.acquire(timeout=0.5):
+                    job.tell("Waiting: another clip is being encoded")
+                try:
+                    step = next(steps, None)
+                finally:
+                    lock.release()
+                if step is None:
+                    return
+                job.tell(step)
 
     return work
 

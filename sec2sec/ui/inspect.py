@@ -10,10 +10,9 @@ from typing import Any
 
 import gradio as gr
 
-from sec2sec.config import MediaLimits
 from sec2sec.errors import UserError
 from sec2sec.explanations import Explained, Progress, explain_steps
-from sec2sec.explanations.stability import Stable, stability_steps
+from sec2sec.explanations.stability import SHIFTS, Stable, stability_steps
 from sec2sec.media import MediaError
 from sec2sec.ui.clips import (
     CONVERTING,
@@ -21,15 +20,16 @@ from sec2sec.ui.clips import (
     UPLOADED,
     UPLOADS,
     WAITING,
-    Part,
+    ClipPart,
     Source,
     cached,
     conversion,
     hidden,
-    in_turn,
     limits_words,
     look_at,
+    with_device_lock,
 )
+from sec2sec.ui.devices import RunsOn, device_words
 from sec2sec.ui.downloads import download_buttons
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
@@ -156,13 +156,18 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         yield gone(status("Loading the model"), busy=True)
         part = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
         answer: Explained | None = None
-        work = in_turn(
-            lambda: models.turn(models.get(model)),
-            lambda: explained(models, model, source.path, part, settings.limits),
-        )
-        for step in in_thread(work):
+        where = ""
+        clip_part = source.analysed(part, settings.limits)
+
+        def steps(device: str) -> Iterator[RunsOn | Progress | Explained]:
+            models.get(model)  # before a GPU is lent
+            return explained(models, model, device, clip_part)
+
+        for step in in_thread(with_device_lock(models.devices, steps)):
             if isinstance(step, Explained):
                 answer = step
+            elif isinstance(step, RunsOn):
+                where = step.words
             elif isinstance(step, Progress):
                 yield outputs(status(step.message, step.fraction), busy=True)
             elif step is not None:
@@ -182,9 +187,10 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             truth,
             drawn,
             source.played or "",
+            source.pixels,
         )
         found = shelf.put(clip)
-        took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s.")
+        took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s on {where}.")
         said = predictions(explanation, shown_targets(explanation, truth))
         screen = askable(clip, found, models.get(model).model)
         if source.playable:
@@ -206,15 +212,22 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
     def steady(key: str | None) -> Iterator[tuple[Any, ...]]:
         clip = shelf.get(key)
         assert key is not None
-        began, model, path, part = time.perf_counter(), clip.model, str(clip.path), clip.part
+        began, model, where = time.perf_counter(), clip.model, ""
+        seconds = clip.explanation.clip.duration
+        clip_part = ClipPart(str(clip.path), clip.part, settings.limits, seconds, clip.pixels)
         yield outputs(status("Encoding the clip with other cuts between its seconds"), busy=True)
-        work = in_turn(
-            lambda: models.turn(models.get(model)),
-            lambda: stable(models, model, path, part, settings.limits),
-        )
+
+        def steps(device: str) -> Iterator[RunsOn | Progress | Stable]:
+            seeds = models.seeds_of(model)
+            for seed in seeds:
+                models.get(seed)  # before a GPU is lent
+            return stable(models, seeds, device, clip_part)
+
         found = None
-        for step in in_thread(work):
-            if isinstance(step, Progress):
+        for step in in_thread(with_device_lock(models.devices, steps)):
+            if isinstance(step, RunsOn):
+                where = step.words
+            elif isinstance(step, Progress):
                 yield outputs(status(step.message, step.fraction), busy=True)
             elif isinstance(step, str):
                 yield outputs(status(step), busy=True)
@@ -222,7 +235,8 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
                 found = step
         assert found is not None, "stability_steps ended without its bands"
         clip.learn(found)
-        took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s: see “how stable” in the lanes."
+        took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s on {where}: "
+        took += "see “how stable” in the lanes."
         yield outputs(status(took), view=askable(clip, key, models.get(model).model))
 
     # light events never wait behind the clips in the queue
@@ -242,16 +256,20 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
     return Opening(lambda picked, said: (None, *show(picked, said)), [upload, *chosen], model, [running, checking])
 
 
-@on_gpu
-def explained(
-    models: Models, name: str | None, path: str, part: Part, limits: MediaLimits
-) -> Iterator[Progress | Explained]:
-    """explain_steps with a model by name: what crosses a GPU's process, tokens as well, is on the CPU."""
-    for step in explain_steps(path, models.get(name), start=part[0], end=part[1], limits=limits):
+@on_gpu(lambda models, name, device, clip: clip.gpu_seconds())
+def explained(models: Models, name: str | None, device: str, clip: ClipPart) -> Iterator[RunsOn | Progress | Explained]:
+    """explain_steps with a model by name, on a device by name; the tokens are on the CPU."""
+    bundle = models.get(name, device)
+    yield RunsOn(device_words(bundle.device))
+    start, end = clip.part
+    for step in explain_steps(clip.path, bundle, start=start, end=end, limits=clip.limits):
         yield replace(step, tokens=step.tokens.cpu()) if isinstance(step, Explained) else step
 
 
-@on_gpu
-def stable(models: Models, name: str | None, path: str, part: Part, limits: MediaLimits) -> Iterator[Progress | Stable]:
-    """stability_steps with a model by name, and with the other seeds of its training."""
-    yield from stability_steps(path, models.with_seeds(name), start=part[0], end=part[1], limits=limits)
+@on_gpu(lambda models, seeds, device, clip: clip.gpu_seconds(len(SHIFTS) + len(seeds)))
+def stable(models: Models, seeds: list[str], device: str, clip: ClipPart) -> Iterator[RunsOn | Progress | Stable]:
+    """stability_steps with a model by name and then the other seeds of its training, on a device by name."""
+    bundles = [models.get(seed, device) for seed in seeds]
+    yield RunsOn(device_words(bundles[0].device))
+    start, end = clip.part
+    yield from stability_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)

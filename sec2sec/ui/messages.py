@@ -6,26 +6,50 @@ import functools
 import html
 import inspect
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import gradio as gr
 
 from sec2sec.errors import UserError
 
 SORRY = "Something went wrong here, and it is our mistake, not yours. It has been noted; another clip may work."
+ABORTED = ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
+TAG = re.compile(r"<[^<>]*>")
+LINK = re.compile(r"\[([^\[\]]*)\]\(([^()]*)\)")  # of Markdown
 log = logging.getLogger("sec2sec.ui")
 
 
 def message_for(error: BaseException) -> str:
     """The error's own sentence if it was written for people, an apology if not (and the error goes to the log)."""
-    if is_ours(error):
-        return " ".join(str(error).split())
-    log.error("unexpected error", exc_info=error)
-    return SORRY
+    sentence = message_if_for_people(error)
+    if sentence is None:
+        log.error("unexpected error", exc_info=error)
+        return SORRY
+    return sentence
+
+
+def message_if_for_people(error: BaseException) -> str | None:
+    """The error's own sentence, in one line, if it was written for people."""
+    if isinstance(error, gr.Error):
+        return _of_the_lender(error)
+    return " ".join(str(error).split()) if is_ours(error) else None
 
 
 def is_ours(error: BaseException) -> bool:
     """Whether the sentence was written for people; any other was written for programmers."""
     return isinstance(error, UserError)
+
+
+def _of_the_lender(error: gr.Error) -> str | None:
+    """What the package `spaces` says where it lends no GPU, without its markup; None for the bare name of a class."""
+    text = str(error.message)
+    if text.isidentifier():  # what its own process raised
+        return None
+    text = LINK.sub(r"\1 (\2)", html.unescape(TAG.sub("", text)))
+    advice = ABORTED if text == "GPU task aborted" else ""
+    return " ".join(f"{error.title}: {text}{advice}".split())
 
 
 def guarded(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

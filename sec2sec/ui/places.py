@@ -16,9 +16,8 @@ from sec2sec.encode import Tokens
 from sec2sec.explanations.occlusion import joint_vectors
 from sec2sec.explanations.places import place_effects
 from sec2sec.model import Model, Sec2Sec
-from sec2sec.ui.gpu import LENT
 from sec2sec.ui.messages import answered
-from sec2sec.ui.models import Models, on_cpu
+from sec2sec.ui.models import Models
 from sec2sec.ui.shelf import Kept, Shelf
 from sec2sec.ui.timeline.payload import shown_targets
 
@@ -59,7 +58,6 @@ def places_function(models: Models, shelf: Shelf, at_once: int) -> Callable[[Any
 def places_of(model: Model, clip: Kept, second: int) -> dict[str, Any]:
     """The effect of each token of a second on each shown target: {"second", "video": [K][V], "audio": [K][A]}."""
     assert isinstance(model, Sec2Sec), "askable() offers no other"
-    model = on_cpu(model) if LENT else model  # on a lent GPU nothing runs outside a turn of the queue
     device = next(model.parameters()).device
     tokens = _on(device, clip.tokens)
     if clip.joints is None:  # once a clip; those of other seconds do not change

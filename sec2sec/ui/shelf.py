@@ -48,6 +48,7 @@ class Kept:
     known_truth: bool = False
     drawn: str = ""  # the payload on the screen
     played: str = ""  # what the player shows; empty before it is converted
+    pixels: int = 0  # of a picture; 0 without one
     joints: JointVectors | None = None  # once single places were asked for
     history: History | None = None  # of the lab, once it was opened
     soundtracks: dict[str, Path] = field(default_factory=dict)  # name → file, of those that can be taken

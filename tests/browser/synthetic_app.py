@@ -82,7 +82,9 @@ def shifted(path, bundles, *, start=0.0, end=None, limits=None):
 inspect.stability_steps = shifted
 inspect.explain_steps = steps
 Models.names = lambda self: ["synthetic"]
-Models.get = lambda self, name: SimpleNamespace(device="cpu", card="# Made up", model=model())
+Models.get = lambda self, name, device=None: SimpleNamespace(
+    device=torch.device("cpu"), card="# Made up", model=model(), config={}
+)
 
 if __name__ == "__main__":
     settings = Settings.read(sys.argv[1:], os.environ)

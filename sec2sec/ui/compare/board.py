@@ -53,6 +53,10 @@ class Board:
         sources = [clip for clip in self.clips if clip is not None]
         return sources if self.mode == "clips" else sources[:1] * len(self.keys)
 
+    def source(self, path: str) -> Source:
+        """The clip of a path."""
+        return next(clip for clip in self.clips if clip is not None and clip.path == path)
+
     def plays(self, side: int, part: Part = (0.0, None)) -> str | None:
         """What the player of a side shows."""
         source = self.clips[side]

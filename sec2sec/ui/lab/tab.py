@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio as gr
 
-from sec2sec.checkpoints import Bundle
 from sec2sec.config import MediaLimits
 from sec2sec.edits import (
     ClipTracks,
@@ -28,7 +27,6 @@ from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.media import Clip, Second, open_clip
 from sec2sec.ui.clips import cached
 from sec2sec.ui.examples import Example
-from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.lab.payload import encode
 from sec2sec.ui.messages import alert, guarded, message_for, status
 from sec2sec.ui.models import Models, on_cpu
@@ -158,10 +156,12 @@ def open_lab(models: Models, clip: Kept, soundtracks: dict[str, Path]) -> None:
     clip.history = History(lab)
 
 
-@on_gpu
 def encoded(models: Models, name: str | None, seconds: Sequence[Second]) -> Tokens:
-    """encode_seconds with a model by name; what crosses a GPU's process is on the CPU."""
-    bundle: Bundle = models.get(name)
+    """encode_seconds with a model by name, on a device of this process; the tokens are on the CPU.
+
+    It asks nobody for a GPU: to be lent one for these few seconds would take longer than the CPU does.
+    """
+    bundle = models.get(name)
     return encode_seconds(seconds, bundle.encoders, bundle.device).cpu()
 
 
