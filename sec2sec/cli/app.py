@@ -22,7 +22,9 @@ def run(options: argparse.Namespace) -> int:
     require_extra("app", "the app")
     check_port(settings.host, settings.port)
     from sec2sec.ui.app import build, launch
+    from sec2sec.ui.devices import device_names
 
+    device_names(settings.device)  # one that is not there is refused now, not by each visitor's clip
     launch(build(settings), settings)
     return 0
 
