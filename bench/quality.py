@@ -12,9 +12,9 @@ from scipy.stats import rankdata, spearmanr
 from bench.row import Row
 from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.datasets.known_truth import Level, make_clips
 from sec2sec.datasets.table import read_table
-from sec2sec.explanations import explain
 from sec2sec.media import Second, open_clip
 from sec2sec.training.evaluate import Evaluated, evaluate_steps
 

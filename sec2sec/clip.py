@@ -28,6 +28,7 @@ from torch import Tensor
 from sec2sec.checkpoints import Bundle
 from sec2sec.config import MediaLimits
 from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
+from sec2sec.errors import UserError
 from sec2sec.explanations.as_json import Maps, to_json
 from sec2sec.explanations.as_table import to_frame
 from sec2sec.explanations.attention import co_attention
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 Modality = Literal["audio", "video"]
 
 
-class AskError(ValueError):
+class AskError(UserError):
     """A question that this clip or this system has no answer to: what was asked, and what there is."""
 
 
@@ -135,11 +136,13 @@ class EncodedClip:
 
     def verdict(self, target: str) -> Verdict:
         """Is the attention of this target an explanation of its prediction?"""
-        return self.explain().targets[self._named(target)].verdict
+        name = self._named(target)
+        return self.explain().targets[name].verdict
 
     def shapley(self, target: str) -> Shapley | None:
         """Exact Shapley values of sound and picture."""
-        return self.explain().targets[self._named(target)].shapley
+        name = self._named(target)
+        return self.explain().targets[name].shapley
 
     def token_gradients(self, target: str) -> TokenGradients:
         """Integrated gradients on every visual and audio token, (T, V) and (T, A); seconds of work."""
@@ -157,9 +160,8 @@ class EncodedClip:
 
     def without(self, seconds: Sequence[int] | None = None, modality: Modality | None = None) -> EncodedClip:
         """The same clip with some seconds (all if None) at the training mean, or their sound or picture alone."""
-        mean_video, mean_audio = self.model.model.references(1)
         chosen = range(self.info.seconds) if seconds is None else [self._second(second) for second in seconds]
-        return self._with(chosen, modality, mean_video[0], mean_audio[0])
+        return self._with(chosen, modality, None, None)
 
     def replace(
         self, second: int, by: int, modality: Modality | None = None, source: EncodedClip | None = None
@@ -171,8 +173,9 @@ class EncodedClip:
         other = self if source is None else source
         if other.model.encoders.config != self.model.encoders.config:
             raise AskError(f"{other.info.name} was encoded by other encoders than {self.info.name}")
-        video, audio = other.tokens.filled(other.model.model)
-        return self._with([self._second(second)], modality, video[other._second(by)], audio[other._second(by)])
+        chosen = other._second(by)
+        tokens = (None if part is None else part[chosen] for part in (other.tokens.video, other.tokens.audio))
+        return self._with([self._second(second)], modality, *tokens)
 
     def explain(self) -> PresentedExplanation:
         """Everything: predictions, effects, verdicts and all evidence of every target."""
@@ -193,16 +196,27 @@ class EncodedClip:
         return second_effects(self.masker)
 
     def _with(
-        self, seconds: Sequence[int], modality: Modality | None, video_token: Tensor, audio_token: Tensor
+        self, seconds: Sequence[int], modality: Modality | None, video: Tensor | None, audio: Tensor | None
     ) -> EncodedClip:
-        """The tokens of some seconds replaced by one second's, (V, C) and (A, C)."""
-        video, audio = (part.clone() for part in self.tokens.filled(self.model.model))
-        where = torch.tensor(list(seconds), dtype=torch.long, device=video.device)
-        if modality != "audio":
-            video[where] = video_token.to(video)
-        if modality != "video":
-            audio[where] = audio_token.to(audio)
-        return EncodedClip(self.model, Tokens(video, audio), self.info)
+        """The tokens of some seconds replaced by one second's, (V, C) and (A, C); None for the training mean."""
+        if modality not in (None, "audio", "video"):
+            raise AskError(f'{modality}: no modality; choose "audio", "video", or leave it out for both')
+        where = torch.tensor(list(seconds), dtype=torch.long, device=self.model.device)
+        means = self.model.model.references(self.info.seconds)
+
+        def replaced(own: Tensor | None, mean: Tensor, by: Tensor | None) -> Tensor | None:
+            if own is None and by is None:  # at the training mean already, and the clip goes on to lack the modality
+                return None
+            tokens = (mean if own is None else own).clone()
+            tokens[where] = mean[where] if by is None else by.to(tokens)
+            return tokens
+
+        tokens = Tokens(
+            self.tokens.video if modality == "audio" else replaced(self.tokens.video, means[0], video),
+            self.tokens.audio if modality == "video" else replaced(self.tokens.audio, means[1], audio),
+        )
+        info = replace(self.info, has_video=tokens.video is not None, has_audio=tokens.audio is not None)
+        return EncodedClip(self.model, tokens, info)
 
     def _by_second(self, what: str) -> SecondMasker:
         by_second = self.masker.by_second

@@ -54,11 +54,13 @@ def compare_steps(
     for done, members in enumerate(groups.values()):
         first = bundles[members[0]]
         names = ", ".join(bundles[i].summary.name for i in members)
+        prefix = "" if len(groups) == 1 else f"{names}: "
         steps = encode_steps(path, first, start=start, end=end, limits=limits)
-        encoded = yield from _of_several(steps, "" if len(groups) == 1 else f"{names}: ", done, len(groups))
+        encoded = yield from _of_several(steps, prefix, done, len(groups))
         for i in members:
             clips[i] = replace(encoded, model=bundles[i])
-            yield Progress(done + 0.95, len(groups), "Measuring the effect of each second", "explaining")
+            message = f"{prefix}Measuring the effect of each second"
+            yield Progress(done + 0.95, len(groups), message, "explaining")
             clips[i].explain()
     return Comparison([clips[i] for i in range(len(bundles))], len(groups))
 

@@ -13,6 +13,7 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── EncoderError        encoders.paper: published weights
         ├── DataError           datasets.table: a data set
         ├── ExplanationError    an explanation that has no answer for what was asked
+        ├── AskError            clip: a question that a clip or a system has no answer to
         ├── EditError           edits.plan: an edit of a clip
         ├── TrainingError       training.fit: a training, a search or a benchmark that cannot go on
         │   └── DivergedError   training.fit: its loss is no number any more

@@ -23,13 +23,13 @@ from sec2sec.baselines.vit import columns_to_seconds
 from sec2sec.baselines.vivit import spread
 from sec2sec.baselines.whole_clip import received_by_second
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.config import ModelConfig
 from sec2sec.datasets.open import open_data
 from sec2sec.encode import encode_seconds
 from sec2sec.encoders import EncoderError, build_encoders
 from sec2sec.encoders.inputs import Mel
 from sec2sec.encoders.paper import PaperAudio, load_paper
-from sec2sec.explanations import explain
 from sec2sec.media import open_clip
 from sec2sec.training.evaluate import Evaluated, evaluate_steps
 from sec2sec.training.run import Trained, train_steps

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sec2sec.checkpoints import load_checkpoint
-from sec2sec.explanations import explain
+from sec2sec.clip import explain
 from tests import clips
 from tests.models import save_tiny
 

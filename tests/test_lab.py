@@ -8,14 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from sec2sec.clip import EncodedClip
 from sec2sec.config import MediaLimits
 from sec2sec.edits import EditError, Freeze, Mute, Soundtrack
-from sec2sec.explanations import Explained, explain_steps
 from sec2sec.media import MediaError
 from sec2sec.ui.lab import tab
 from sec2sec.ui.lab.payload import encode
 from sec2sec.ui.shelf import ClipGoneError, Kept, Shelf
 from tests import clips
+from tests.explaining import encoded
 from tests.models import tiny_bundle
 
 LIMITS = MediaLimits()
@@ -33,13 +34,12 @@ def models(folder):
 
 
 @pytest.fixture(scope="module")
-def found(folder, models) -> Explained:
-    path = clips.make_clip(folder / "clip.mp4", 4)
-    return next(step for step in explain_steps(path, models.bundle) if isinstance(step, Explained))
+def found(folder, models) -> EncodedClip:
+    return encoded(clips.make_clip(folder / "clip.mp4", 4), models.bundle)
 
 
-def keep(found: Explained, path: Path) -> Kept:
-    return Kept(found.explanation, found.preview, found.tokens.cpu(), path, (0.0, None), "tiny")
+def keep(found: EncodedClip, path: Path) -> Kept:
+    return Kept(found.explain(), found.preview, found.tokens.cpu(), path, (0.0, None), "tiny")
 
 
 @pytest.fixture

@@ -13,15 +13,16 @@ import torch
 
 from sec2sec import DEMO, load
 from sec2sec.cli import main
+from sec2sec.clip import explain
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.encode import Tokens, encode_seconds
-from sec2sec.explanations import explain
 from sec2sec.explanations.curves import curve_steps, random_orders
+from sec2sec.explanations.masker import masker_of
+from sec2sec.explanations.methods import METHODS, SIGNED, YARDSTICKS
 from sec2sec.media import open_clip
 from sec2sec.training.scoreboard import Scored, as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
-from sec2sec.training.scoreboard.methods import METHODS, SIGNED, YARDSTICKS
 from sec2sec.training.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
 from tests.datasets import clip_folder
 from tests.models import ENCODER, save_tiny, tiny_bundle
@@ -75,7 +76,7 @@ def test_the_deletion_gap_is_random_area_minus_own_area_by_slow_loops(tmp_path, 
     video = torch.randn(4, ENCODER.visual_tokens, ENCODER.width, generator=generator)
     audio = torch.randn(4, ENCODER.audio_tokens, ENCODER.width, generator=generator)
     scores = {"one": torch.randn(3, 4, generator=generator).numpy(), "ones": np.ones((3, 4))}
-    found = deletion_gaps(model, Tokens(video, audio), scores)
+    found = deletion_gaps(masker_of(model, Tokens(video, audio)), scores)
     mean_video, mean_audio = model.references(4)
 
     def area(order, target) -> float:
@@ -136,12 +137,12 @@ def test_methods_score_as_the_explanation_shows(planted):
     path = open_data(planted).rows[0].path
     seconds = list(open_clip(path, frames_per_second=8).seconds())
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-    shown = explain(path, bundle)
+    shown, masker = explain(path, bundle), masker_of(bundle.model, tokens)
     for k, target in enumerate(shown.targets.values()):
-        np.testing.assert_allclose(METHODS["attention"](bundle.model, tokens)[k], target.attention, atol=1e-4)
-        scores = METHODS["occlusion (training mean)"](bundle.model, tokens)
+        np.testing.assert_allclose(METHODS["attention"](masker)[k], target.attention, atol=1e-4)
+        scores = METHODS["occlusion (training mean)"](masker)
         np.testing.assert_allclose(scores[k], target.effect, atol=1e-4)
-    assert all(method(bundle.model, tokens).shape == (3, len(seconds)) for method in METHODS.values())
+    assert all(method(masker).shape == (3, len(seconds)) for method in METHODS.values())
 
 
 def test_a_system_without_attention_is_scored_by_the_other_methods(planted, tmp_path):

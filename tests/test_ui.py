@@ -16,8 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
-from sec2sec.explanations.evidence import Shapley, Unfamiliar
-from sec2sec.explanations.types import TargetExplanation
+from sec2sec.explanations.results import OutOfDistribution, Shapley
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
 from sec2sec.plots.lanes import Seconds
@@ -27,31 +26,7 @@ from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Job, in_thread
 
-
-def target(attention: list[float] | None, effect: list[float]) -> TargetExplanation:
-    values = np.array(effect, dtype=float)
-    return TargetExplanation(0.5, None if attention is None else np.array(attention), values, values, values, 0.5)
-
-
 # ---- words
-
-
-@pytest.mark.parametrize(
-    ("attention", "effect", "verdict"),
-    [
-        ([0.1, 0.2, 0.3, 0.4], [0.1, -0.2, 0.3, -0.4], "agree"),  # the size of an effect counts, not its sign
-        ([0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4], "disagree"),
-        ([0.1, 0.2, 0.3, 0.4], [0.2, 0.1, 0.4, 0.05], "disagree"),
-        ([0.1, 0.2, 0.3, 0.4], [0.1, 0.4, 0.2, 0.3], "partly"),
-        ([0.3, 0.3, 0.4], [0.1, 0.2, 0.3], "short"),
-        ([0.25, 0.25, 0.25, 0.25], [0.1, 0.2, 0.3, 0.4], "unknown"),
-        (None, [0.1, 0.2, 0.3, 0.4], "unknown"),
-    ],
-)
-def test_agreement(attention: list[float] | None, effect: list[float], verdict: str) -> None:
-    found = target(attention, effect)
-    assert words.agreement(found)[0] == verdict
-    assert words.agreement_sentence(found).endswith((".", ")"))
 
 
 def test_names_from_files_cannot_become_markup() -> None:
@@ -60,22 +35,22 @@ def test_names_from_files_cannot_become_markup() -> None:
     assert "<b>x" not in messages.alert("<b>x")
 
 
-def test_card_says_the_verdict_and_nothing_else_of_agreement() -> None:
+def test_card_says_the_verdict_of_its_target_and_of_no_other() -> None:
     made = synthetic.explanation(targets=("arousal", "valence", "synchrony"))
     said = words.predictions(made, list(made.targets))
-    assert made.evidence is not None
     for name, word in (("arousal", "Supported"), ("valence", "Mixed"), ("synchrony", "Not supported")):
-        found = made.evidence.targets[name].verdict
-        assert f"{verdict.SYMBOLS[found.word]}</span> {word}.</b> {found.sentence}" in said
-    assert words.agreement_sentence(made.targets["arousal"]) not in said
+        found = made.targets[name].verdict
+        sentence = f"{verdict.SYMBOLS[found.word]}</span> {word}.</b> {found.sentence}"
+        assert said.count(sentence) == 1
+        assert words.predictions(made, [name]).count('class="agreement verdict') == 1
+        assert sentence in words.predictions(made, [name])
     plain = synthetic.explanation(evidence=False)
-    assert words.agreement_sentence(plain.targets["arousal"]) in words.predictions(plain, ["arousal"])
+    assert plain.targets["arousal"].verdict.sentence in words.predictions(plain, ["arousal"])
 
 
 def test_verdict_carries_its_figures_behind_one_click() -> None:
     made = synthetic.explanation()
-    assert made.evidence is not None
-    found = made.evidence.targets["arousal"]
+    found = made.targets["arousal"]
     said = verdict.verdict("arousal", found)
     assert said.startswith("<details")  # closed until somebody asks
     assert "size of the effect, ρ</dt><dd>0.830</dd>" in said
@@ -94,8 +69,7 @@ def test_verdict_carries_its_figures_behind_one_click() -> None:
 def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
     """p is rounded up and shares down in both, and what rounds to nothing has no sign."""
     made = synthetic.explanation()
-    assert made.evidence is not None
-    found = made.evidence.targets["arousal"]
+    found = made.targets["arousal"]
     v = found.verdict
     assert v.deletion is not None
     v = dataclasses.replace(
@@ -114,8 +88,7 @@ def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
 def test_verdict_without_figures_is_a_sentence_alone() -> None:
     for options in ({"seconds": 1, "flat": ()}, {"attention": False}):
         made = synthetic.explanation(**options)  # type: ignore[arg-type]
-        assert made.evidence is not None
-        said = verdict.verdict("arousal", made.evidence.targets["arousal"])
+        said = verdict.verdict("arousal", made.targets["arousal"])
         assert "<svg" not in said
         assert "nan" not in said
 
@@ -139,7 +112,9 @@ def test_cues_that_go_along_are_named() -> None:
 
 
 def test_unfamiliar_seconds_in_a_row_are_one_sentence() -> None:
-    found = [Unfamiliar(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [Unfamiliar(3, "black", "no light", 0.0)]
+    found = [OutOfDistribution(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [
+        OutOfDistribution(3, "black", "no light", 0.0)
+    ]
     assert verdict.unfamiliar_words(found) == ["Seconds 3 to 5: silent, no sound", "Second 4: black, no light"]
 
 

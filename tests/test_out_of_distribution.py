@@ -1,4 +1,4 @@
-"""Unfamiliar seconds: planted silence, black, stillness and strangeness are found; distances are scipy's."""
+"""Seconds out of distribution: planted silence, black, stillness and strangeness are found; distances are scipy's."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
+from sec2sec.training.familiar import familiarity_steps, main
 from sklearn.covariance import ledoit_wolf
 
 from sec2sec.checkpoints import CheckpointError, identity, load_checkpoint
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.explanations.cues import CueCollector
-from sec2sec.explanations.familiarity import (
+from sec2sec.explanations.out_of_distribution import (
     FEWEST,
     FILE,
     familiarity_statistics,
     load_familiarity,
+    ood_seconds,
     pooled,
     save_familiarity,
-    unfamiliar_seconds,
 )
 from sec2sec.media import open_clip
-from sec2sec.training.familiar import familiarity_steps, main
 from tests import clips
 from tests.datasets import clip_folder
 from tests.models import ENCODER, save_tiny, tiny_bundle
@@ -68,7 +68,7 @@ def test_a_strange_second_is_called_unlike_and_the_others_are_not():
     usual = familiarity_statistics(training_clips())
     clip = Tokens(*(part.clone() for part in usual_tokens(usual)))
     clip.video[2] += 3.0
-    found = unfamiliar_seconds(nothing_measured(len(clip.video)), clip, usual)
+    found = ood_seconds(nothing_measured(len(clip.video)), clip, usual)
     assert [(one.second, one.kind) for one in found] == [(2, "unlike")]
     assert found[0].words == "picture unlike 100 % of the training seconds"
     assert found[0].value == 100
@@ -105,7 +105,7 @@ def test_planted_silence_black_stillness_and_a_partial_second_are_found(tmp_path
     for second in seconds:
         collector.add(second)
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-    found = unfamiliar_seconds(collector.finish(), tokens)
+    found = ood_seconds(collector.finish(), tokens)
     assert [(one.second, one.kind) for one in found] == [(1, "black"), (2, "frozen"), (3, "silent"), (4, "partial")]
     assert found[2].words == "no sound above −60 dB"
     assert all(len(second.samples) == SAMPLE_RATE for second in seconds)
@@ -120,7 +120,7 @@ def test_a_clip_without_sound_is_not_called_silent(tmp_path):
         collector.add(second)
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
     usual = familiarity_statistics(training_clips())
-    assert not [one for one in unfamiliar_seconds(collector.finish(), tokens, usual) if "sound" in one.words]
+    assert not [one for one in ood_seconds(collector.finish(), tokens, usual) if "sound" in one.words]
 
 
 def test_statistics_come_back_from_the_folder_and_leave_the_checkpoint_what_it_was(tmp_path):

@@ -12,9 +12,17 @@ from scipy import stats
 
 from sec2sec.explanations.as_json import plain
 from sec2sec.explanations.gradients import gradient_evidence
-from sec2sec.explanations.occlusion import joint_vectors, occlusion
-from sec2sec.explanations.sanity import LONGEST, SIMILAR, STEPS, cascade, random_model, sanity, warning
-from tests.explaining import asked, random_tokens
+from sec2sec.explanations.masker import SecondMasker
+from sec2sec.explanations.randomisation import (
+    LONGEST,
+    SIMILAR,
+    STEPS,
+    cascade,
+    random_model,
+    randomisation_test,
+    warning,
+)
+from tests.explaining import random_masker, random_tokens
 from tests.models import tiny_bundle
 
 
@@ -45,13 +53,13 @@ def test_the_cascade_replaces_its_parts_from_the_predictor_backwards_and_no_othe
     assert all(torch.equal(value, trained[name]) for name, value in model.state_dict().items())
 
 
-def test_sanity_equals_a_slow_loop_over_copies_and_leaves_the_shared_model_alone(bundle):
-    tokens = random_tokens(bundle)
-    joints, found, _ = asked(bundle, tokens)
+def test_similarities_equal_a_slow_loop_over_copies_and_leaves_the_shared_model_alone(bundle):
+    masker = random_masker(bundle)
+    tokens, found = masker.tokens, masker.occlusion
     before = {name: value.clone() for name, value in bundle.model.state_dict().items()}
     generator = torch.random.get_rng_state()
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: sanity(bundle.model, tokens, joints, found), range(6)))
+        results = list(pool.map(lambda _: randomisation_test(masker), range(6)))
     assert torch.equal(torch.random.get_rng_state(), generator)
     for name, value in bundle.model.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -69,11 +77,11 @@ def test_sanity_equals_a_slow_loop_over_copies_and_leaves_the_shared_model_alone
         for i, step in enumerate(STEPS):
             changes = {n: v for n, v in fresh.items() if any(n.startswith(p) for p in parts[step])}
             slow.load_state_dict(slow.state_dict() | changes)
-            other = occlusion(slow, joint_vectors(slow, tokens))
+            other = SecondMasker(slow, tokens).occlusion
             for k in range(3):
-                pairs = ((other.attention[k], found.attention[k]), (other.effect[:, k], found.effect[:, k]))
+                pairs = ((other.attention[k], found.attention[k]), (other.effect[k], found.effect[k]))
                 for kind, (a, b) in enumerate(pairs):
-                    similar[seed, i, kind, k] = stats.spearmanr(a.abs().numpy(), b.abs().numpy()).statistic
+                    similar[seed, i, kind, k] = stats.spearmanr(np.abs(a), np.abs(b)).statistic
     for k, one in enumerate(results[0]):
         np.testing.assert_allclose(one.attention, similar.mean(0)[:, 0, k], atol=1e-6)
         np.testing.assert_allclose(one.effect, similar.mean(0)[:, 1, k], atol=1e-6)
@@ -92,27 +100,25 @@ def test_random_weights_are_those_that_a_training_starts_from_and_no_gpu_is_seed
 
 
 def test_maps_are_compared_by_rank_and_do_not_move_before_co_attention_is_random(bundle):
-    tokens = random_tokens(bundle, 4)
-    joints, found, _ = asked(bundle, tokens)
-    one = sanity(bundle.model, tokens, joints, found)[0]
+    masker = random_masker(bundle, 4)
+    one = randomisation_test(masker)[0]
     assert one.maps[0] == one.maps[1] == 1
     changed = [dict(cascade(bundle.model, seed))["self-attention"] for seed in range(3)]
     similar = []
-    for other in (joint_vectors(model, tokens) for model in changed):
+    for other in (SecondMasker(model, masker.tokens).embeddings for model in changed):
         for name in ("video_from_audio", "audio_from_video"):
-            mine, theirs = getattr(joints, name).mean(1).flatten(1), getattr(other, name).mean(1).flatten(1)
+            mine, theirs = (getattr(of, name).mean(1).flatten(1) for of in (masker.embeddings, other))
             similar += [stats.spearmanr(a.numpy(), b.numpy()).statistic for a, b in zip(mine, theirs, strict=True)]
     assert one.maps[-1] == pytest.approx(np.mean(similar), abs=1e-3)
 
 
 def test_gradients_are_compared_once_with_a_model_of_random_weights(bundle):
-    tokens = random_tokens(bundle)
-    joints, found, _ = asked(bundle, tokens)
-    trained = list(gradient_evidence(bundle.model, tokens, joints).values())
-    checked = sanity(bundle.model, tokens, joints, found, trained)
+    masker = random_masker(bundle)
+    trained = gradient_evidence(masker)
+    checked = randomisation_test(masker, trained)
     slow, fresh = deepcopy(bundle.model), random_model(bundle.model, 0).state_dict()
     slow.load_state_dict({n: v if n.startswith("reference") else fresh[n] for n, v in slow.state_dict().items()})
-    other = list(gradient_evidence(slow, tokens, joint_vectors(slow, tokens)).values())
+    other = gradient_evidence(SecondMasker(slow, masker.tokens))
     for one, mine, theirs in zip(checked, trained, other, strict=True):
         assert np.isnan(one.integrated[:-1]).all()
         assert np.isnan(one.relevance[:-1]).all()
@@ -127,11 +133,10 @@ def test_gradients_are_compared_once_with_a_model_of_random_weights(bundle):
 
 
 def test_an_explanation_that_random_weights_leave_alone_is_warned_of(bundle, monkeypatch):
-    tokens = random_tokens(bundle)
-    joints, found, _ = asked(bundle, tokens)
-    gradients = list(gradient_evidence(bundle.model, tokens, joints).values())
-    monkeypatch.setattr("sec2sec.explanations.sanity.random_model", lambda model, seed: model)
-    one = sanity(bundle.model, tokens, joints, found, gradients)[0]
+    masker = random_masker(bundle)
+    gradients = gradient_evidence(masker)
+    monkeypatch.setattr("sec2sec.explanations.randomisation.random_model", lambda model, seed: model)
+    one = randomisation_test(masker, gradients)[0]
     for name in SIMILAR.values():
         assert f"the {name} (rank correlation 1.00)" in one.warning
     assert warning({"attention": 0.1, "effect": -0.3, "maps": float("nan")}) == ""
@@ -139,8 +144,7 @@ def test_an_explanation_that_random_weights_leave_alone_is_warned_of(bundle, mon
 
 
 def test_of_a_long_clip_the_middle_is_checked(bundle):
-    tokens = random_tokens(bundle, LONGEST + 7)
-    long = sanity(bundle.model, tokens, *asked(bundle, tokens)[:2])
-    middle = tokens.part(3, 3 + LONGEST)
-    short = sanity(bundle.model, middle, *asked(bundle, middle)[:2])
+    tokens = random_tokens(bundle.model, LONGEST + 7)
+    long = randomisation_test(SecondMasker(bundle.model, tokens))
+    short = randomisation_test(SecondMasker(bundle.model, tokens.part(3, 3 + LONGEST)))
     np.testing.assert_allclose(long[0].effect, short[0].effect, atol=1e-6)
