@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sec2sec.explanations.adversarial import look_away
-from sec2sec.explanations.occlusion import joint_vectors
+from sec2sec.explanations.embeddings import embed_seconds
 from tests.explaining import random_tokens
 from tests.models import tiny_bundle
 
@@ -15,17 +15,17 @@ from tests.models import tiny_bundle
 def test_the_weights_of_the_copied_lstm_are_laid_together_again(tmp_path, monkeypatch):
     """A deep copy on a GPU takes them apart; what cuDNN would say of that no CPU can."""
     bundle = tiny_bundle(tmp_path / "tiny")
-    joints = joint_vectors(bundle.model, random_tokens(bundle, 4))
+    embeddings = embed_seconds(bundle.model, random_tokens(bundle, 4))
     flattened: list[torch.nn.LSTM] = []
     monkeypatch.setattr(torch.nn.LSTM, "flatten_parameters", lambda self: flattened.append(self))
     monkeypatch.setattr("sec2sec.explanations.adversarial.STEPS", 1)
-    changed = look_away(bundle.model, [(joints, np.arange(4) == 1)])
+    changed = look_away(bundle.model, [(embeddings, np.arange(4) == 1)])
     assert flattened == [changed.temporal.lstm]
     assert changed.temporal.lstm is not bundle.model.temporal.lstm
 
 
 def test_a_model_without_attention_over_seconds_is_refused(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny", temporal="lstm")
-    joints = joint_vectors(bundle.model, random_tokens(bundle, 4))
+    embeddings = embed_seconds(bundle.model, random_tokens(bundle, 4))
     with pytest.raises(ValueError, match="none to turn away"):
-        look_away(bundle.model, [(joints, np.arange(4) == 1)])
+        look_away(bundle.model, [(embeddings, np.arange(4) == 1)])

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from sec2sec.__main__ import main, parser
+from sec2sec.cli import command_parser, main
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -192,7 +192,7 @@ def test_every_command_of_a_page_is_one_that_there_is(block):
         if words[0] == "make":
             assert all(word in targets() for word in words[1:]), command
         elif words[1:3] == ["-m", "sec2sec"]:
-            parser().parse_args(words[3:])
+            command_parser(words[3:]).parse_args(words[3:])
         elif words[1:2] == ["-m"]:
             assert is_module(words[2]), command
         elif words[1:2] == ["app.py"]:
@@ -224,7 +224,7 @@ def test_files_modules_and_targets_that_a_page_names_are_there(page):
         if module := re.search(r"python -m ((?:sec2sec|bench)[\w.]*)(?: ([a-z-]+))?", code):
             missing += [code] * (not is_module(module[1]))
             if module[1] == "sec2sec" and module[2]:
-                assert module[2] in parser().format_help(), code
+                assert module[2] in command_parser([]).format_help(), code
         if target := re.fullmatch(r"make ([a-z-]+)( .*)?", code):
             missing += [code] * (target[1] not in targets())
     assert missing == []

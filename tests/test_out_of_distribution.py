@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
-from sec2sec.training.familiar import familiarity_steps, main
 from sklearn.covariance import ledoit_wolf
 
-from sec2sec.checkpoints import CheckpointError, identity, load_checkpoint
+from sec2sec.checkpoints import CheckpointError, identity
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.explanations.cues import CueCollector
@@ -24,7 +23,6 @@ from sec2sec.explanations.out_of_distribution import (
 )
 from sec2sec.media import open_clip
 from tests import clips
-from tests.datasets import clip_folder
 from tests.models import ENCODER, save_tiny, tiny_bundle
 
 WIDTH = ENCODER.width
@@ -165,20 +163,3 @@ def test_too_few_clips_and_channels_that_never_vary_do_no_harm():
     assert np.isfinite(usual.distance(np.zeros((1, WIDTH)))).all()
     silent = [Tokens(clip.video, None) for clip in training]
     assert list(familiarity_statistics(silent)) == ["video"]
-
-
-def test_the_statistics_of_an_existing_checkpoint_are_made_from_its_training_clips(tmp_path):
-    data = clip_folder(tmp_path / "data", train=12)
-    folder = save_tiny(tmp_path / "tiny")
-    steps = list(familiarity_steps(folder, data, tmp_path / "tokens", device="cpu", workers=0))
-    assert steps[-1].done == 12
-    found = load_familiarity(load_checkpoint(folder, "cpu"))
-    assert found["video"].seconds == sum(1 + number % 3 for number in range(12) if number != 2)
-    assert found["audio"].seconds == sum(1 + number % 3 for number in range(12) if number != 1)
-
-
-def test_too_few_training_clips_are_refused_by_the_command_in_one_line(tmp_path, capsys):
-    data, folder = clip_folder(tmp_path / "data", train=2), save_tiny(tmp_path / "tiny")
-    assert main([str(folder), str(data), "--cache", str(tmp_path / "tokens")]) == 2
-    assert "2 clips in the split 'train'; at least 10 are needed" in capsys.readouterr().err
-    assert not (folder / FILE).exists()

@@ -20,15 +20,15 @@ from sec2sec.encode import encode_seconds
 from sec2sec.encoders import build_encoders
 from sec2sec.media import open_clip
 from sec2sec.media.container import Track
+from sec2sec.paths import program_paths
 from sec2sec.training import extract
 from sec2sec.training.benchmark.cost import encode_both
-from sec2sec.ui.settings import ROOT
 from tests import clips
 from tests.models import tiny_bundle
 from tests.systems import built, inputs_of
 
 CPU = torch.device("cpu")
-EXAMPLES = sorted((ROOT / "assets" / "clips").glob("*.mp4"))
+EXAMPLES = sorted(program_paths().examples.glob("*.mp4"))
 
 
 @pytest.fixture(scope="module")

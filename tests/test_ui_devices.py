@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 import torch
 
-from sec2sec.explanations import Progress
+from sec2sec.progress import Progress
 from sec2sec.ui import about, app, devices, inspect, models, warm
 from sec2sec.ui.clips import with_device_lock
 from sec2sec.ui.devices import Devices, all_devices_words, device_names, device_words
@@ -168,7 +168,7 @@ def test_two_visitors_are_served_by_two_devices_and_each_is_told_which(
 
     def together(path: str, bundle: Any, **options: Any) -> Iterator[Any]:
         both.wait(30)
-        yield from steps(path, bundle, **options)
+        return (yield from steps(path, bundle, **options))
 
     monkeypatch.setattr(inspect, "explain_steps", together)
     monkeypatch.setattr(app, "warm_up_once_served", lambda *_: None)

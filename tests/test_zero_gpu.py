@@ -25,8 +25,9 @@ import torch
 from torch.multiprocessing.reductions import reduce_tensor
 
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import Explanation, explain
+from sec2sec.explanations import Explanation
 from sec2sec.ui import gpu
 from sec2sec.ui import inspect as inspect_tab
 from sec2sec.ui.clips import Source, look_at
@@ -197,7 +198,7 @@ def test_forked_processes_import_nothing(ran: SimpleNamespace) -> None:
 
 def test_what_crosses_is_small_and_no_shared_memory(ran: SimpleNamespace) -> None:
     crossed = [note for note in ran.forked if "crossed" in note]
-    assert {"RunsOn", "Progress", "Explained", "Stable", "list", "Raised"} == {note["crossed"] for note in crossed}
+    assert {"RunsOn", "Progress", "ExplainedClip", "dict", "list", "Raised"} == {note["crossed"] for note in crossed}
     assert max(note["bytes"] for note in crossed) < 2e6  # of 30 s
     assert getattr(ran, "shared memory") == []
 

@@ -70,9 +70,10 @@ def observed_steps(path: str, bundle: Any, **options: Any) -> Any:
         raise KeyError("planted")
     if "killed" in path:
         os.kill(os.getpid(), signal.SIGKILL)
-    yield from explain_steps(path, bundle, **options)
+    clip = yield from explain_steps(path, bundle, **options)
     imported = sorted(set(sys.modules) - forked_with) if os.getpid() != PARENT else []
     note(explained=Path(path).name, device=str(bundle.device), bundle=id(bundle), imported=imported)
+    return clip
 
 
 def observed_put(self: Any, value: Any) -> None:
