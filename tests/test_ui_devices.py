@@ -22,7 +22,7 @@ from sec2sec.ui.work import Job, in_thread
 from tests import clips
 from tests.models import save_tiny
 
-ENCODING = Progress("encoding", 0.0, "Encoding")
+ENCODING = Progress(0, 1, "Encoding", "encoding")
 
 
 @pytest.fixture
