@@ -230,10 +230,10 @@ def test_every_error_for_people_is_in_the_tree_of_errors():
     assert {name for name, base in defined.items() if base in ("Exception", "RuntimeError")} == control
     drawn, above = {}, []
     for line in errors.__doc__.splitlines():
-        if found := re.match(r"( {4}[ │├└─]*)(\w+Error)\b", line):
-            depth = (len(found[1]) - 4) // 4
-            above[depth:] = [found[2]]
-            drawn[found[2]] = above[depth - 1] if depth else "Exception"
+        if entry := re.match(r"( {4}[ │├└─]*)(\w+Error)\b", line):
+            depth = (len(entry[1]) - 4) // 4
+            above[depth:] = [entry[2]]
+            drawn[entry[2]] = above[depth - 1] if depth else "Exception"
     assert drawn.pop("ValueError") == "Exception"
     assert drawn == {name: base for name, base in defined.items() if name not in control}
 

@@ -52,11 +52,11 @@ def requirements(name: str) -> set[str]:
 
 def expanded(extra: str) -> set[str]:
     """The packages of an extra, with those of the extras that it names."""
-    found = set()
+    packages: set[str] = set()
     for requirement in EXTRAS[extra]:
         others = re.fullmatch(r"sec2sec\[(.*)\]", requirement)
-        found |= set().union(*map(expanded, others[1].split(","))) if others else {requirement}
-    return found
+        packages |= set().union(*map(expanded, others[1].split(","))) if others else {requirement}
+    return packages
 
 
 def test_requirements_are_those_of_the_package():
