@@ -100,7 +100,7 @@ gpu: $(VENV)/.test  ## what only a GPU can tell (docs/gpu.md), eight minutes; wr
 
 .PHONY: demo-checkpoint
 demo-checkpoint: $(VENV)/.run  ## make checkpoints/demo again, from generated clips (about an hour on two cores)
-	$(BIN)/python -m sec2sec.training.demo --work build/demo --out checkpoints/demo
+	$(BIN)/python -m recipes.demo_checkpoint --work build/demo --out checkpoints/demo
 
 .PHONY: clean
 clean:  ## remove what can be made again

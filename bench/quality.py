@@ -15,8 +15,8 @@ from sec2sec.checkpoints import Bundle, load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.datasets.known_truth import Level, make_clips
 from sec2sec.datasets.table import read_table
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.media import Second, open_clip
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
 
 CLIPS, WINDOW = 500, 10  # clips of each level; seconds of a window of real film
 SEEDS: dict[Level, int] = {"plain": 2001, "cluttered": 2002}  # neither of the training nor of the card

@@ -23,10 +23,10 @@ from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encode import batched, encode_seconds, join_tokens
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.media import open_clip
+from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.fit import Fit, Trainee
-from sec2sec.training.metrics import TrainingLabels
+from sec2sec.training.loop import Fit, Trainee
 from sec2sec.training.settings import TrainConfig
 
 TARGETS = ("arousal", "valence")

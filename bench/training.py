@@ -17,17 +17,18 @@ from lightning_fabric import Fabric
 from bench.row import Row, in_turns
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.extract import extract_steps
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.table import Row as Clip
 from sec2sec.datasets.table import read_table
-from sec2sec.encode import Tokens, stacked
+from sec2sec.encode import stacked
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.media import open_clip
+from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import Clips, TokenSource, clips_of
-from sec2sec.training.extract import extract_steps
-from sec2sec.training.fit import Fit, Trainee
-from sec2sec.training.metrics import TrainingLabels
+from sec2sec.training.loop import Fit, Trainee
 from sec2sec.training.settings import TrainConfig
 
 WORK = Path("build/bench/training")

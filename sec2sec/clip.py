@@ -27,10 +27,9 @@ from torch import Tensor
 
 from sec2sec.checkpoints import Bundle
 from sec2sec.config import MediaLimits
-from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
+from sec2sec.encode import batched, encode_seconds, join_tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import UserError
-from sec2sec.explanations.as_json import Maps, to_json
-from sec2sec.explanations.as_table import to_frame
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
 from sec2sec.explanations.cues import CueCollector, Measured
@@ -47,6 +46,8 @@ from sec2sec.explanations.results import (
     Shapley,
     Verdict,
 )
+from sec2sec.export.as_json import Maps, to_json
+from sec2sec.export.as_table import to_frame
 from sec2sec.media import MediaError, open_clip
 from sec2sec.preview import PreviewCollector
 from sec2sec.progress import Progress, Steps, drain

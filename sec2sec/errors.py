@@ -15,9 +15,9 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── ExplanationError    an explanation that has no answer for what was asked
         ├── AskError            clip: a question that a clip or a system has no answer to
         ├── EditError           edits.plan: an edit of a clip
-        ├── TrainingError       training.fit: a training, a search or a benchmark that cannot go on
-        │   └── DivergedError   training.fit: its loss is no number any more
-        ├── JobError            training.jobs: a training that the app started
+        ├── TrainingError       training.loop: a training, a search or a benchmark that cannot go on
+        │   └── DivergedError   training.loop: its loss is no number any more
+        ├── JobError            jobs.job: a training that the app started
         ├── ClipGoneError       ui.shelf: a clip that is no longer in memory
         └── RefusedOnGpuError   ui.gpu: what the process of a lent GPU could not do
 """

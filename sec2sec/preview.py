@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from sec2sec.config import SAMPLE_RATE
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.results import ClipSummary, Preview
 from sec2sec.media import Clip, Second
 

@@ -9,7 +9,7 @@ import torch
 
 from sec2sec.checkpoints import Bundle
 from sec2sec.clip import EncodedClip, explain_steps
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import ClipSummary, Explanation
 from sec2sec.explanations.collect import collect_explanation
 from sec2sec.explanations.masker import Masker, SecondMasker

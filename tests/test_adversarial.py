@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sec2sec.explanations.adversarial import look_away
+from recipes.adversarial import look_away
 from sec2sec.explanations.embeddings import embed_seconds
 from tests.explaining import random_tokens
 from tests.models import tiny_bundle
@@ -18,7 +18,7 @@ def test_the_weights_of_the_copied_lstm_are_laid_together_again(tmp_path, monkey
     embeddings = embed_seconds(bundle.model, random_tokens(bundle, 4))
     flattened: list[torch.nn.LSTM] = []
     monkeypatch.setattr(torch.nn.LSTM, "flatten_parameters", lambda self: flattened.append(self))
-    monkeypatch.setattr("sec2sec.explanations.adversarial.STEPS", 1)
+    monkeypatch.setattr("recipes.adversarial.STEPS", 1)
     changed = look_away(bundle.model, [(embeddings, np.arange(4) == 1)])
     assert flattened == [changed.temporal.lstm]
     assert changed.temporal.lstm is not bundle.model.temporal.lstm

@@ -14,7 +14,7 @@ from sec2sec.cli import main
 from sec2sec.clip import explain
 from sec2sec.explanations import TargetExplanation
 from sec2sec.media import MediaError, open_clip
-from sec2sec.playback import browser_can_play
+from sec2sec.media.playback import browser_can_play
 from sec2sec.render.annotate import HEIGHT, PLAYHEAD, WIDTH, annotate, chosen_targets, layout
 from sec2sec.render.chart import Chart, plain, shortened, width_of, wrapped
 from tests import clips

@@ -15,16 +15,16 @@ from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import CheckpointError, load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.datasets.open import open_data
-from sec2sec.encode import Tokens
-from sec2sec.explanations import to_json
-from sec2sec.explanations.as_text import as_text
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.explanations.masker import masker_of
+from sec2sec.export.as_json import to_json
+from sec2sec.export.as_text import as_text
 from sec2sec.media import MediaError
 from sec2sec.model import Sec2Sec
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
-from sec2sec.training.run import Trained, train_steps
 from sec2sec.training.settings import SettingsError, TrainConfig
-from sec2sec.ui.timeline.payload import encode
+from sec2sec.training.train import Trained, train_steps
+from sec2sec.viewer.payload import encode
 from tests import clips
 from tests.systems import TARGETS, built, saved, tokens
 

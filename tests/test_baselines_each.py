@@ -30,10 +30,10 @@ from sec2sec.encode import encode_seconds
 from sec2sec.encoders import EncoderError, build_encoders
 from sec2sec.encoders.inputs import Mel
 from sec2sec.encoders.paper import PaperAudio, load_paper
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.media import open_clip
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
-from sec2sec.training.run import Trained, train_steps
 from sec2sec.training.settings import TrainConfig
+from sec2sec.training.train import Trained, train_steps
 from tests import clips
 from tests.systems import built, tokens
 

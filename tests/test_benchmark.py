@@ -15,17 +15,17 @@ import torch
 from torch import nn
 
 from sec2sec.baselines import SYSTEMS
+from sec2sec.benchmark.collect import collect
+from sec2sec.benchmark.cost import cost, macs
+from sec2sec.benchmark.document import as_markdown, as_page, findings
+from sec2sec.benchmark.paper import ORDER, TRAITS, figures_of
+from sec2sec.benchmark.plan import noted, plan, requested
+from sec2sec.benchmark.run import Compared, Progress, benchmark_steps, write_tables
+from sec2sec.benchmark.tables import as_csv, cost_table, target_tables
 from sec2sec.checkpoints import load_checkpoint
-from sec2sec.training.benchmark.collect import collect
-from sec2sec.training.benchmark.cost import cost, macs
-from sec2sec.training.benchmark.document import as_markdown, as_page, findings
-from sec2sec.training.benchmark.paper import ORDER, TRAITS, figures_of
-from sec2sec.training.benchmark.plan import noted, plan, requested
-from sec2sec.training.benchmark.run import Compared, Progress, benchmark_steps, write_tables
-from sec2sec.training.benchmark.tables import as_csv, cost_table, target_tables
-from sec2sec.training.fit import TrainingError
-from sec2sec.training.run import Epoch, Stopped
+from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import SettingsError
+from sec2sec.training.train import Epoch, Stopped
 from tests.commands import run
 from tests.models import save_tiny
 from tests.test_evaluate_curves import Page

@@ -13,8 +13,8 @@ import sec2sec.clip as module
 from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import AskError, EncodedClip, encode, explain
-from sec2sec.explanations import to_json
 from sec2sec.explanations.methods import METHODS
+from sec2sec.export.as_json import to_json
 from sec2sec.media import MediaError
 from tests import clips
 from tests.explaining import full_pass

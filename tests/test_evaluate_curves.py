@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.table import Row, read_table
-from sec2sec.training.curves import BINS, calibration, curves_of, points, roc, worst
-from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
-from sec2sec.training.metrics import TrainingLabels
-from sec2sec.training.pages.charts import Range, Series, chart, ranges
-from sec2sec.training.pages.evaluated import as_page
-from sec2sec.training.pages.html import table
+from sec2sec.evaluation.curves import BINS, calibration, curves_of, points, roc, worst
+from sec2sec.evaluation.evaluate import Evaluated, as_text, evaluate_steps
+from sec2sec.evaluation.pages.charts import Range, Series, chart, ranges
+from sec2sec.evaluation.pages.evaluated import as_page
+from sec2sec.evaluation.pages.html import table
+from sec2sec.metrics import TrainingLabels
 
 
 def classed(seed: int, clips: int = 200) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sec2sec.datasets.open import open_data
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
-from sec2sec.training.pages import evaluated as page
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.pages import evaluated as page
 from sec2sec.ui import evaluate
 from tests.datasets import clip_folder
 from tests.models import tiny_bundle

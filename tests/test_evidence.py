@@ -12,10 +12,7 @@ import pytest
 from scipy import stats
 
 from sec2sec.checkpoints import load_checkpoint
-from sec2sec.encode import Tokens
-from sec2sec.explanations import to_json
-from sec2sec.explanations.as_json import plain
-from sec2sec.explanations.as_text import as_text
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.attention_profile import deviation_from_profile
 from sec2sec.explanations.effects import as_second_effects, mean_reference_effects, neighbour_effects
 from sec2sec.explanations.masker import InputMasker, SecondMasker, masker_of
@@ -23,6 +20,8 @@ from sec2sec.explanations.randomisation import STEPS
 from sec2sec.explanations.ranks import permutation_test, rank_correlation
 from sec2sec.explanations.results import ProfileDeviation, TargetExplanation, Verdict
 from sec2sec.explanations.shapley import CONFLICT, in_conflict, shapley
+from sec2sec.export.as_json import plain, to_json
+from sec2sec.export.as_text import as_text
 from tests.explaining import SECONDS, explained, full_pass, random_masker, random_tokens
 from tests.models import tiny_bundle
 from tests.systems import saved

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from sec2sec.clip import explain, explain_steps
-from sec2sec.explanations import to_json
-from sec2sec.explanations.as_text import as_text
 from sec2sec.explanations.attention import entropy
+from sec2sec.export.as_json import to_json
+from sec2sec.export.as_text import as_text
 from sec2sec.media import MediaError
 from sec2sec.progress import Progress, drain
 from tests import clips

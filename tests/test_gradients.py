@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sec2sec.config import ModelConfig
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import gradients
 from sec2sec.explanations.embeddings import embed_seconds
 from sec2sec.explanations.gradients import gradient_evidence, integrated_gradients, token_gradients

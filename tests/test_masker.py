@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.masker import InputMasker, LateFusionMasker, Masker, SecondMasker, masker_of
 from sec2sec.model import Model
 from tests.explaining import full_pass, random_tokens

@@ -17,14 +17,14 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import read_table
 from sec2sec.features import MfccImage
 from sec2sec.media import open_clip
+from sec2sec.metrics import TrainingLabels, main_scores
 from sec2sec.model import LSTM, AttentionLSTM, Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.fit import Trainee, predict
-from sec2sec.training.folder import RunFolder
+from sec2sec.training.loop import Trainee, predict
 from sec2sec.training.losses import clip_loss
-from sec2sec.training.metrics import TrainingLabels, main_scores
-from sec2sec.training.run import Machine, Trained, train_steps
-from sec2sec.training.start import encoders_of, split_clips
+from sec2sec.training.run_folder import RunFolder
+from sec2sec.training.setup import encoders_of, split_clips
+from sec2sec.training.train import Machine, Trained, train_steps
 from tests.systems import built, tokens
 from tests.trainings import CPU, settings
 

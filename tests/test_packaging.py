@@ -176,7 +176,7 @@ def test_a_clip_is_explained_with_the_bundled_checkpoint_and_no_extra(installed)
 def test_a_report_and_a_film_need_no_app(installed):
     """The page shares the app's view, and no gradio with it."""
     others = tuple(name for name in BARE if name not in ("plotly", "moviepy"))
-    code = "import sec2sec.report, sec2sec.render.annotate, sec2sec.edits"
+    code = "import sec2sec.viewer.report, sec2sec.render.annotate, sec2sec.edits"
     done = installed.run("python", "-c", code, blocked=others)
     assert done.returncode == 0, done.stderr
 

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 import synthetic
 
 from sec2sec.explanations import Explanation
-from sec2sec.explanations.as_table import columns, to_csv
-from sec2sec.ui.timeline import payload
+from sec2sec.export.as_table import columns, to_csv
+from sec2sec.viewer import payload
 
 
 def sent_of(made: Explanation, **options: bool) -> dict:

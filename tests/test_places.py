@@ -13,11 +13,11 @@ import torch
 
 from sec2sec.baselines import SYSTEMS
 from sec2sec.clip import EncodedClip
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.ui.downloads import written
 from sec2sec.ui.places import askable, places_function
 from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.timeline.payload import encode
+from sec2sec.viewer.payload import encode
 from tests import clips
 from tests.explaining import encoded
 from tests.models import tiny_bundle

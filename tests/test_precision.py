@@ -12,17 +12,17 @@ from torch.nn.modules.conv import _ConvNd
 
 from sec2sec import DEMO
 from sec2sec.baselines.late_fusion import Summaries
+from sec2sec.benchmark.cost import encode_both
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.config import EncoderConfig, MediaLimits
+from sec2sec.datasets import extract
 from sec2sec.datasets.table import Row
 from sec2sec.encode import encode_seconds
 from sec2sec.encoders import build_encoders
 from sec2sec.media import open_clip
 from sec2sec.media.container import Track
 from sec2sec.paths import program_paths
-from sec2sec.training import extract
-from sec2sec.training.benchmark.cost import encode_both
 from tests import clips
 from tests.models import tiny_bundle
 from tests.systems import built, inputs_of

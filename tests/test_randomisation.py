@@ -10,7 +10,6 @@ import pytest
 import torch
 from scipy import stats
 
-from sec2sec.explanations.as_json import plain
 from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.randomisation import (
@@ -22,6 +21,7 @@ from sec2sec.explanations.randomisation import (
     randomisation_test,
     warning,
 )
+from sec2sec.export.as_json import plain
 from tests.explaining import random_masker, random_tokens
 from tests.models import tiny_bundle
 

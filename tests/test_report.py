@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 import synthetic
 
 from sec2sec.config import MediaLimits
-from sec2sec.report.definitions import DEFINITIONS
-from sec2sec.report.page import packed_plotly, report_page
-from sec2sec.report.write import playable
-from sec2sec.ui.timeline import payload
+from sec2sec.viewer import payload
+from sec2sec.viewer.definitions import DEFINITIONS
+from sec2sec.viewer.report import playable
+from sec2sec.viewer.report_page import packed_plotly, report_page
 from tests.clips import make_clip
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"

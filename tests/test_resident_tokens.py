@@ -12,8 +12,8 @@ from sec2sec.config import EncoderConfig
 from sec2sec.datasets import cache
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import DataError, Row
-from sec2sec.encode import Tokens
 from sec2sec.encoders import build_encoders
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.training.batches import (
     Batch,
     Clips,
@@ -23,7 +23,7 @@ from sec2sec.training.batches import (
     clips_of,
     room_for_tokens,
 )
-from sec2sec.training.run import Stopped, Trained, train_steps
+from sec2sec.training.train import Stopped, Trained, train_steps
 from tests.datasets import TOKENS
 from tests.trainings import CPU, settings, weights
 

@@ -14,7 +14,7 @@ import pytest
 from sec2sec.plots import style
 from sec2sec.plots.heatmap import audio_words, video_words
 from sec2sec.render.chart import MAX_TICKS, TICK_STEPS
-from sec2sec.ui.timeline import files, payload
+from sec2sec.viewer import files, payload
 from tests.in_node import in_node, node
 
 ROOT = Path(__file__).parents[1]

@@ -19,15 +19,15 @@ import torch
 from torch.nn import functional as F
 
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import TokenSource, batches_of, real
-from sec2sec.training.fit import DivergedError, Fit, Trainee, fit, predict
-from sec2sec.training.folder import RunFolder
+from sec2sec.training.loop import DivergedError, Fit, Trainee, fit, predict
 from sec2sec.training.losses import clip_loss
-from sec2sec.training.metrics import TrainingLabels
-from sec2sec.training.run import Epoch, Stopped, Trained, train_steps
+from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.start import set_references
+from sec2sec.training.setup import set_references
+from sec2sec.training.train import Epoch, Stopped, Trained, train_steps
 from tests.datasets import TOKENS, planted_tokens
 from tests.trainings import CPU, ROOT, flags, settings, weights
 
@@ -347,7 +347,7 @@ def test_tokens_made_in_training_are_those_of_the_cache(tmp_path, made, machine)
     """The first tuned epoch starts where the frozen tokens are: same logits from frames as from the cache."""
     from sec2sec.datasets.table import read_table
     from sec2sec.training.batches import FrameSource
-    from sec2sec.training.start import encoders_of, split_clips
+    from sec2sec.training.setup import encoders_of, split_clips
 
     list(train_steps(tmp_path / "run", settings(made, epochs=1), machine))
     encoders, noted = encoders_of(made / "tiny"), RunFolder(tmp_path / "run").read("data.json")

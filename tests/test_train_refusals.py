@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from sec2sec.datasets.table import DataError
-from sec2sec.training.fit import TrainingError
-from sec2sec.training.folder import SCHEMA, RunFolder
-from sec2sec.training.run import Epoch, Machine, Trained, train_steps
+from sec2sec.training.loop import TrainingError
+from sec2sec.training.run_folder import SCHEMA, RunFolder
 from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
+from sec2sec.training.train import Epoch, Machine, Trained, train_steps
 from tests import commands
 from tests.commands import full_disk
 from tests.trainings import ROOT, arguments, flags, settings

@@ -8,14 +8,14 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import TokenSource
-from sec2sec.training.fit import READ_LOSS, DivergedError, Fit, Trainee, TrainingError
-from sec2sec.training.folder import RunFolder
+from sec2sec.training.loop import READ_LOSS, DivergedError, Fit, Trainee, TrainingError
 from sec2sec.training.losses import clip_loss
-from sec2sec.training.metrics import TrainingLabels
-from sec2sec.training.run import Machine, Stopped, Trained, train_steps
+from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
+from sec2sec.training.train import Machine, Stopped, Trained, train_steps
 from tests.datasets import TOKENS, planted_tokens
 from tests.trainings import settings
 
@@ -92,7 +92,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_the_labels_of_its_steps(sources, 
         seen.append((float(total.detach()), int(known)))
         return total, known
 
-    monkeypatch.setattr("sec2sec.training.fit.clip_loss", noted)
+    monkeypatch.setattr("sec2sec.training.loop.clip_loss", noted)
     report = next(fit_of(sources, batch=8).reports())
     steps = seen[:-1]  # the last is validation's
     assert len(steps) == 7
@@ -169,7 +169,7 @@ def test_a_gpu_that_is_named_by_its_number_is_the_one_that_trains(monkeypatch, t
     asked: dict[str, object] = {}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("sec2sec.training.run.Fabric", lambda **arguments: asked.update(arguments))
+    monkeypatch.setattr("sec2sec.training.train.Fabric", lambda **arguments: asked.update(arguments))
     Machine(tmp_path, device, devices=2 if device == "cuda" else 1).fabric()
     assert (asked["accelerator"], asked["devices"]) == ("cuda", devices)
     with pytest.raises(TrainingError, match="cuda:1 is one GPU, but 2 on 1 machines were asked for"):

@@ -20,11 +20,13 @@ from sec2sec.explanations.results import OutOfDistribution, Shapley
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
 from sec2sec.plots.lanes import Seconds
-from sec2sec.ui import about, messages, verdict, words
+from sec2sec.ui import about, messages
 from sec2sec.ui.clips import known_truth
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Job, in_thread
+from sec2sec.viewer import cards as words
+from sec2sec.viewer import evidence as verdict
 
 # ---- words
 

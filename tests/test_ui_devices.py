@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from sec2sec.progress import Progress
-from sec2sec.ui import about, app, devices, inspect, models, warm
+from sec2sec.ui import about, app, devices, models, warm
+from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.clips import with_device_lock
 from sec2sec.ui.devices import Devices, all_devices_words, device_names, device_words
 from sec2sec.ui.models import Models

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from sec2sec.explanations.adversarial import look_away
-from sec2sec.explanations.calibrate import (
+from recipes.adversarial import look_away
+from recipes.calibrate_verdict import (
     ADVERSARIAL,
     GIVEN,
     LEAST_RIGHT,
@@ -287,9 +287,9 @@ def test_calibration_counts_and_compares_with_what_is_asked():
 @pytest.mark.slow
 def test_thresholds_hold_on_unseen_known_truth_clips(tmp_path):
     """The issue's promise, on clips of another seed than the one they were set with: minutes to make them."""
+    from recipes.calibrate_verdict import calibrate, tokens_of
     from sec2sec import DEMO
     from sec2sec.checkpoints import load_checkpoint
-    from sec2sec.explanations.calibrate import calibrate, tokens_of
 
     bundle = load_checkpoint(DEMO, "cpu")
     found = calibrate(tokens_of(tmp_path / "clips", bundle, 70, 909), bundle)

@@ -28,8 +28,7 @@ from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.config import MediaLimits
 from sec2sec.explanations import Explanation
-from sec2sec.ui import gpu
-from sec2sec.ui import inspect as inspect_tab
+from sec2sec.ui import gpu, inspect_tab
 from sec2sec.ui.clips import Source, look_at
 from sec2sec.ui.messages import SORRY, message_for
 from sec2sec.ui.settings import Settings

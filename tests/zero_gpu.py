@@ -30,7 +30,8 @@ import torch
 from gradio.context import LocalContext
 from safetensors.torch import load_file
 
-from sec2sec.ui import app, inspect, models
+from sec2sec.ui import app, models
+from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.models import models_in, on_cpu
 from sec2sec.ui.settings import Settings
 

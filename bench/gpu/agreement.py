@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from scipy.stats import spearmanr
+from sec2sec.explanations.occlusion import occlude
 from torch import Tensor
 
 from bench.gpu.setting import CPU, EXAMPLES, Setting, tf32
@@ -16,10 +17,10 @@ from bench.row import Row
 from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import Bundle
 from sec2sec.config import ModelConfig
-from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
+from sec2sec.encode import batched, encode_seconds, join_tokens
 from sec2sec.encoders import Encoders
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import Explanation, explain
-from sec2sec.explanations.occlusion import occlude
 from sec2sec.media import Second, open_clip
 from sec2sec.model import AttentionLSTM
 from tests import systems as small_systems

@@ -70,7 +70,7 @@ def run(check: Any, setting: Any, out: IO[str]) -> tuple[str, list[str]]:
     """Send the rows of a check; what went wrong, or an empty string, and what torch warned of."""
     import torch
 
-    from sec2sec.training.benchmark.cost import peak_memory
+    from sec2sec.benchmark.cost import peak_memory
 
     if setting.cuda:
         torch.cuda.reset_peak_memory_stats()

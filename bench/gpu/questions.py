@@ -11,16 +11,17 @@ from copy import deepcopy
 from functools import cache
 
 import numpy as np
+from sec2sec.explanations.compare import compare_steps
+from sec2sec.explanations.occlusion import JointVectors, joint_vectors, predict_joint
 
 from bench.gpu.setting import CPU, Setting
 from bench.row import Row
+from recipes.adversarial import look_away as taught_to_look_away
 from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, load_checkpoint
-from sec2sec.encode import Tokens, encode_seconds
-from sec2sec.explanations.adversarial import look_away as taught_to_look_away
-from sec2sec.explanations.compare import compare_steps
+from sec2sec.encode import encode_seconds
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.gradients import token_gradients
-from sec2sec.explanations.occlusion import JointVectors, joint_vectors, predict_joint
 from sec2sec.explanations.places import place_effects
 from sec2sec.explanations.stability import stability_steps
 from sec2sec.media import open_clip

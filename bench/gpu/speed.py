@@ -14,16 +14,17 @@ from bench.gpu.agreement import relative, seconds_of, tokens_of
 from bench.gpu.setting import CPU, FLIGHT, Setting, searched_kernels, tf32
 from bench.row import Row
 from sec2sec.baselines import SYSTEMS, build_system
+from sec2sec.benchmark.cost import encode_both, macs
 from sec2sec.checkpoints import Bundle, CheckpointSummary
 from sec2sec.config import RESIZE, SAMPLE_RATE, EncoderConfig, ModelConfig
-from sec2sec.encode import Tokens, encode_seconds, stacked
+from sec2sec.encode import encode_seconds, stacked
 from sec2sec.encoders import build_encoders
 from sec2sec.encoders.fold import fold
 from sec2sec.encoders.paper import load_paper
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import ClipSummary, explain, explain_tokens
 from sec2sec.features import MfccImage, frame_tensor
 from sec2sec.media import open_clip
-from sec2sec.training.benchmark.cost import encode_both, macs
 
 LIMIT = 150.0  # ms from decoded seconds to an explanation
 TURNS = 5

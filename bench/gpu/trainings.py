@@ -25,18 +25,18 @@ from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.datasets.cache import TokenCache, clip_hash
+from sec2sec.datasets.extract import Extraction
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import Row as Clip
 from sec2sec.device import training_dtype
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import Clips, ResidentTokens, TokenSource
-from sec2sec.training.extract import Extraction
-from sec2sec.training.fit import Trainee
+from sec2sec.training.loop import Trainee
 from sec2sec.training.losses import clip_loss
-from sec2sec.training.run import Epoch, Machine, Step, Trained, train_steps
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.start import starting_encoders
+from sec2sec.training.setup import starting_encoders
+from sec2sec.training.train import Epoch, Machine, Step, Trained, train_steps
 from tests import clips
 
 LIRIS = 6860  # clips that the paper trains on, 7:1:2 of 9,800

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.encode import Tokens
 from sec2sec.encoders import Encoders
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import LastLinear, Model, Output
 
 TYPICAL = 10  # s; how long the mean clip is that stands in for a missing modality when backbones are frozen

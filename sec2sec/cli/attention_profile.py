@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Encode what the cache does not hold yet, then measure."""
     require_extra("train", "profile")
     from sec2sec.files import check_writable, write_json
-    from sec2sec.training.profile import Profiled, as_text, profile_steps
+    from sec2sec.training.mean_attention import Profiled, as_text, profile_steps
 
     if options.json:
         check_writable(options.json)

@@ -75,10 +75,10 @@ def run(options: argparse.Namespace) -> int:
         compare_explanations(options)
         return 0
     require_extra("train", "benchmark")
-    from sec2sec.training.benchmark.document import findings
-    from sec2sec.training.benchmark.plan import requested
-    from sec2sec.training.benchmark.run import Compared, Progress, benchmark_steps, write_tables
-    from sec2sec.training.run import Stopped
+    from sec2sec.benchmark.document import findings
+    from sec2sec.benchmark.plan import requested
+    from sec2sec.benchmark.run import Compared, Progress, benchmark_steps, write_tables
+    from sec2sec.training.train import Stopped
 
     if options.tables:
         print_results(options.out, findings(write_tables(options.out)))
@@ -102,7 +102,7 @@ def compare_explanations(options: argparse.Namespace) -> None:
     """Every method of explanation on known-truth clips, and the table in the folder."""
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
-    from sec2sec.training.scoreboard import Scored, as_markdown, scoreboard_steps, write_scoreboard
+    from sec2sec.evaluation.scoreboard import Scored, as_markdown, scoreboard_steps, write_scoreboard
 
     if not getattr(options, "data", ""):
         raise SettingsError("--data is missing: give a folder of known-truth clips, as make-clips makes them")

@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
             check_writable(file)
     table = open_data(options.data)
     from sec2sec.checkpoints import load_checkpoint  # torch
-    from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
-    from sec2sec.training.pages.evaluated import as_page
+    from sec2sec.evaluation.evaluate import Evaluated, as_text, evaluate_steps
+    from sec2sec.evaluation.pages.evaluated import as_page
 
     bundle = load_checkpoint(options.checkpoint, options.device)
     for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst):

@@ -117,20 +117,23 @@ def write_results(
     options: argparse.Namespace, clip: EncodedClip, explanation: Explanation, limits: MediaLimits
 ) -> None:
     """Print the explanation and write the files that the options name."""
-    from sec2sec.explanations import to_json
-    from sec2sec.explanations.as_text import as_text
+    from sec2sec.export.as_json import to_json
+    from sec2sec.export.as_text import as_text
     from sec2sec.files import write_json
 
     show("", last=True)
     print(as_text(explanation))
     if options.report:
-        from sec2sec.report import write_report
+        from sec2sec.viewer.report import write_report
+
+        assert clip.preview is not None, "it was made of a file"
 
         write_report(
             options.report,
-            clip,
             explanation,
+            clip.preview,
             options.clip,
+            card=clip.model.card,
             part=(options.start, options.end),
             max_megabytes=options.report_clip,
             limits=limits,
@@ -156,7 +159,7 @@ def write_results(
 
 def add_token_gradients(targets: dict[str, Any], clip: EncodedClip) -> None:
     """Put {"video": (T, V), "audio": (T, A), "gap"} of each target beside its other figures, in logits."""
-    from sec2sec.explanations.as_json import plain
+    from sec2sec.export.as_json import plain
 
     if clip.masker.by_second is None:
         raise SettingsError(

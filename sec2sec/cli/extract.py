@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Encode what the cache does not hold yet."""
     share = share_of(options.part)
     require_extra("train", "extract")
-    from sec2sec.training.run import extract_all
+    from sec2sec.training.train import extract_all
 
     logged = time.monotonic()
     for step in extract_all(train_config(settings_among(options)), machine_of(options), share):

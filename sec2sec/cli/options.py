@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sec2sec.paths import program_paths
 
 if TYPE_CHECKING:
-    from sec2sec.training.run import Machine
+    from sec2sec.training.train import Machine
 SPLITS = ("all", "train", "validation", "test")
 
 
@@ -73,7 +73,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 def machine_of(options: argparse.Namespace) -> Machine:
     """What the options of add_machine say."""
-    from sec2sec.training.run import Machine
+    from sec2sec.training.train import Machine
 
     return Machine(options.cache, options.device, options.devices, options.nodes, options.workers)
 

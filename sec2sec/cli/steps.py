@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from sec2sec.cli.terminal import list_unusable, show
 
 if TYPE_CHECKING:
-    from sec2sec.training.run import Step
+    from sec2sec.training.train import Step
 
 
 def print_step(step: Step, folder: Path) -> None:
     """One step as lines. folder: of the run, to say how to resume it."""
-    from sec2sec.training.extract import Extraction, clock
-    from sec2sec.training.run import Epoch, Note, Stopped, Trained
-    from sec2sec.training.trained import as_text
+    from sec2sec.datasets.extract import Extraction, clock
+    from sec2sec.training.save import as_text
+    from sec2sec.training.train import Epoch, Note, Stopped, Trained
 
     if isinstance(step, Note):
         print(step.text, flush=True)

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Begin a training, or resume one."""
     require_extra("train", "train")
-    from sec2sec.training.folder import RunFolder
-    from sec2sec.training.run import train_steps
+    from sec2sec.training.run_folder import RunFolder
+    from sec2sec.training.train import train_steps
 
     values = (read_mapping(options.config) if options.config else {}) | settings_among(options)
     folder = RunFolder(options.out)
@@ -54,7 +54,7 @@ def wait_for_turn(queue: Path | None, stop: Callable[[], bool]) -> Iterator[None
     if queue is None:
         yield
         return
-    from sec2sec.training.queue import LeftQueueError, turn
+    from sec2sec.jobs.turns import LeftQueueError, turn
 
     try:
         with turn(queue, lambda ahead: print(f"waiting: {ahead} before this one", flush=True), stop):

@@ -25,8 +25,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from sec2sec.config import CROP, RESIZE, SAMPLE_RATE, EncoderConfig
-from sec2sec.encode import Tokens
 from sec2sec.encoders import Encoders
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import FileError
 from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
 from sec2sec.media.clip import SHORTEST

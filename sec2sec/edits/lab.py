@@ -29,7 +29,7 @@ from sec2sec.edits.plan import (
     Sound,
     first_plan,
 )
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.embeddings import SecondEmbeddings, embed_seconds, to_numpy
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.media import Second

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,8 @@ from sec2sec.device import inference_dtype, pass_size
 from sec2sec.encoders.compact import CompactAudio, CompactVideo
 from sec2sec.encoders.fold import fold
 from sec2sec.encoders.paper import EncoderError, load_paper
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.features import MfccImage, frame_tensor
-
-if TYPE_CHECKING:
-    from sec2sec.encode import Tokens
 
 __all__ = ["EncoderError", "Encoders", "build_encoders"]
 

@@ -1,6 +1,5 @@
 """Methods of explanation: each asks a masked clip, and returns a part of an Explanation."""
 
-from sec2sec.explanations.as_json import to_json
 from sec2sec.explanations.results import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
 
-__all__ = ["ClipSummary", "CoAttention", "Explanation", "Preview", "TargetExplanation", "to_json"]
+__all__ = ["ClipSummary", "CoAttention", "Explanation", "Preview", "TargetExplanation"]

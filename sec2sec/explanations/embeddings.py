@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sec2sec.device import pass_size
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import Sec2Sec
 
 SECONDS_A_PASS = 32  # of co-attention on a CPU: bounds memory on long clips

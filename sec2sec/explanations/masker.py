@@ -22,7 +22,7 @@ from torch import Tensor
 
 from sec2sec.baselines.late_fusion import LateFusion
 from sec2sec.device import GPU_CLIPS, pass_size
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.embeddings import (
     SecondEmbeddings,
     all_seconds,

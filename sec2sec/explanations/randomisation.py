@@ -28,7 +28,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from sec2sec.config import ModelConfig
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.embeddings import SecondEmbeddings, all_seconds, to_numpy, with_one_replaced
 from sec2sec.explanations.gradients import integrated_gradients
 from sec2sec.explanations.masker import SecondMasker

@@ -19,10 +19,11 @@ from torch.utils.data import DataLoader
 
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import read_tokens
+from sec2sec.datasets.extract import LONGEST, Decoded, end_with_parent
 from sec2sec.datasets.table import DataError, Row
-from sec2sec.encode import Tokens, stacked
+from sec2sec.encode import stacked
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.media import Second
-from sec2sec.training.extract import LONGEST, Decoded, end_with_parent
 
 CPU = torch.device("cpu")
 AHEAD = 2  # batches that are read while one is learned from

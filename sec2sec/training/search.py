@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from sec2sec.files import write_atomically, write_json
-from sec2sec.training.fit import TrainingError
-from sec2sec.training.run import Machine, Note, Step, Stopped, Trained, train_steps
+from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import SettingsError, read_mapping, train_config
-from sec2sec.training.trials import Trial, result, run_trial
+from sec2sec.training.train import Machine, Note, Step, Stopped, Trained, train_steps
+from sec2sec.training.trial import Trial, result, run_trial
 
 SCHEMA = "sec2sec.search/1"
 

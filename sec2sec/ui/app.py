@@ -10,16 +10,17 @@ import threading
 
 import gradio as gr
 
-from sec2sec.ui import about, evaluate, inspect
+from sec2sec.ui import about, evaluate
+from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.gpu import LENT
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Shelf
-from sec2sec.ui.timeline import files
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.warm import warm_up, warm_up_once_served
+from sec2sec.viewer import files
 
 QUEUE_LOOKS = 0.02  # s between two
 HEADER = """<header class="top"><h1>sec2sec</h1>

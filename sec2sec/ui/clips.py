@@ -13,10 +13,10 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.config import MediaLimits
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.media import open_clip
-from sec2sec.playback import browser_can_play, convert_for_browser
+from sec2sec.media.playback import browser_can_play, convert_for_browser
 from sec2sec.progress import Progress
 from sec2sec.ui.devices import Devices
 from sec2sec.ui.gpu import gpu_seconds

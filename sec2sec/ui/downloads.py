@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from sec2sec.explanations import to_json
+from sec2sec.export.as_json import to_json
 from sec2sec.ui.clips import cached
 from sec2sec.ui.messages import alert, guarded
 from sec2sec.ui.models import Models
 from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.timeline import files
+from sec2sec.viewer import files
 
 Form = Literal["json", "html"]
 SCRIPT = Path(__file__).with_name("downloads.js")

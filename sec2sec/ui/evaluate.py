@@ -15,17 +15,17 @@ import gradio as gr
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
-from sec2sec.training.evaluate import Evaluated, Step, evaluate_steps
-from sec2sec.training.pages import evaluated as page
-from sec2sec.training.pages.html import heading, listed, paragraph
+from sec2sec.evaluation.evaluate import Evaluated, Step, evaluate_steps
+from sec2sec.evaluation.pages import evaluated as page
+from sec2sec.evaluation.pages.html import heading, listed, paragraph
 from sec2sec.ui.clips import FULL, WAITING, cached, hidden, look_at, span
 from sec2sec.ui.devices import RunsOn, device_words
-from sec2sec.ui.inspect import Opening
+from sec2sec.ui.inspect_tab import Opening
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline import files
 from sec2sec.ui.work import Job, in_thread
+from sec2sec.viewer import files
 
 MAX_FILES = 20_000  # of an uploaded data set
 PICK = "Choose a data set, or upload one as a zip, then press Evaluate."

@@ -16,8 +16,8 @@ from sec2sec.checkpoints import Bundle, CheckpointError, load_checkpoint
 from sec2sec.device import pick_device
 from sec2sec.edits import cpu_model
 from sec2sec.explanations.stability import other_seed
+from sec2sec.jobs.job import Jobs
 from sec2sec.model import Sec2Sec
-from sec2sec.training.jobs import Jobs
 from sec2sec.ui.devices import Devices, device_names
 from sec2sec.ui.gpu import LENT, LENT_GPU
 

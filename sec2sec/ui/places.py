@@ -15,7 +15,7 @@ from sec2sec.explanations.places import place_effects
 from sec2sec.ui.messages import answered
 from sec2sec.ui.models import Models
 from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.timeline.payload import shown_targets
+from sec2sec.viewer.payload import shown_targets
 
 SMALL = 0.001  # of the prediction's 0..1: what changes it by less changes nothing that the screen writes
 

@@ -14,15 +14,15 @@ import numpy as np
 from torch import Tensor
 
 from sec2sec.edits.history import History
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.explanations.embeddings import SecondEmbeddings
 from sec2sec.explanations.stability import Bands, with_stability
-from sec2sec.report.page import report_page
-from sec2sec.report.write import EMBEDDED, MEGABYTE
 from sec2sec.ui.clips import Part
-from sec2sec.ui.timeline.payload import shown_targets, updated
+from sec2sec.viewer.payload import shown_targets, updated
+from sec2sec.viewer.report import EMBEDDED, MEGABYTE
+from sec2sec.viewer.report_page import report_page
 
 MOST = 64  # clips
 MOST_BYTES = 1 << 30  # ten minutes of the paper preset have 180 MB of tokens

@@ -13,7 +13,7 @@ from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.explanations import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
 from sec2sec.explanations.effects import as_second_effects
 from sec2sec.media import open_clip
-from sec2sec.ui.timeline.payload import entropy
+from sec2sec.viewer.payload import entropy
 
 N_MFCC, STEPS = 40, 101
 

@@ -14,7 +14,7 @@ from sec2sec.explanations.agreement import shared_targets
 from sec2sec.ui.clips import Answer, Part, Source
 from sec2sec.ui.compare.payload import Side, compare_clips, compare_models, lanes_alone, side_by_side_lanes
 from sec2sec.ui.compare.words import LETTERS, side_by_side
-from sec2sec.ui.timeline.payload import encode, shown_targets
+from sec2sec.viewer.payload import encode, shown_targets
 
 PLAYERS = ("compare-player-a", "compare-player-b")
 MOST = len(LETTERS)  # models on one screen

@@ -14,6 +14,7 @@ import gradio as gr
 from sec2sec.comparison import compare_steps
 from sec2sec.media import MediaError
 from sec2sec.progress import Progress
+from sec2sec.ui.clip_view import clip_view
 from sec2sec.ui.clips import (
     CONVERTING,
     FULL,
@@ -48,7 +49,6 @@ from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline.timeline import clip_view
 from sec2sec.ui.work import in_thread
 
 KEPT = 8  # answers kept for a visitor, so that a pinned side is not computed again

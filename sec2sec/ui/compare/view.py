@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.ui.timeline import files
-from sec2sec.ui.timeline.timeline import PLOTLY_JS
+from sec2sec.ui.clip_view import PLOTLY_JS
+from sec2sec.viewer import files
 
 HERE = Path(str(resources.files(__package__)))
 

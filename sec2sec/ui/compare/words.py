@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sec2sec.explanations.agreement import TOO_SHORT, Agreement
 from sec2sec.explanations.results import Explanation
-from sec2sec.ui.words import level
+from sec2sec.viewer.cards import level
 
 LETTERS = "ABCD"
 NOT_DEFINED = (

@@ -13,8 +13,8 @@ from sec2sec.ui.clips import cached
 from sec2sec.ui.messages import alert, guarded, status
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Shelf
-from sec2sec.ui.timeline.payload import shown_targets
 from sec2sec.ui.work import in_thread
+from sec2sec.viewer.payload import shown_targets
 
 MAKING = "Writing the annotated clip"
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

@@ -23,7 +23,8 @@ from sec2sec.edits import (
     render_plan,
 )
 from sec2sec.edits.history import History
-from sec2sec.encode import Tokens, encode_seconds
+from sec2sec.encode import encode_seconds
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.media import Clip, Second, open_clip
 from sec2sec.ui.clips import cached
 from sec2sec.ui.examples import Example
@@ -33,8 +34,8 @@ from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.timeline import files
 from sec2sec.ui.work import Job, in_thread
+from sec2sec.viewer import files
 
 HERE = Path(str(resources.files(__package__)))
 FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."

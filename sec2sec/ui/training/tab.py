@@ -11,16 +11,16 @@ from typing import Any
 
 import gradio as gr
 
-from sec2sec.training.jobs import JobError, Jobs
-from sec2sec.ui.inspect import cached
+from sec2sec.jobs.job import JobError, Jobs
+from sec2sec.ui.clip_view import PLOTLY_JS
+from sec2sec.ui.inspect_tab import cached
 from sec2sec.ui.messages import alert, answered, guarded, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline import files
-from sec2sec.ui.timeline.timeline import PLOTLY_JS
 from sec2sec.ui.training.form import form
 from sec2sec.ui.training.orders import go_on, place, whose
 from sec2sec.ui.training.standing import examples, standing
+from sec2sec.viewer import files
 
 HERE = Path(str(resources.files(__package__)))
 OFF = "Training is switched off on this server. At your own machine it is on: see the README."
