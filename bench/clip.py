@@ -71,8 +71,8 @@ def paper_rows() -> Iterator[Row]:
         model(video[None], audio[None], torch.ones(1, len(video), dtype=torch.bool))
 
     def bare() -> None:
-        encoders.see(frames)
-        encoders.hear_image(image)
+        encoders.encode_video(frames)
+        encoders.encode_mfcc(image)
 
     whole, alone = in_turns(to_output, bare)
     yield Row("paper: file → Output ÷ the bare folded encoders", whole / alone, "×", 1.2)

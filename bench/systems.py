@@ -26,7 +26,7 @@ from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.loop import Fit, Trainee
+from sec2sec.training.loop import TrainLoop, TrainModule
 from sec2sec.training.settings import TrainConfig
 
 TARGETS = ("arousal", "valence")
@@ -119,7 +119,7 @@ def epoch(model: Model, clips: Clips, made: Encoders, config: TrainConfig) -> No
     few = Clips(clips.rows[:32], clips.files[:32], clips.seconds[:32], clips.labels[:32])
     labels = {name: TrainingLabels("binary", len(clips), 0.5, 0.5) for name in TARGETS}
     sources = TokenSource(clips, made.config), TokenSource(few, made.config)
-    list(Fit(Trainee(model), *sources, config, labels, Fabric(accelerator="cpu", devices=1)).reports())
+    list(TrainLoop(TrainModule(model), *sources, config, labels, Fabric(accelerator="cpu", devices=1)).reports())
 
 
 def epoch_rows() -> Iterator[Row]:

@@ -154,7 +154,7 @@ def teach_seconds(
         for step in range(rounds):
             some = others[torch.randint(len(others), (half,), generator=generator)]
             rows = torch.cat([order[step * half : (step + 1) * half], some])
-            joint, _, _ = model.join(data.video[rows].float(), data.audio[rows].float(), evidence=False)
+            joint, _, _ = model.encode_second(data.video[rows].float(), data.audio[rows].float(), evidence=False)
             said = heads(joint)
             truth = data.synchrony[rows]
             known = ~truth.isnan()

@@ -43,9 +43,9 @@ def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.
 def _encode(frames: Tensor | None, samples: Tensor | None, encoders: Encoders, device: torch.device) -> Tokens:
     """frames (T, M, height, width, 3) and samples (T, 16000) on the device → tokens in the encoders' precision."""
     with encoders.autocast(device):
-        video = None if frames is None else encoders.see(frames)
+        video = None if frames is None else encoders.encode_video(frames)
         image = None if samples is None else encoders.mfcc(samples)
-        audio = None if samples is None else encoders.hear(samples, image)
+        audio = None if samples is None else encoders.encode_audio(samples, image)
     return Tokens(video, audio, image)
 
 

@@ -231,7 +231,7 @@ class Model(nn.Module):
 class Sec2Sec(Model):
     """Tokens of each second → prediction and evidence (paper Fig. 1).
 
-    `forward` is attend, join, remember, predict. `join` and `remember` stand alone because everything within a second
+    `forward` is `encode_second`, then `temporal`. The two stand alone because everything within a second
     is independent of the others: an explanation that changes one second recomputes that second and the LSTM, no more.
     """
 
@@ -265,36 +265,38 @@ class Sec2Sec(Model):
     def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
         """As every Model's; evidence=False leaves out the maps."""
         clips, seconds = mask.shape
-        joint, video_from_audio, audio_from_video = self.join(
+        joint, video_from_audio, audio_from_video = self.encode_second(
             rearrange(video, "b t v c -> (b t) v c"), rearrange(audio, "b t a c -> (b t) a c"), evidence
         )
         joint = rearrange(joint, "(b t) d -> b t d", b=clips)
-        logits, weights = self.remember(joint, mask)
+        logits, weights = self.temporal(joint, mask)
 
         def by_clip(maps: Tensor | None) -> Tensor | None:
             return None if maps is None else rearrange(maps, "(b t) h q s -> b t h q s", t=seconds)
 
         return Output(logits, weights, by_clip(video_from_audio), by_clip(audio_from_video), joint)
 
-    def join(self, video: Tensor, audio: Tensor, evidence: bool = True) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def encode_second(
+        self, video: Tensor, audio: Tensor, evidence: bool = True
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """One second at a time: video (N, V, C), audio (N, A, C) → joint (N, D) and the two co-attention maps."""
-        return self.meet(self.look(video), self.listen(audio), evidence)
+        return self.co_attend(self.self_attend_video(video), self.self_attend_audio(audio), evidence)
 
-    def look(self, video: Tensor) -> Tensor | None:
+    def self_attend_video(self, video: Tensor) -> Tensor | None:
         """Eq. 1 for the picture: (N, V, C) → I_v (N, V, D); None for a model that does not see."""
         if not self.sees:
             return None
         z = self.enter_video(video) + self.positions.video()
         return self.self_video(z, z, False)[0]
 
-    def listen(self, audio: Tensor) -> Tensor | None:
+    def self_attend_audio(self, audio: Tensor) -> Tensor | None:
         """Eq. 1 for the sound: (N, A, C) → I_a (N, A, D); None for a model that does not hear."""
         if not self.hears:
             return None
         z = self.enter_audio(audio) + self.positions.audio()
         return self.self_audio(z, z, False)[0]
 
-    def meet(
+    def co_attend(
         self, seen: Tensor | None, heard: Tensor | None, evidence: bool = True
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Eq. 2 and F: I_v (N, V, D), I_a (N, A, D) → joint (N, D) and the two co-attention maps."""
@@ -307,10 +309,6 @@ class Sec2Sec(Model):
         joined_heard, audio_from_video = self.second_audio(heard, seen if crosses else heard, evidence and crosses)
         pooled = torch.cat([joined_seen.mean(1), joined_heard.mean(1)], -1)
         return self.combine(pooled), video_from_audio, audio_from_video
-
-    def remember(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
-        """joint (B, T, D), mask (B, T) → logits (B, K) and attention over seconds (B, K, T) or None."""
-        return self.temporal(joint, mask)
 
 
 def build(config: ModelConfig, encoder: EncoderConfig) -> Sec2Sec:

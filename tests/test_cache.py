@@ -120,7 +120,7 @@ def test_the_paper_preset_pools_its_maps_to_the_grids_of_its_config():
     pooled = build_encoders(EncoderConfig.paper_pooled(), pretrained=False, seed=0).eval()
     samples = torch.randn(1, 16000) / 4
     with torch.inference_mode():
-        map_, tokens = full.hear(samples), pooled.hear(samples)
+        map_, tokens = full.encode_audio(samples), pooled.encode_audio(samples)
     assert map_.shape == (1, 49, 512)
     assert tokens.shape == (1, 8, 512)
     torch.testing.assert_close(tokens, pool(map_, (7, 7), (4, 2)))

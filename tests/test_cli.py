@@ -226,7 +226,11 @@ def test_every_error_for_people_is_in_the_tree_of_errors():
     """Each class derives from UserError and stands in the docstring, below the class that it derives from."""
     source = "\n".join(path.read_text() for path in (ROOT / "sec2sec").rglob("*.py"))
     defined = dict(re.findall(r"^class (\w+Error)\((\w+)", source, re.M))
-    control = {"LeftError", "LeftQueueError", "FailedOnGpuError"}  # the end of a wait, and a mistake of the program
+    control = {
+        "CancelledError",
+        "LeftQueueError",
+        "FailedOnGpuError",
+    }  # the end of a wait, and a mistake of the program
     assert {name for name, base in defined.items() if base in ("Exception", "RuntimeError")} == control
     drawn, above = {}, []
     for line in errors.__doc__.splitlines():

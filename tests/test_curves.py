@@ -29,7 +29,7 @@ def kept_alone(masker, kept) -> np.ndarray:
     """The prediction with some seconds kept, one run of the LSTM: the slow way → (K,)."""
     both, neither = masker.embeddings.both, masker.embeddings.neither
     embedding = torch.stack([both[t] if kept[t] else neither[t] for t in range(len(kept))])
-    return masker.model.remember(embedding[None], torch.ones(1, len(kept), dtype=torch.bool))[0].sigmoid()[0].numpy()
+    return masker.model.temporal(embedding[None], torch.ones(1, len(kept), dtype=torch.bool))[0].sigmoid()[0].numpy()
 
 
 def test_curves_equal_slow_loops_over_orders_one_run_at_a_time(bundle):

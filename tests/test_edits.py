@@ -169,7 +169,7 @@ def test_only_changed_seconds_are_joined_again(bench, monkeypatch):
         joined.append(len(seen))
         return meet(seen, heard, evidence)
 
-    monkeypatch.setattr(bench.lab.model, "meet", counted)
+    monkeypatch.setattr(bench.lab.model, "co_attend", counted)
     bench.apply(Mute((1,)))
     assert max(joined) == 1
     joined.clear()

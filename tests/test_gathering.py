@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from sec2sec.config import ModelConfig
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import TokenSource, batches_of
-from sec2sec.training.loop import Trainee, predict
+from sec2sec.training.loop import TrainModule, predict
 from tests.datasets import planted_tokens
 from tests.trainings import ROOT, flags
 
@@ -24,11 +24,11 @@ CPU = torch.device("cpu")
 CLIPS, BATCH = 5, 2  # of two processes, one is a clip short: it repeats one
 
 
-def source_and_model(folder: Path) -> tuple[TokenSource, Trainee]:
+def source_and_model(folder: Path) -> tuple[TokenSource, TrainModule]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = Sec2Sec(ModelConfig(("a", "b"), input_width=6, width=16, heads=2, hidden=16), (2, 1, 2), (2, 2))
-    return TokenSource(*planted_tokens(folder, CLIPS)), Trainee(model)
+    return TokenSource(*planted_tokens(folder, CLIPS)), TrainModule(model)
 
 
 def predict_together(fabric: Fabric, folder: Path) -> None:

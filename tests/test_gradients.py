@@ -60,7 +60,7 @@ def test_integrated_gradients_are_the_mean_slope_along_the_path(temporal):
         slopes = torch.zeros_like(both)
         for step in range(400):
             point = (neither + (step + 0.5) / 400 * (both - neither)).requires_grad_()
-            slopes += torch.autograd.grad(model.remember(point[None], mask)[0][0, k], point)[0] / 400
+            slopes += torch.autograd.grad(model.temporal(point[None], mask)[0][0, k], point)[0] / 400
         torch.testing.assert_close(found[k], ((both - neither) * slopes).sum(1), atol=2e-4, rtol=2e-3)
 
 
@@ -156,7 +156,7 @@ def test_a_system_says_nothing_of_what_it_has_not():
 
 def test_the_block_written_out_is_the_block():
     model, tokens = small(), some_tokens()
-    seen, heard = model.look(tokens.video), model.listen(tokens.audio)
+    seen, heard = model.self_attend_video(tokens.video), model.self_attend_audio(tokens.audio)
     expected, expected_weights = model.second_video(seen, heard, True)
     found, weights = attended(model.second_video, seen, heard)
     torch.testing.assert_close(found, expected)
@@ -195,7 +195,7 @@ def slow_logits(model, tokens, second, changes):
     joined.append(slow_block(model.second_audio, first_heard, first_seen, changes["second_audio"]))
     maps["second_video"], maps["second_audio"] = joined[0][1], joined[1][1]
     joints[second] = model.combine(torch.cat([joined[0][0].mean(0), joined[1][0].mean(0)]))
-    return model.remember(joints[None], torch.ones(1, len(joints), dtype=torch.bool))[0][0], maps
+    return model.temporal(joints[None], torch.ones(1, len(joints), dtype=torch.bool))[0][0], maps
 
 
 def paper_rules(maps, slopes):

@@ -20,11 +20,11 @@ from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels, main_scores
 from sec2sec.model import LSTM, AttentionLSTM, Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.loop import Trainee, predict
+from sec2sec.training.loop import TrainModule, predict
 from sec2sec.training.losses import clip_loss
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.setup import encoders_of, split_clips
-from sec2sec.training.train import Machine, Trained, train_steps
+from sec2sec.training.train import Hardware, Trained, train_steps
 from tests.systems import built, tokens
 from tests.trainings import CPU, settings
 
@@ -34,16 +34,16 @@ TARGETS = ("arousal", "calm")
 @pytest.fixture
 def mixed(monkeypatch):
     """Every training asks for bfloat16."""
-    monkeypatch.setattr(Machine, "precision", "bf16-mixed")
+    monkeypatch.setattr(Hardware, "precision", "bf16-mixed")
 
 
-def trained(run: Path, made: Path, machine: Machine, **other) -> Trained:
+def trained(run: Path, made: Path, machine: Hardware, **other) -> Trained:
     end = list(train_steps(run, settings(made, **other), machine))[-1]
     assert isinstance(end, Trained)
     return end
 
 
-def validation_clips(run: Path, checkpoint: Path, machine: Machine, made: Path) -> tuple[Clips, TokenSource]:
+def validation_clips(run: Path, checkpoint: Path, machine: Hardware, made: Path) -> tuple[Clips, TokenSource]:
     """The validation split as the token cache holds it for the encoders of the checkpoint."""
     encoders, noted = encoders_of(checkpoint), RunFolder(run).read("data.json")
     cache = TokenCache(machine.cache, encoders)
@@ -65,7 +65,7 @@ def test_tuned_encoders_train_in_bfloat16(tmp_path, made, machine, mixed):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("encoders", ["frozen", "tuned"])
 def test_a_training_on_a_gpu_ends_with_a_checkpoint_whose_score_is_that_of_its_best_epoch(tmp_path, made, encoders):
-    gpu = Machine(tmp_path / "tokens", device="cuda", workers=0)
+    gpu = Hardware(tmp_path / "tokens", device="cuda", workers=0)
     end = trained(tmp_path / "run", made, gpu, encoders=encoders, encoder_rate=1e-3)
     figures = end.metrics["validation"]["targets"].values()
     mean = np.mean([target[target["gain"]["metric"]] for target in figures])
@@ -96,9 +96,9 @@ def test_the_samples_that_reach_the_mfcc_are_float32_and_those_of_the_file(tmp_p
 def test_cached_tokens_reach_the_model_with_all_their_bits(tmp_path, made, machine, mixed, monkeypatch):
     encoders = encoders_of(made / "tiny")
     entered: list[Tensor] = []
-    forward = Trainee.forward
+    forward = TrainModule.forward
 
-    def watched(self: Trainee, batch, hide: float = 0.0):
+    def watched(self: TrainModule, batch, hide: float = 0.0):
         def note(_module, arguments) -> None:
             entered.append(arguments[0][batch.mask & batch.seen[:, None]])
 
@@ -108,7 +108,7 @@ def test_cached_tokens_reach_the_model_with_all_their_bits(tmp_path, made, machi
         finally:
             handle.remove()
 
-    monkeypatch.setattr(Trainee, "forward", watched)
+    monkeypatch.setattr(TrainModule, "forward", watched)
     trained(tmp_path / "run", made, machine, epochs=1)
     noted, cache = RunFolder(tmp_path / "run").read("data.json"), TokenCache(machine.cache, encoders)
     cached = [cache.read(sha256).video for sha256 in noted["clips"].values()]
@@ -184,7 +184,7 @@ def test_the_score_that_chose_an_epoch_is_what_its_checkpoint_predicts_in_float3
     source_of = end.checkpoint if encoders == "tuned" else made / "tiny"
     clips, source = validation_clips(tmp_path / "run", source_of, machine, made)
     bundle = load_checkpoint(end.checkpoint, "cpu")
-    predictions = predict(Trainee(bundle.model), source, 4, CPU)
+    predictions = predict(TrainModule(bundle.model), source, 4, CPU)
     labels = {name: TrainingLabels(**target) for name, target in bundle.metrics["training"].items()}
     scores = main_scores(labels, predictions.probability, clips.labels.numpy())
     assert scores["calm"] == pytest.approx(best["scores"]["calm"], abs=tolerance)

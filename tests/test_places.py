@@ -15,8 +15,8 @@ from sec2sec.baselines import SYSTEMS
 from sec2sec.clip import EncodedClip
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.ui.downloads import written
-from sec2sec.ui.places import askable, places_function
-from sec2sec.ui.shelf import Kept, Shelf
+from sec2sec.ui.places import payload_with_places, places_function
+from sec2sec.ui.shelf import ClipCache, Kept
 from sec2sec.viewer.payload import encode
 from tests import clips
 from tests.explaining import encoded
@@ -48,8 +48,8 @@ def kept(found, folder) -> Kept:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf(60)
+def shelf() -> ClipCache:
+    return ClipCache(60)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_bad_requests_are_refused_in_a_sentence(ask, shelf, kept, sent):
 
 def test_a_clip_that_has_left_the_shelf_says_what_to_do(bundle, kept):
     now = [0.0]
-    shelf = Shelf(60, clock=lambda: now[0])
+    shelf = ClipCache(60, clock=lambda: now[0])
     ask = places_function(SimpleNamespace(get=lambda name: bundle), shelf, 1)
     key = shelf.put(kept)
     assert "error" not in ask({"key": key, "second": 0})
@@ -91,7 +91,7 @@ def test_a_clip_that_has_left_the_shelf_says_what_to_do(bundle, kept):
 
 def test_what_is_offered_follows_the_system_and_the_clip(kept, bundle):
     def offer(model) -> dict:
-        said = json.loads(askable(kept, "k", model))
+        said = json.loads(payload_with_places(kept, "k", model))
         assert {name: value for name, value in said.items() if name != "places"} == json.loads(kept.drawn)
         return said["places"]
 

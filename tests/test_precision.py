@@ -124,13 +124,13 @@ def test_the_papers_encoders_stay_within_the_range_of_float16():
 def test_cost_is_measured_in_the_precision_that_the_app_uses(tmp_path, seconds, monkeypatch):
     encoders = halved(tiny_bundle(tmp_path / "tiny")).encoders
     active: list[bool] = []
-    see = encoders.see
+    see = encoders.encode_video
 
     def noted(frames: torch.Tensor) -> torch.Tensor:
         active.append(torch.is_autocast_enabled("cpu"))
         return see(frames)
 
-    monkeypatch.setattr(encoders, "see", noted)
+    monkeypatch.setattr(encoders, "encode_video", noted)
     encode_both(encoders, torch.from_numpy(seconds[0].frames[None]), torch.from_numpy(seconds[0].samples[None]))
     assert active == [True]
 
@@ -148,7 +148,7 @@ def test_a_bundle_moves_to_another_device_and_the_first_stays_as_it_is(demo, mon
 def test_a_clips_vectors_from_frozen_backbones_are_made_in_the_same_precision(seconds):
     exact = Summaries(build_encoders(inputs_of("vivit")), built("vivit").branches).for_inference(CPU)
     half = exact.in_float32().in_precision(torch.float16)
-    one, other = (encoders.whole(encode_seconds(seconds, encoders, CPU)).video for encoders in (exact, half))
+    one, other = (encoders.summarise(encode_seconds(seconds, encoders, CPU)).video for encoders in (exact, half))
     assert 0 < float((one - other).norm() / one.norm()) < 0.005
 
 

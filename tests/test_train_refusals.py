@@ -17,13 +17,13 @@ from sec2sec.datasets.table import DataError
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.run_folder import SCHEMA, RunFolder
 from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
-from sec2sec.training.train import Epoch, Machine, Trained, train_steps
+from sec2sec.training.train import Epoch, Hardware, Trained, train_steps
 from tests import commands
 from tests.commands import full_disk
 from tests.trainings import ROOT, arguments, flags, settings
 
 
-def refused(made: Path, machine: Machine, out: Path, config: TrainConfig | None, **how) -> str:
+def refused(made: Path, machine: Hardware, out: Path, config: TrainConfig | None, **how) -> str:
     with pytest.raises(ValueError) as caught:
         list(train_steps(out, config, machine, **how))
     assert isinstance(caught.value, TrainingError | DataError | SettingsError), caught.type

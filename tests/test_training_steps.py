@@ -11,11 +11,11 @@ from lightning_fabric import Fabric
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import TokenSource
-from sec2sec.training.loop import READ_LOSS, DivergedError, Fit, Trainee, TrainingError
+from sec2sec.training.loop import READ_LOSS, DivergedError, TrainingError, TrainLoop, TrainModule
 from sec2sec.training.losses import clip_loss
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.train import Machine, Stopped, Trained, train_steps
+from sec2sec.training.train import Hardware, Stopped, Trained, train_steps
 from tests.datasets import TOKENS, planted_tokens
 from tests.trainings import settings
 
@@ -31,14 +31,14 @@ def sources(tmp_path_factory):
     return TokenSource(training, config), TokenSource(validation, config)
 
 
-def fit_of(sources, batch: int = 1, **other) -> Fit:
+def fit_of(sources, batch: int = 1, **other) -> TrainLoop:
     config = TrainConfig(**{"epochs": 2, "batch": batch, "width": 16, "heads": 2, "dropout": 0.0, **other})
     torch.manual_seed(0)
     model = Sec2Sec(config.model_config(("a", "b"), TOKENS.width), TOKENS.video_grid, TOKENS.audio_grid)
-    return Fit(Trainee(model), *sources, config, LABELS, Fabric(accelerator="cpu", devices=1))
+    return TrainLoop(TrainModule(model), *sources, config, LABELS, Fabric(accelerator="cpu", devices=1))
 
 
-def spoil(fit: Fit) -> None:
+def spoil(fit: TrainLoop) -> None:
     """From here on the loss is no number."""
     with torch.no_grad():
         fit.trainee.model.combine[1].weight.fill_(float("inf"))
@@ -77,8 +77,8 @@ def test_a_training_whose_loss_is_no_number_does_not_stop_as_one_that_can_go_on(
 
 def test_the_device_is_waited_for_every_so_many_steps_and_not_at_each(sources, monkeypatch):
     looked: list[int] = []
-    check = Fit._check_loss
-    monkeypatch.setattr(Fit, "_check_loss", lambda self: (looked.append(self.batch), check(self)))
+    check = TrainLoop._check_loss
+    monkeypatch.setattr(TrainLoop, "_check_loss", lambda self: (looked.append(self.batch), check(self)))
     fit = fit_of(sources, epochs=1)
     list(fit.reports())
     assert looked == [READ_LOSS, 2 * READ_LOSS, CLIPS]
@@ -170,7 +170,7 @@ def test_a_gpu_that_is_named_by_its_number_is_the_one_that_trains(monkeypatch, t
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr("sec2sec.training.train.Fabric", lambda **arguments: asked.update(arguments))
-    Machine(tmp_path, device, devices=2 if device == "cuda" else 1).fabric()
+    Hardware(tmp_path, device, devices=2 if device == "cuda" else 1).fabric()
     assert (asked["accelerator"], asked["devices"]) == ("cuda", devices)
     with pytest.raises(TrainingError, match="cuda:1 is one GPU, but 2 on 1 machines were asked for"):
-        Machine(tmp_path, "cuda:1", devices=2).fabric()
+        Hardware(tmp_path, "cuda:1", devices=2).fabric()

@@ -24,7 +24,7 @@ from sec2sec.ui import about, messages
 from sec2sec.ui.clips import known_truth
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Job, in_thread
+from sec2sec.ui.work import Job, stream_from_thread
 from sec2sec.viewer import cards as words
 from sec2sec.viewer import evidence as verdict
 
@@ -143,12 +143,12 @@ def test_own_errors_speak_and_others_apologise() -> None:
 
 
 def test_guarded_handlers_end_with_the_message() -> None:
-    @messages.guarded(lambda message: f"told {message}")
+    @messages.errors_as_messages(lambda message: f"told {message}")
     def steps(good: int):
         yield good
         raise MediaError("clip.mp4: no")
 
-    @messages.guarded(lambda message: f"told {message}")
+    @messages.errors_as_messages(lambda message: f"told {message}")
     def once() -> str:
         raise MediaError("clip.mp4: no")
 
@@ -165,7 +165,7 @@ def test_work_passes_steps_and_errors_on() -> None:
         job.tell(2)
         raise MediaError("clip.mp4: no")
 
-    steps = in_thread(work)
+    steps = stream_from_thread(work)
     assert [next(steps), next(steps)] == [1, 2]
     with pytest.raises(MediaError):
         next(steps)
@@ -181,7 +181,7 @@ def test_visitor_who_leaves_stops_the_work_and_frees_its_lock() -> None:
                 steps_done.append(step)
                 time.sleep(0.01)
 
-    steps = in_thread(work)
+    steps = stream_from_thread(work)
     next(steps)
     assert lock.locked()
     steps.close()

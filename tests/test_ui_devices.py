@@ -19,7 +19,7 @@ from sec2sec.ui.clips import with_device_lock
 from sec2sec.ui.devices import Devices, all_devices_words, device_names, device_words
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Job, in_thread
+from sec2sec.ui.work import Job, stream_from_thread
 from tests import clips
 from tests.models import save_tiny
 
@@ -122,7 +122,7 @@ def test_clips_on_two_devices_are_encoded_at_once_and_a_third_waits() -> None:
     for thread in threads:
         thread.start()
     encoding.wait(10)
-    third = in_thread(with_device_lock(at_once, waiting))
+    third = stream_from_thread(with_device_lock(at_once, waiting))
     said = [next(third) for _ in range(4)]
     assert said[0] in ("a", "b")
     assert "Waiting: another clip is being encoded" in said

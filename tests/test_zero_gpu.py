@@ -29,7 +29,7 @@ from sec2sec.clip import explain
 from sec2sec.config import MediaLimits
 from sec2sec.explanations import Explanation
 from sec2sec.ui import gpu, inspect_tab
-from sec2sec.ui.clips import Source, look_at
+from sec2sec.ui.clips import Source, probe_upload
 from sec2sec.ui.messages import SORRY, message_for
 from sec2sec.ui.settings import Settings
 from tests import clips
@@ -143,7 +143,7 @@ def test_a_gpu_is_asked_for_as_long_as_the_part_takes(
 
 
 def test_a_chosen_clip_says_how_long_and_how_large_it_is(folder: Path) -> None:
-    source, _ = look_at(str(folder / "good.mp4"), Settings())
+    source, _ = probe_upload(str(folder / "good.mp4"), Settings())
     assert source.duration == pytest.approx(4, abs=0.05)
     assert source.pixels == 48 * 32
 

@@ -104,7 +104,7 @@ spaces.utils.SimpleQueue.put, torch.autograd._engine_run_backward = observed_put
 # ---- visitors
 
 
-def in_thread(question: Callable[[], Any]) -> Callable[[], Any]:
+def stream_from_thread(question: Callable[[], Any]) -> Callable[[], Any]:
     """Begins to ask as a visitor, in a thread with a request of its own; the returned function waits for the answer."""
     came: list[Any] = []
     request = SimpleNamespace(headers=Headers({"x-ip-token": f"a.{EMPTY}.c", "x-gradio-user": "app"}))
@@ -131,7 +131,7 @@ class Headers(dict[str, str]):
 
 
 def ask(question: Callable[[], Any]) -> Any:
-    return in_thread(question)()
+    return stream_from_thread(question)()
 
 
 def handler(module: str, name: str) -> Callable[..., Any]:
@@ -239,11 +239,11 @@ if __name__ == "__main__":
     answers["unknown"] = ask(lambda: explained("good.mp4", "nowhere"))
     answer_next("lent")  # and until here
 
-    both = [in_thread(lambda clip=clip: explained(clip)) for clip in ("good.mp4", "other.mp4")]
+    both = [stream_from_thread(lambda clip=clip: explained(clip)) for clip in ("good.mp4", "other.mp4")]
     answers["both"] = [answer() for answer in both]
 
     # a process is forked while another thread loads a model; later it is asked for that very model
-    loading = in_thread(lambda: shared.get("slow").summary.name)
+    loading = stream_from_thread(lambda: shared.get("slow").summary.name)
     time.sleep(0.3)
     answer_next("new")
     answers["while loading"] = ask(lambda: explained("good.mp4"))

@@ -32,11 +32,11 @@ from sec2sec.device import training_dtype
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import Clips, ResidentTokens, TokenSource
-from sec2sec.training.loop import Trainee
+from sec2sec.training.loop import TrainModule
 from sec2sec.training.losses import clip_loss
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import starting_encoders
-from sec2sec.training.train import Epoch, Machine, Step, Trained, train_steps
+from sec2sec.training.train import Epoch, Hardware, Step, Trained, train_steps
 from tests import clips
 
 LIRIS = 6860  # clips that the paper trains on, 7:1:2 of 9,800
@@ -48,7 +48,7 @@ NOISES = 16  # different token tensors; a clip's are one of them
 
 def trained(setting: Setting, name: str, config: TrainConfig, **ways: Any) -> tuple[list[Step], float]:
     """The steps of a training in a folder of its own, and how many seconds it took."""
-    machine = Machine(setting.work / "tokens", device=setting.device.type, workers=0)
+    machine = Hardware(setting.work / "tokens", device=setting.device.type, workers=0)
     began = time.perf_counter()
     steps = list(train_steps(setting.work / "runs" / name, config, machine, **ways))
     return steps, time.perf_counter() - began
@@ -142,7 +142,7 @@ def step_rows(setting: Setting, title: str, config: EncoderConfig) -> Iterator[R
     moved = batch.to(setting.device)
     sizes = ModelConfig(input_width=config.width, width=256, heads=8, hidden=256)
     model = Sec2Sec(sizes, config.video_grid, config.audio_grid)
-    trainee = Trainee(model, precision=training_dtype(setting.device)).to(setting.device).train()
+    trainee = TrainModule(model, precision=training_dtype(setting.device)).to(setting.device).train()
     optimiser = torch.optim.AdamW(trainee.parameters(), 1e-4, fused=True)
 
     def learn() -> None:

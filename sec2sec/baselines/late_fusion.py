@@ -119,14 +119,14 @@ class Summaries(Encoders):
         super().__init__(config, inputs.video, inputs.audio)
         self.inputs, self.branches = inputs, branches
 
-    def see(self, frames: Tensor) -> Tensor:
-        return self.inputs.see(frames)
+    def encode_video(self, frames: Tensor) -> Tensor:
+        return self.inputs.encode_video(frames)
 
-    def hear(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
-        return self.inputs.hear(samples, image)
+    def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+        return self.inputs.encode_audio(samples, image)
 
     @torch.inference_mode()
-    def whole(self, tokens: Tokens) -> Tokens:
+    def summarise(self, tokens: Tokens) -> Tokens:
         """Inputs of a clip → its vectors, repeated in each second: (T, 1, width)."""
         vectors = self._whole(tokens)
         if self.precision != torch.float32 and not vectors.finite:

@@ -58,7 +58,7 @@ def cost(bundle: Bundle) -> dict[str, Any]:
 def encode_both(encoders: Encoders, frames: torch.Tensor, samples: torch.Tensor) -> Any:
     """Frames (T, M, height, width, 3) and samples (T, 16000) → tokens of both, in the precision that the app uses."""
     with encoders.autocast(frames.device):
-        return encoders.see(frames), encoders.hear(samples)
+        return encoders.encode_video(frames), encoders.encode_audio(samples)
 
 
 def size(module: nn.Module) -> int:

@@ -77,7 +77,7 @@ def facts(results: Mapping[str, Any]) -> list[str]:
         else "Hyper-parameters were not searched for any system. One seed, 0: nothing is known of others."
     )
     found.append(
-        f"Machine: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
+        f"Hardware: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
         f"{counted(results['jobs'], 'trial')} at a time, {counted(hardware['threads'], 'thread')} each; "
         f"{_time(results['minutes'])}, if the trials had run one by one."
     )

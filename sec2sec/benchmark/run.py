@@ -31,7 +31,7 @@ from sec2sec.training.loop import TrainingError
 from sec2sec.training.save import planted
 from sec2sec.training.settings import SettingsError
 from sec2sec.training.setup import data_of
-from sec2sec.training.train import Machine, Note, Step, Stopped, Trained, command, extract_all
+from sec2sec.training.train import Hardware, Note, Step, Stopped, Trained, command, extract_all
 from sec2sec.training.trial import Trial
 
 EVERY = 1.0  # s between two looks at the trials at work
@@ -64,7 +64,7 @@ class Compared:
 def benchmark_steps(
     request: Request,
     out: Path,
-    machine: Machine,
+    machine: Hardware,
     *,
     jobs: int = 1,
     stop: Callable[[], bool] = lambda: False,
@@ -124,7 +124,7 @@ def write_tables(out: Path) -> dict[str, Any]:
     return results
 
 
-def _one_by_one(todo: Sequence[Trial], machine: Machine, stop: Callable[[], bool]) -> Iterator[Step | Progress]:
+def _one_by_one(todo: Sequence[Trial], machine: Hardware, stop: Callable[[], bool]) -> Iterator[Step | Progress]:
     """Every trial in this process."""
     for number, trial in enumerate(todo):
         yield Progress(number, len(todo), (trial.folder.name,), math.nan)
@@ -136,7 +136,7 @@ def _one_by_one(todo: Sequence[Trial], machine: Machine, stop: Callable[[], bool
 
 
 def _side_by_side(
-    trials: Sequence[Trial], machine: Machine, jobs: int, threads: int, stop: Callable[[], bool]
+    trials: Sequence[Trial], machine: Hardware, jobs: int, threads: int, stop: Callable[[], bool]
 ) -> Iterator[Step | Progress]:
     """Every trial in a process of its own, `jobs` at a time."""
     todo = [trial for trial in trials if not is_done(trial)]
@@ -211,7 +211,7 @@ def _at_work(trial: Trial) -> str:
     return f"{trial.folder.name}: {message}"
 
 
-def _about(machine: Machine, jobs: int, threads: int) -> dict[str, Any]:
+def _about(machine: Hardware, jobs: int, threads: int) -> dict[str, Any]:
     """What the document says of the machine."""
     device = pick_device(machine.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"

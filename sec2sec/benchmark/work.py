@@ -23,7 +23,7 @@ from sec2sec.explanations.results import Occlusion
 from sec2sec.files import write_json
 from sec2sec.training.run_folder import PREDICTIONS
 from sec2sec.training.setup import data_of, encoders_of
-from sec2sec.training.train import Machine, Step, Stopped, Trained
+from sec2sec.training.train import Hardware, Step, Stopped, Trained
 from sec2sec.training.trial import FAILED, Trial, run_trial
 
 MEASURED = "measured.json"
@@ -34,7 +34,7 @@ def is_done(trial: Trial) -> bool:
     return any((trial.folder / name).is_file() for name in (MEASURED, FAILED))
 
 
-def work(trial: Trial, machine: Machine, threads: int, parent: int) -> None:
+def work(trial: Trial, machine: Hardware, threads: int, parent: int) -> None:
     """The whole of a process. Ends by itself between two batches when its parent has gone, to be resumed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent asks to stop by the file `stop`
     torch.set_num_threads(threads)
@@ -48,7 +48,7 @@ def work(trial: Trial, machine: Machine, threads: int, parent: int) -> None:
         os._exit(1)
 
 
-def steps(trial: Trial, machine: Machine, stop: Callable[[], bool]) -> Iterator[Step]:
+def steps(trial: Trial, machine: Hardware, stop: Callable[[], bool]) -> Iterator[Step]:
     """Train, then measure what the tables need besides; yields what the training says."""
     began = time.monotonic()
     for step in run_trial(trial, machine, test=True, stop=stop):
@@ -59,7 +59,7 @@ def steps(trial: Trial, machine: Machine, stop: Callable[[], bool]) -> Iterator[
             write_json(trial.folder / MEASURED, _measured(trial, machine, time.monotonic() - began))
 
 
-def _measured(trial: Trial, machine: Machine, seconds: float) -> dict[str, Any]:
+def _measured(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     bundle = load_checkpoint(trial.folder / "checkpoint", machine.device)
     history = [json.loads(line) for line in (trial.folder / "metrics.jsonl").read_text().splitlines()]
     found: dict[str, Any] = {
@@ -77,7 +77,7 @@ def _measured(trial: Trial, machine: Machine, seconds: float) -> dict[str, Any]:
     return found
 
 
-def _occluded(trial: Trial, bundle: Bundle, machine: Machine, table: Table) -> list[tuple[Row, Occlusion]]:
+def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> list[tuple[Row, Occlusion]]:
     """The effect of each second of the test clips, from the tokens that the training has read."""
     asked = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
     cache = TokenCache(machine.cache, encoders_of(trial.folder / "checkpoint"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sec2sec.paths import program_paths
 
 if TYPE_CHECKING:
-    from sec2sec.training.train import Machine
+    from sec2sec.training.train import Hardware
 SPLITS = ("all", "train", "validation", "test")
 
 
@@ -71,11 +71,11 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     add_cache(group)
 
 
-def machine_of(options: argparse.Namespace) -> Machine:
+def machine_of(options: argparse.Namespace) -> Hardware:
     """What the options of add_machine say."""
-    from sec2sec.training.train import Machine
+    from sec2sec.training.train import Hardware
 
-    return Machine(options.cache, options.device, options.devices, options.nodes, options.workers)
+    return Hardware(options.cache, options.device, options.devices, options.nodes, options.workers)
 
 
 def in_help(path: Path) -> str:

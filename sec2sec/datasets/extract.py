@@ -196,7 +196,7 @@ def extract_steps(
                     hashes.pop(row.id, None)
             else:
                 parts = [encode_seconds(part, fast, device) for part in batched(seconds, size)]
-                tokens = fast.whole(join_tokens(parts))
+                tokens = fast.summarise(join_tokens(parts))
                 writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
                 kept += len(same) - 1
             while len(writing) > (WRITING if made < len(missing) else 0):

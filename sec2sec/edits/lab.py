@@ -115,7 +115,7 @@ class Lab:
                 self._joints[pair] = (found.both[i], found.audio_only[i], found.video_only[i])
         both, sound, picture = (torch.stack([self._joints[pair][part] for pair in plan]) for part in range(3))
         if len(plan) > EFFECTS_UP_TO:
-            logits, weights = self.model.remember(both[None], torch.ones(1, len(both), dtype=torch.bool))
+            logits, weights = self.model.temporal(both[None], torch.ones(1, len(both), dtype=torch.bool))
             prediction, effect = to_numpy(logits.sigmoid()[0]), None
             attention = None if weights is None else to_numpy(weights[0])
         else:

@@ -38,21 +38,21 @@ class Encoders(nn.Module):
         self.mfcc = MfccImage(config.audio)
         self.precision = torch.float32  # of convolutions and linear layers
 
-    def see(self, frames: Tensor) -> Tensor:
+    def encode_video(self, frames: Tensor) -> Tensor:
         """frames (T, M, 128, 171, 3) uint8 → visual tokens (T, V, C) float32."""
         tokens = torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(chunk_size(frames.device))])
         return pool(tokens, self.config.maps[0], self.config.video_grid)
 
-    def hear(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+    def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
         """samples (T, 16000) in [-1, 1], and their MFCC images where they are made → audio tokens (T, A, C) float32."""
-        return self.hear_image(self.mfcc(samples) if image is None else image)
+        return self.encode_mfcc(self.mfcc(samples) if image is None else image)
 
-    def hear_image(self, image: Tensor) -> Tensor:
+    def encode_mfcc(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
         tokens = torch.cat([self.audio(part).float() for part in image.split(chunk_size(image.device))])
         return pool(tokens, self.config.maps[1], self.config.audio_grid)
 
-    def whole(self, tokens: Tokens) -> Tokens:
+    def summarise(self, tokens: Tokens) -> Tokens:
         """What is kept of a whole clip, of the tokens of all of its seconds: these."""
         return tokens
 

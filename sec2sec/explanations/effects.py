@@ -68,5 +68,5 @@ def mixed_with_neighbours(masker: SecondMasker) -> tuple[Tensor, Tensor]:
     for part in seconds.split(pass_size(SECONDS_A_PASS, before.device)):
         for parts, picture, sound in ((mixed[0], part, before[part]), (mixed[1], before[part], part)):
             video, audio = at(embeddings.attended_video, picture), at(embeddings.attended_audio, sound)
-            parts.append(model.meet(video, audio, evidence=False)[0])
+            parts.append(model.co_attend(video, audio, evidence=False)[0])
     return torch.cat(mixed[0]), torch.cat(mixed[1])

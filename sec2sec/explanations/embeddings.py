@@ -55,7 +55,7 @@ def embed_seconds(model: Sec2Sec, tokens: Tokens) -> SecondEmbeddings:
     video, audio = tokens.filled(model)
     mean_video, mean_audio = model.references(1)
     # every second shares the attended mean: it is computed once
-    attended_mean_video, attended_mean_audio = model.look(mean_video), model.listen(mean_audio)
+    attended_mean_video, attended_mean_audio = model.self_attend_video(mean_video), model.self_attend_audio(mean_audio)
 
     def repeated(one: Tensor | None, seconds: int) -> Tensor | None:
         return None if one is None else one.expand(seconds, -1, -1)
@@ -65,18 +65,22 @@ def embed_seconds(model: Sec2Sec, tokens: Tokens) -> SecondEmbeddings:
     attended: list[list[Tensor]] = [[], []]
     size = pass_size(SECONDS_A_PASS, video.device)
     for part_video, part_audio in zip(video.split(size), audio.split(size), strict=True):
-        attended_video, attended_audio = model.look(part_video), model.listen(part_audio)
-        both, video_from_audio, audio_from_video = model.meet(attended_video, attended_audio, evidence=True)
+        attended_video, attended_audio = model.self_attend_video(part_video), model.self_attend_audio(part_audio)
+        both, video_from_audio, audio_from_video = model.co_attend(attended_video, attended_audio, evidence=True)
         embeddings[0].append(both)
-        embeddings[1].append(model.meet(repeated(attended_mean_video, len(both)), attended_audio, evidence=False)[0])
-        embeddings[2].append(model.meet(attended_video, repeated(attended_mean_audio, len(both)), evidence=False)[0])
+        embeddings[1].append(
+            model.co_attend(repeated(attended_mean_video, len(both)), attended_audio, evidence=False)[0]
+        )
+        embeddings[2].append(
+            model.co_attend(attended_video, repeated(attended_mean_audio, len(both)), evidence=False)[0]
+        )
         if video_from_audio is not None and audio_from_video is not None:
             maps[0].append(video_from_audio)
             maps[1].append(audio_from_video)
         for parts, part in zip(attended, (attended_video, attended_audio), strict=True):
             if part is not None:
                 parts.append(part)
-    neither = model.meet(attended_mean_video, attended_mean_audio, evidence=False)[0].expand(len(video), -1)
+    neither = model.co_attend(attended_mean_video, attended_mean_audio, evidence=False)[0].expand(len(video), -1)
     both, audio_only, video_only = (torch.cat(parts) for parts in embeddings)
     within = (torch.cat(parts) if parts else None for parts in (*maps, *attended))
     return SecondEmbeddings(both, audio_only, video_only, neither, *within)
@@ -91,7 +95,7 @@ def clips_per_pass(embedding: Tensor) -> int:
 def predict_embeddings(model: Sec2Sec, embedding: Tensor) -> Tensor:
     """Variants of one clip, (N, T, D) → predictions (N, K), in passes that fit the memory."""
     passes = [
-        model.remember(part, all_seconds(part))[0].sigmoid() for part in embedding.split(clips_per_pass(embedding))
+        model.temporal(part, all_seconds(part))[0].sigmoid() for part in embedding.split(clips_per_pass(embedding))
     ]
     return torch.cat(passes)
 

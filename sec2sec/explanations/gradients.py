@@ -94,7 +94,7 @@ def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS)
         used = [part for part, uses in enumerate((model.sees, model.hears)) if uses]
 
         def joint_of(video: Tensor, audio: Tensor) -> Tensor:
-            return model.join(video, audio, evidence=False)[0]
+            return model.encode_second(video, audio, evidence=False)[0]
 
         def logits(*inputs: Tensor) -> Tensor:
             count = len(inputs[0])

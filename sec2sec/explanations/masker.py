@@ -112,7 +112,7 @@ class SecondMasker(Masker):
     @torch.inference_mode()
     def occlusion(self) -> Occlusion:
         model, embeddings = self.model, self.embeddings
-        logits, attention = model.remember(embeddings.both[None], all_seconds(embeddings.both[None]))
+        logits, attention = model.temporal(embeddings.both[None], all_seconds(embeddings.both[None]))
         without = (
             embeddings.neither,
             embeddings.video_only,

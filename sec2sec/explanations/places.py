@@ -43,7 +43,7 @@ def _of_second(
     model: Sec2Sec, video: Tensor, audio: Tensor, joint: Tensor, second: int, prediction: Tensor
 ) -> PlaceEffects:
     """video (V, C) and audio (A, C) of the second, joint (T, D) of the clip, prediction (K,)."""
-    seen, heard = model.look(video[None]), model.listen(audio[None])
+    seen, heard = model.self_attend_video(video[None]), model.self_attend_audio(audio[None])
 
     def effects(replaced: Tensor) -> Tensor:
         """What the second's joint vector becomes, (N, D) → (N, K)."""
@@ -56,10 +56,10 @@ def _of_second(
 
     of_video, of_audio = [], []
     for part in one_replaced(video, model.reference_video):
-        joined = model.meet(model.look(part), alike(heard, len(part)), evidence=False)[0]
+        joined = model.co_attend(model.self_attend_video(part), alike(heard, len(part)), evidence=False)[0]
         of_video.append(effects(joined))
     for part in one_replaced(audio, model.reference_audio):
-        joined = model.meet(alike(seen, len(part)), model.listen(part), evidence=False)[0]
+        joined = model.co_attend(alike(seen, len(part)), model.self_attend_audio(part), evidence=False)[0]
         of_audio.append(effects(joined))
     return PlaceEffects(second, torch.cat(of_video), torch.cat(of_audio))
 

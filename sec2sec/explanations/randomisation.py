@@ -121,8 +121,8 @@ def randomisation_test(masker: SecondMasker, gradients: Sequence[Gradients] = ()
         maps = []
     mean_video, mean_audio = model.references(1)
     attended = (
-        _beside(embeddings.attended_video, model.look(mean_video)),
-        _beside(embeddings.attended_audio, model.listen(mean_audio)),
+        _beside(embeddings.attended_video, model.self_attend_video(mean_video)),
+        _beside(embeddings.attended_audio, model.self_attend_audio(mean_audio)),
     )
     cascaded = [_cascaded(masker, seed, attended, maps) for seed in range(SEEDS)]
     similar = np.full((SEEDS, len(STEPS), len(SIMILAR), targets), np.nan)
@@ -232,7 +232,7 @@ def _middle(one: Gradients, first: int, end: int) -> Gradients:
 
 def _remembered(model: Sec2Sec, joint: Tensor) -> tuple[Tensor, Tensor]:
     """(N, T, D) → logits (N, K) and attention (N, K, T), NaN for a model without it."""
-    logits, attention = model.remember(joint, all_seconds(joint))
+    logits, attention = model.temporal(joint, all_seconds(joint))
     return logits, logits.new_full((*logits.shape, joint.shape[1]), torch.nan) if attention is None else attention
 
 
@@ -244,12 +244,14 @@ def _beside(seconds: Tensor | None, mean: Tensor | None) -> Tensor | None:
 def _attended(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor | None, Tensor | None]:
     """Eq. 1 of every second, and of the training mean as one second more: (T + 1, V, D), (T + 1, A, D)."""
     (video, audio), (mean_video, mean_audio) = tokens.filled(model), model.references(1)
-    return model.look(torch.cat([video, mean_video])), model.listen(torch.cat([audio, mean_audio]))
+    return model.self_attend_video(torch.cat([video, mean_video])), model.self_attend_audio(
+        torch.cat([audio, mean_audio])
+    )
 
 
 def _joined(model: Sec2Sec, seen: Tensor | None, heard: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Joint vectors (T, D) with both modalities and with neither, and the ranks of the maps."""
-    joint, video_from_audio, audio_from_video = model.meet(seen, heard)
+    joint, video_from_audio, audio_from_video = model.co_attend(seen, heard)
     both = joint[:-1]
     maps = _map_ranks(*(None if drawn is None else drawn[:-1] for drawn in (video_from_audio, audio_from_video)))
     return both, joint[-1:].expand_as(both), maps

@@ -217,7 +217,7 @@ def under_other_weights(masker: SecondMasker) -> tuple[np.ndarray, np.ndarray] |
         return None
     seconds, embedding = masker.seconds, masker.embeddings.both[None]
     states = temporal.lstm(embedding)[0]
-    attention = masker.model.remember(embedding, all_seconds(embedding))[1]
+    attention = masker.model.temporal(embedding, all_seconds(embedding))[1]
     assert attention is not None
     orders = torch.from_numpy(random_orders(seconds).copy()).to(states.device)
     shuffled = attention[0][:, orders].transpose(0, 1)  # (P, K, T)

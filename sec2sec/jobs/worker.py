@@ -87,9 +87,9 @@ class _Worker:
     def train(self) -> None:
         """The training itself, in its run folder."""
         self.say("run", "")
-        from sec2sec.training.train import Machine, Stopped, Trained, train_steps  # torch: only when it is our turn
+        from sec2sec.training.train import Hardware, Stopped, Trained, train_steps  # torch: only when it is our turn
 
-        machine = Machine(Path(self.order.cache), self.order.device, workers=self.order.workers)
+        machine = Hardware(Path(self.order.cache), self.order.device, workers=self.order.workers)
         config = train_config(dict(self.order.config))
         steps = train_steps(self.job.run, config, machine, resume=True, stop=self.stop, enough=self.enough)
         for step in steps:

@@ -53,7 +53,7 @@ class DivergedError(TrainingError):
     """The loss is no number any more."""
 
 
-class Trainee(nn.Module):
+class TrainModule(nn.Module):
     """What is trained: the model, and the encoders where they are tuned.
 
     Batch in; logits (B, K) and attention over seconds (B, K, T) or None out, in float32: Fabric refuses a frozen
@@ -76,7 +76,7 @@ class Trainee(nn.Module):
         super().__init__()
         self.model, self.encoders, self.norms_learn, self.precision = model, encoders, norms_learn, precision
 
-    def train(self, mode: bool = True) -> Trainee:
+    def train(self, mode: bool = True) -> TrainModule:
         super().train(mode)
         if self.encoders is not None and not self.norms_learn:
             self.encoders.eval()  # a batch holds few clips: its statistics would be worse than the published ones
@@ -114,29 +114,31 @@ class Trainee(nn.Module):
         video, audio = (torch.zeros(*batch.mask.shape, *shape, device=device) for shape in shapes)
         if len(batch.video):
             at = (batch.mask & batch.seen[:, None])[..., None, None]
-            video = video.masked_scatter(at, self.see(batch.video))
+            video = video.masked_scatter(at, self.encode_video(batch.video))
         if len(batch.audio):
             at = (batch.mask & batch.heard[:, None])[..., None, None]
-            audio = audio.masked_scatter(at, self.hear(batch.audio))
+            audio = audio.masked_scatter(at, self.encode_audio(batch.audio))
         return batch._replace(video=video, audio=audio)
 
-    def see(self, frames: Tensor) -> Tensor:
+    def encode_video(self, frames: Tensor) -> Tensor:
         """Frames (N, M, 128, 171, 3) → (N, V, C); in one pass where batch norms learn: their batch is all of it."""
         assert self.encoders is not None
         if self.training and self.norms_learn:
             return self.encoders.video(frame_tensor(frames)).float()
         if not (torch.is_grad_enabled() and self.encoders.config.preset == "paper"):
-            return self.encoders.see(frames)
+            return self.encoders.encode_video(frames)
         # R(2+1)D keeps 0.45 GB a second for the way back: only a few seconds' worth here, computed twice
-        see = partial(checkpoint, self.encoders.see, use_reentrant=False, preserve_rng_state=False)  # no dropout inside
+        see = partial(
+            checkpoint, self.encoders.encode_video, use_reentrant=False, preserve_rng_state=False
+        )  # no dropout inside
         return torch.cat([see(part) for part in frames.split(CHUNK)])
 
-    def hear(self, samples: Tensor) -> Tensor:
+    def encode_audio(self, samples: Tensor) -> Tensor:
         """Samples (N, 16000) → (N, A, C); the same."""
         assert self.encoders is not None
         if self.training and self.norms_learn:
             return self.encoders.audio(self.encoders.mfcc(samples)).float()
-        return self.encoders.hear(samples)
+        return self.encoders.encode_audio(samples)
 
 
 @dataclass(frozen=True)
@@ -186,12 +188,12 @@ def predict(
     return Predictions(logits.numpy(), each if attends else None)
 
 
-class Fit:
+class TrainLoop:
     """A training between two batches: what it has learned, how far it is, and how it goes on."""
 
     def __init__(
         self,
-        trainee: Trainee,
+        trainee: TrainModule,
         training: Source,
         validation: Source,
         config: TrainConfig,
@@ -386,7 +388,7 @@ class Fit:
 
 
 def fit(
-    trainee: Trainee,
+    trainee: TrainModule,
     training: Source,
     validation: Source,
     config: TrainConfig,
@@ -394,7 +396,9 @@ def fit(
     fabric: Fabric | None = None,
 ) -> Iterator[Report]:
     """Train, yielding a report an epoch; leaves the best weights in `trainee`. Nothing is saved: run.py does that."""
-    training_of = Fit(trainee, training, validation, config, labels, fabric or Fabric(accelerator="cpu", devices=1))
+    training_of = TrainLoop(
+        trainee, training, validation, config, labels, fabric or Fabric(accelerator="cpu", devices=1)
+    )
     yield from training_of.reports()
     training_of.keep_best()
 

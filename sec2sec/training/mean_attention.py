@@ -23,7 +23,7 @@ from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.files import write_json
 from sec2sec.training.batches import TokenSource, clips_of
-from sec2sec.training.loop import Trainee, predict
+from sec2sec.training.loop import TrainModule, predict
 from sec2sec.training.setup import encoders_of
 
 QUARTILES = (25, 75)  # per cent
@@ -136,7 +136,7 @@ def profile_steps(
     clips = clips_of(rows, targets, {name: tokens.path(step.sha256[name]) for name in lengths}, lengths)
     if not len(clips):
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used")
-    found = predict(Trainee(bundle.model), TokenSource(clips, encoders.config), BATCH, bundle.device)
+    found = predict(TrainModule(bundle.model), TokenSource(clips, encoders.config), BATCH, bundle.device)
     assert found.attention is not None
     curves = profile(found.attention, targets)
     if save:

@@ -27,7 +27,7 @@ from sec2sec.encoders import Encoders
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
-from sec2sec.training.loop import Fit, Report, Trainee, TrainingError, mixed, predict
+from sec2sec.training.loop import Report, TrainingError, TrainLoop, TrainModule, mixed, predict
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.run_folder import PREDICTIONS, RunFolder
 from sec2sec.training.save import measured, predictions, save_trained
@@ -47,7 +47,7 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
 
 @dataclass(frozen=True)
-class Machine:
+class Hardware:
     """What a training runs on; none of it changes what is learned, beyond rounding."""
 
     cache: Path  # of tokens, shared by all trainings
@@ -86,7 +86,7 @@ class Machine:
 
     @property
     def precision(self) -> Literal["bf16-mixed", "32-true"]:
-        """bfloat16 where the GPU computes in it natively; float32 elsewhere. Trainee sees to it, not Fabric."""
+        """bfloat16 where the GPU computes in it natively; float32 elsewhere. TrainModule sees to it, not Fabric."""
         native = training_dtype(pick_device(self.device)) == torch.bfloat16
         return "bf16-mixed" if native else "32-true"
 
@@ -132,7 +132,7 @@ def first_process() -> bool:
 def train_steps(
     path: Path,
     config: TrainConfig | None,
-    machine: Machine,
+    machine: Hardware,
     *,
     resume: bool = False,
     test: bool = True,
@@ -178,7 +178,7 @@ def _say_failed(folder: RunFolder, error: Exception) -> None:
         return
 
 
-def extract_all(config: TrainConfig, machine: Machine, share: tuple[int, int] = (1, 1)) -> Iterator[Extraction]:
+def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] = (1, 1)) -> Iterator[Extraction]:
     """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
     table, _ = data_of(config)
     encoders, _ = starting_encoders(config, table.split("train"), machine.decoders)
@@ -208,7 +208,7 @@ class _Run:
         self,
         folder: RunFolder,
         config: TrainConfig,
-        machine: Machine,
+        machine: Hardware,
         fabric: Fabric,
         first: bool,
         test: bool,
@@ -258,14 +258,14 @@ class _Run:
         if cached is encoders and not state:  # a state brings the reference with the weights
             set_references(model, splits["train"], encoders.config)
         tuned = tunes_encoders(self.config)
-        trainee = Trainee(
+        trainee = TrainModule(
             learner,
             encoders if tuned else None,
             norms_learn=self.config.init == "random",
             precision=MIXED[self.machine.precision],
         )
         sources = {name: self.source(splits[name], cached.config, tuned) for name in ("train", "validation")}
-        fit = Fit(trainee, sources["train"], sources["validation"], self.config, labels, self.fabric)
+        fit = TrainLoop(trainee, sources["train"], sources["validation"], self.config, labels, self.fabric)
         if state:
             fit.restore(state)
         if self.first:
@@ -336,7 +336,7 @@ class _Run:
 
     def finish(
         self,
-        fit: Fit,
+        fit: TrainLoop,
         model: Model,
         encoders: Encoders,
         predicts: tuple[Model, EncoderConfig],
@@ -351,7 +351,7 @@ class _Run:
         predicts: what predicts from the token cache, and what that holds; for frozen backbones not the whole model.
         """
         yield from self.say(Note("measuring the best weights"), "measuring")
-        trainee = Trainee(predicts[0]).to(self.device)
+        trainee = TrainModule(predicts[0]).to(self.device)
         metrics: dict[str, Any] = {
             "training_positive": {name: round(t.positive, 4) for name, t in labels.items() if t.kind == "binary"},
             "training": {name: target.as_json() for name, target in labels.items()},

@@ -12,7 +12,7 @@ from sec2sec.files import write_json
 from sec2sec.training.loop import DivergedError
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.train import Machine, Note, Step, train_steps
+from sec2sec.training.train import Hardware, Note, Step, train_steps
 
 FAILED = "failed.json"
 
@@ -26,7 +26,7 @@ class Trial:
     config: TrainConfig
 
 
-def run_trial(trial: Trial, machine: Machine, *, test: bool, stop: Callable[[], bool]) -> Iterator[Step]:
+def run_trial(trial: Trial, machine: Hardware, *, test: bool, stop: Callable[[], bool]) -> Iterator[Step]:
     """Train, or go on; yields what train_steps yields. A loss that diverges is noted in failed.json, not raised."""
     resume = RunFolder(trial.folder).exists()
     try:

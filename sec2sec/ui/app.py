@@ -17,7 +17,7 @@ from sec2sec.ui.gpu import LENT
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.shelf import Shelf
+from sec2sec.ui.shelf import ClipCache
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.warm import warm_up, warm_up_once_served
 from sec2sec.viewer import files
@@ -32,7 +32,7 @@ def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
     _private_cache()
     models = models_in(settings.checkpoints, settings.device, settings.runs if settings.training else None)
-    shelf = Shelf(settings.delete_after)
+    shelf = ClipCache(settings.delete_after)
     sweep = max(1, int(min(settings.delete_after / 4, 600)))  # s between two looks for what is too old
     with gr.Blocks(
         title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))

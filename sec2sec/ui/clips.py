@@ -90,7 +90,7 @@ def known_truth(path: Path) -> bool:
     return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
 
 
-def look_at(path: str, settings: Settings) -> tuple[Source, str]:
+def probe_upload(path: str, settings: Settings) -> tuple[Source, str]:
     """A chosen file, and what to say of it. Raises MediaError for one that cannot be used."""
     clip = open_clip(path, limits=any_length(settings))  # a part of a long clip may still be analysed
     picked = Source(

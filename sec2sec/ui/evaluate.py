@@ -18,13 +18,13 @@ from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation.evaluate import Evaluated, Step, evaluate_steps
 from sec2sec.evaluation.pages import evaluated as page
 from sec2sec.evaluation.pages.html import heading, listed, paragraph
-from sec2sec.ui.clips import FULL, WAITING, cached, hidden, look_at, span
+from sec2sec.ui.clips import FULL, WAITING, cached, hidden, probe_upload, span
 from sec2sec.ui.devices import RunsOn, device_words
 from sec2sec.ui.inspect_tab import Opening
-from sec2sec.ui.messages import alert, guarded, status
+from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Job, in_thread
+from sec2sec.ui.work import Job, stream_from_thread
 from sec2sec.viewer import files
 
 MAX_FILES = 20_000  # of an uploaded data set
@@ -94,7 +94,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
     def outputs(told: Any, report: Any = same, save: Any = same, found: Any = same, busy: bool = False) -> Any:
         return found, told, report, save, gr.update(interactive=not busy), gr.update(visible=busy)
 
-    @guarded(lambda message: outputs(alert(message)))
+    @errors_as_messages(lambda message: outputs(alert(message)))
     def run(
         before: Found | None, model: str | None, data: str | None, zipped: str | None, split: str
     ) -> Iterator[tuple[Any, ...]]:
@@ -113,7 +113,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
             raise DataError(PICK)
         ended: Evaluated | None = None
         where = ""
-        for step in in_thread(_evaluation(models, model, folder, split, inside=into is not None)):
+        for step in stream_from_thread(_evaluation(models, model, folder, split, inside=into is not None)):
             if isinstance(step, Evaluated):
                 ended = step
             elif isinstance(step, RunsOn):
@@ -140,13 +140,13 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
 
     opened = [told, tabs, inspecting.model, *inspecting.outputs]
 
-    @guarded(lambda message: (alert(message), *[same] * (len(opened) - 1)))
+    @errors_as_messages(lambda message: (alert(message), *[same] * (len(opened) - 1)))
     def open_clip(found: Found | None, event: gr.EventData) -> tuple[Any, ...]:
         target, rank = event._data.get("target"), event._data.get("rank")  # come from a browser
         clips = found.worst.get(target, []) if found is not None and isinstance(target, str) else []
         if found is None or not isinstance(rank, int) or not 0 <= rank < len(clips):
             return (same,) * len(opened)
-        source, said = look_at(str(clips[rank]), settings)
+        source, said = probe_upload(str(clips[rank]), settings)
         if source.playable:  # a copy, because the rest of a data set is never served
             copy = cached(upload, clips[rank].name)
             shutil.copyfile(clips[rank], copy)

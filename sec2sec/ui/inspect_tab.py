@@ -29,7 +29,7 @@ from sec2sec.ui.clips import (
     conversion,
     hidden,
     limits_words,
-    look_at,
+    probe_upload,
     with_device_lock,
 )
 from sec2sec.ui.devices import RunsOn, device_words
@@ -37,13 +37,13 @@ from sec2sec.ui.downloads import download_buttons
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.lab.annotated import annotated_button
-from sec2sec.ui.messages import alert, guarded, status
+from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
-from sec2sec.ui.places import askable, places_function
+from sec2sec.ui.places import payload_with_places, places_function
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.work import in_thread
+from sec2sec.ui.shelf import ClipCache, Kept
+from sec2sec.ui.work import stream_from_thread
 from sec2sec.viewer.cards import predictions
 from sec2sec.viewer.payload import encode, shown_targets
 
@@ -61,7 +61,7 @@ class Opening:
     running: list[Any]  # what opening a clip cancels
 
 
-def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Opening:
+def tab(settings: Settings, models: Models, shelf: ClipCache, kept: gr.State) -> Opening:
     """Lays out the tab and wires it; called within gr.Blocks. kept: gets the id of the explained clip on the shelf."""
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
@@ -115,11 +115,11 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         gone = [hidden(part) for part in (stop, check, film, *files)]
         return source, playing, message, None, "", ready, *gone, None
 
-    @guarded(lambda message: cleared(None, alert(message)))
+    @errors_as_messages(lambda message: cleared(None, alert(message)))
     def choose(path: str | None) -> tuple[Any, ...]:
         if path is None:
             return cleared(None, status(PICK))
-        picked, said = look_at(path, settings)
+        picked, said = probe_upload(path, settings)
         return show(picked, said)
 
     def show(picked: Source, said: str) -> tuple[Any, ...]:
@@ -148,7 +148,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         """Nothing of an explanation stays on the screen."""
         return outputs(message, "", None, same, busy, None)
 
-    @guarded(lambda message: gone(alert(message)))
+    @errors_as_messages(lambda message: gone(alert(message)))
     def run(
         source: Source | None, start: float | None, end: float | None, model: str | None
     ) -> Iterator[tuple[Any, ...]]:
@@ -165,7 +165,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             models.get(model)  # before a GPU is lent
             return explained(models, model, device, clip_part)
 
-        for step in in_thread(with_device_lock(models.devices, steps)):
+        for step in stream_from_thread(with_device_lock(models.devices, steps)):
             if isinstance(step, ExplainedClip):
                 answer = step
             elif isinstance(step, RunsOn):
@@ -194,14 +194,14 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         found = shelf.put(clip)
         took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s on {where}.")
         said = predictions(explanation, shown_targets(explanation, truth))
-        screen = askable(clip, found, models.get(model))
+        screen = payload_with_places(clip, found, models.get(model))
         if source.playable:
             yield outputs(took, said, screen, kept=found)
             return
         yield outputs(status(CONVERTING), said, screen, None, busy=True, kept=found)
         playable = cached(player, "playback.mp4")
         try:
-            for second in in_thread(conversion(source.path, playable, part, settings.limits)):
+            for second in stream_from_thread(conversion(source.path, playable, part, settings.limits)):
                 if second is not None:
                     yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
         except MediaError as error:  # the explanation stands without a player
@@ -210,7 +210,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         clip.played = str(playable)
         yield outputs(took, player=clip.played)
 
-    @guarded(lambda message: outputs(alert(message)))
+    @errors_as_messages(lambda message: outputs(alert(message)))
     def steady(key: str | None) -> Iterator[tuple[Any, ...]]:
         clip = shelf.get(key)
         assert key is not None
@@ -226,7 +226,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
             return stable(models, seeds, device, clip_part)
 
         found = None
-        for step in in_thread(with_device_lock(models.devices, steps)):
+        for step in stream_from_thread(with_device_lock(models.devices, steps)):
             if isinstance(step, RunsOn):
                 where = step.words
             elif isinstance(step, Progress):
@@ -239,7 +239,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State) -> Ope
         clip.add_stability(found)
         took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s on {where}: "
         took += "see “how stable” in the lanes."
-        yield outputs(status(took), view=askable(clip, key, models.get(model)))
+        yield outputs(status(took), view=payload_with_places(clip, key, models.get(model)))
 
     # light events never wait behind the clips in the queue
     running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(

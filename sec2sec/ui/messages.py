@@ -34,10 +34,10 @@ def message_if_for_people(error: BaseException) -> str | None:
     """The error's own sentence, in one line, if it was written for people."""
     if isinstance(error, gr.Error):
         return _of_the_lender(error)
-    return " ".join(str(error).split()) if is_ours(error) else None
+    return " ".join(str(error).split()) if is_user_error(error) else None
 
 
-def is_ours(error: BaseException) -> bool:
+def is_user_error(error: BaseException) -> bool:
     """Whether the sentence was written for people; any other was written for programmers."""
     return isinstance(error, UserError)
 
@@ -52,7 +52,7 @@ def _of_the_lender(error: gr.Error) -> str | None:
     return " ".join(f"{error.title}: {text}{advice}".split())
 
 
-def guarded(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def errors_as_messages(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Wraps a handler, plain or generator: what it raises becomes on_error(message), its (last) outputs."""
 
     def wrap(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,9 +75,9 @@ def guarded(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Ca
     return wrap
 
 
-def answered(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def errors_as_json(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function that a view asks by its name: what it raises becomes {"error": message}."""
-    return guarded(lambda message: {"error": message})(function)
+    return errors_as_messages(lambda message: {"error": message})(function)
 
 
 def alert(message: str) -> str:

@@ -12,15 +12,15 @@ from sec2sec.edits import EditError
 from sec2sec.explanations.embeddings import SecondEmbeddings
 from sec2sec.explanations.masker import SecondMasker, masker_of
 from sec2sec.explanations.places import place_effects
-from sec2sec.ui.messages import answered
+from sec2sec.ui.messages import errors_as_json
 from sec2sec.ui.models import Models
-from sec2sec.ui.shelf import Kept, Shelf
+from sec2sec.ui.shelf import ClipCache, Kept
 from sec2sec.viewer.payload import shown_targets
 
 SMALL = 0.001  # of the prediction's 0..1: what changes it by less changes nothing that the screen writes
 
 
-def askable(clip: Kept, key: str, bundle: Bundle) -> str:
+def payload_with_places(clip: Kept, key: str, bundle: Bundle) -> str:
     """What is drawn of a clip, for a view that may ask more of it by its id on the shelf: never part of a report."""
     offer = {"key": key, "small": SMALL, "absent": "", "video": False, "audio": False}
     masker = masker_of(bundle.model, clip.tokens).by_second
@@ -35,11 +35,11 @@ def askable(clip: Kept, key: str, bundle: Bundle) -> str:
     return f'{clip.drawn[:-1]},"places":{json.dumps(offer)}}}'
 
 
-def places_function(models: Models, shelf: Shelf, at_once: int) -> Callable[[Any], Any]:
+def places_function(models: Models, shelf: ClipCache, at_once: int) -> Callable[[Any], Any]:
     """What the view asks: {key, second} → the answer of `places_of`, or {error}. at_once: clips measured at a time."""
     turn = threading.Semaphore(at_once)
 
-    @answered
+    @errors_as_json
     def places(asked: Any) -> dict[str, Any]:
         sent = asked if isinstance(asked, dict) else {}  # comes from a browser
         key, second = sent.get("key"), sent.get("second")
@@ -55,7 +55,7 @@ def places_function(models: Models, shelf: Shelf, at_once: int) -> Callable[[Any
 def places_of(bundle: Bundle, clip: Kept, second: int) -> dict[str, Any]:
     """The effect of each token of a second on each shown target: {"second", "video": [K][V], "audio": [K][A]}."""
     masker = masker_of(bundle.model, clip.tokens.to(bundle.device)).by_second
-    assert masker is not None, "askable() offers no other"
+    assert masker is not None, "payload_with_places() offers no other"
     if clip.embeddings is None:  # once per clip, without the heavy part, which single places do not need
         own = masker.embeddings
         clip.embeddings = SecondEmbeddings(own.both, own.audio_only, own.video_only, own.neither)

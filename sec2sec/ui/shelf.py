@@ -85,7 +85,7 @@ class Kept:
         return report_page(self.explanation, self.drawn, shown, card, clip.read_bytes() if small else None, mime)
 
 
-class Shelf:
+class ClipCache:
     """Kept clips by an id that nobody can guess."""
 
     def __init__(

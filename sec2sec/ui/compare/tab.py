@@ -25,7 +25,7 @@ from sec2sec.ui.clips import (
     cached,
     conversion,
     limits_words,
-    look_at,
+    probe_upload,
     with_device_lock,
 )
 from sec2sec.ui.compare.board import (
@@ -45,11 +45,11 @@ from sec2sec.ui.compare.words import LETTERS
 from sec2sec.ui.devices import RunsOn, device_words
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
-from sec2sec.ui.messages import alert, guarded, status
+from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import in_thread
+from sec2sec.ui.work import stream_from_thread
 
 KEPT = 8  # answers kept for a visitor, so that a pinned side is not computed again
 
@@ -143,7 +143,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         shown = screen or [same] * len(drawn)
         return board, told, gr.update(interactive=ready and not busy), gr.update(visible=busy), *shown
 
-    @guarded(lambda message: outputs(same, alert(message)))
+    @errors_as_messages(lambda message: outputs(same, alert(message)))
     def run(
         board: Board,
         model_a: str,
@@ -169,7 +169,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
 
         for done, keys in enumerate(list(same) for _, same in groupby(missing, key=lambda key: (key.path, key.part))):
             clip = f"Clip {LETTERS[done + len(wanted) - len(missing)]}: " if board.mode == "clips" else ""
-            for step in in_thread(with_device_lock(models.devices, partial(steps, keys))):
+            for step in stream_from_thread(with_device_lock(models.devices, partial(steps, keys))):
                 if isinstance(step, list):
                     answers |= dict(zip(keys, step, strict=True))
                 elif isinstance(step, RunsOn):
@@ -194,7 +194,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
             to = cached(players[side], "playback.mp4")
             duration = board.answers[key][0].clip.duration
             try:
-                for second in in_thread(conversion(key.path, to, key.part, settings.limits)):
+                for second in stream_from_thread(conversion(key.path, to, key.part, settings.limits)):
                     if second is not None:
                         yield outputs(same, status(CONVERTING, second / duration), busy=True)
             except MediaError as error:  # the comparison stands without a player
@@ -210,19 +210,19 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
             side = 1 - side
         if path is None:
             return outputs(board, status(PICK))
-        picked, said = look_at(path, settings)
+        picked, said = probe_upload(path, settings)
         clips, called = list(board.clips), list(board.names)
         clips[side], called[side] = picked, said
         board = replace(board, clips=(clips[0], clips[1]), names=(called[0], called[1]), keys=())
         return outputs(board, status(chosen_words(board)), screen_of(board))
 
-    refused = guarded(lambda message: outputs(same, alert(message)))
+    refused = errors_as_messages(lambda message: outputs(same, alert(message)))
 
     @refused
     def choose_upload(board: Board, path: str | None, pinned: str) -> tuple[Any, ...]:
         return choose(board, path, pinned)
 
-    @guarded(lambda message: (None, *outputs(same, alert(message))))
+    @errors_as_messages(lambda message: (None, *outputs(same, alert(message))))
     def choose_example(board: Board, pinned: str, event: gr.EventData) -> tuple[Any, ...]:
         index = event._data.get("index")  # comes from a browser
         if not isinstance(index, int) or not 0 <= index < len(examples):
