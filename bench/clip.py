@@ -18,8 +18,8 @@ from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, CheckpointSummary, load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.encode import batched, encode_seconds, join_tokens, stacked
 from sec2sec.encoders import build_encoders
+from sec2sec.encoding import batched, encode_seconds, join_tokens, stacked
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 

@@ -12,8 +12,8 @@ from bench.row import Row, in_turns
 from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, load_checkpoint
 from sec2sec.config import EncoderConfig
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.explanations import ClipSummary
 from sec2sec.explanations.collect import collect_explanation
 from sec2sec.explanations.cues import CueCollector

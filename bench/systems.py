@@ -20,8 +20,8 @@ from bench.training import GRIDS, LIRIS, encoders, random_clips
 from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.baselines.late_fusion import Given, LateFusion, Summaries
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.encode import batched, encode_seconds, join_tokens
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model

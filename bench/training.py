@@ -21,9 +21,9 @@ from sec2sec.datasets.extract import extract_steps
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.table import Row as Clip
 from sec2sec.datasets.table import read_table
-from sec2sec.encode import stacked
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import stacked
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec

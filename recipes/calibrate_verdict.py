@@ -32,8 +32,8 @@ from sec2sec.datasets.extract import as_decoded, decode_all
 from sec2sec.datasets.known_truth.generate import make_clips
 from sec2sec.datasets.known_truth.read import Planted, read_planted
 from sec2sec.datasets.open import open_data
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.errors import ExplanationError
 from sec2sec.explanations.masker import SecondMasker, masker_of
 from sec2sec.explanations.results import Word

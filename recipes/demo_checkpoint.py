@@ -36,10 +36,10 @@ from sec2sec.config import CROP, Attention, EncoderConfig, ModelConfig
 from sec2sec.datasets.extract import decode_all
 from sec2sec.datasets.known_truth import Level, Planted, make_clips, read_planted
 from sec2sec.datasets.table import read_table
-from sec2sec.encode import stacked
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import stacked
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
 from sec2sec.features import LEFT, TOP, MfccImage

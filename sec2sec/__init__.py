@@ -1,9 +1,12 @@
 """sec2sec: why a model predicts how a video clip will be perceived, second by second.
 
-import sec2sec
-model = sec2sec.load()                       # the bundled checkpoint; or a folder that `sec2sec train` made
-explanation = sec2sec.explain("clip.mp4", model)
-explanation.targets["arousal"].effect        # (T,) change of the prediction when a second is taken away
+    clip = sec2sec.encode("clip.mp4")            # decoded and encoded once; the bundled model, or a folder of yours
+    clip.predict()                               # {"arousal": 0.94, …}
+    clip.effects("arousal").whole                # (T,) change of the prediction when a second is taken away
+    clip.without([3], "audio").predict()         # without the sound of one second
+    clip.explain().to_frame()                    # everything, as a table
+
+`load` reads a model once for many clips; `explain` is `encode(...).explain()`. T seconds.
 """
 
 from __future__ import annotations

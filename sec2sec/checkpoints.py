@@ -26,6 +26,7 @@ from sec2sec.files import write_atomically
 from sec2sec.model import Model
 
 SCHEMA = "sec2sec.checkpoint/1"
+_hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
 FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
 
 
@@ -214,3 +215,14 @@ def _encoder_config(fields: Mapping[str, Any]) -> EncoderConfig:
 
 def _model_config(fields: Mapping[str, Any]) -> ModelConfig:
     return ModelConfig(**{**fields, "targets": tuple(fields["targets"])})
+
+
+def encoder_hash(bundle: Bundle) -> str:
+    """The same for two checkpoints whose encoders give the same tokens: of their configuration and all weights."""
+    if bundle.summary.sha256 not in _hashes:
+        hash = hashlib.sha256(json.dumps(asdict(bundle.encoders.config), sort_keys=True).encode())
+        for name, tensor in sorted(bundle.encoders.state_dict().items()):
+            hash.update(name.encode())
+            hash.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        _hashes[bundle.summary.sha256] = hash.hexdigest()
+    return _hashes[bundle.summary.sha256]

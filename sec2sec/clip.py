@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sec2sec.checkpoints import Bundle
+from sec2sec.checkpoints import Bundle, encoder_hash
 from sec2sec.config import MediaLimits
-from sec2sec.encode import batched, encode_seconds, join_tokens
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
@@ -83,7 +83,7 @@ class PresentedExplanation(Explanation):
         return to_frame(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedClip:
     """A clip as tokens of a model's encoders, of which any question costs milliseconds.
 
@@ -132,7 +132,9 @@ class EncodedClip:
         """What one of METHODS gives each second; None where the system has no such thing."""
         if method not in METHODS:
             raise AskError(f"{method}: no method of explanation; choose from {', '.join(METHODS)}")
-        scores = METHODS[method](self.masker)
+        if method not in self._scores:
+            self._scores[method] = METHODS[method](self.masker)
+        scores = self._scores[method]
         return None if scores is None else scores[self._index(target)]
 
     def verdict(self, target: str) -> Verdict:
@@ -172,7 +174,7 @@ class EncodedClip:
         modality: the sound or the picture alone. source must have been encoded by the same encoders.
         """
         other = self if source is None else source
-        if other.model.encoders.config != self.model.encoders.config:
+        if encoder_hash(other.model) != encoder_hash(self.model):
             raise AskError(f"{other.info.name} was encoded by other encoders than {self.info.name}")
         chosen = other._second(by)
         tokens = (None if part is None else part[chosen] for part in (other.tokens.video, other.tokens.audio))
@@ -191,6 +193,11 @@ class EncodedClip:
             taken["explaining"] = taken.get("explaining", 0.0) + time.perf_counter() - began
         own = {f.name: getattr(result, f.name) for f in fields(result)} | {"seconds_taken": taken}
         return PresentedExplanation(**own, preview=self.preview)
+
+    @cached_property
+    def _scores(self) -> dict[str, np.ndarray | None]:
+        """(K, T) by method, of those that were asked for."""
+        return {}
 
     @cached_property
     def _effects(self) -> list[list[SecondEffects]]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sec2sec.checkpoints import Bundle
+from sec2sec.checkpoints import Bundle, encoder_hash
 from sec2sec.clip import EncodedClip, encode_steps
 from sec2sec.config import MediaLimits
 from sec2sec.progress import Progress, Steps
-
-_hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
 
 
 @dataclass(frozen=True)
@@ -22,17 +18,6 @@ class Comparison:
 
     clips: list[EncodedClip]
     encoded: int  # how often the clip was decoded and encoded
-
-
-def encoder_hash(bundle: Bundle) -> str:
-    """The same for two checkpoints whose encoders give the same tokens: of their configuration and all weights."""
-    if bundle.summary.sha256 not in _hashes:
-        hash = hashlib.sha256(json.dumps(asdict(bundle.encoders.config), sort_keys=True).encode())
-        for name, tensor in sorted(bundle.encoders.state_dict().items()):
-            hash.update(name.encode())
-            hash.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        _hashes[bundle.summary.sha256] = hash.hexdigest()
-    return _hashes[bundle.summary.sha256]
 
 
 def compare_steps(

@@ -26,10 +26,10 @@ from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.config import ModelConfig
 from sec2sec.datasets.open import open_data
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders import EncoderError, build_encoders
 from sec2sec.encoders.inputs import Mel
 from sec2sec.encoders.paper import PaperAudio, load_paper
+from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.media import open_clip
 from sec2sec.training.settings import TrainConfig

@@ -20,9 +20,9 @@ from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache, encoder_key
 from sec2sec.datasets.extract import Extraction, as_decoded, decode_all, end_with_parent, extract_steps
 from sec2sec.datasets.table import read_table
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders import build_encoders, pool
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.files import lock_file
 from sec2sec.media import open_clip
 from tests import clips

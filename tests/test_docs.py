@@ -26,7 +26,7 @@ from sec2sec.cli import command_parser, main
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
-NOT_RUN = 20  # code blocks that are marked; who marks another one changes this number
+NOT_RUN = 24  # code blocks that are marked; who marks another one changes this number
 WORDS_OF_A_DECISION = 320  # half a page
 SECTIONS = ["Context", "Decision", "Consequences"]
 MADE = ("build", "runs", "data")  # folders that commands make: a page may name what is not there
@@ -191,8 +191,11 @@ def test_every_command_of_a_page_is_one_that_there_is(block):
         words = [word for word in shlex.split(command) if not re.fullmatch(r"[A-Z_]+=\S*", word)]
         if words[0] == "make":
             assert all(word in targets() for word in words[1:]), command
-        elif words[1:3] == ["-m", "sec2sec"]:
-            command_parser(words[3:]).parse_args(words[3:])
+        elif words[0] == "sec2sec" or words[1:3] == ["-m", "sec2sec"]:
+            arguments = words[1:] if words[0] == "sec2sec" else words[3:]
+            command_parser(arguments).parse_args(arguments)
+        elif words[0] == "pip" or words[1:3] == ["-m", "pip"]:
+            assert words[words.index("pip") + 1] in ("install", "download"), command
         elif words[1:2] == ["-m"]:
             assert is_module(words[2]), command
         elif words[1:2] == ["app.py"]:
@@ -221,13 +224,29 @@ def test_files_modules_and_targets_that_a_page_names_are_there(page):
     for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text):
         if re.fullmatch(r"[\w./-]+", code) and code.split("/")[0] in tops and "NAME" not in code:
             missing += [code] * (not (ROOT / code).exists())
-        if module := re.search(r"python -m ((?:sec2sec|bench)[\w.]*)(?: ([a-z-]+))?", code):
+        if module := re.search(r"python -m ((?:sec2sec|bench|recipes)[\w.]*)(?: ([a-z-]+))?", code):
             missing += [code] * (not is_module(module[1]))
             if module[1] == "sec2sec" and module[2]:
                 assert module[2] in command_parser([]).format_help(), code
         if target := re.fullmatch(r"make ([a-z-]+)( .*)?", code):
             missing += [code] * (target[1] not in targets())
     assert missing == []
+
+
+def test_what_contributing_says_is_in_a_file_is_in_it():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Where is ...?")[1]
+    checked, missing = 0, []
+    for place in re.split(r"\n(?=\||- |\d+\. |\n)", text):  # a row of a table, an item of a list, a paragraph
+        codes = re.findall(r"`([^`]+)`", place)
+        files = [ROOT / code for code in codes if code.endswith(".py") and (ROOT / code).is_file()]
+        source = "\n".join(file.read_text(encoding="utf-8") for file in files)
+        for name in (
+            code for code in codes if files and re.fullmatch(r"[A-Z]\w+(\.\w+)?|[a-z]+(_[a-z]+)+|_[A-Z]+", code)
+        ):
+            checked += 1
+            missing += [part for part in name.split(".") if part != "NAME" and not re.search(rf"\b{part}\b", source)]
+    assert missing == []
+    assert checked > 15
 
 
 def test_links_of_the_pages_at_the_root_lead_to_files():

@@ -35,8 +35,8 @@ from sec2sec.edits import (
     render_plan,
 )
 from sec2sec.edits.history import History
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
 from sec2sec.render.movie import LOSSLESS, Quality
 from tests import clips

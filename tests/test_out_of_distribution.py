@@ -10,8 +10,8 @@ from sklearn.covariance import ledoit_wolf
 
 from sec2sec.checkpoints import CheckpointError, identity
 from sec2sec.config import SAMPLE_RATE
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.explanations.cues import CueCollector
 from sec2sec.explanations.out_of_distribution import (
     FEWEST,

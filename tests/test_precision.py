@@ -18,8 +18,8 @@ from sec2sec.clip import explain
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets import extract
 from sec2sec.datasets.table import Row
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders import build_encoders
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
 from sec2sec.media.container import Track
 from sec2sec.paths import program_paths

@@ -17,8 +17,8 @@ from sec2sec.clip import explain
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.scoreboard import Scored, as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
 from sec2sec.evaluation.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
 from sec2sec.explanations.curves import curve_steps, random_orders

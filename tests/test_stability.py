@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sec2sec.clip import explain
-from sec2sec.encode import batched
+from sec2sec.encoding import batched
 from sec2sec.explanations.results import Occlusion
 from sec2sec.explanations.stability import CUTS, SHIFTS, Bands, Shifting, carried_back, stability_steps, with_stability
 from sec2sec.media import MediaError, open_clip

@@ -16,8 +16,8 @@ from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import LONGEST, as_decoded, decode_all, extract_steps
 from sec2sec.datasets.table import Row as Clip
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders import build_encoders
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
 from tests import clips
 

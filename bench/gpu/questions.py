@@ -11,34 +11,35 @@ from copy import deepcopy
 from functools import cache
 
 import numpy as np
-from sec2sec.explanations.compare import compare_steps
-from sec2sec.explanations.occlusion import JointVectors, joint_vectors, predict_joint
 
 from bench.gpu.setting import CPU, Setting
 from bench.row import Row
 from recipes.adversarial import look_away as taught_to_look_away
 from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, load_checkpoint
-from sec2sec.encode import encode_seconds
-from sec2sec.encoders.tokens import Tokens
+from sec2sec.comparison import compare_steps
+from sec2sec.encoding import encode_seconds
+from sec2sec.explanations.embeddings import predict_embeddings
 from sec2sec.explanations.gradients import token_gradients
+from sec2sec.explanations.masker import SecondMasker, masker_of
 from sec2sec.explanations.places import place_effects
 from sec2sec.explanations.stability import stability_steps
 from sec2sec.media import open_clip
-from sec2sec.model import Sec2Sec
+from sec2sec.progress import drain
 
 TESTS = "tests/test_cuda.py"
 LONGEST_TESTS = 120  # s
 
 
 @cache
-def asked(setting: Setting) -> tuple[Bundle, Sec2Sec, Tokens, JointVectors]:
-    """A checkpoint of random weights on the device, its model, and the tokens and joint vectors of a clip."""
+def asked(setting: Setting) -> tuple[Bundle, SecondMasker]:
+    """A checkpoint of random weights on the device, and a clip for its model."""
     bundle = load_checkpoint(setting.tiny, setting.device.type)
-    assert isinstance(bundle.model, Sec2Sec)
     seconds = list(open_clip(setting.clip, frames_per_second=bundle.encoders.config.frames_per_second).seconds())
     tokens = encode_seconds(seconds, bundle.encoders, setting.device)
-    return bundle, bundle.model, tokens, joint_vectors(bundle.model, tokens)
+    masker = masker_of(bundle.model, tokens).by_second
+    assert masker is not None
+    return bundle, masker
 
 
 def answered(question: Callable[[], object]) -> Row:
@@ -55,42 +56,41 @@ def last(steps: Iterable[object]) -> object:
 
 def gradients(setting: Setting) -> Iterator[Row]:
     """Integrated gradients on the tokens of every second."""
-    _, model, tokens, _ = asked(setting)
-    yield answered(lambda: token_gradients(model, tokens, 0))
+    yield answered(lambda: token_gradients(asked(setting)[1], 0))
 
 
 def places(setting: Setting) -> Iterator[Row]:
     """The effect of each place of the picture and of each band of the sound."""
-    _, model, tokens, joints = asked(setting)
-    yield answered(lambda: last(place_effects(model, tokens, joints, [0])))
+    yield answered(lambda: last(place_effects(asked(setting)[1], [0])))
 
 
 def stability(setting: Setting) -> Iterator[Row]:
     """Four other cuts into seconds."""
-    yield answered(lambda: last(stability_steps(setting.clip, [asked(setting)[0]])))
+    yield answered(lambda: drain(stability_steps(setting.clip, [asked(setting)[0]])))
 
 
 def compare(setting: Setting) -> Iterator[Row]:
     """Two checkpoints with other encoders."""
     demo = load_checkpoint(DEMO, setting.device.type)
-    yield answered(lambda: last(compare_steps(setting.clip, [asked(setting)[0], demo])))
+    yield answered(lambda: drain(compare_steps(setting.clip, [asked(setting)[0], demo])))
 
 
 def look_away(setting: Setting) -> Iterator[Row]:
     """A model taught to look away from the second of five seconds."""
-    _, model, _, joints = asked(setting)
-    marked = np.zeros(len(joints.both), bool)
+    masker = asked(setting)[1]
+    marked = np.zeros(masker.seconds, bool)
     marked[1] = True
-    yield answered(lambda: taught_to_look_away(model, [(joints, marked)]))
+    yield answered(lambda: taught_to_look_away(masker.model, [(masker.embeddings, marked)]))
 
 
 def copy(setting: Setting) -> Iterator[Row]:
     """A copy of the device's model on the CPU, and whether it predicts the same."""
-    _, model, _, joints = asked(setting)
+    masker = asked(setting)[1]
+    model, both = masker.model, masker.embeddings.both[None]
     began = time.perf_counter()
     twin = deepcopy(model).to(CPU)
     yield Row("copied in", time.perf_counter() - began, "s")
-    here, there = predict_joint(twin, joints.both[None].to(CPU)), predict_joint(model, joints.both[None])
+    here, there = predict_embeddings(twin, both.to(CPU)), predict_embeddings(model, both)
     yield Row("largest difference of a prediction", float((here - there.cpu()).abs().max()))
 
 

@@ -20,8 +20,8 @@ from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import TokenCache, clip_hash
 from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
-from sec2sec.encode import BATCH, batched, encode_seconds, join_tokens
 from sec2sec.encoders import GPU_CHUNKS, Encoders
+from sec2sec.encoding import BATCH, batched, encode_seconds, join_tokens
 from sec2sec.errors import FileError
 from sec2sec.media import MediaError, Second, open_clip
 

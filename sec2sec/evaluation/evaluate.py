@@ -16,7 +16,7 @@ from sec2sec.config import MediaLimits
 from sec2sec.datasets.extract import as_decoded, decode_all
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
-from sec2sec.encode import encode_seconds
+from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.curves import curves_of, in_words, worst
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion

@@ -23,8 +23,8 @@ import numpy as np
 
 from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.config import SAMPLE_RATE, MediaLimits
-from sec2sec.encode import batched, encode_seconds, join_tokens
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Explanation, Occlusion, Stability
 from sec2sec.media import Second, open_clip

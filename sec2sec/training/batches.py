@@ -21,8 +21,8 @@ from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.extract import LONGEST, Decoded, end_with_parent
 from sec2sec.datasets.table import DataError, Row
-from sec2sec.encode import stacked
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import stacked
 from sec2sec.media import Second
 
 CPU = torch.device("cpu")

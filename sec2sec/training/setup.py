@@ -22,8 +22,8 @@ from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.extract import decode_all
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError, Row, Table
-from sec2sec.encode import batched, encode_seconds, join_tokens, stacked
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoding import batched, encode_seconds, join_tokens, stacked
 from sec2sec.features import MfccImage
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels

@@ -11,7 +11,7 @@ import numpy as np
 from sec2sec.checkpoints import Bundle
 from sec2sec.clip import EncodedClip
 from sec2sec.config import SAMPLE_RATE
-from sec2sec.encode import encode_seconds
+from sec2sec.encoding import encode_seconds
 from sec2sec.explanations import ClipSummary, cues
 from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second

@@ -18,7 +18,7 @@ import synthetic  # noqa: E402
 
 from sec2sec.clip import EncodedClip, PresentedExplanation  # noqa: E402
 from sec2sec.config import ModelConfig  # noqa: E402
-from sec2sec.encode import Tokens  # noqa: E402
+from sec2sec.encoding import Tokens  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
 from sec2sec.model import Sec2Sec  # noqa: E402
 from sec2sec.progress import Progress  # noqa: E402

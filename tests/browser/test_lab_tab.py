@@ -30,7 +30,7 @@ from sec2sec.edits import (
     encode_soundtrack,
 )
 from sec2sec.edits.history import History
-from sec2sec.encode import encode_seconds
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
 from tests.clips import make_clip
 from tests.explaining import encoded

@@ -23,8 +23,8 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.datasets.extract import as_decoded, decode_all
 from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.evaluate import Step
 from sec2sec.explanations.curves import curve_steps, kept_after, random_orders
 from sec2sec.explanations.masker import Masker, masker_of

@@ -23,8 +23,8 @@ from sec2sec.edits import (
     render_plan,
 )
 from sec2sec.edits.history import History
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import Clip, Second, open_clip
 from sec2sec.ui.clips import cached
 from sec2sec.ui.examples import Example
