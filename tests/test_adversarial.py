@@ -15,7 +15,7 @@ from tests.models import tiny_bundle
 def test_the_weights_of_the_copied_lstm_are_laid_together_again(tmp_path, monkeypatch):
     """A deep copy on a GPU takes them apart; what cuDNN would say of that no CPU can."""
     bundle = tiny_bundle(tmp_path / "tiny")
-    embeddings = embed_seconds(bundle.model, random_tokens(bundle, 4))
+    embeddings = embed_seconds(bundle.model, random_tokens(bundle.model, 4))
     flattened: list[torch.nn.LSTM] = []
     monkeypatch.setattr(torch.nn.LSTM, "flatten_parameters", lambda self: flattened.append(self))
     monkeypatch.setattr("recipes.adversarial.STEPS", 1)
@@ -26,6 +26,6 @@ def test_the_weights_of_the_copied_lstm_are_laid_together_again(tmp_path, monkey
 
 def test_a_model_without_attention_over_seconds_is_refused(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny", temporal="lstm")
-    embeddings = embed_seconds(bundle.model, random_tokens(bundle, 4))
+    embeddings = embed_seconds(bundle.model, random_tokens(bundle.model, 4))
     with pytest.raises(ValueError, match="none to turn away"):
         look_away(bundle.model, [(embeddings, np.arange(4) == 1)])

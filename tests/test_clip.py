@@ -235,17 +235,17 @@ def test_no_question_runs_the_encoders_again(path, bundle, monkeypatch):
         module, "encode_seconds", lambda batch, *more: batches.append(len(batch)) or whole(batch, *more)
     )
     runs: list[str] = []
-    for name in ("see", "hear"):
+    for name in ("encode_video", "encode_audio"):
         monkeypatch.setattr(bundle.encoders, name, counted(getattr(bundle.encoders, name), name, runs))
     clip = encode(path, bundle)
-    assert (batches, runs) == ([SECONDS], ["see", "hear"])
+    assert (batches, runs) == ([SECONDS], ["encode_video", "encode_audio"])
     for name in clip.targets:
         clip.effects(name, "neighbouring second"), clip.attention(name), clip.verdict(name), clip.shapley(name)
         [clip.scores(method, name) for method in METHODS]
     clip.token_gradients("arousal"), clip.places(0), clip.co_attention
     changed = clip.without([1], "audio").replace(0, 2, source=clip)
     changed.predict(), changed.explain(), clip.explain().to_frame(), clip.explain().to_json(maps="heads")
-    assert (batches, runs) == ([SECONDS], ["see", "hear"])
+    assert (batches, runs) == ([SECONDS], ["encode_video", "encode_audio"])
 
 
 def counted(function, name: str, runs: list[str]):

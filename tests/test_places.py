@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,7 +92,7 @@ def test_a_clip_that_has_left_the_shelf_says_what_to_do(bundle, kept):
 
 def test_what_is_offered_follows_the_system_and_the_clip(kept, bundle):
     def offer(model) -> dict:
-        said = json.loads(payload_with_places(kept, "k", model))
+        said = json.loads(payload_with_places(kept, "k", replace(bundle, model=model)))
         assert {name: value for name, value in said.items() if name != "places"} == json.loads(kept.drawn)
         return said["places"]
 

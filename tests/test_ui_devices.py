@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 import torch
 
+from sec2sec.clip import EncodedClip
 from sec2sec.progress import Progress
 from sec2sec.ui import about, app, devices, models, warm
 from sec2sec.ui import inspect_tab as inspect
@@ -201,21 +202,21 @@ def test_two_visitors_are_served_by_two_devices_and_each_is_told_which(
 
 def test_the_first_model_has_explained_on_each_device_in_its_turn(two: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     explained: list[str] = []
-    explain, backward = warm.explain_tokens, torch.autograd._engine_run_backward  # type: ignore[attr-defined]
+    explain, backward = EncodedClip.explain, torch.autograd._engine_run_backward
     gradients: list[int] = []
 
-    def counted(bundle: Any, *arguments: Any) -> Any:
-        device = next(device for device in two.own_devices.devices if device.name == str(bundle.device))
+    def counted(clip: EncodedClip) -> Any:
+        device = next(device for device in two.own_devices.devices if device.name == str(clip.model.device))
         assert device.lock is not None
         assert device.lock.locked()
         explained.append(device.name)
-        return explain(bundle, *arguments)
+        return explain(clip)
 
     def went_backward(*arguments: Any, **options: Any) -> Any:
         gradients.append(1)
         return backward(*arguments, **options)
 
-    monkeypatch.setattr(warm, "explain_tokens", counted)
+    monkeypatch.setattr(EncodedClip, "explain", counted)
     monkeypatch.setattr(torch.autograd, "_engine_run_backward", went_backward)
     warm.warm_up(two)
     assert explained == ["cpu", "cpu:1"]
