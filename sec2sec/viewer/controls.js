@@ -47,6 +47,7 @@ export class Controls {
     );
     this.pictureMoment.label.hidden = pictureMoments < 2;
     this.source.label.hidden = choices.sources.length < 2;
+    this.show(choices);
   }
 
   /** What was chosen elsewhere. @param {Choices} choices */

@@ -103,10 +103,10 @@ export class Overlay {
     );
     const strongest = this.cells.findIndex((_, i) => Math.abs(effectOf(i)) === most);
     const does = effectOf(strongest) < 0 ? 'lowers' : 'raises';
-    const found = `Strongest: ${this.words(strongest)} ${does} it by ${most.toFixed(4)}.`;
-    const asked = `Chosen: ${this.words(chosen)}, ${change(effectOf(chosen), 4)}.`;
+    const strongestWords = `Strongest: ${this.words(strongest)} ${does} it by ${most.toFixed(4)}.`;
+    const chosenWords = `Chosen: ${this.words(chosen)}, ${change(effectOf(chosen), 4)}.`;
     const nothing = `Nothing here changes the prediction by ${small} or more, so it is not drawn.`;
-    this.say(isDrawn ? `${found} ${asked}` : nothing, {isFlat: !isDrawn});
+    this.say(isDrawn ? `${strongestWords} ${chosenWords}` : nothing, {isFlat: !isDrawn});
     this.writeTable(i => change(effectOf(i), 4), `change of the prediction of ${target}`);
   }
 
