@@ -7,8 +7,9 @@ Attention over seconds claims that the seconds it weighs are those the predictio
 - insertion: is it there sooner when they are put back first?
 
 All thresholds stand here. They were set, and are checked, by recipes/calibrate_verdict.py: of attention that is wrong
-by construction at most 5 % may be called supported, of attention that follows a planted truth at least 80 %. One criterion alone would
-be passed by chance in 5 % of cases; of these three, which share their chances, two are passed in 2 to 4 %.
+by construction at most 5 % may be called supported, of attention that follows a planted truth at least 80 %. One
+criterion alone would be passed by chance in 5 % of cases; of these three, which share their chances, two are passed in
+2 to 4 %.
 
 Shuffled and equal weights (Jain & Wallace 2019) are told beside it and decide nothing: a prediction that hardly moves
 does not make the named seconds wrong (Wiegreffe & Pinter 2019), it says that the weights could have been others.
