@@ -24,12 +24,13 @@ from bench.row import Row
 from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.datasets.cache import TokenCache, clip_hash
+from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import Extraction
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import Row as Clip
 from sec2sec.device import training_dtype
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.files import file_sha256
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import Clips, ResidentTokens, TokenSource
 from sec2sec.training.loop import TrainModule
@@ -235,7 +236,9 @@ def fill_cache(config: TrainConfig, folder: Path, seconds: int) -> None:
         for _ in range(NOISES)
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda row: cache.write(clip_hash(row.path), Tokens(*noises[int(row.id) % NOISES])), table.rows))
+        list(
+            pool.map(lambda row: cache.write(file_sha256(row.path), Tokens(*noises[int(row.id) % NOISES])), table.rows)
+        )
 
 
 @contextmanager

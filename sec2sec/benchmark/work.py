@@ -14,13 +14,13 @@ import torch
 
 from sec2sec.benchmark.cost import cost, peak_memory
 from sec2sec.checkpoints import Bundle, load_checkpoint
-from sec2sec.datasets.cache import TokenCache, clip_hash
+from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.evaluation.evaluate import PLANTED, point
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
-from sec2sec.files import write_json
+from sec2sec.files import file_sha256, write_json
 from sec2sec.training.run_folder import PREDICTIONS
 from sec2sec.training.setup import data_of, encoders_of
 from sec2sec.training.train import Hardware, Step, Stopped, Trained
@@ -83,7 +83,7 @@ def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> 
     cache = TokenCache(machine.cache, encoders_of(trial.folder / "checkpoint"))
     found = []
     for row in table.split("test"):
-        tokens = cache.read(clip_hash(row.path)) if row.id in asked else None
+        tokens = cache.read(file_sha256(row.path)) if row.id in asked else None
         if tokens is not None:
             moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
             found.append((row, masker_of(bundle.model, moved).occlusion))

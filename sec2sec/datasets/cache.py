@@ -16,7 +16,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +143,3 @@ def _shapes(file: Any, config: EncoderConfig) -> dict[str, list[int]] | None:
     fits = all(name in wanted and tuple(shape[1:]) == wanted[name] for name, shape in shapes.items())
     lengths = {shape[0] for shape in shapes.values()}
     return shapes if half and fits and len(lengths) == 1 and lengths != {0} else None
-
-
-def clip_hash(path: Path) -> str:
-    """SHA-256 of a clip, asked of the disk once a process for each state of the file. Raises OSError."""
-    stat = path.stat()
-    return _clip_hash(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=100_000)
-def _clip_hash(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,12 +17,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from sec2sec.config import EncoderConfig, MediaLimits
-from sec2sec.datasets.cache import TokenCache, clip_hash
+from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encoders import GPU_CHUNKS, Encoders
 from sec2sec.encoding import BATCH, batched, encode_seconds, join_tokens
 from sec2sec.errors import FileError
+from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
 
 LONGEST = 120.0  # s of a clip of a data set: a worker holds a whole clip, 1 MB a second
@@ -241,6 +242,6 @@ def _look(rows: Sequence[Row], cache: TokenCache) -> Generator[Extraction, None,
 
 def _hash_or_message(path: Path) -> str | Exception:
     try:
-        return clip_hash(path)
+        return file_sha256(path)
     except (OSError, ValueError) as error:  # ValueError: a name that no disk can hold
         return error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import av
 import numpy as np
 
 from sec2sec.config import RESIZE, SAMPLE_RATE, MediaLimits
+from sec2sec.files import file_sha256
 from sec2sec.media.container import (
     GUESSERS,
     LEFT_OVER,
@@ -207,11 +207,6 @@ def _check_part(name: str, start: float, end: float | None) -> None:
         raise MediaError(f"{name}: end is {end} and start is {start:g}; give an end after the start, in seconds")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _first_frame(track: Track) -> Any:
     """The first frame that decodes; None if there is none among the first packets."""
     first = next(track.frames(patience=PATIENCE), None)
@@ -281,7 +276,7 @@ def _open(
         lost = layout.video is not None or "picture" in layout.unreadable
         clip.warn(f"The {'picture cannot be decoded' if lost else 'file has no picture'}: only the sound was analysed.")
     _measure(clip, layout, limits)
-    clip.sha256 = _sha256(path)
+    clip.sha256 = file_sha256(path)
     return clip
 
 
