@@ -40,12 +40,13 @@ from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import stacked
-from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
+from sec2sec.progress import drain
 from sec2sec.training.card import demo_card
 from sec2sec.training.mean_attention import profile
 
@@ -295,10 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bundle = load_checkpoint(chosen.out, "cpu")
     for clips in recipe.test:
         directory = generated(chosen.work, clips, chosen.workers)
-        for step in evaluate_steps(bundle, read_table(directory), workers=chosen.workers):
-            if isinstance(step, Evaluated):
-                metrics[clips.name] = {k: v for k, v in step.report.items() if k not in ("checkpoint", "data")}
-                print(json.dumps({"stage": clips.name, **step.report}), flush=True)
+        report = drain(evaluate_steps(bundle, read_table(directory), workers=chosen.workers)).report
+        metrics[clips.name] = {k: v for k, v in report.items() if k not in ("checkpoint", "data")}
+        print(json.dumps({"stage": clips.name, **report}), flush=True)
     metrics["minutes"] = round((time.perf_counter() - began) / 60, 1)
     write_json(chosen.out / "metrics.json", metrics)
     (chosen.out / "card.md").write_text(demo_card(bundle.config, metrics))

@@ -16,12 +16,13 @@ from sec2sec.checkpoints import CheckpointError, load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.datasets.open import open_data
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.explanations.masker import masker_of
 from sec2sec.export.as_json import to_json
 from sec2sec.export.as_text import as_text
 from sec2sec.media import MediaError
 from sec2sec.model import Sec2Sec
+from sec2sec.progress import drain
 from sec2sec.training.settings import SettingsError, TrainConfig
 from sec2sec.training.train import Trained, train_steps
 from sec2sec.viewer.payload import encode
@@ -207,7 +208,7 @@ def test_training_ends_with_a_checkpoint_that_evaluate_reads(made, machine, tmp_
     assert f"System: {SYSTEMS[name].title}" in bundle.card
     assert bundle.model.reference_video.abs().max() > 0, "the training mean was set"
     table = open_data(str(made / "data"))
-    report = next(s for s in evaluate_steps(bundle, table, split="test", workers=0) if isinstance(s, Evaluated)).report
+    report = drain(evaluate_steps(bundle, table, split="test", workers=0)).report
     for target, figures in report["targets"].items():
         told = done.metrics["test"]["targets"][target]
         assert figures["clips"] == told["clips"]

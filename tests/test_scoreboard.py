@@ -19,12 +19,13 @@ from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
-from sec2sec.evaluation.scoreboard import Scored, as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
+from sec2sec.evaluation.scoreboard import as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
 from sec2sec.evaluation.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
 from sec2sec.explanations.curves import curve_steps, random_orders
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.methods import METHODS, SIGNED, YARDSTICKS
 from sec2sec.media import open_clip
+from sec2sec.progress import drain
 from tests.datasets import clip_folder
 from tests.models import ENCODER, save_tiny, tiny_bundle
 
@@ -41,8 +42,7 @@ def planted(tmp_path_factory):
 def board(planted):
     """The demo checkpoint's report on them; beside it stands the same checkpoint as if trained again."""
     bundle = load(DEMO, "cpu")
-    *_, scored = scoreboard_steps(bundle, open_data(planted), others=[bundle], split="all", workers=0)
-    assert isinstance(scored, Scored)
+    scored = drain(scoreboard_steps(bundle, open_data(planted), others=[bundle], split="all", workers=0))
     return scored.report
 
 
@@ -148,7 +148,7 @@ def test_methods_score_as_the_explanation_shows(planted):
 
 def test_a_system_without_attention_is_scored_by_the_other_methods(planted, tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny", attention="audio", temporal="lstm")
-    *_, scored = scoreboard_steps(bundle, open_data(planted), split="all", clips=1, workers=0)
+    scored = drain(scoreboard_steps(bundle, open_data(planted), split="all", clips=1, workers=0))
     assert scored.report["clips"] == 1
     assert "attention" not in scored.report["methods"]
     assert "gradient × attention" not in scored.report["methods"]
@@ -183,14 +183,14 @@ def test_the_table_is_written_as_markdown_csv_and_json(board, tmp_path):
 def test_data_without_a_truth_and_checkpoints_that_differ_are_refused_in_one_line(planted, tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
     with pytest.raises(DataError, match=r"planted.csv: not found; make the clips with"):
-        list(scoreboard_steps(bundle, open_data(clip_folder(tmp_path / "data")), workers=0))
+        drain(scoreboard_steps(bundle, open_data(clip_folder(tmp_path / "data")), workers=0))
     with pytest.raises(DataError, match="no clip with planted seconds in the split 'test'"):
-        list(scoreboard_steps(bundle, open_data(planted), workers=0))
+        drain(scoreboard_steps(bundle, open_data(planted), workers=0))
     save_tiny(tmp_path / "other")
     other = load(tmp_path / "other", "cpu")
     object.__setattr__(other.model.config, "targets", ("calm",))
     with pytest.raises(DataError, match="other: other targets"):
-        list(scoreboard_steps(bundle, open_data(planted), others=[other], split="all", workers=0))
+        drain(scoreboard_steps(bundle, open_data(planted), others=[other], split="all", workers=0))
 
 
 def test_the_command_writes_the_table_and_says_what_is_wrong_in_one_line(tmp_path, capsys):

@@ -102,21 +102,20 @@ def compare_explanations(options: argparse.Namespace) -> None:
     """Every method of explanation on known-truth clips, and the table in the folder."""
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
-    from sec2sec.evaluation.scoreboard import Scored, as_markdown, scoreboard_steps, write_scoreboard
+    from sec2sec.evaluation.scoreboard import as_markdown, scoreboard_steps, write_scoreboard
+    from sec2sec.progress import drain
 
     if not getattr(options, "data", ""):
         raise SettingsError("--data is missing: give a folder of known-truth clips, as make-clips makes them")
     table = open_data(options.data)
     bundle, *others = [load_checkpoint(folder, options.device) for folder in (options.checkpoint, *options.others)]
-    for step in scoreboard_steps(bundle, table, others=others, clips=options.clips, workers=options.workers):
-        if isinstance(step, Scored):
-            show("", last=True)
-            print(as_markdown(step.report))
-            for message in step.unusable:
-                print(f"not usable: {message}", file=sys.stderr)
-            write_scoreboard(options.out, step.report)
-        else:
-            show(f"{step.done} of {step.total} clips")
+    steps = scoreboard_steps(bundle, table, others=others, clips=options.clips, workers=options.workers)
+    scored = drain(steps, lambda progress: show(progress.message))
+    show("", last=True)
+    print(as_markdown(scored.report))
+    for message in scored.unusable:
+        print(f"not usable: {message}", file=sys.stderr)
+    write_scoreboard(options.out, scored.report)
 
 
 def print_results(out: Path, findings: list[str]) -> None:

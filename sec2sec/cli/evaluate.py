@@ -42,20 +42,19 @@ def run(options: argparse.Namespace) -> int:
             check_writable(file)
     table = open_data(options.data)
     from sec2sec.checkpoints import load_checkpoint  # torch
-    from sec2sec.evaluation.evaluate import Evaluated, as_text, evaluate_steps
+    from sec2sec.evaluation.evaluate import as_text, evaluate_steps
     from sec2sec.evaluation.pages.evaluated import as_page
+    from sec2sec.progress import drain
 
     bundle = load_checkpoint(options.checkpoint, options.device)
-    for step in evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst):
-        if isinstance(step, Evaluated):
-            show("", last=True)
-            print(as_text(step.report))
-            for message in step.unusable:
-                print(f"not usable: {message}", file=sys.stderr)
-            if options.json:
-                write_json(options.json, step.report)
-            if options.report:
-                write_atomically(options.report, as_page(step.report).encode())
-        else:
-            show(f"{step.done} of {step.total} clips")
+    steps = evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst)
+    evaluated = drain(steps, lambda progress: show(progress.message))
+    show("", last=True)
+    print(as_text(evaluated.report))
+    for message in evaluated.unusable:
+        print(f"not usable: {message}", file=sys.stderr)
+    if options.json:
+        write_json(options.json, evaluated.report)
+    if options.report:
+        write_atomically(options.report, as_page(evaluated.report).encode())
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,10 @@ from sec2sec.evaluation.curves import curves_of, in_words, worst
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
 from sec2sec.metrics import MAIN, SHOWN, TrainingLabels, measure, pointing
+from sec2sec.progress import Progress, Steps
 
 PLANTED = "planted.csv"
 WORST = 20  # clips with the largest errors that a report lists for each target
-
-
-@dataclass(frozen=True)
-class Step:
-    """How many clips are done."""
-
-    done: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -44,8 +36,8 @@ class Evaluated:
 
 def evaluate_steps(
     bundle: Bundle, table: Table, *, split: str = "all", workers: int | None = None, listed: int = WORST
-) -> Iterator[Step | Evaluated]:
-    """Predict every clip of a split and compare; yields Step, and Evaluated last. listed: worst clips of each target.
+) -> Steps[Evaluated]:
+    """Predict every clip of a split and compare. listed: worst clips of each target.
 
     Raises DataError where the table shares no target with the checkpoint, or no clip can be used.
     """
@@ -70,7 +62,7 @@ def evaluate_steps(
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
             found.append((row, masker_of(bundle.model, tokens).occlusion))
-        yield Step(done, len(rows))
+        yield Progress(done, len(rows), f"Evaluated {done} of {len(rows)} clips")
     if not found:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
     report: dict[str, Any] = {
@@ -99,7 +91,7 @@ def evaluate_steps(
     if (table.directory / PLANTED).is_file():
         report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, found)
         report["seen_in_training"] = seen_in_training(bundle, table.directory, split)
-    yield Evaluated(report, unusable)
+    return Evaluated(report, unusable)
 
 
 def training_labels(bundle: Bundle, table: Table, name: str, label: np.ndarray) -> TrainingLabels:

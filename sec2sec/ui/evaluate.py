@@ -15,9 +15,10 @@ import gradio as gr
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
-from sec2sec.evaluation.evaluate import Evaluated, Step, evaluate_steps
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.evaluation.pages import evaluated as page
 from sec2sec.evaluation.pages.html import heading, listed, paragraph
+from sec2sec.progress import Progress
 from sec2sec.ui.clips import FULL, WAITING, cached, hidden, probe_upload, span
 from sec2sec.ui.devices import RunsOn, device_words
 from sec2sec.ui.inspect_tab import Opening
@@ -118,9 +119,8 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
                 ended = step
             elif isinstance(step, RunsOn):
                 where = step.words
-            elif isinstance(step, Step):
-                words = f"Evaluated {step.done} of {step.total} clips"
-                yield outputs(status(words, step.done / step.total), busy=True)
+            elif isinstance(step, Progress):
+                yield outputs(status(step.message, step.fraction), busy=True)
             elif step is not None:
                 yield outputs(status(step), busy=True)
         assert ended is not None, "evaluate_steps ended without a report"
@@ -169,7 +169,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
 
 
 def _evaluation(models: Models, name: str | None, folder: Path, split: str, *, inside: bool) -> Callable[[Job], None]:
-    """Evaluates; tells RunsOn, Step, a str while it waits, Evaluated. Takes its turn on the device for each clip anew.
+    """Evaluates; tells RunsOn, Progress, a str while it waits, Evaluated. Takes its turn on the device for each clip.
 
     It asks nobody for a GPU: a lent one would wait for the decoder nearly all of its time, and a quota that ends
     before the data set does would lose the whole evaluation.
@@ -186,12 +186,12 @@ def _evaluation(models: Models, name: str | None, folder: Path, split: str, *, i
                 while not lock.acquire(timeout=0.5):
                     job.tell("Waiting: another clip is being encoded")
                 try:
-                    step = next(steps, None)
+                    progress = next(steps)
+                except StopIteration as end:
+                    return job.tell(end.value)
                 finally:
                     lock.release()
-                if step is None:
-                    return
-                job.tell(step)
+                job.tell(progress)
 
     return work
 

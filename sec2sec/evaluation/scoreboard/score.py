@@ -13,7 +13,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,13 @@ from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
-from sec2sec.evaluation.evaluate import Step
 from sec2sec.explanations.curves import curve_steps, kept_after, random_orders
 from sec2sec.explanations.masker import Masker, masker_of
 from sec2sec.explanations.methods import METHODS, RANDOM, SIGNED, YARDSTICKS, Scores
 from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.metrics import DRAWS, LEVEL, draws, pointing
 from sec2sec.model import Sec2Sec
+from sec2sec.progress import Progress, Steps
 
 LUCKY_DRAWS = 20  # of random scores a clip: its figures are their mean
 
@@ -65,8 +65,8 @@ def scoreboard_steps(
     split: str = "test",
     clips: int | None = None,
     workers: int | None = None,
-) -> Iterator[Step | Scored]:
-    """Score every method on known-truth clips with planted seconds; yields Step, and Scored last.
+) -> Steps[Scored]:
+    """Score every method on known-truth clips with planted seconds.
 
     others: the same system trained again, for the agreement under re-training. clips: the first so many. Raises
     DataError for other data, or checkpoints that do not fit each other.
@@ -92,7 +92,7 @@ def scoreboard_steps(
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
             theirs = [encode_seconds(seconds, other.encoders, other.device) for other in others]
             found.add(row, model, tokens, planted[row.id], list(zip(models, theirs, strict=True)))
-        yield Step(done, len(rows))
+        yield Progress(done, len(rows), f"Scored {done} of {len(rows)} clips")
     if not found.clips:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
     methods = found.methods(shown)
@@ -107,7 +107,7 @@ def scoreboard_steps(
         "methods": methods,
         "winner": winner(methods),
     }
-    yield Scored(report, unusable)
+    return Scored(report, unusable)
 
 
 def sec2sec_of(bundle: Bundle) -> Sec2Sec:
