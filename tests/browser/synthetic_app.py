@@ -18,11 +18,12 @@ import synthetic  # noqa: E402
 
 from sec2sec.clip import EncodedClip, PresentedExplanation  # noqa: E402
 from sec2sec.config import ModelConfig  # noqa: E402
-from sec2sec.encoding import Tokens  # noqa: E402
+from sec2sec.encoders.tokens import Tokens  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
 from sec2sec.model import Sec2Sec  # noqa: E402
 from sec2sec.progress import Progress  # noqa: E402
-from sec2sec.ui import app, inspect  # noqa: E402
+from sec2sec.ui import app  # noqa: E402
+from sec2sec.ui import inspect_tab as inspect  # noqa: E402
 from sec2sec.ui.models import Models  # noqa: E402
 from sec2sec.ui.settings import Settings  # noqa: E402
 
