@@ -163,11 +163,11 @@ def test_prediction_of_an_edit_equals_a_full_pass_over_its_tokens(bench, edit):
 
 def test_only_changed_seconds_are_joined_again(bench, monkeypatch):
     joined = []
-    meet = bench.lab.model.meet
+    co_attend = bench.lab.model.co_attend
 
     def counted(seen, heard, evidence=True):
         joined.append(len(seen))
-        return meet(seen, heard, evidence)
+        return co_attend(seen, heard, evidence)
 
     monkeypatch.setattr(bench.lab.model, "co_attend", counted)
     bench.apply(Mute((1,)))

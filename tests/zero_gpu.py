@@ -146,17 +146,17 @@ def handler(module: str, name: str) -> Callable[..., Any]:
 
 def explained(clip: str, model: str = "a", start: float | None = None, spoilt: bool = False) -> dict[str, Any]:
     """Choose a clip and press Explain. spoilt: its file is overwritten in between."""
-    source = handler("inspect", "choose")(str(FOLDER / clip))[0]
+    source = handler("inspect_tab", "choose")(str(FOLDER / clip))[0]
     if spoilt:
         (FOLDER / clip).write_bytes(b"x" * 5000)
-    *_, last = handler("inspect", "run")(source, start, None, model)
+    *_, last = handler("inspect_tab", "run")(source, start, None, model)
     return {"status": last[0], "key": last[-1], "drawn": json.loads(last[2]) if isinstance(last[2], str) else None}
 
 
 def left(clip: str) -> str:
     """Press Explain, and leave as soon as the clip is being encoded."""
-    source = handler("inspect", "choose")(str(FOLDER / clip))[0]
-    steps = handler("inspect", "run")(source, None, None, "a")
+    source = handler("inspect_tab", "choose")(str(FOLDER / clip))[0]
+    steps = handler("inspect_tab", "run")(source, None, None, "a")
     said = next(step[0] for step in steps if "Encoding" in step[0])
     steps.close()
     return said
@@ -228,7 +228,7 @@ if __name__ == "__main__":
     answers["left"] = ask(lambda: left("long.mp4"))
     answers["after"] = ask(lambda: explained("good.mp4"))
     answers["long"] = ask(lambda: explained("long.mp4"))
-    answers["stable"] = ask(lambda: [list(step) for step in handler("inspect", "steady")(key)][-1][0])
+    answers["stable"] = ask(lambda: [list(step) for step in handler("inspect_tab", "steady")(key)][-1][0])
     answers["compared"] = ask(lambda: compared("good.mp4"))
 
     answer_next("lent")  # marks in the lender's record that nothing is asked of it from here on
