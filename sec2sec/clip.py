@@ -48,12 +48,15 @@ from sec2sec.explanations.results import (
 )
 from sec2sec.export.as_json import Maps, to_json
 from sec2sec.export.as_table import to_frame
+from sec2sec.extras import require_extra
+from sec2sec.files import write_atomically
 from sec2sec.media import MediaError, open_clip
 from sec2sec.preview import PreviewCollector
 from sec2sec.progress import Progress, Steps, drain
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 Modality = Literal["audio", "video"]
 
@@ -81,6 +84,45 @@ class PresentedExplanation(Explanation):
     def to_frame(self) -> pd.DataFrame:
         """A tidy table: one row per target and second."""
         return to_frame(self)
+
+    def to_html(self, path: Path | str, video: Path | str | None = None) -> None:
+        """Write one page that shows everything and needs no network.
+
+        video: the clip as a browser plays it, put into the page; without it the stills stand for it. Raises
+        MissingExtraError where plotly is not installed, OSError where the page cannot be written.
+        """
+        require_extra("report", "to_html()")
+        from sec2sec.viewer.payload import encode, shown_targets
+        from sec2sec.viewer.report_page import report_page
+
+        if self.preview is None:
+            raise AskError("this explanation was made without a file, so there is nothing of the clip to show")
+        shown = shown_targets(self, diagnostics=False)
+        film = None if video is None else Path(video).read_bytes()
+        page = report_page(self, encode(self, self.preview, offset=0.0), shown, clip=film)
+        write_atomically(Path(path), page.encode())
+
+    def plot(self, target: str) -> go.Figure:
+        """The effect of each second on one target, with its sound, its picture and the range over references."""
+        require_extra("report", "plot()")
+        import plotly.graph_objects as go
+
+        from sec2sec import plots
+
+        if target not in self.targets:
+            raise AskError(f"{target}: not predicted by this model, which predicts {', '.join(self.targets)}")
+        own, clip = self.targets[target], self.clip
+        half = plots.reach(*(v for effects in own.effects for v in (effects.whole, effects.audio, effects.video)))
+        lane = plots.effect(
+            target,
+            own,
+            plots.Seconds(clip.seconds, clip.partial),
+            half,
+            both=clip.has_audio and clip.has_video,
+            references=own.effects,
+            spread=own.effect_range if len(own.effects) > 1 else None,
+        )
+        return go.Figure(lane)
 
 
 @dataclass(frozen=True, eq=False)

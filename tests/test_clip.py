@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 
@@ -449,3 +450,28 @@ def test_the_table_of_a_whole_clip_system_leaves_empty_what_it_cannot_say(whole_
         for column in ("effect", "effect_low", "effect_high"):
             np.testing.assert_array_equal(rows[column], target.effect)
     assert json.loads(explanation.to_json())["checkpoint"]["system"] == SYSTEMS[whole_clip.model.system.name].title
+
+
+def test_the_page_of_an_explanation_holds_its_figures_and_asks_no_network(explanation, path, tmp_path):
+    explanation.to_html(tmp_path / "page.html", video=path)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert explanation.clip.name in page
+    assert base64.b64encode(path.read_bytes()).decode() in page
+    assert "default-src 'none'" in page
+    explanation.to_html(tmp_path / "page.html")
+    assert "The clip itself is not in this page." in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_an_explanation_of_an_edited_clip_has_no_page_and_says_why(clip, tmp_path):
+    with pytest.raises(AskError, match="without a file"):
+        clip.without([0]).explain().to_html(tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_plot_shows_the_effect_of_each_second_on_its_target(explanation):
+    figure = explanation.plot("valence")
+    shown = [y for trace in figure.data for y in (trace.y if trace.y is not None else ())]
+    for value in explanation.targets["valence"].effect:
+        assert min(abs(value - y) for y in shown if y is not None) < 1e-6
+    with pytest.raises(AskError, match="boredom"):
+        explanation.plot("boredom")
