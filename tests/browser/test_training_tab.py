@@ -72,7 +72,7 @@ def begin(page: Page, epochs: int) -> None:
     page.get_by_label("A data set of this server").check()
     page.locator("#train-epochs input").fill(str(epochs))
     page.click("#train-start")
-    page.locator("#train-status").get_by_text("Started").wait_for(timeout=SLOW)
+    expect(page.locator("#train-status")).to_contain_text("Started", timeout=SLOW)  # or says what is there instead
 
 
 def stage(page: Page, words: str) -> None:
