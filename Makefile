@@ -65,7 +65,7 @@ test-oldest: ## the fast tests on the oldest torch that a ZeroGPU Space offers (
 # node and npm are Python packages of the virtual environment, so no machine needs its own.
 node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.test
 	@echo "Installing the tools that check scripts and styles ..."
-	PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund
+	PATH="$(abspath $(BIN)):$$PATH" npm ci --loglevel error --no-audit --no-fund
 	@touch $@
 
 .PHONY: check
