@@ -62,6 +62,10 @@ test-oldest: ## the fast tests on the oldest torch that a ZeroGPU Space offers (
 		-c .venv-oldest/constraints.txt 'torch==2.11.*' 'torchvision==0.26.*' 'torchaudio==2.11.*'
 	.venv-oldest/bin/python -m pytest -m "not slow and not cuda and not browser"
 
+.PHONY: docs
+docs: $(VENV)/.test  ## the documentation, into build/site; a broken link is an error
+	$(BIN)/zensical build --strict --clean
+
 # node and npm are Python packages of the virtual environment, so no machine needs its own.
 node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.test
 	@echo "Installing the tools that check scripts and styles ..."
@@ -82,14 +86,22 @@ format: $(VENV)/.test node_modules/.package-lock.json  ## rewrite the files as `
 	$(BIN)/ruff check --fix .
 	$(BIN)/node node_modules/prettier/bin/prettier.cjs --write --log-level warn $(SCRIPTS)
 
+.PHONY: wheel
+wheel: $(VENV)/.test  ## the package, as pip installs it, in build/dist
+	$(BIN)/python -m hatchling build -t wheel -d build/dist
+
 .PHONY: bench
 bench: $(VENV)/.test browser  ## speed and quality beside their limits; writes build/bench.json
 	$(BIN)/python -m bench
 
+.PHONY: gpu
+gpu: $(VENV)/.test  ## what only a GPU can tell (docs/gpu.md), eight minutes; writes build/gpu.json
+	$(BIN)/python -m bench gpu
+
 .PHONY: demo-checkpoint
 demo-checkpoint: $(VENV)/.run  ## make checkpoints/demo again, from generated clips (about an hour on two cores)
-	$(BIN)/python -m sec2sec.training.demo --work build/demo --out checkpoints/demo
+	$(BIN)/python -m recipes.demo_checkpoint --work build/demo --out checkpoints/demo
 
 .PHONY: clean
 clean:  ## remove what can be made again
-	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,10 +16,10 @@ import torch
 from bench.row import Row, in_turns
 from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, CheckpointSummary, load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.encode import batched, encode_seconds, join_tokens, stacked
 from sec2sec.encoders import build_encoders
-from sec2sec.explanations import explain
+from sec2sec.encoding import batched, encode_seconds, join_tokens, stacked
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 
@@ -71,8 +71,8 @@ def paper_rows() -> Iterator[Row]:
         model(video[None], audio[None], torch.ones(1, len(video), dtype=torch.bool))
 
     def bare() -> None:
-        encoders.see(frames)
-        encoders.hear_image(image)
+        encoders.encode_video(frames)
+        encoders.encode_mfcc(image)
 
     whole, alone = in_turns(to_output, bare)
     yield Row("paper: file → Output ÷ the bare folded encoders", whole / alone, "×", 1.2)

@@ -12,11 +12,13 @@ from bench.row import Row, in_turns
 from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, load_checkpoint
 from sec2sec.config import EncoderConfig
-from sec2sec.encode import Tokens, encode_seconds
-from sec2sec.explanations import ClipSummary, explain_tokens
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
+from sec2sec.explanations import ClipSummary
+from sec2sec.explanations.collect import collect_explanation
 from sec2sec.explanations.cues import CueCollector
 from sec2sec.explanations.gradients import token_gradients
-from sec2sec.explanations.occlusion import occlude
+from sec2sec.explanations.masker import SecondMasker, masker_of
 from sec2sec.media import Second, open_clip
 from sec2sec.model import Sec2Sec
 
@@ -40,7 +42,7 @@ def rows() -> Iterator[Row]:
     model = bundle.model
     assert isinstance(model, Sec2Sec)
     encoded, evidence, gradients = in_turns(
-        encoding, everything(bundle, seconds, tokens), lambda: token_gradients(model, tokens, 0)
+        encoding, everything(bundle, seconds, tokens), lambda: token_gradients(SecondMasker(model, tokens), 0)
     )
     yield Row(
         "paper, grids as `train` pools them, D=256: all evidence and cues ÷ encoding", evidence / encoded, "×", 0.10
@@ -48,7 +50,7 @@ def rows() -> Iterator[Row]:
     yield Row("paper, the same: integrated gradients on tokens, one target ÷ encoding", gradients / encoded, "×", 0.5)
     full = paper_bundle(EncoderConfig.paper())
     tokens = encode_seconds(seconds, full.encoders, full.device)
-    evidence, effects = in_turns(everything(full, seconds, tokens), lambda: occlude(full.model, tokens))
+    evidence, effects = in_turns(everything(full, seconds, tokens), lambda: masker_of(full.model, tokens).occlusion)
     yield Row("paper, full grids (2×7×7, 7×7): attention and effects ÷ encoding", effects / encoded, "×", 0.10)
     yield Row("paper, full grids: all evidence and cues ÷ encoding", evidence / encoded, "×")
 
@@ -65,6 +67,6 @@ def everything(bundle: Bundle, seconds: Sequence[Second], tokens: Tokens | None 
         cues = CueCollector()
         for second in seconds:
             cues.add(second)
-        explain_tokens(bundle, given, summary, {}, cues.finish())
+        collect_explanation(bundle, masker_of(bundle.model, given), summary, {}, cues.finish())
 
     return run

@@ -14,8 +14,8 @@ from statistics import mean, stdev
 from bench.row import Row
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.known_truth import make_clips
-from sec2sec.training.run import Machine, Trained, train_steps
 from sec2sec.training.settings import TrainConfig
+from sec2sec.training.train import Hardware, Trained, train_steps
 
 WORK = Path("build/bench/grid")
 CLIPS, SPLITS, LENGTHS = 300, (6, 3, 1), (4, 6)  # 180 to learn from, 90 to validate; seconds
@@ -35,7 +35,7 @@ def score(grids: EncoderConfig, seed: int) -> float:
     )
     run = WORK / "run"
     shutil.rmtree(run, ignore_errors=True)
-    for step in train_steps(run, config, Machine(WORK / "tokens", "cpu"), test=False):
+    for step in train_steps(run, config, Hardware(WORK / "tokens", "cpu"), test=False):
         if isinstance(step, Trained):
             return float(step.metrics["validation_score"])
     raise AssertionError("the training ended without a checkpoint")

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, sync_playwright
 from bench.row import Row, in_turns
 from sec2sec import DEMO
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.edits import ClipTracks, Mute, first_plan, render_plan
-from sec2sec.explanations import explain
 from sec2sec.media import open_clip
 from sec2sec.render.annotate import annotate
 from tests.browser.driver import App, launch_browser, upload

@@ -12,11 +12,12 @@ from scipy.stats import rankdata, spearmanr
 from bench.row import Row
 from sec2sec import DEMO
 from sec2sec.checkpoints import Bundle, load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.datasets.known_truth import Level, make_clips
 from sec2sec.datasets.table import read_table
-from sec2sec.explanations import explain
+from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.media import Second, open_clip
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
+from sec2sec.progress import drain
 
 CLIPS, WINDOW = 500, 10  # clips of each level; seconds of a window of real film
 SEEDS: dict[Level, int] = {"plain": 2001, "cluttered": 2002}  # neither of the training nor of the card
@@ -49,11 +50,9 @@ def evaluated(bundle: Bundle, level: Level) -> dict:
     directory = Path(f"build/bench/{level}")
     for _ in make_clips(directory, CLIPS, SEEDS[level], level):
         pass
-    for step in evaluate_steps(bundle, read_table(directory)):
-        if isinstance(step, Evaluated):
-            (directory / "report.json").write_text(json.dumps(step.report))
-            return step.report
-    raise AssertionError("evaluate ended without a report")
+    report = drain(evaluate_steps(bundle, read_table(directory))).report
+    (directory / "report.json").write_text(json.dumps(report))
+    return report
 
 
 def loudness(seconds: list[Second]) -> float:

@@ -20,13 +20,13 @@ from bench.training import GRIDS, LIRIS, encoders, random_clips
 from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.baselines.late_fusion import Given, LateFusion, Summaries
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.encode import batched, encode_seconds, join_tokens
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.media import open_clip
+from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.fit import Fit, Trainee
-from sec2sec.training.metrics import TrainingLabels
+from sec2sec.training.loop import TrainLoop, TrainModule
 from sec2sec.training.settings import TrainConfig
 
 TARGETS = ("arousal", "valence")
@@ -119,7 +119,7 @@ def epoch(model: Model, clips: Clips, made: Encoders, config: TrainConfig) -> No
     few = Clips(clips.rows[:32], clips.files[:32], clips.seconds[:32], clips.labels[:32])
     labels = {name: TrainingLabels("binary", len(clips), 0.5, 0.5) for name in TARGETS}
     sources = TokenSource(clips, made.config), TokenSource(few, made.config)
-    list(Fit(Trainee(model), *sources, config, labels, Fabric(accelerator="cpu", devices=1)).reports())
+    list(TrainLoop(TrainModule(model), *sources, config, labels, Fabric(accelerator="cpu", devices=1)).reports())
 
 
 def epoch_rows() -> Iterator[Row]:

@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from bench.row import Row
 from sec2sec import DEMO
-from sec2sec.training.jobs import Jobs
+from sec2sec.jobs.job import Jobs
 from tests.browser.driver import App, launch_browser
 
 MOST = 30  # minutes after which it has failed

@@ -17,17 +17,18 @@ from lightning_fabric import Fabric
 from bench.row import Row, in_turns
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.extract import extract_steps
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.table import Row as Clip
 from sec2sec.datasets.table import read_table
-from sec2sec.encode import Tokens, stacked
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import stacked
 from sec2sec.media import open_clip
+from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import Clips, TokenSource, clips_of
-from sec2sec.training.extract import extract_steps
-from sec2sec.training.fit import Fit, Trainee
-from sec2sec.training.metrics import TrainingLabels
+from sec2sec.training.loop import TrainLoop, TrainModule
 from sec2sec.training.settings import TrainConfig
 
 WORK = Path("build/bench/training")
@@ -67,7 +68,7 @@ def encoders() -> Encoders:
     return build_encoders(GRIDS, pretrained=False, seed=0).eval()
 
 
-def training(clips: Clips, width: int = 256, epochs: int = 1) -> Fit:
+def training(clips: Clips, width: int = 256, epochs: int = 1) -> TrainLoop:
     """SA-CA with the attention-LSTM on these clips; a batch of them is the validation split."""
     config = TrainConfig(preset="paper", width=width, heads=8, epochs=epochs, patience=epochs)
     torch.manual_seed(0)
@@ -75,7 +76,7 @@ def training(clips: Clips, width: int = 256, epochs: int = 1) -> Fit:
     few = Clips(clips.rows[:32], clips.files[:32], clips.seconds[:32], clips.labels[:32])
     labels = {name: TrainingLabels("binary", len(clips), 0.5, 0.5) for name in ("arousal", "valence")}
     sources = TokenSource(clips, GRIDS), TokenSource(few, GRIDS)
-    return Fit(Trainee(model), *sources, config, labels, Fabric(accelerator="cpu", devices=1))
+    return TrainLoop(TrainModule(model), *sources, config, labels, Fabric(accelerator="cpu", devices=1))
 
 
 def epoch(clips: Clips) -> float:
@@ -103,8 +104,8 @@ def extraction() -> tuple[float, float]:
             frames, image = stacked([s.frames for s in seconds]), plain.mfcc(stacked([s.samples for s in seconds]))
             with torch.inference_mode():
                 began = time.perf_counter()
-                folded.see(frames)
-                folded.hear_image(image)
+                folded.encode_video(frames)
+                folded.encode_mfcc(image)
                 taken += time.perf_counter() - began
         return taken
 

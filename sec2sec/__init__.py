@@ -1,22 +1,27 @@
 """sec2sec: why a model predicts how a video clip will be perceived, second by second.
 
-import sec2sec
-model = sec2sec.load("checkpoints/demo")
-explanation = sec2sec.explain("clip.mp4", model)
-explanation.targets["arousal"].effect        # (T,) change of the prediction when a second is taken away
+    clip = sec2sec.encode("clip.mp4")            # decoded and encoded once; the bundled model, or a folder of yours
+    clip.predict()                               # {"arousal": 0.94, …}
+    clip.effects("arousal").whole                # (T,) change of the prediction when a second is taken away
+    clip.without([3], "audio").predict()         # without the sound of one second
+    clip.explain().to_frame()                    # everything, as a table
+
+`load` reads a model once for many clips; `explain` is `encode(...).explain()`. T seconds.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sec2sec.paths import program_paths
 
 if TYPE_CHECKING:
     from sec2sec.checkpoints import Bundle
-    from sec2sec.explanations import Explanation
+    from sec2sec.clip import EncodedClip, PresentedExplanation
 
 __version__ = "0.1.0"
-DEMO = Path(__file__).resolve().parent.parent / "checkpoints" / "demo"
+DEMO = program_paths().demo
 
 
 def load(checkpoint: Path | str = DEMO, device: str = "auto") -> Bundle:
@@ -26,9 +31,35 @@ def load(checkpoint: Path | str = DEMO, device: str = "auto") -> Bundle:
     return load_checkpoint(checkpoint, device)
 
 
-def explain(clip: Path | str, checkpoint: Bundle | Path | str = DEMO, **part: Any) -> Explanation:
-    """Why a model predicts what it predicts of a clip. start= and end= (s) choose a part. Raises MediaError."""
-    from sec2sec.explanations import explain as explain_clip
+def encode(
+    clip: Path | str, checkpoint: Bundle | Path | str = DEMO, *, start: float = 0.0, end: float | None = None
+) -> EncodedClip:
+    """Decode and encode a clip, or its part from start to end in s: once, for every question that follows.
 
-    bundle = load(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint
-    return explain_clip(clip, bundle, **part)
+    Seconds of work. Raises MediaError for a clip that cannot be used; it names the file, the finding and the remedy.
+
+        clip = sec2sec.encode("clip.mp4")
+        clip.predict()                              # {"arousal": 0.94, …}
+        clip.without([3], "audio").predict()        # the same without the sound of one second
+    """
+    from sec2sec.clip import encode as encode_clip
+
+    return encode_clip(clip, _loaded(checkpoint), start=start, end=end)
+
+
+def explain(
+    clip: Path | str, checkpoint: Bundle | Path | str = DEMO, *, start: float = 0.0, end: float | None = None
+) -> PresentedExplanation:
+    """Why a model predicts what it predicts of a clip, or of its part from start to end in s. Raises MediaError.
+
+    explanation = sec2sec.explain("clip.mp4")
+    explanation.targets["arousal"].effect       # (T,) what each second did to the prediction
+    explanation.to_frame()                      # a table with a row per target and second
+    """
+    from sec2sec.clip import explain as explain_clip
+
+    return explain_clip(clip, _loaded(checkpoint), start=start, end=end)
+
+
+def _loaded(checkpoint: Bundle | Path | str) -> Bundle:
+    return load(checkpoint) if isinstance(checkpoint, (str, Path)) else checkpoint

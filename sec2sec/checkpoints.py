@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,18 @@ from safetensors.torch import save as serialize
 
 from sec2sec.baselines import SYSTEMS, System, build_system
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
-from sec2sec.device import pick_device
+from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.errors import UserError
 from sec2sec.files import write_atomically
 from sec2sec.model import Model
 
 SCHEMA = "sec2sec.checkpoint/1"
+_hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
 FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint folder that cannot be used: names the folder, what was found and what to do."""
 
 
@@ -54,6 +57,13 @@ class Bundle:
     card: str
     device: torch.device
     folder: Path | None = None  # where it was read from; None for one that was never saved
+
+    def to(self, device: torch.device) -> Bundle:
+        """A copy on another device, whose encoders compute in the precision of that device."""
+        if device == self.device:
+            return self
+        encoders = self.encoders.in_float32().to(device).in_precision(inference_dtype(device))
+        return replace(self, encoders=encoders, model=copy.deepcopy(self.model).to(device), device=device)
 
     @property
     def system(self) -> System:
@@ -106,7 +116,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
-    """Read a checkpoint folder onto a device ("auto", "cpu" or "cuda").
+    """Read a checkpoint folder onto a device ("auto", "cpu", "cuda" or "cuda:1").
 
     Raises CheckpointError, in one line, for a missing or damaged file, another schema or weights that do not fit;
     EncoderError where the paper preset's published weights are neither present nor reachable.
@@ -151,8 +161,9 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
             ) from error
     title = SYSTEMS[model_config.system].title
     summary = CheckpointSummary(folder.resolve().name, identity(folder), *summary_fields, title)
-    encoders = encoders.folded().to(chosen)
-    return Bundle(summary, encoders, model.eval().to(chosen), config, metrics, card, chosen, folder)
+    return Bundle(
+        summary, encoders.for_inference(chosen), model.eval().to(chosen), config, metrics, card, chosen, folder
+    )
 
 
 def identity(folder: Path) -> str:
@@ -204,3 +215,14 @@ def _encoder_config(fields: Mapping[str, Any]) -> EncoderConfig:
 
 def _model_config(fields: Mapping[str, Any]) -> ModelConfig:
     return ModelConfig(**{**fields, "targets": tuple(fields["targets"])})
+
+
+def encoder_hash(bundle: Bundle) -> str:
+    """The same for two checkpoints whose encoders give the same tokens: of their configuration and all weights."""
+    if bundle.summary.sha256 not in _hashes:
+        hash = hashlib.sha256(json.dumps(asdict(bundle.encoders.config), sort_keys=True).encode())
+        for name, tensor in sorted(bundle.encoders.state_dict().items()):
+            hash.update(name.encode())
+            hash.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        _hashes[bundle.summary.sha256] = hash.hexdigest()
+    return _hashes[bundle.summary.sha256]

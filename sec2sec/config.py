@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from sec2sec.errors import SettingsError
+
 SAMPLE_RATE = 16_000  # Hz; every sound track is mixed to mono at this rate
 RESIZE = (128, 171)  # height, width of a decoded frame: torchvision's Kinetics-400 preprocessing (aspect is not kept)
 CROP = 112  # pixels; centre crop of a resized frame
@@ -52,7 +54,7 @@ class MediaLimits:
     def __post_init__(self) -> None:
         for name in ("max_bytes", "max_seconds", "min_seconds", "max_pixels"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+                raise SettingsError(f"{name} must be above 0, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ class AudioConfig:
 
     def __post_init__(self) -> None:
         if self.n_mfcc > self.n_mels:
-            raise ValueError(f"n_mfcc ({self.n_mfcc}) cannot exceed n_mels ({self.n_mels})")
+            raise SettingsError(f"n_mfcc ({self.n_mfcc}) cannot exceed n_mels ({self.n_mels})")
         if self.delta_width < 3 or self.delta_width % 2 == 0:
-            raise ValueError(f"delta_width must be odd and at least 3, not {self.delta_width}")
+            raise SettingsError(f"delta_width must be odd and at least 3, not {self.delta_width}")
 
     @property
     def steps(self) -> int:
@@ -98,18 +100,18 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         if self.preset not in ("paper", "compact", "inputs", "summaries"):
-            raise ValueError(f"preset must be 'paper', 'compact', 'inputs' or 'summaries', not {self.preset!r}")
+            raise SettingsError(f"preset must be 'paper', 'compact', 'inputs' or 'summaries', not {self.preset!r}")
         if self.sound not in ("mfcc", "mel"):
-            raise ValueError(f"sound must be 'mfcc' or 'mel', not {self.sound!r}")
+            raise SettingsError(f"sound must be 'mfcc' or 'mel', not {self.sound!r}")
         if self.enlarge < 1 or self.audio_width < 0:
-            raise ValueError("enlarge must be at least 1, and audio_width at least 0")
+            raise SettingsError("enlarge must be at least 1, and audio_width at least 0")
         if self.frames_per_second < 1 or self.width < 1 or min(*self.video_grid, *self.audio_grid) < 1:
-            raise ValueError("frames_per_second, width and every side of a token grid must be at least 1")
+            raise SettingsError("frames_per_second, width and every side of a token grid must be at least 1")
         video_map, audio_map = self.maps
         if any(
             side > whole for side, whole in zip(self.video_grid + self.audio_grid, video_map + audio_map, strict=True)
         ):
-            raise ValueError(
+            raise SettingsError(
                 f"the token grids {self.video_grid} and {self.audio_grid} are finer than the encoders' maps "
                 f"{video_map} and {audio_map}"
             )
@@ -180,21 +182,21 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.system not in ("", *get_args(SystemName)):
-            raise ValueError(f"system must be one of {', '.join(get_args(SystemName))}, not {self.system!r}")
+            raise SettingsError(f"system must be one of {', '.join(get_args(SystemName))}, not {self.system!r}")
         if not self.system:
             object.__setattr__(self, "system", f"sec2sec-{self.attention}".lower())
         for name, kind in SEC2SEC.items():
             if self.system == name:
                 object.__setattr__(self, "attention", kind)
         if not self.targets or len(set(self.targets)) != len(self.targets):
-            raise ValueError(f"targets must be a non-empty list of different names, not {self.targets}")
+            raise SettingsError(f"targets must be a non-empty list of different names, not {self.targets}")
         if self.attention not in ("SA-CA", "SA-SA", "audio", "vision"):
-            raise ValueError(f"attention must be SA-CA, SA-SA, audio or vision, not {self.attention!r}")
+            raise SettingsError(f"attention must be SA-CA, SA-SA, audio or vision, not {self.attention!r}")
         if self.temporal not in ("lstm", "attention-lstm"):
-            raise ValueError(f"temporal must be lstm or attention-lstm, not {self.temporal!r}")
+            raise SettingsError(f"temporal must be lstm or attention-lstm, not {self.temporal!r}")
         if self.feed_forward not in ("residual", "linear"):
-            raise ValueError(f"feed_forward must be residual or linear, not {self.feed_forward!r}")
+            raise SettingsError(f"feed_forward must be residual or linear, not {self.feed_forward!r}")
         if self.width % self.heads:
-            raise ValueError(f"width ({self.width}) must be a multiple of heads ({self.heads})")
+            raise SettingsError(f"width ({self.width}) must be a multiple of heads ({self.heads})")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), not {self.dropout}")
+            raise SettingsError(f"dropout must be in [0, 1), not {self.dropout}")

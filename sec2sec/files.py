@@ -1,13 +1,17 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one."""
+"""Files: written so that a reader sees the old one or the new one, never half of one; and hashed once."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
+
+from sec2sec.errors import FileError
 
 LOCKS = importlib.util.find_spec("fcntl") is not None  # not on Windows
 
@@ -40,14 +44,14 @@ def current_umask() -> int:
 
 
 def check_writable(path: Path) -> None:
-    """Raise OSError, in words, where a file could not be written: asked before long work, not after it."""
+    """Raise FileError where a file could not be written: asked before long work, not after it."""
     folder = path.parent
     if path.is_dir():
-        raise OSError(f"{path}: is a folder; give a file name")
+        raise FileError(f"{path}: is a folder; give a file name")
     if not folder.is_dir():
-        raise OSError(f"{path}: the folder {folder} does not exist; make it first")
+        raise FileError(f"{path}: the folder {folder} does not exist; make it first")
     if not os.access(folder, os.W_OK):
-        raise OSError(f"{path}: no permission to write in {folder}")
+        raise FileError(f"{path}: no permission to write in {folder}")
 
 
 def lock_file(file: IO[bytes], *, wait: bool = True, shared: bool = False) -> bool:
@@ -65,3 +69,15 @@ def lock_file(file: IO[bytes], *, wait: bool = True, shared: bool = False) -> bo
     except BlockingIOError:
         return False
     return True
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, read once per process for each state of the file. Raises OSError."""
+    stat = path.stat()
+    return _file_sha256(path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _file_sha256(path: Path, inode: int, size: int, modified: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

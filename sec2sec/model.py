@@ -7,9 +7,10 @@
     attention-LSTM (Wang et al. 2016, without aspect; paper §4.4):
             α = softmax over real seconds of wᵀ tanh(W_h h_t);  r = Σ α_t h_t;  h* = tanh(W_p r + W_x h_N)
 
-Where we differ from the authors' published code, and why, is in DECISIONS.md: tokens are the encoders' maps, not one
-vector a second, so that co-attention has something to choose from; FC is a residual feed-forward (a literal Linear is
-an option); masked seconds get weight 0; one w a target, so that each target has its own bars.
+Where we differ from the authors' published code, and why, is in docs/decisions (pages 0001 to 0008): tokens are the
+encoders' maps, not one vector a second, so that co-attention has something to choose from; FC is a residual
+feed-forward (a literal Linear is an option); masked seconds get weight 0; one w a target, so that each target has its
+own bars.
 
 B clips, T seconds, N = B·T, V visual and A audio tokens in a second, C token channels, D width, H heads, K targets.
 """
@@ -37,6 +38,19 @@ class Output:
     video_from_audio: Tensor | None  # (B, T, H, V, A) rows over A sum to 1
     audio_from_video: Tensor | None  # (B, T, H, A, V) rows over V sum to 1
     joint: Tensor | None  # (B, T, D) one vector a second; None: a system that takes in the whole clip at once
+
+
+def without_autocast(tensor: Tensor) -> torch.autocast:
+    """A context that casts nothing on the tensor's device to half precision, whatever surrounds it."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
+class LastLinear(nn.Linear):
+    """The layer that makes the logits, outside autocast: three digits of bfloat16 would tie predictions and epochs."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        with without_autocast(input):
+            return super().forward(input.to(self.weight.dtype))
 
 
 def time_basis(count: int) -> Tensor:
@@ -118,6 +132,8 @@ class AttentionBlock(nn.Module):
         return self.feed_forward(self.norm(heard) + query), weights
 
 
+# Both temporal modules compute outside autocast. Under it cuDNN runs an LSTM in float16, whatever the autocast says
+# (aten's cudnn/AutocastRNN.cpp), and the gradient of W_hh loses its small parts. They are a fiftieth of the work.
 class LSTM(nn.Module):
     """Eq. 3 and the predictor on the last real second."""
 
@@ -128,8 +144,9 @@ class LSTM(nn.Module):
         self.predict = nn.Linear(config.hidden, len(config.targets))
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, None]:
-        states = self.lstm(joint)[0]
-        return self.predict(self.dropout(last_real(states, mask))), None
+        with without_autocast(joint):
+            states = self.lstm(joint.to(self.predict.weight.dtype))[0]
+            return self.predict(self.dropout(last_real(states, mask))), None
 
 
 class AttentionLSTM(nn.Module):
@@ -149,11 +166,12 @@ class AttentionLSTM(nn.Module):
         nn.init.xavier_uniform_(self.predict_weight)
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        states = self.lstm(joint)[0]  # (B, T, hidden)
-        scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
-        scores = scores.masked_fill(~mask[..., None], -torch.inf)
-        weights = rearrange(scores.softmax(1), "b t k -> b k t")
-        return self.decide(states, weights, mask), weights
+        with without_autocast(joint):
+            states = self.lstm(joint.to(self.predict_weight.dtype))[0]  # (B, T, hidden)
+            scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
+            scores = scores.masked_fill(~mask[..., None], -torch.inf)
+            weights = rearrange(scores.softmax(1), "b t k -> b k t")
+            return self.decide(states, weights, mask), weights
 
     def decide(self, states: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
         """The predictor under any weights: states (B, T, hidden), weights (B, K, T), mask (B, T) → logits (B, K)."""
@@ -213,7 +231,7 @@ class Model(nn.Module):
 class Sec2Sec(Model):
     """Tokens of each second → prediction and evidence (paper Fig. 1).
 
-    `forward` is attend, join, remember, predict. `join` and `remember` stand alone because everything within a second
+    `forward` is `encode_second`, then `temporal`. The two stand alone because everything within a second
     is independent of the others: an explanation that changes one second recomputes that second and the LSTM, no more.
     """
 
@@ -247,36 +265,38 @@ class Sec2Sec(Model):
     def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
         """As every Model's; evidence=False leaves out the maps."""
         clips, seconds = mask.shape
-        joint, video_from_audio, audio_from_video = self.join(
+        joint, video_from_audio, audio_from_video = self.encode_second(
             rearrange(video, "b t v c -> (b t) v c"), rearrange(audio, "b t a c -> (b t) a c"), evidence
         )
         joint = rearrange(joint, "(b t) d -> b t d", b=clips)
-        logits, weights = self.remember(joint, mask)
+        logits, weights = self.temporal(joint, mask)
 
         def by_clip(maps: Tensor | None) -> Tensor | None:
             return None if maps is None else rearrange(maps, "(b t) h q s -> b t h q s", t=seconds)
 
         return Output(logits, weights, by_clip(video_from_audio), by_clip(audio_from_video), joint)
 
-    def join(self, video: Tensor, audio: Tensor, evidence: bool = True) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def encode_second(
+        self, video: Tensor, audio: Tensor, evidence: bool = True
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """One second at a time: video (N, V, C), audio (N, A, C) → joint (N, D) and the two co-attention maps."""
-        return self.meet(self.look(video), self.listen(audio), evidence)
+        return self.co_attend(self.self_attend_video(video), self.self_attend_audio(audio), evidence)
 
-    def look(self, video: Tensor) -> Tensor | None:
+    def self_attend_video(self, video: Tensor) -> Tensor | None:
         """Eq. 1 for the picture: (N, V, C) → I_v (N, V, D); None for a model that does not see."""
         if not self.sees:
             return None
         z = self.enter_video(video) + self.positions.video()
         return self.self_video(z, z, False)[0]
 
-    def listen(self, audio: Tensor) -> Tensor | None:
+    def self_attend_audio(self, audio: Tensor) -> Tensor | None:
         """Eq. 1 for the sound: (N, A, C) → I_a (N, A, D); None for a model that does not hear."""
         if not self.hears:
             return None
         z = self.enter_audio(audio) + self.positions.audio()
         return self.self_audio(z, z, False)[0]
 
-    def meet(
+    def co_attend(
         self, seen: Tensor | None, heard: Tensor | None, evidence: bool = True
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Eq. 2 and F: I_v (N, V, D), I_a (N, A, D) → joint (N, D) and the two co-attention maps."""
@@ -289,10 +309,6 @@ class Sec2Sec(Model):
         joined_heard, audio_from_video = self.second_audio(heard, seen if crosses else heard, evidence and crosses)
         pooled = torch.cat([joined_seen.mean(1), joined_heard.mean(1)], -1)
         return self.combine(pooled), video_from_audio, audio_from_video
-
-    def remember(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
-        """joint (B, T, D), mask (B, T) → logits (B, K) and attention over seconds (B, K, T) or None."""
-        return self.temporal(joint, mask)
 
 
 def build(config: ModelConfig, encoder: EncoderConfig) -> Sec2Sec:

@@ -31,9 +31,9 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def machine(made):
     """The CPU of this process, with the cache of `made`."""
-    from sec2sec.training.run import Machine
+    from sec2sec.training.train import Hardware
 
-    return Machine(made / "tokens", device="cpu", workers=0)
+    return Hardware(made / "tokens", device="cpu", workers=0)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import torch
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row
-from sec2sec.encode import Tokens
 from sec2sec.encoders import build_encoders
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.training.batches import Clips, clips_of
 from tests import clips
 

@@ -21,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sec2sec.training.run import Machine, train_steps
 from sec2sec.training.settings import TrainConfig
+from sec2sec.training.train import Hardware, train_steps
 from tests.trainings import settings, weights
 
 UNIQUE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}|[0-9a-f]{16,}")  # names of clips in the token cache, and of the cache
@@ -60,7 +60,7 @@ def watched(moment: Callable[[str], None]) -> None:
 def train(run: Path, config: TrainConfig, cache: Path, moment: Callable[[str], None] = lambda what: None) -> None:
     """Begin, or go on."""
     watched(moment)
-    for _ in train_steps(run, config, Machine(cache, "cpu", workers=0), resume=True):
+    for _ in train_steps(run, config, Hardware(cache, "cpu", workers=0), resume=True):
         pass
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-import sec2sec.__main__ as command
-from sec2sec.explanations import explain
+from sec2sec.cli import main
+from sec2sec.clip import explain
+from sec2sec.explanations import TargetExplanation
 from sec2sec.media import MediaError, open_clip
-from sec2sec.playback import browser_can_play
+from sec2sec.media.playback import browser_can_play
 from sec2sec.render.annotate import HEIGHT, PLAYHEAD, WIDTH, annotate, chosen_targets, layout
 from sec2sec.render.chart import Chart, plain, shortened, width_of, wrapped
 from tests import clips
@@ -96,10 +97,15 @@ def test_picture_beside_the_chart_is_the_clips_own(path, explanation, tmp_path):
     assert shown == list(range(24 * SECONDS))
 
 
+def with_effect(target: TargetExplanation, effect: list[float]) -> TargetExplanation:
+    """The target with another effect of each second."""
+    return replace(target, effects=(replace(target.effects[0], whole=np.array(effect)), *target.effects[1:]))
+
+
 def test_bars_are_as_high_as_the_figures(path, explanation, tmp_path):
     """A second with all of the effect, planted: its bar is there, in the colour and on the side of its sign."""
-    effect = np.array([0.0, -0.3, 0.0])
-    planted = replace(explanation.targets["arousal"], effect=effect, attention=np.array([0.0, 0.0, 1.0]))
+    planted = with_effect(explanation.targets["arousal"], [0.0, -0.3, 0.0])
+    planted = replace(planted, attention=np.array([0.0, 0.0, 1.0]))
     made = replace(explanation, targets={"arousal": planted})
     annotate(path, made, tmp_path / "film.mp4")
     _, frame = frames(tmp_path / "film.mp4")[2]
@@ -118,7 +124,7 @@ def test_bars_are_as_high_as_the_figures(path, explanation, tmp_path):
 
 
 def test_effects_that_are_nothing_do_not_look_tall(path, explanation, tmp_path):
-    planted = replace(explanation.targets["arousal"], effect=np.array([0.0, 0.0004, -0.0004]))
+    planted = with_effect(explanation.targets["arousal"], [0.0, 0.0004, -0.0004])
     annotate(path, replace(explanation, targets={"arousal": planted}), tmp_path / "film.mp4")
     _, frame = frames(tmp_path / "film.mp4")[2]
     _, _, box, _ = layout(160 / 90, 1, 1)
@@ -192,9 +198,9 @@ def test_another_file_is_refused(explanation, folder, tmp_path):
 def test_command_writes_the_film_of_a_part(path, folder, tmp_path, capsys):
     out = tmp_path / "film.mp4"
     arguments = ["explain", str(path), "--checkpoint", str(folder / "tiny"), "--start", "1", "--annotate", str(out)]
-    assert command.main(arguments) == 0
+    assert main(arguments) == 0
     assert open_clip(out).duration == pytest.approx(SECONDS - 1, abs=0.06)
-    assert command.main([*arguments[:-1], str(tmp_path / "no" / "film.mp4")]) == 2
+    assert main([*arguments[:-1], str(tmp_path / "no" / "film.mp4")]) == 2
     assert "does not exist" in capsys.readouterr().err
 
 

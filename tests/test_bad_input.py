@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from sec2sec.__main__ import main
+from sec2sec.cli import main
+from tests.commands import full_disk, run
 from tests.formats import change, make_liris, make_v1, make_v2, python_2_pickle, write_table
-from tests.test_train_refusals import as_nobody, edited, limited
-from tests.trainings import ROOT, SMALL, command
+from tests.test_train_refusals import as_nobody, edited
+from tests.trainings import ROOT, SMALL
 
 
 def state_of(folder: Path) -> dict[str, str]:
@@ -184,9 +184,8 @@ def test_a_full_disk_ends_an_extraction_with_one_line_and_keeps_what_is_there(tm
         "--workers",
         "1",
     ]
-    done = subprocess.run(
-        command("extract", *arguments), cwd=ROOT, capture_output=True, text=True, preexec_fn=limited(2000)
-    )
+    with full_disk(2000):
+        done = run("extract", *arguments)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "the token cache cannot be written (File too large)" in done.stderr
@@ -194,8 +193,8 @@ def test_a_full_disk_ends_an_extraction_with_one_line_and_keeps_what_is_there(tm
 
 
 def test_a_full_disk_ends_the_making_of_clips_with_one_line_and_no_half_clip(tmp_path):
-    made = command("make-clips", tmp_path / "made", "--clips", 1, "--workers", 1)
-    done = subprocess.run(made, cwd=ROOT, capture_output=True, text=True, preexec_fn=limited(20_000))
+    with full_disk(20_000):
+        done = run("make-clips", tmp_path / "made", "--clips", 1, "--workers", 1)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "File too large" in done.stderr

@@ -11,24 +11,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from sec2sec.config import ModelConfig
+from sec2sec.baselines import SYSTEMS
+from sec2sec.checkpoints import CheckpointError, load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.datasets.open import open_data
-from sec2sec.encode import Tokens
-from sec2sec.encoders import build_encoders
-from sec2sec.explanations import Explained, explain, explain_steps, to_json
-from sec2sec.explanations.as_text import as_text
-from sec2sec.explanations.occlusion import occlude
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.evaluation.evaluate import evaluate_steps
+from sec2sec.explanations.masker import masker_of
+from sec2sec.export.as_json import to_json
+from sec2sec.export.as_text import as_text
 from sec2sec.media import MediaError
 from sec2sec.model import Sec2Sec
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
-from sec2sec.training.run import Trained, train_steps
+from sec2sec.progress import drain
 from sec2sec.training.settings import SettingsError, TrainConfig
-from sec2sec.ui.timeline.payload import encode
+from sec2sec.training.train import Trained, train_steps
+from sec2sec.viewer.payload import encode
 from tests import clips
-from tests.models import ENCODER
-from tests.systems import TARGETS, built, inputs_of, tokens
+from tests.systems import TARGETS, built, saved, tokens
 
 WHOLE = [name for name, system in SYSTEMS.items() if not system.recurrent]
 every_system = pytest.mark.parametrize("name", SYSTEMS)
@@ -121,19 +120,6 @@ def test_eight_clips_are_learned_by_heart(name):
     assert torch.equal((model(video, audio, mask).logits > 0).float(), labels)
 
 
-def saved(folder, name: str):
-    """A checkpoint of the small system, on compact encoders or on its own inputs."""
-    encoder = ENCODER if SYSTEMS[name].reads_tokens else inputs_of(name)
-    torch.manual_seed(0)
-    config = ModelConfig(TARGETS, system=name, input_width=16, width=16, heads=2, hidden=16)
-    model = build_system(config, encoder).eval()
-    model.reference_video.normal_()
-    model.reference_audio.normal_()
-    encoders = build_encoders(encoder, seed=0)
-    save_checkpoint(folder, encoders=encoders, model=model, trained_on="Random weights.", card="", metrics={})
-    return model
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     return clips.make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", seconds=3)
@@ -151,9 +137,8 @@ def test_a_saved_system_gives_equal_outputs_and_explains_a_real_clip(tmp_path, c
     mask = torch.ones(1, 2, dtype=torch.bool)
     assert torch.equal(model(video, audio, mask).logits, bundle.model(video, audio, mask).logits)
 
-    explained = next(s for s in explain_steps(clip, bundle) if isinstance(s, Explained))
-    found = explained.explanation
-    assert json.loads(encode(found, explained.preview))["clip"]["seconds"] == 3, "the screen takes it"
+    found = explain(clip, bundle)
+    assert json.loads(encode(found, found.preview))["clip"]["seconds"] == 3, "the screen takes it"
     out = json.loads(json.dumps(to_json(found), allow_nan=False))
     assert set(out["targets"]) == set(TARGETS)
     assert out["checkpoint"]["system"] == SYSTEMS[name].title
@@ -191,13 +176,14 @@ def test_a_missing_modality_is_the_training_mean_or_refused_in_words(tmp_path, n
 @torch.no_grad()
 def test_effect_equals_a_full_pass_with_that_second_replaced(name, monkeypatch):
     """The passes, and vectors joined late, against the definition."""
-    monkeypatch.setattr("sec2sec.explanations.whole_clip.SECONDS_A_PASS", 7)  # 2 variants a pass
+    monkeypatch.setattr("sec2sec.explanations.masker.INPUT_SECONDS_A_PASS", 7)  # 2 variants a pass
     model = built(name)
     video, audio, mask = tokens(name, (3,))
-    found, joints = occlude(model, Tokens(video[0], audio[0]))
-    assert joints is None
+    masker = masker_of(model, Tokens(video[0], audio[0]))
+    found = masker.occlusion
+    assert masker.by_second is None
     whole = model(video, audio, mask).logits.sigmoid()[0]
-    torch.testing.assert_close(found.prediction, whole, atol=1e-6, rtol=1e-5)
+    np.testing.assert_allclose(found.prediction, whole, atol=1e-6, rtol=1e-5)
     for t in range(3):
         for effect, no_video, no_audio in (("effect", 1, 1), ("effect_audio", 0, 1), ("effect_video", 1, 0)):
             other_video, other_audio = video.clone(), audio.clone()
@@ -206,9 +192,9 @@ def test_effect_equals_a_full_pass_with_that_second_replaced(name, monkeypatch):
             if no_audio:
                 other_audio[0, t] = model.reference_audio
             expected = whole - model(other_video, other_audio, mask).logits.sigmoid()[0]
-            torch.testing.assert_close(getattr(found, effect)[t], expected, atol=1e-5, rtol=0)
+            np.testing.assert_allclose(getattr(found, effect)[:, t], expected, atol=1e-5)
     nothing = model(*(part[None] for part in model.references(3)), mask).logits.sigmoid()[0]
-    torch.testing.assert_close(found.baseline, nothing, atol=1e-6, rtol=1e-5)
+    np.testing.assert_allclose(found.baseline, nothing, atol=1e-6, rtol=1e-5)
 
 
 @every_system
@@ -222,7 +208,7 @@ def test_training_ends_with_a_checkpoint_that_evaluate_reads(made, machine, tmp_
     assert f"System: {SYSTEMS[name].title}" in bundle.card
     assert bundle.model.reference_video.abs().max() > 0, "the training mean was set"
     table = open_data(str(made / "data"))
-    report = next(s for s in evaluate_steps(bundle, table, split="test", workers=0) if isinstance(s, Evaluated)).report
+    report = drain(evaluate_steps(bundle, table, split="test", workers=0)).report
     for target, figures in report["targets"].items():
         told = done.metrics["test"]["targets"][target]
         assert figures["clips"] == told["clips"]

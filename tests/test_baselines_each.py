@@ -23,17 +23,18 @@ from sec2sec.baselines.vit import columns_to_seconds
 from sec2sec.baselines.vivit import spread
 from sec2sec.baselines.whole_clip import received_by_second
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.config import ModelConfig
 from sec2sec.datasets.open import open_data
-from sec2sec.encode import encode_seconds
 from sec2sec.encoders import EncoderError, build_encoders
 from sec2sec.encoders.inputs import Mel
 from sec2sec.encoders.paper import PaperAudio, load_paper
-from sec2sec.explanations import explain
+from sec2sec.encoding import encode_seconds
+from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.media import open_clip
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
-from sec2sec.training.run import Trained, train_steps
+from sec2sec.progress import drain
 from sec2sec.training.settings import TrainConfig
+from sec2sec.training.train import Trained, train_steps
 from tests import clips
 from tests.systems import built, tokens
 
@@ -229,7 +230,7 @@ def test_a_frozen_backbone_sees_each_clip_once_and_is_not_in_the_checkpoint(
     assert "google/vivit-b-16x2-kinetics400 and google/vit-base-patch16-224-in21k" in bundle.card
     assert explain(clip, bundle).targets["arousal"].effect.shape == (3,)
     table = open_data(str(made / "data"))
-    report = next(s for s in evaluate_steps(bundle, table, split="test", workers=0) if isinstance(s, Evaluated)).report
+    report = drain(evaluate_steps(bundle, table, split="test", workers=0)).report
     told = done.metrics["test"]["targets"]["calm"]["mean_accuracy"]
     assert report["targets"]["calm"]["mean_accuracy"] == pytest.approx(told, abs=1e-3), "the cache's fp16 apart"
     again = [s for s in train_steps(tmp_path / "more", config, machine) if not isinstance(s, Trained)]

@@ -18,12 +18,13 @@ import torch
 
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache, encoder_key
+from sec2sec.datasets.extract import Extraction, as_decoded, decode_all, end_with_parent, extract_steps
 from sec2sec.datasets.table import read_table
-from sec2sec.encode import Tokens, encode_seconds
 from sec2sec.encoders import build_encoders, pool
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.files import lock_file
 from sec2sec.media import open_clip
-from sec2sec.training.extract import Extraction, as_decoded, decode_all, end_with_parent, extract_steps
 from tests import clips
 from tests.datasets import TOKENS, clip_folder
 from tests.models import ENCODER
@@ -119,7 +120,7 @@ def test_the_paper_preset_pools_its_maps_to_the_grids_of_its_config():
     pooled = build_encoders(EncoderConfig.paper_pooled(), pretrained=False, seed=0).eval()
     samples = torch.randn(1, 16000) / 4
     with torch.inference_mode():
-        map_, tokens = full.hear(samples), pooled.hear(samples)
+        map_, tokens = full.encode_audio(samples), pooled.encode_audio(samples)
     assert map_.shape == (1, 49, 512)
     assert tokens.shape == (1, 8, 512)
     torch.testing.assert_close(tokens, pool(map_, (7, 7), (4, 2)))
@@ -332,6 +333,6 @@ def test_the_progress_line_has_a_rate_and_the_time_left():
 
 
 def test_files_that_take_long_to_read_are_counted_while_they_are(tmp_path, data, encoders, monkeypatch):
-    monkeypatch.setattr("sec2sec.training.extract.EVERY", -1.0)
+    monkeypatch.setattr("sec2sec.datasets.extract.EVERY", -1.0)
     steps = extract_steps(read_table(data).rows, encoders, TokenCache(tmp_path, encoders), device=CPU, workers=0)
     assert [step.seen for step in steps] == [1, 2, 3, 4, 5, *[None] * 6]

@@ -40,9 +40,9 @@ def test_a_loaded_checkpoint_predicts_what_the_saved_model_predicts(tmp_path):
     loaded = load_checkpoint(tmp_path / "c", "cpu")
     frames = torch.randint(0, 256, (3, 8, 128, 171, 3), dtype=torch.uint8)
     samples = torch.randn(3, 16000) / 4
-    seen, heard = encoders.see(frames), encoders.hear(samples)
-    torch.testing.assert_close(loaded.encoders.see(frames), seen, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(loaded.encoders.hear(samples), heard, atol=1e-4, rtol=1e-4)
+    seen, heard = encoders.encode_video(frames), encoders.encode_audio(samples)
+    torch.testing.assert_close(loaded.encoders.encode_video(frames), seen, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(loaded.encoders.encode_audio(samples), heard, atol=1e-4, rtol=1e-4)
     mask = torch.ones(1, 3, dtype=torch.bool)
     torch.testing.assert_close(
         loaded.model(seen[None], heard[None], mask).logits, model(seen[None], heard[None], mask).logits

@@ -14,8 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
-from sec2sec.explanations import Explanation, Progress, TargetExplanation, explain
-from sec2sec.explanations import compare as comparing
+from sec2sec import comparison as comparing
+from sec2sec.clip import explain
+from sec2sec.comparison import Comparison, compare_steps, encoder_hash
+from sec2sec.explanations import Explanation, TargetExplanation
 from sec2sec.explanations.agreement import (
     Agreement,
     agreement,
@@ -23,8 +25,10 @@ from sec2sec.explanations.agreement import (
     rank_correlation,
     shared_targets,
 )
-from sec2sec.explanations.compare import Compared, compare_steps, encoder_hash
+from sec2sec.explanations.effects import as_second_effects
+from sec2sec.explanations.results import Verdict
 from sec2sec.media import MediaError
+from sec2sec.progress import Progress, drain
 from sec2sec.ui.compare import payload, words
 from sec2sec.ui.compare.payload import Side
 from tests.clips import make_clip
@@ -34,8 +38,9 @@ SIDES = [Side("one", "compare-player-a", 0.0), Side("two", "compare-player-a", 0
 
 
 def target(effect: list[float], attention: list[float] | None = None) -> TargetExplanation:
-    values = np.array(effect, dtype=float)
-    return TargetExplanation(0.5, None if attention is None else np.array(attention), values, values, values, 0.5)
+    effects = as_second_effects("training mean", *[np.array([effect], dtype=float)] * 3)
+    verdict = Verdict("too short", "", (), float("nan"), float("nan"))
+    return TargetExplanation(0.5, 0.5, None if attention is None else np.array(attention), tuple(effects), verdict)
 
 
 def with_targets(**targets: TargetExplanation) -> Explanation:
@@ -129,8 +134,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", 5)
 
 
-def compared(path: Path, *bundles) -> Compared:
-    return [step for step in compare_steps(path, bundles) if isinstance(step, Compared)][-1]
+def compared(path: Path, *bundles) -> Comparison:
+    return drain(compare_steps(path, bundles))
+
+
+def explanations(comparison: Comparison) -> list[Explanation]:
+    return [clip.explain() for clip in comparison.clips]
 
 
 def same(found: Explanation, alone: Explanation) -> None:
@@ -145,7 +154,7 @@ def test_same_encoders_share_one_encoding_and_change_nothing(bundles: dict, clip
     found = compared(clip, bundles["crossed"], bundles["plain"])
     assert found.encoded == 1
     assert encoder_hash(bundles["crossed"]) == encoder_hash(bundles["plain"])
-    for explanation, name in zip(found.explanations, ("crossed", "plain"), strict=True):
+    for explanation, name in zip(explanations(found), ("crossed", "plain"), strict=True):
         same(explanation, explain(clip, bundles[name]))
 
 
@@ -153,20 +162,21 @@ def test_other_encoders_encode_for_themselves_and_order_is_kept(bundles: dict, c
     found = compared(clip, bundles["crossed"], bundles["other"], bundles["plain"])
     assert found.encoded == 2
     assert encoder_hash(bundles["crossed"]) != encoder_hash(bundles["other"])
-    for explanation, name in zip(found.explanations, ("crossed", "other", "plain"), strict=True):
+    for explanation, name in zip(explanations(found), ("crossed", "other", "plain"), strict=True):
         same(explanation, explain(clip, bundles[name]))
 
 
 def test_clip_is_decoded_once_for_shared_encoders(bundles: dict, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    whole = comparing.explain_steps
-    monkeypatch.setattr(comparing, "explain_steps", lambda *a, **k: calls.append(a) or whole(*a, **k))
+    whole = comparing.encode_steps
+    monkeypatch.setattr(comparing, "encode_steps", lambda *a, **k: calls.append(a) or whole(*a, **k))
     compared(clip, bundles["crossed"], bundles["plain"])
     assert len(calls) == 1
 
 
 def test_progress_never_goes_back_and_names_the_model(bundles: dict, clip: Path) -> None:
-    steps = [s for s in compare_steps(clip, [bundles["crossed"], bundles["other"]]) if isinstance(s, Progress)]
+    steps: list[Progress] = []
+    drain(compare_steps(clip, [bundles["crossed"], bundles["other"]]), steps.append)
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
     assert fractions[0] >= 0
@@ -186,20 +196,20 @@ def test_unusable_clip_says_what_is_wrong(bundles: dict, tmp_path: Path) -> None
 
 def test_lanes_of_every_model_lie_on_one_axis(bundles: dict, clip: Path) -> None:
     found = compared(clip, bundles["crossed"], bundles["plain"])
-    lanes = payload.side_by_side_lanes(found.explanations, ["arousal", "valence"])
+    lanes = payload.side_by_side_lanes(explanations(found), ["arousal", "valence"])
     assert list(lanes.targets) == ["arousal · A", "arousal · B", "valence · A", "valence · B"]
-    assert lanes.targets["valence · B"] is found.explanations[1].targets["valence"]
+    assert lanes.targets["valence · B"] is explanations(found)[1].targets["valence"]
     assert lanes.targets["arousal · B"].attention is None
     assert lanes.co_attention.absent
 
 
 def test_payload_ranks_as_computed_and_is_json(bundles: dict, clip: Path) -> None:
-    explanations = compared(clip, bundles["crossed"], bundles["plain"]).explanations
-    sent = json.loads(payload.compare_models(explanations, [["arousal"], ["arousal", "valence"]], SIDES))
+    sides = explanations(compared(clip, bundles["crossed"], bundles["plain"]))
+    sent = json.loads(payload.compare_models(sides, [["arousal"], ["arousal", "valence"]], SIDES))
     (pair,) = sent["pairs"]
     (only,) = pair["targets"]
     assert (pair["first"], pair["second"], only["name"]) == (0, 1, "arousal")
-    effects = [e.targets["arousal"].effect for e in explanations]
+    effects = [e.targets["arousal"].effect for e in sides]
     assert only["difference"] == pytest.approx((effects[1] - effects[0]).tolist(), abs=1e-6)
     sizes = [abs(only["difference"][t]) for t in only["order"]]
     assert sizes == sorted(sizes, reverse=True)

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from sec2sec.config import SAMPLE_RATE
-from sec2sec.explanations.cues import CueCollector, Measured, cues_of, warm_up
+from sec2sec.explanations.cues import CueCollector, Measured, features_of, warm_up
 from sec2sec.explanations.cues import sound as sound_cues
-from sec2sec.explanations.cues.collect import goes_along
+from sec2sec.explanations.cues.collect import correlation
 from sec2sec.explanations.cues.sound import HOP, loudness, onsets_and_tempo
 from sec2sec.explanations.cues.speech import speech_probability, window_probabilities
 from sec2sec.media import Second, open_clip
@@ -190,18 +190,18 @@ def test_threads_that_listen_at_once_hear_the_same_and_torch_keeps_its_threads()
         np.testing.assert_allclose(together[i], expected, atol=1e-6)
 
 
-def test_goes_along_is_spearmans_correlation_and_says_when_it_cannot_tell():
+def test_the_correlation_with_effects_is_spearmans_correlation_and_says_when_it_cannot_tell():
     rng = np.random.default_rng(2)
     values, effects = rng.integers(0, 4, 12).astype(float), rng.normal(size=(3, 12))
 
     def expected(known=slice(None)):
         return pytest.approx([spearmanr(values[known], effect[known]).statistic for effect in effects])
 
-    assert goes_along(values, effects) == expected()
-    assert np.isnan(goes_along(values[:3], effects[:, :3])).tolist() == [True] * 3
-    assert np.isnan(goes_along(np.ones(12), effects)).tolist() == [True] * 3
+    assert correlation(values, effects) == expected()
+    assert np.isnan(correlation(values[:3], effects[:, :3])).tolist() == [True] * 3
+    assert np.isnan(correlation(np.ones(12), effects)).tolist() == [True] * 3
     values[3] = np.nan
-    assert goes_along(values, effects) == expected(np.isfinite(values))
+    assert correlation(values, effects) == expected(np.isfinite(values))
 
 
 def test_a_clip_has_the_lanes_of_what_it_has(tmp_path):
@@ -209,15 +209,15 @@ def test_a_clip_has_the_lanes_of_what_it_has(tmp_path):
     heard = measure(clips.make_clip(tmp_path / "heard.mp4", 2, picture=None))
     assert list(seen.tracks) == ["motion", "cuts", "brightness", "saturation"]
     assert list(heard.tracks) == ["loudness", "tempo", "onset strength", "speech"]
-    lanes = cues_of(heard, {"arousal": np.array([0.1, 0.2])})
+    lanes = features_of(heard, {"arousal": np.array([0.1, 0.2])})
     assert [lane.unit for lane in lanes] == ["dBFS", "beats a minute", "dB", "probability"]
-    assert all(lane.values.shape == (2,) and np.isnan(lane.goes_along["arousal"]) for lane in lanes)
+    assert all(lane.values.shape == (2,) and np.isnan(lane.correlation["arousal"]) for lane in lanes)
 
 
-def test_a_louder_planted_second_goes_along_with_its_effect(tmp_path):
+def test_a_louder_planted_second_correlates_with_its_effect(tmp_path):
     levels = [0.02, 0.02, 0.5, 0.03, 0.01, 0.04]
     sound = np.concatenate([clips.tone(1, level=level) for level in levels])
-    lanes = cues_of(measure(clips.make_clip(tmp_path / "c.mp4", 6, sound=sound)), {"arousal": np.array(levels)})
+    lanes = features_of(measure(clips.make_clip(tmp_path / "c.mp4", 6, sound=sound)), {"arousal": np.array(levels)})
     loud = next(lane for lane in lanes if lane.name == "loudness")
     assert loud.values.argmax() == 2
-    assert loud.goes_along["arousal"] > 0.8
+    assert loud.correlation["arousal"] > 0.8

@@ -15,8 +15,7 @@ from sec2sec.explanations.curves import (
     random_orders,
     sufficiency,
 )
-from sec2sec.explanations.examine import examine
-from tests.explaining import SECONDS, asked, random_tokens
+from tests.explaining import SECONDS, explained, random_masker
 from tests.models import tiny_bundle
 
 
@@ -26,23 +25,24 @@ def bundle(tmp_path_factory):
 
 
 @torch.no_grad()
-def kept_alone(bundle, joints, kept) -> np.ndarray:
+def kept_alone(masker, kept) -> np.ndarray:
     """The prediction with some seconds kept, one run of the LSTM: the slow way → (K,)."""
-    joint = torch.stack([joints.both[t] if kept[t] else joints.neither[t] for t in range(len(kept))])
-    return bundle.model.remember(joint[None], torch.ones(1, len(kept), dtype=torch.bool))[0].sigmoid()[0].numpy()
+    both, neither = masker.embeddings.both, masker.embeddings.neither
+    embedding = torch.stack([both[t] if kept[t] else neither[t] for t in range(len(kept))])
+    return masker.model.temporal(embedding[None], torch.ones(1, len(kept), dtype=torch.bool))[0].sigmoid()[0].numpy()
 
 
 def test_curves_equal_slow_loops_over_orders_one_run_at_a_time(bundle):
-    tokens = random_tokens(bundle)
-    joints, found, predict = asked(bundle, tokens)
-    orders = most_attended_first(found.attention.numpy())
-    signs = np.sign((found.prediction - found.baseline).numpy())
+    masker = random_masker(bundle)
+    found, predict = masker.occlusion, masker.predictor
+    orders = most_attended_first(found.attention)
+    signs = np.sign(found.prediction - found.baseline)
 
     def slow(order, insertion, target):
         values = []
         for count in range(SECONDS + 1):
             kept = [(t in list(order[:count])) == insertion for t in range(SECONDS)]
-            values.append(kept_alone(bundle, joints, kept)[target])
+            values.append(kept_alone(masker, kept)[target])
         return np.array(values)
 
     for k, pair in enumerate(curves(predict, orders, signs)):
@@ -51,7 +51,7 @@ def test_curves_equal_slow_loops_over_orders_one_run_at_a_time(bundle):
             np.testing.assert_allclose(curve.values, slow(orders[k], insertion, k), atol=1e-5)
             np.testing.assert_allclose(curve.last_first, slow(range(SECONDS)[::-1], insertion, k), atol=1e-5)
             assert curve.area == pytest.approx(np.trapezoid(curve.values, dx=1 / SECONDS), abs=1e-6)
-            every = all_orders(bundle, joints, predict, insertion)[..., k]
+            every = all_orders(predict, insertion)[..., k]
             np.testing.assert_allclose(every[:20], chance, atol=1e-5)
             np.testing.assert_allclose(curve.random_low, np.percentile(every, 5, axis=0), atol=1e-5)
             np.testing.assert_allclose(curve.random_high, np.percentile(every, 95, axis=0), atol=1e-5)
@@ -62,7 +62,7 @@ def test_curves_equal_slow_loops_over_orders_one_run_at_a_time(bundle):
             assert curve.better_than_random == pytest.approx(beaten, abs=0.011)
 
 
-def all_orders(bundle, joints, predict, insertion):
+def all_orders(predict, insertion):
     """(R, T + 1, K) the curves of the random orders, asked of `predict` mask by mask."""
     rows = []
     for order in random_orders(SECONDS):
@@ -74,17 +74,16 @@ def all_orders(bundle, joints, predict, insertion):
 
 def test_erasers_figures_follow_their_definition(bundle):
     """DeYoung et al. 2020, eqs. 1–2: m(x) − m(x ∖ r) and m(x) − m(r), on the side of the prediction."""
-    tokens = random_tokens(bundle)
-    joints, found, _ = asked(bundle, tokens)
-    evidence = examine(bundle, tokens, joints, found)
-    orders = most_attended_first(found.attention.numpy())
-    for k, target in enumerate(evidence.targets.values()):
-        verdict, whole = target.verdict, kept_alone(bundle, joints, [True] * SECONDS)[k]
-        sign = 1 if whole >= kept_alone(bundle, joints, [False] * SECONDS)[k] else -1
+    masker = random_masker(bundle)
+    explanation = explained(bundle, masker)
+    orders = most_attended_first(masker.occlusion.attention)
+    for k, target in enumerate(explanation.targets.values()):
+        verdict, whole = target.verdict, kept_alone(masker, [True] * SECONDS)[k]
+        sign = 1 if whole >= kept_alone(masker, [False] * SECONDS)[k] else -1
         for i, count in enumerate(range(1, SECONDS + 1)):
             rationale = [t in orders[k][:count] for t in range(SECONDS)]
-            without = kept_alone(bundle, joints, [not r for r in rationale])[k]
-            alone = kept_alone(bundle, joints, rationale)[k]
+            without = kept_alone(masker, [not r for r in rationale])[k]
+            alone = kept_alone(masker, rationale)[k]
             assert verdict.comprehensiveness[i] == pytest.approx(sign * (whole - without), abs=1e-5)
             assert verdict.sufficiency[i] == pytest.approx(sign * (whole - alone), abs=1e-5)
         assert verdict.aopc_comprehensiveness == pytest.approx(verdict.comprehensiveness.mean())

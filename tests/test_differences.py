@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sec2sec.training.benchmark.compare import Draws, Said, differences, measured
-from sec2sec.training.metrics import classification
+from sec2sec.benchmark.compare import Draws, Said, differences, measured
+from sec2sec.metrics import classification
 
 
 def said_of(seed: int, right: float, clips: int = 200, groups: int = 40) -> Said:

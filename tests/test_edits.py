@@ -12,6 +12,7 @@ import torch
 
 from sec2sec import DEMO
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.clip import explain
 from sec2sec.config import MediaLimits
 from sec2sec.edits import (
     Blank,
@@ -34,11 +35,12 @@ from sec2sec.edits import (
     render_plan,
 )
 from sec2sec.edits.history import History
-from sec2sec.encode import Tokens, encode_seconds
-from sec2sec.explanations import Explained, explain_steps
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
 from sec2sec.render.movie import LOSSLESS, Quality
 from tests import clips
+from tests.explaining import encoded
 from tests.models import tiny_bundle
 from tests.test_plans import sounds
 
@@ -79,17 +81,13 @@ def other(folder):
     return clips.make_clip(folder / "other.mp4", 3, sound=clips.tone(3, 900.0))
 
 
-def explained(path, bundle) -> Explained:
-    return next(step for step in explain_steps(path, bundle) if isinstance(step, Explained))
-
-
 class Bench:
     """A clip in the lab, as the app has it."""
 
     def __init__(self, path: Path, bundle) -> None:
-        self.bundle, self.found = bundle, explained(path, bundle)
+        self.bundle, self.found = bundle, encoded(path, bundle)
         self.clip = open_clip(path, frames_per_second=bundle.encoders.config.frames_per_second)
-        tracks = ClipTracks.of(self.found.explanation.clip)
+        tracks = ClipTracks.of(self.found.info)
         rate = bundle.encoders.config.frames_per_second
         self.lab = Lab(bundle.model, self.found.tokens, tracks, self.encode, rate)
         self.history = History(self.lab)
@@ -150,9 +148,9 @@ EXAMPLES = [
 
 
 def test_before_any_edit_the_lab_says_what_the_explanation_says(bench):
-    said = [target.prediction for target in bench.found.explanation.targets.values()]
+    said = [target.prediction for target in bench.found.explain().targets.values()]
     assert bench.history.before.prediction == pytest.approx(said, abs=1e-6)
-    effects = [target.effect for target in bench.found.explanation.targets.values()]
+    effects = [target.effect for target in bench.found.explain().targets.values()]
     np.testing.assert_allclose(bench.history.before.effect, effects, atol=1e-6)
 
 
@@ -165,13 +163,13 @@ def test_prediction_of_an_edit_equals_a_full_pass_over_its_tokens(bench, edit):
 
 def test_only_changed_seconds_are_joined_again(bench, monkeypatch):
     joined = []
-    meet = bench.lab.model.meet
+    co_attend = bench.lab.model.co_attend
 
     def counted(seen, heard, evidence=True):
         joined.append(len(seen))
-        return meet(seen, heard, evidence)
+        return co_attend(seen, heard, evidence)
 
-    monkeypatch.setattr(bench.lab.model, "meet", counted)
+    monkeypatch.setattr(bench.lab.model, "co_attend", counted)
     bench.apply(Mute((1,)))
     assert max(joined) == 1
     joined.clear()
@@ -256,14 +254,14 @@ def compare(bench: Bench, film: Path) -> tuple[float, float, float]:
 
     → mean |difference| of the visual and of the audio tokens ÷ their root mean square; largest of the predictions.
     """
-    again = explained(film, bench.bundle)
-    assert again.explanation.clip.seconds == len(bench.history.plan)
+    again = encoded(film, bench.bundle)
+    assert again.info.seconds == len(bench.history.plan)
     plan = bench.lab._tokens(bench.history.plan)
 
     def apart(a: torch.Tensor, b: torch.Tensor) -> float:
         return float((a - b).abs().mean() / b.square().mean().sqrt())
 
-    said = np.array([target.prediction for target in again.explanation.targets.values()])
+    said = np.array([target.prediction for target in again.explain().targets.values()])
     return (
         apart(plan.video, again.tokens.video),
         apart(plan.audio, again.tokens.audio),
@@ -313,10 +311,10 @@ def test_film_of_a_real_clip_has_the_predictions_of_the_lab(tmp_path, quality, t
     """
     bench = Bench(DEMO.parents[1] / "assets" / "clips" / "sintel-flight.mp4", load_checkpoint(DEMO, "cpu"))
     bench.apply(Mute((0,)), Blur((3, 4)), Drop((7,)), Freeze((2,)))
-    again = explained(render(bench, tmp_path / f"film{(quality or Quality()).suffix}", quality=quality), bench.bundle)
-    for k, name in enumerate(again.explanation.targets):
+    again = explain(render(bench, tmp_path / f"film{(quality or Quality()).suffix}", quality=quality), bench.bundle)
+    for k, (name, target) in enumerate(again.targets.items()):
         if name != "synchrony":
-            said = again.explanation.targets[name].prediction
+            said = target.prediction
             assert said == pytest.approx(bench.history.after.prediction[k], abs=tolerance), name
 
 

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.table import Row, read_table
-from sec2sec.training.curves import BINS, calibration, curves_of, points, roc, worst
-from sec2sec.training.evaluate import Evaluated, as_text, evaluate_steps
-from sec2sec.training.metrics import TrainingLabels
-from sec2sec.training.pages.charts import Range, Series, chart, ranges
-from sec2sec.training.pages.evaluated import as_page
-from sec2sec.training.pages.html import table
+from sec2sec.evaluation.curves import BINS, calibration, curves_of, points, roc, worst
+from sec2sec.evaluation.evaluate import as_text, evaluate_steps
+from sec2sec.evaluation.pages.charts import Range, Series, chart, ranges
+from sec2sec.evaluation.pages.evaluated import as_page
+from sec2sec.evaluation.pages.html import table
+from sec2sec.metrics import TrainingLabels
+from sec2sec.progress import drain
 
 
 def classed(seed: int, clips: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -125,8 +126,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated")
     bundle = load_checkpoint(save_tiny(folder / "tiny", targets=("arousal", "calm")), "cpu")
     data = read_table(clip_folder(folder / "data"))
-    *_, end = evaluate_steps(bundle, data, workers=0, listed=3)
-    assert isinstance(end, Evaluated)
+    end = drain(evaluate_steps(bundle, data, workers=0, listed=3))
     return json.loads(json.dumps(end.report, allow_nan=False))
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sec2sec.datasets.open import open_data
-from sec2sec.training.evaluate import Evaluated, evaluate_steps
-from sec2sec.training.pages import evaluated as page
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.pages import evaluated as page
+from sec2sec.progress import drain
 from sec2sec.ui import evaluate
 from tests.datasets import clip_folder
 from tests.models import tiny_bundle
@@ -23,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ended(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     bundle = tiny_bundle(tmp_path_factory.mktemp("model") / "tiny", targets=("arousal", "calm"))
     (folder / "clips" / "5.mp4").write_bytes(b"broken")
-    return [s for s in evaluate_steps(bundle, open_data(folder), workers=0) if isinstance(s, Evaluated)][-1]
+    return drain(evaluate_steps(bundle, open_data(folder), workers=0))
 
 
 def test_only_visible_folders_are_data_sets(tmp_path: Path) -> None:

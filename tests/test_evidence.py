@@ -1,4 +1,4 @@
-"""Effects, ranks, Shapley values and position against slow loops of their definitions."""
+"""Effects, ranks, Shapley values and the attention profile against slow loops of their definitions."""
 
 from __future__ import annotations
 
@@ -6,31 +6,25 @@ import json
 import math
 from dataclasses import replace
 from itertools import permutations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from scipy import stats
 
-from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.config import ModelConfig
-from sec2sec.encode import Tokens
-from sec2sec.explanations import to_json
-from sec2sec.explanations.as_json import plain
-from sec2sec.explanations.as_text import as_text
-from sec2sec.explanations.effects import from_neighbour, from_training_mean, of_predictor, spread
-from sec2sec.explanations.examine import examine
-from sec2sec.explanations.occlusion import occlude
-from sec2sec.explanations.pipeline import explain_tokens
-from sec2sec.explanations.position import position
+from sec2sec.checkpoints import load_checkpoint
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.explanations.attention_profile import deviation_from_profile
+from sec2sec.explanations.effects import as_second_effects, mean_reference_effects, neighbour_effects
+from sec2sec.explanations.masker import InputMasker, SecondMasker, masker_of
+from sec2sec.explanations.randomisation import STEPS
 from sec2sec.explanations.ranks import permutation_test, rank_correlation
-from sec2sec.explanations.sanity import STEPS
+from sec2sec.explanations.results import ProfileDeviation, TargetExplanation, Verdict
 from sec2sec.explanations.shapley import CONFLICT, in_conflict, shapley
-from sec2sec.explanations.types import ClipSummary
-from sec2sec.explanations.variants import over_inputs
-from tests.explaining import SECONDS, asked, random_tokens
-from tests.models import ENCODER, tiny_bundle
+from sec2sec.export.as_json import plain, to_json
+from sec2sec.export.as_text import as_text
+from tests.explaining import SECONDS, explained, full_pass, random_masker, random_tokens
+from tests.models import tiny_bundle
+from tests.systems import saved
 
 
 @pytest.fixture(scope="module")
@@ -38,28 +32,15 @@ def bundle(tmp_path_factory):
     return tiny_bundle(tmp_path_factory.mktemp("checkpoint") / "tiny")
 
 
-@torch.no_grad()
-def forward(bundle, video, audio) -> np.ndarray:
-    """One whole clip through the whole model → (K,)."""
-    mask = torch.ones(1, len(video), dtype=torch.bool)
-    return bundle.model(video[None], audio[None], mask).logits[0].sigmoid().numpy()
-
-
-def test_variants_over_joint_vectors_equal_whole_passes_with_tokens_replaced(bundle):
-    tokens = random_tokens(bundle)
-    _, _, predict = asked(bundle, tokens)
-
-    @torch.no_grad()
-    def whole(video, audio):
-        return bundle.model(video, audio, torch.ones(video.shape[:2], dtype=torch.bool)).logits.sigmoid()
-
-    slow = over_inputs(whole, tokens.video, tokens.audio, *bundle.model.references(SECONDS))
+def test_variants_over_second_embeddings_equal_whole_passes_with_tokens_replaced(bundle):
+    masker = random_masker(bundle)
+    slow = InputMasker(bundle.model, masker.tokens)
     picture, sound = np.random.default_rng(0).random((2, 40, SECONDS)) < 0.5
-    np.testing.assert_allclose(predict(picture, sound), slow(picture, sound), atol=1e-5)
+    np.testing.assert_allclose(masker.predictor(picture, sound), slow.predictor(picture, sound), atol=1e-5)
 
 
 def test_each_distinct_variant_is_asked_once_and_answers_return_to_their_places():
-    from sec2sec.explanations.variants import _each_once
+    from sec2sec.explanations.masker import _each_once
 
     seen = []
 
@@ -74,10 +55,9 @@ def test_each_distinct_variant_is_asked_once_and_answers_return_to_their_places(
 
 @pytest.mark.parametrize("part", ["whole", "audio", "video"])
 def test_neighbour_effect_equals_a_whole_pass_with_the_second_before_in_its_place(bundle, part):
-    tokens = random_tokens(bundle)
-    joints, found, _ = asked(bundle, tokens)
-    effects = from_neighbour(bundle.model, joints, found)
-    whole = forward(bundle, tokens.video, tokens.audio)
+    masker = random_masker(bundle)
+    tokens, effects = masker.tokens, neighbour_effects(masker)
+    whole = full_pass(bundle.model, tokens.video, tokens.audio)
     for t in range(SECONDS):
         other = t - 1 if t else 1
         video, audio = tokens.video.clone(), tokens.audio.clone()
@@ -85,38 +65,41 @@ def test_neighbour_effect_equals_a_whole_pass_with_the_second_before_in_its_plac
             video[t] = tokens.video[other]
         if part != "video":
             audio[t] = tokens.audio[other]
-        expected = whole - forward(bundle, video, audio)
+        expected = whole - full_pass(bundle.model, video, audio)
         np.testing.assert_allclose([getattr(effect, part)[t] for effect in effects], expected, atol=1e-5)
 
 
-def test_effects_of_any_predictor_equal_those_of_occlusion(bundle):
-    _, found, predict = asked(bundle, random_tokens(bundle))
-    for one, other in zip(of_predictor(predict, SECONDS), from_training_mean(found), strict=True):
+def test_the_predictor_without_single_seconds_equals_occlusion(bundle):
+    masker = random_masker(bundle)
+    whole, without = np.ones((1, SECONDS), dtype=bool), ~np.eye(SECONDS, dtype=bool)
+    here = np.ones_like(without)
+    prediction = masker.predictor(whole, whole)
+    np.testing.assert_allclose(prediction[0], masker.occlusion.prediction, atol=1e-6)
+    parts = [
+        (prediction - masker.predictor(*kept)).T for kept in ((without, without), (here, without), (without, here))
+    ]
+    expected = as_second_effects("training mean", *parts)
+    for one, other in zip(mean_reference_effects(masker.occlusion), expected, strict=True):
         for part in ("whole", "audio", "video", "interaction"):
             np.testing.assert_allclose(getattr(one, part), getattr(other, part), atol=1e-5)
 
 
-def test_whole_is_sound_and_picture_and_their_interaction_and_the_spread_holds_every_reference(bundle):
-    tokens = random_tokens(bundle)
-    evidence = examine(bundle, tokens, *asked(bundle, tokens)[:2])
-    for target in evidence.targets.values():
+def test_whole_is_sound_and_picture_and_their_interaction_and_the_range_holds_every_reference(bundle):
+    explanation = explained(bundle, random_masker(bundle))
+    for target in explanation.targets.values():
         for effect in target.effects:
             np.testing.assert_allclose(effect.audio + effect.video + effect.interaction, effect.whole, atol=1e-9)
-            assert (target.spread[0] <= effect.whole).all()
-            assert (effect.whole <= target.spread[1]).all()
+            assert (target.effect_range[0] <= effect.whole).all()
+            assert (effect.whole <= target.effect_range[1]).all()
         assert [effect.reference for effect in target.effects] == ["training mean", "neighbouring second"]
 
 
-def test_a_reference_that_cannot_be_asked_leaves_the_spread_to_the_others():
-    effect = from_training_mean_like(np.array([[0.2], [-0.1]]))
-    lost = from_training_mean_like(np.full((2, 1), np.nan))
-    np.testing.assert_allclose(spread((effect, lost)), [[0.2, -0.1], [0.2, -0.1]])
-
-
-def from_training_mean_like(values):
-    from sec2sec.explanations.effects import split
-
-    return split("any", *[torch.from_numpy(values)] * 3)[0]
+def test_a_reference_that_cannot_be_asked_leaves_the_range_to_the_others():
+    verdict = Verdict("too short", "", (), math.nan, math.nan)
+    (effect,) = as_second_effects("any", *[np.array([[0.2, -0.1]])] * 3)
+    (lost,) = as_second_effects("any", *[np.full((1, 2), np.nan)] * 3)
+    target = TargetExplanation(0.5, 0.5, None, (effect, lost), verdict)
+    np.testing.assert_allclose(target.effect_range, [[0.2, -0.1], [0.2, -0.1]])
 
 
 @pytest.mark.parametrize("count", [4, 6, 11])
@@ -158,16 +141,16 @@ def enumerated(value) -> tuple[float, float]:
 
 
 def test_shapley_values_equal_enumeration_for_the_clip_and_for_each_second(bundle):
-    tokens = random_tokens(bundle)
-    _, found, predict = asked(bundle, tokens)
-    result = shapley(predict, from_training_mean(found))
-    mean_video, mean_audio = bundle.model.references(SECONDS)
-    whole, nothing = forward(bundle, tokens.video, tokens.audio), forward(bundle, mean_video, mean_audio)
+    masker, model = random_masker(bundle), bundle.model
+    tokens = masker.tokens
+    result = shapley(masker.predictor, mean_reference_effects(masker.occlusion))
+    mean_video, mean_audio = model.references(SECONDS)
+    whole, nothing = full_pass(model, tokens.video, tokens.audio), full_pass(model, mean_video, mean_audio)
     for k, one in enumerate(result):
 
         def clip(players, k=k):
             video = tokens.video if 1 in players else mean_video
-            return forward(bundle, video, tokens.audio if 0 in players else mean_audio)[k]
+            return full_pass(model, video, tokens.audio if 0 in players else mean_audio)[k]
 
         np.testing.assert_allclose((one.sound, one.picture), enumerated(clip), atol=1e-5)
         assert one.sound + one.picture == pytest.approx(whole[k] - nothing[k], abs=1e-5)
@@ -179,7 +162,7 @@ def test_shapley_values_equal_enumeration_for_the_clip_and_for_each_second(bundl
                     video[t] = mean_video[t]
                 if 0 not in players:
                     audio[t] = mean_audio[t]
-                return forward(bundle, video, audio)[k]
+                return full_pass(model, video, audio)[k]
 
             expected = enumerated(second)
             np.testing.assert_allclose((one.sound_seconds[t], one.picture_seconds[t]), expected, atol=1e-5)
@@ -193,23 +176,21 @@ def test_conflict_is_two_strong_pulls_in_opposite_directions(sound, picture, con
     assert in_conflict(np.array(sound), np.array(picture), CONFLICT) == conflict
 
 
-def test_position_is_the_attention_minus_the_profile_from_both_ends_and_unknown_beyond_it():
+def test_the_deviation_is_the_attention_minus_the_profile_from_both_ends_and_unknown_beyond_it():
     metrics = {"mean_attention": {"arousal": {"from_start": [0.3, 0.2, 0.1], "from_end": [0.1, 0.2, 0.4]}}}
-    found = position(np.full(4, 0.25), metrics, "arousal")
-    np.testing.assert_allclose(found.from_start, [-0.05, 0.05, 0.15, np.nan])
-    np.testing.assert_allclose(found.from_end, [np.nan, 0.15, 0.05, -0.15])
-    short = position(np.array([0.5, 0.5]), metrics, "arousal")
+    deviation = deviation_from_profile(np.full(4, 0.25), metrics, "arousal")
+    np.testing.assert_allclose(deviation.from_start, [-0.05, 0.05, 0.15, np.nan])
+    np.testing.assert_allclose(deviation.from_end, [np.nan, 0.15, 0.05, -0.15])
+    short = deviation_from_profile(np.array([0.5, 0.5]), metrics, "arousal")
     np.testing.assert_allclose(short.from_end, [0.3, 0.1])
-    assert np.isnan(position(np.full(4, 0.25), {}, "arousal").from_start).all()
+    assert np.isnan(deviation_from_profile(np.full(4, 0.25), {}, "arousal").from_start).all()
 
 
 @pytest.mark.parametrize("kind", [{"temporal": "lstm"}, {"attention": "audio"}, {"attention": "SA-SA"}, {}])
 @pytest.mark.parametrize("seconds", [1, 2, 7, 23])
 def test_every_model_and_length_has_evidence_that_can_be_written_down(tmp_path, kind, seconds):
     bundle = tiny_bundle(tmp_path / "c", **kind)
-    tokens = random_tokens(bundle, seconds)
-    clip = ClipSummary("c.mp4", "0" * 64, 0.0, float(seconds), seconds, True, True)
-    explanation = explain_tokens(bundle, tokens, clip, {})
+    explanation = explained(bundle, random_masker(bundle, seconds))
     written = json.loads(json.dumps(to_json(explanation), allow_nan=False))
     assert written["unfamiliar"] == written["cues"] == []
     for name, target in written["targets"].items():
@@ -229,13 +210,12 @@ def test_every_model_and_length_has_evidence_that_can_be_written_down(tmp_path, 
 
 
 def test_a_clip_without_sound_has_no_pull_of_sound(bundle):
-    tokens = Tokens(random_tokens(bundle).video, None)
-    evidence = examine(bundle, tokens, *asked(bundle, tokens)[:2])
-    for target in evidence.targets.values():
+    explanation = explained(bundle, SecondMasker(bundle.model, Tokens(random_tokens(bundle.model).video, None)))
+    for target in explanation.targets.values():
         assert target.shapley.sound == pytest.approx(0, abs=1e-6)
         assert np.abs(target.shapley.sound_seconds).max() < 1e-6
         assert not target.shapley.conflict
-        assert np.isnan(target.sanity.maps).all()
+        assert np.isnan(target.randomisation.maps).all()
         for effect in target.effects:
             np.testing.assert_allclose(effect.audio, 0, atol=1e-6)
 
@@ -243,52 +223,40 @@ def test_a_clip_without_sound_has_no_pull_of_sound(bundle):
 @pytest.mark.parametrize(
     ("name", "backbone"), [("co-attention", "own"), ("vit", "own"), ("vit", "published"), ("avm", "own")]
 )
-def test_a_system_of_the_whole_clip_has_effects_shapley_values_and_a_verdict_by_few_runs(name, backbone):
-    model, seconds = whole_clip_model(name), 6
+def test_a_system_of_the_whole_clip_has_effects_shapley_values_and_a_verdict_by_few_runs(tmp_path, name, backbone):
+    saved(tmp_path, name)
+    bundle, seconds = load_checkpoint(tmp_path, "cpu"), 6
+    model = bundle.model
     model.config = replace(model.config, backbone=backbone)
-    torch.manual_seed(0)
-    shapes = model.reference_video.shape, model.reference_audio.shape
-    tokens = Tokens(*(torch.randn(seconds, *shape) for shape in shapes))
-    found, joints = occlude(model, tokens)
-    assert joints is None
+    tokens = random_tokens(model, seconds, seed=0)
+    masker = masker_of(model, tokens)
+    occlusion = masker.occlusion
+    assert masker.by_second is None
     runs = []
     model.register_forward_hook(lambda _module, inputs, _output: runs.append(len(inputs[0])))
-    evidence = examine(SimpleNamespace(model=model, metrics={}), tokens, joints, found)
-    for k, target in enumerate(evidence.targets.values()):
+    explanation = explained(bundle, masker)
+    for k, target in enumerate(explanation.targets.values()):
         assert [effect.reference for effect in target.effects] == ["training mean"]
-        np.testing.assert_allclose(target.effects[0].whole, found.effect[:, k], atol=1e-6)
+        np.testing.assert_allclose(target.effect, occlusion.effect[k], atol=1e-6)
         total = target.shapley.sound + target.shapley.picture
-        assert total == pytest.approx((found.prediction - found.baseline)[k].item(), abs=1e-5)
-        assert target.sanity is target.gradients is None
+        assert total == pytest.approx((occlusion.prediction - occlusion.baseline)[k], abs=1e-5)
+        assert target.randomisation is target.gradients is None
         assert (target.verdict.word == "no attention") == (name == "avm")
         if backbone == "published":
             assert target.verdict.deletion is None
             assert target.verdict.word in ("mixed", "not supported")
         elif name != "avm":
-            order = np.argsort(-found.attention[k].numpy(), kind="stable")
+            order = np.argsort(-occlusion.attention[k], kind="stable")
             video, audio = (part.clone() for part in (tokens.video, tokens.audio))
             gone = list(order[: target.verdict.deletion.steps[1]])
             video[gone], audio[gone] = (mean[gone] for mean in model.references(seconds))
-            with torch.no_grad():
-                without = model(video[None], audio[None], torch.ones(1, seconds, dtype=torch.bool)).logits.sigmoid()
-            assert target.verdict.deletion.values[1] == pytest.approx(without[0, k].item(), abs=1e-5)
+            assert target.verdict.deletion.values[1] == pytest.approx(full_pass(model, video, audio)[k], abs=1e-5)
     assert sum(runs) < 100
-    json.dumps(plain(evidence), allow_nan=False)
-
-
-def whole_clip_model(name: str):
-    """A small system that takes in the whole clip at once, with random weights and references."""
-    torch.manual_seed(0)
-    inputs = ENCODER if SYSTEMS[name].reads_tokens else SYSTEMS[name].encoder_config("compact")
-    config = ModelConfig(("arousal", "valence"), system=name, input_width=16, width=16, heads=2, hidden=16)
-    model = build_system(config, inputs)
-    model.reference_video.normal_()
-    model.reference_audio.normal_()
-    return model.eval()
+    json.dumps(plain(explanation), allow_nan=False)
 
 
 def test_plain_values_keep_arrays_and_turn_what_is_no_number_into_null():
-    from sec2sec.explanations.evidence import Position
-
-    found = plain({"a": Position(np.array([0.5, np.nan]), np.array([True, False])), "b": (1, float("inf"), "x")})
-    assert found == {"a": {"from_start": [0.5, None], "from_end": [True, False]}, "b": [1, None, "x"]}
+    values = plain(
+        {"a": ProfileDeviation(np.array([0.5, np.nan]), np.array([True, False])), "b": (1, float("inf"), "x")}
+    )
+    assert values == {"a": {"from_start": [0.5, None], "from_end": [True, False]}, "b": [1, None, "x"]}

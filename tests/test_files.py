@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pytest
 
-from sec2sec.files import check_writable, write_atomically, write_json
+from sec2sec.files import check_writable, file_sha256, write_atomically, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
@@ -41,3 +42,21 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path):
         check_writable(tmp_path)
     with pytest.raises(OSError, match="does not exist"):
         check_writable(tmp_path / "no" / "new.json")
+
+
+def test_a_file_is_read_once_for_its_hash_and_anew_when_it_changed(tmp_path, monkeypatch):
+    path = tmp_path / "clip.bin"
+    path.write_bytes(b"one")
+    read: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file, name):
+        read.append(file.name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    assert file_sha256(path) == file_sha256(path) == hashlib.sha256(b"one").hexdigest()
+    assert len(read) == 1
+    path.write_bytes(b"two!")
+    assert file_sha256(path) == hashlib.sha256(b"two!").hexdigest()
+    assert len(read) == 2

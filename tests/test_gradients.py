@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from sec2sec.config import ModelConfig
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import gradients
+from sec2sec.explanations.embeddings import embed_seconds
 from sec2sec.explanations.gradients import gradient_evidence, integrated_gradients, token_gradients
-from sec2sec.explanations.occlusion import joint_vectors
+from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.places import place_effects
 from sec2sec.explanations.relevance import attended, relevance
 from sec2sec.model import Sec2Sec
@@ -51,21 +52,21 @@ def logit_change(model: Sec2Sec, tokens: Tokens) -> torch.Tensor:
 @pytest.mark.parametrize("temporal", ["attention-lstm", "lstm"])
 def test_integrated_gradients_are_the_mean_slope_along_the_path(temporal):
     model = small(temporal=temporal)
-    joints = joint_vectors(model, some_tokens())
-    found, _ = integrated_gradients(model, joints, steps=64)
-    both, neither = joints.both.clone(), joints.neither.clone()
+    masker = SecondMasker(model, some_tokens())
+    found, _ = integrated_gradients(masker, steps=64)
+    both, neither = masker.embeddings.both.clone(), masker.embeddings.neither.clone()
     mask = torch.ones(1, 5, dtype=torch.bool)
     for k in range(len(TARGETS)):
         slopes = torch.zeros_like(both)
         for step in range(400):
             point = (neither + (step + 0.5) / 400 * (both - neither)).requires_grad_()
-            slopes += torch.autograd.grad(model.remember(point[None], mask)[0][0, k], point)[0] / 400
+            slopes += torch.autograd.grad(model.temporal(point[None], mask)[0][0, k], point)[0] / 400
         torch.testing.assert_close(found[k], ((both - neither) * slopes).sum(1), atol=2e-4, rtol=2e-3)
 
 
 def test_integrated_gradients_sum_to_the_change_of_the_logit():
     model, tokens = small(), some_tokens()
-    found, gaps = integrated_gradients(model, joint_vectors(model, tokens))
+    found, gaps = integrated_gradients(SecondMasker(model, tokens))
     change = logit_change(model, tokens)
     torch.testing.assert_close(found.sum(1), change, atol=1e-3, rtol=1e-2)
     torch.testing.assert_close(gaps, (found.sum(1) - change).abs() / change.abs(), atol=1e-4, rtol=0.1)
@@ -74,7 +75,7 @@ def test_integrated_gradients_sum_to_the_change_of_the_logit():
 
 def test_the_gap_that_is_told_is_the_gap_of_too_few_steps():
     model, tokens = small(), some_tokens()
-    found, gaps = integrated_gradients(model, joint_vectors(model, tokens), steps=1)
+    found, gaps = integrated_gradients(SecondMasker(model, tokens), steps=1)
     change = logit_change(model, tokens)
     torch.testing.assert_close(gaps, (found.sum(1) - change).abs() / change.abs(), atol=1e-4, rtol=1e-3)
     assert float(gaps.max()) > 0.01
@@ -83,11 +84,11 @@ def test_the_gap_that_is_told_is_the_gap_of_too_few_steps():
 def test_a_second_at_the_training_mean_gets_nothing_and_a_mean_clip_has_no_gap():
     model, tokens = small(), some_tokens()
     tokens.video[2], tokens.audio[2] = model.reference_video, model.reference_audio
-    found, _ = integrated_gradients(model, joint_vectors(model, tokens))
+    found, _ = integrated_gradients(SecondMasker(model, tokens))
     assert float(found[:, 2].abs().max()) < 1e-6
     assert float(found[:, 3].abs().min()) > 1e-5
     mean = Tokens(*model.references(4))
-    found, gaps = integrated_gradients(model, joint_vectors(model, mean))
+    found, gaps = integrated_gradients(SecondMasker(model, mean))
     assert float(found.abs().max()) < 1e-5
     assert gaps.isnan().all()
 
@@ -99,8 +100,8 @@ def test_gradients_leave_nothing_on_the_shared_model_and_threads_agree():
 
     def ask() -> None:
         with torch.inference_mode():  # as the app calls it
-            joints = joint_vectors(model, tokens)
-            results.append((*integrated_gradients(model, joints), *relevance(model, tokens, joints)))
+            masker = SecondMasker(model, tokens)
+            results.append((*integrated_gradients(masker), *relevance(masker)))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -120,7 +121,7 @@ def test_token_gradients_sum_to_the_change_of_the_logit_and_find_the_token_that_
     model = small()
     tokens = Tokens(*(part.clone() for part in model.references(4)))
     tokens.video[1, 3] += 2 * torch.randn(CHANNELS, generator=torch.Generator().manual_seed(3))
-    found = token_gradients(model, tokens, target=1, steps=64)
+    found = token_gradients(SecondMasker(model, tokens), target=1, steps=64)
     change = logit_change(model, tokens)[1]
     assert found.video.shape == (4, 4)
     assert found.audio.shape == (4, 6)
@@ -132,31 +133,30 @@ def test_token_gradients_sum_to_the_change_of_the_logit_and_find_the_token_that_
 
 def test_token_gradients_of_a_long_clip_are_the_same_in_several_passes(monkeypatch):
     model, tokens = small(), some_tokens(5)
-    whole = token_gradients(model, tokens, target=0, steps=6)
+    whole = token_gradients(SecondMasker(model, tokens), target=0, steps=6)
     monkeypatch.setattr(gradients, "SECONDS_A_PASS", 2)
-    passes = token_gradients(model, tokens, target=0, steps=6)
+    passes = token_gradients(SecondMasker(model, tokens), target=0, steps=6)
     np.testing.assert_allclose(passes.video, whole.video, atol=1e-5)
     np.testing.assert_allclose(passes.audio, whole.audio, atol=1e-5)
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_a_system_says_nothing_of_what_it_has_not():
-    audio, tokens = small("audio"), some_tokens()
-    joints = joint_vectors(audio, tokens)
-    found = token_gradients(audio, tokens, target=0)
+    tokens = some_tokens()
+    audio = SecondMasker(small("audio"), tokens)
+    found = token_gradients(audio, target=0)
     assert found.video is None
     assert found.audio.shape == (5, 6)
-    assert relevance(audio, tokens, joints) is None
-    own_keys = small("SA-SA")
-    assert relevance(own_keys, tokens, joint_vectors(own_keys, tokens)) is None
-    evidence = gradient_evidence(audio, tokens, joints)["valence"]
+    assert relevance(audio) is None
+    assert relevance(SecondMasker(small("SA-SA"), tokens)) is None
+    evidence = gradient_evidence(audio)[TARGETS.index("valence")]
     assert evidence.relevance_video is None
     assert evidence.integrated.shape == (5,)
 
 
 def test_the_block_written_out_is_the_block():
     model, tokens = small(), some_tokens()
-    seen, heard = model.look(tokens.video), model.listen(tokens.audio)
+    seen, heard = model.self_attend_video(tokens.video), model.self_attend_audio(tokens.audio)
     expected, expected_weights = model.second_video(seen, heard, True)
     found, weights = attended(model.second_video, seen, heard)
     torch.testing.assert_close(found, expected)
@@ -185,7 +185,7 @@ def slow_block(block, query, source, changed):
 
 def slow_logits(model, tokens, second, changes):
     """The whole model with additions to the four attention maps of one second → logits (K,) and the maps."""
-    joints = joint_vectors(model, tokens).both.clone()
+    joints = embed_seconds(model, tokens).both.clone()
     seen = model.enter_video(tokens.video[second]) + model.positions.video()
     heard = model.enter_audio(tokens.audio[second]) + model.positions.audio()
     maps = {}
@@ -195,7 +195,7 @@ def slow_logits(model, tokens, second, changes):
     joined.append(slow_block(model.second_audio, first_heard, first_seen, changes["second_audio"]))
     maps["second_video"], maps["second_audio"] = joined[0][1], joined[1][1]
     joints[second] = model.combine(torch.cat([joined[0][0].mean(0), joined[1][0].mean(0)]))
-    return model.remember(joints[None], torch.ones(1, len(joints), dtype=torch.bool))[0][0], maps
+    return model.temporal(joints[None], torch.ones(1, len(joints), dtype=torch.bool))[0][0], maps
 
 
 def paper_rules(maps, slopes):
@@ -229,7 +229,7 @@ def paper_rules(maps, slopes):
 def test_relevance_is_the_papers_rules_on_measured_slopes():
     model = small().double()
     tokens = Tokens(*(part.double() for part in (some_tokens(3).video, some_tokens(3).audio)))
-    seen, heard = relevance(model, tokens, joint_vectors(model, tokens))
+    seen, heard = relevance(SecondMasker(model, tokens))
     assert seen.shape == (2, 3, 4)
     assert heard.shape == (2, 3, 6)
     assert float(seen.min()) >= 0
@@ -258,7 +258,7 @@ def test_relevance_of_a_target_that_ignores_the_clip_is_zero():
     model, tokens = small(), some_tokens()
     with torch.no_grad():
         model.temporal.predict_weight[0] = 0.0
-    seen, heard = relevance(model, tokens, joint_vectors(model, tokens))
+    seen, heard = relevance(SecondMasker(model, tokens))
     assert float(seen[0].max()) == float(heard[0].max()) == 0.0
     assert float(seen[1].max()) > 0.0
 
@@ -269,7 +269,7 @@ def test_the_effect_of_a_place_is_the_prediction_minus_that_without_it(attention
     mask = torch.ones(1, 3, dtype=torch.bool)
     with torch.no_grad():
         own = model(tokens.video[None], tokens.audio[None], mask).logits.sigmoid()[0]
-        for effects in place_effects(model, tokens, joint_vectors(model, tokens), [0, 2]):
+        for effects in place_effects(SecondMasker(model, tokens), [0, 2]):
             for name, found in (("video", effects.video), ("audio", effects.audio)):
                 for place in range(len(found)):
                     changed = Tokens(tokens.video.clone(), tokens.audio.clone())
@@ -280,10 +280,10 @@ def test_the_effect_of_a_place_is_the_prediction_minus_that_without_it(attention
 
 def test_all_places_of_all_seconds_are_measured_in_small_passes(monkeypatch):
     model, tokens = small(), some_tokens(4)
-    joints = joint_vectors(model, tokens)
-    whole = list(place_effects(model, tokens, joints))
+    masker = SecondMasker(model, tokens)
+    whole = list(place_effects(masker))
     monkeypatch.setattr("sec2sec.explanations.places.SECONDS_A_PASS", 3)
-    passes = list(place_effects(model, tokens, joints))
+    passes = list(place_effects(masker))
     assert [effects.second for effects in passes] == [0, 1, 2, 3]
     for one, other in zip(whole, passes, strict=True):
         torch.testing.assert_close(one.video, other.video, atol=1e-6, rtol=1e-4)
@@ -293,8 +293,7 @@ def test_all_places_of_all_seconds_are_measured_in_small_passes(monkeypatch):
 def test_a_clip_without_sound_is_explained_by_its_picture():
     model = small()
     tokens = Tokens(some_tokens().video, None)
-    joints = joint_vectors(model, tokens)
-    assert float(gradient_evidence(model, tokens, joints)["arousal"].gap) < 0.01
-    found = token_gradients(model, tokens, target=0, steps=32)
+    assert float(gradient_evidence(SecondMasker(model, tokens))[TARGETS.index("arousal")].gap) < 0.01
+    found = token_gradients(SecondMasker(model, tokens), target=0, steps=32)
     assert np.abs(found.audio).max() == 0.0
     assert np.abs(found.video).max() > 0

@@ -25,6 +25,7 @@ from sec2sec.datasets.known_truth import (
 )
 from sec2sec.datasets.known_truth.generate import split_of
 from sec2sec.datasets.known_truth.states import DECOYED, MIN_SUM, NEUTRAL_SUM, Plan, plan_clip
+from sec2sec.datasets.table import DataError
 
 SEED = 5
 
@@ -182,7 +183,10 @@ def test_reader_returns_what_was_planned(folder: Path) -> None:
 
 
 def test_reading_a_folder_without_a_table_names_it_and_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"planted.csv.*make-clips"):
+    with pytest.raises(DataError, match=r"planted.csv.*make-clips"):
+        read_planted(tmp_path)
+    (tmp_path / "planted.csv").write_text("id,second\na,first\n")
+    with pytest.raises(DataError, match=r"planted.csv: is damaged .*`make-clips` again"):
         read_planted(tmp_path)
 
 

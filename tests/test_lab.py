@@ -8,14 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from sec2sec.clip import EncodedClip
 from sec2sec.config import MediaLimits
 from sec2sec.edits import EditError, Freeze, Mute, Soundtrack
-from sec2sec.explanations import Explained, explain_steps
 from sec2sec.media import MediaError
 from sec2sec.ui.lab import tab
 from sec2sec.ui.lab.payload import encode
-from sec2sec.ui.shelf import ClipGoneError, Kept, Shelf
+from sec2sec.ui.shelf import ClipCache, ClipGoneError, Kept
 from tests import clips
+from tests.explaining import encoded
 from tests.models import tiny_bundle
 
 LIMITS = MediaLimits()
@@ -33,13 +34,12 @@ def models(folder):
 
 
 @pytest.fixture(scope="module")
-def found(folder, models) -> Explained:
-    path = clips.make_clip(folder / "clip.mp4", 4)
-    return next(step for step in explain_steps(path, models.bundle) if isinstance(step, Explained))
+def found(folder, models) -> EncodedClip:
+    return encoded(clips.make_clip(folder / "clip.mp4", 4), models.bundle)
 
 
-def keep(found: Explained, path: Path) -> Kept:
-    return Kept(found.explanation, found.preview, found.tokens.cpu(), path, (0.0, None), "tiny")
+def keep(found: EncodedClip, path: Path) -> Kept:
+    return Kept(found.explain(), found.preview, found.tokens.cpu(), path, (0.0, None), "tiny")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class Told:
 
 
 def test_kept_clip_is_found_by_its_id_alone(found, folder):
-    shelf = Shelf(60)
+    shelf = ClipCache(60)
     first, second = keep(found, folder), keep(found, folder)
     a, b = shelf.put(first), shelf.put(second)
     assert shelf.get(a) is first
@@ -77,7 +77,7 @@ def test_kept_clip_is_found_by_its_id_alone(found, folder):
 
 def test_clips_expire_after_their_last_use(found, folder):
     now = [0.0]
-    shelf = Shelf(60, clock=lambda: now[0])
+    shelf = ClipCache(60, clock=lambda: now[0])
     key = shelf.put(keep(found, folder))
     for now[0] in (50.0, 100.0):
         shelf.get(key)
@@ -88,7 +88,7 @@ def test_clips_expire_after_their_last_use(found, folder):
 
 def test_shelf_is_bounded_in_bytes_and_forgets_what_was_used_longest_ago(found, folder):
     size = keep(found, folder).nbytes
-    shelf = Shelf(60, max_bytes=2 * size)
+    shelf = ClipCache(60, max_bytes=2 * size)
     a, b = shelf.put(keep(found, folder)), shelf.put(keep(found, folder))
     shelf.get(a)
     c = shelf.put(keep(found, folder))
@@ -96,7 +96,7 @@ def test_shelf_is_bounded_in_bytes_and_forgets_what_was_used_longest_ago(found, 
     shelf.get(c)
     with pytest.raises(ClipGoneError):
         shelf.get(b)
-    alone = Shelf(60, max_bytes=1)
+    alone = ClipCache(60, max_bytes=1)
     assert alone.get(alone.put(keep(found, folder)))  # the newest is always kept
 
 

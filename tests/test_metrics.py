@@ -8,7 +8,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sec2sec.training.metrics import (
+from sec2sec.metrics import (
     TrainingLabels,
     _weighted_binary,
     _weighted_score,

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
-from sec2sec.explanations.as_table import columns, to_csv
-from sec2sec.explanations.types import Explanation
-from sec2sec.ui.timeline import payload
+from sec2sec.explanations import Explanation
+from sec2sec.export.as_table import columns, to_csv
+from sec2sec.viewer import payload
 
 
 def sent_of(made: Explanation, **options: bool) -> dict:
@@ -131,8 +131,9 @@ def test_every_kind_of_clip_is_sent(case: dict) -> None:
     assert {lane["layout"]["meta"]["group"] for lane in sent["lanes"]} <= {key for key, _ in sent["groups"]}
     assert all(len(column["values"]) == seconds for column in sent["columns"])
     assert sum(key.startswith("attention ") for key in keys) == (2 if case.get("attention", True) else 0)
-    assert sum(key.startswith("tug ") for key in keys) == (2 if made.evidence and not case.get("absent") else 0)
-    assert bool(sent["relevance"]) == (made.evidence is not None and not case.get("absent"))
+    everything = case.get("evidence", True) and not case.get("absent")
+    assert sum(key.startswith("tug ") for key in keys) == (2 if everything else 0)
+    assert bool(sent["relevance"]) == everything
     assert len(sent["csv"].splitlines()) == seconds + 1
 
 
@@ -149,19 +150,18 @@ def test_cues_that_go_with_an_effect_are_marked() -> None:
 
 def test_effects_are_sent_under_each_reference() -> None:
     made = synthetic.explanation()
-    assert made.evidence is not None
     (arousal, _) = sent_of(made)["targets"]
-    true = made.evidence.targets["arousal"].effects
+    true = made.targets["arousal"].effects
     assert [r["reference"] for r in arousal["references"]] == ["training mean", "neighbouring second"]
     for said, effects in zip(arousal["references"], true, strict=True):
         assert said["interaction"] == pytest.approx(effects.interaction, abs=1e-6)
-    assert sent_of(synthetic.explanation(evidence=False))["targets"][0]["references"] == []
+    (alone,) = sent_of(synthetic.explanation(evidence=False))["targets"][0]["references"]
+    assert (alone["reference"], alone["whole"]) == ("training mean", pytest.approx(true[0].whole, abs=1e-6))
 
 
 def test_relevance_survives_within_the_step_of_its_second() -> None:
     made = synthetic.explanation(seconds=4)
-    assert made.evidence is not None
-    gradients = made.evidence.targets["valence"].gradients
+    gradients = made.targets["valence"].gradients
     assert gradients is not None
     true = gradients.relevance_audio
     assert true is not None
@@ -181,12 +181,10 @@ def test_only_a_failed_sanity_check_warns_on_its_lane() -> None:
 @pytest.mark.parametrize("part", ["attention", "effect"])
 def test_the_lane_that_random_weights_leave_alone_is_the_one_that_warns(part: str) -> None:
     made = synthetic.explanation()
-    assert made.evidence is not None
-    target = made.evidence.targets["arousal"]
-    assert target.sanity is not None
-    checked = replace(target.sanity, **{part: np.array([0.2, 0.9, 0.7, 0.5])})
-    evidence = replace(made.evidence, targets={"arousal": replace(target, sanity=checked)})
-    sent = sent_of(replace(made, evidence=evidence))
+    target = made.targets["arousal"]
+    assert target.randomisation is not None
+    similar = replace(target.randomisation, **{part: np.array([0.2, 0.9, 0.7, 0.5])})
+    sent = sent_of(replace(made, targets={"arousal": replace(target, randomisation=similar)}))
     warned = [lane["layout"]["meta"]["key"] for lane in sent["lanes"] if lane["layout"]["meta"].get("warning")]
     assert warned == [f"{part} arousal"]
 
@@ -207,12 +205,11 @@ def test_evidence_costs_less_than_the_page_weighed_before() -> None:
 
 def test_csv_holds_every_figure() -> None:
     made = synthetic.explanation(stable=True)
-    assert made.evidence is not None
     names = ["arousal", "valence"]
     rows = list(csv.DictReader(io.StringIO(to_csv(made, names))))
     assert len(rows) == 10
     assert len(rows[0]) == len(columns(made, names)) + 3
-    shapley = made.evidence.targets["valence"].shapley
+    shapley = made.targets["valence"].shapley
     assert shapley is not None
     said = [float(row["Shapley value of the sound of valence (prediction)"]) for row in rows]
     assert said == pytest.approx(shapley.sound_seconds, rel=1e-5)

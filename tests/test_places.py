@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,15 +13,14 @@ import pytest
 import torch
 
 from sec2sec.baselines import SYSTEMS
-from sec2sec.encode import Tokens
-from sec2sec.explanations import Explained, explain_steps
-from sec2sec.explanations.occlusion import joint_vectors
-from sec2sec.explanations.places import place_effects
+from sec2sec.clip import EncodedClip
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.ui.downloads import written
-from sec2sec.ui.places import askable, places_function
-from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.timeline.payload import encode
+from sec2sec.ui.places import payload_with_places, places_function
+from sec2sec.ui.shelf import ClipCache, Kept
+from sec2sec.viewer.payload import encode
 from tests import clips
+from tests.explaining import encoded
 from tests.models import tiny_bundle
 from tests.systems import built
 
@@ -36,22 +36,21 @@ def bundle(folder):
 
 
 @pytest.fixture(scope="module")
-def found(folder, bundle) -> Explained:
-    path = clips.make_clip(folder / "clip.mp4", 3)
-    return next(step for step in explain_steps(path, bundle) if isinstance(step, Explained))
+def found(folder, bundle) -> EncodedClip:
+    return encoded(clips.make_clip(folder / "clip.mp4", 3), bundle)
 
 
 @pytest.fixture
 def kept(found, folder) -> Kept:
-    drawn = encode(found.explanation, found.preview)
+    drawn = encode(found.explain(), found.preview)
     return Kept(
-        found.explanation, found.preview, found.tokens.cpu(), folder / "clip.mp4", (0.0, None), "tiny", drawn=drawn
+        found.explain(), found.preview, found.tokens.cpu(), folder / "clip.mp4", (0.0, None), "tiny", drawn=drawn
     )
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf(60)
+def shelf() -> ClipCache:
+    return ClipCache(60)
 
 
 @pytest.fixture
@@ -61,10 +60,10 @@ def ask(bundle, shelf):
 
 def test_answer_is_place_effects_for_the_targets_that_are_shown(ask, shelf, kept, bundle, found):
     key = shelf.put(kept)
-    joints = joint_vectors(bundle.model, found.tokens)
-    for expected in place_effects(bundle.model, found.tokens, joints):
-        said = json.loads(json.dumps(ask({"key": key, "second": expected.second})))
-        assert said["second"] == expected.second
+    for second in range(3):
+        expected = found.places(second)
+        said = json.loads(json.dumps(ask({"key": key, "second": second})))
+        assert said["second"] == expected.second == second
         for part in ("video", "audio"):
             np.testing.assert_allclose(said[part], getattr(expected, part).T[:2], atol=1e-6)  # synchrony is hidden
             assert np.abs(said[part]).max() > 1e-4
@@ -82,7 +81,7 @@ def test_bad_requests_are_refused_in_a_sentence(ask, shelf, kept, sent):
 
 def test_a_clip_that_has_left_the_shelf_says_what_to_do(bundle, kept):
     now = [0.0]
-    shelf = Shelf(60, clock=lambda: now[0])
+    shelf = ClipCache(60, clock=lambda: now[0])
     ask = places_function(SimpleNamespace(get=lambda name: bundle), shelf, 1)
     key = shelf.put(kept)
     assert "error" not in ask({"key": key, "second": 0})
@@ -93,7 +92,7 @@ def test_a_clip_that_has_left_the_shelf_says_what_to_do(bundle, kept):
 
 def test_what_is_offered_follows_the_system_and_the_clip(kept, bundle):
     def offer(model) -> dict:
-        said = json.loads(askable(kept, "k", model))
+        said = json.loads(payload_with_places(kept, "k", replace(bundle, model=model)))
         assert {name: value for name, value in said.items() if name != "places"} == json.loads(kept.drawn)
         return said["places"]
 

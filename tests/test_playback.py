@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sec2sec.media import Clip, MediaError, Second, open_clip
-from sec2sec.playback import browser_can_play, convert_for_browser
+from sec2sec.media.playback import browser_can_play, convert_for_browser
 from tests.clips import clicks, damage, flash, make_clip, number, tone
 
 REORDER = {"preset": "fast"}  # libx264's ultrafast uses no B-frames

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 import synthetic
 
 from sec2sec.config import MediaLimits
-from sec2sec.report.definitions import DEFINITIONS
-from sec2sec.report.page import packed_plotly, report_page
-from sec2sec.report.write import playable
-from sec2sec.ui.timeline import payload
+from sec2sec.viewer import payload
+from sec2sec.viewer.definitions import DEFINITIONS
+from sec2sec.viewer.report import playable
+from sec2sec.viewer.report_page import packed_plotly, report_page
 from tests.clips import make_clip
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -113,7 +113,7 @@ def test_clip_is_embedded_as_a_browser_plays_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.txt", "out"])
 def test_report_must_be_named_a_page(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from sec2sec.__main__ import main
+    from sec2sec.cli import main
 
     assert main(["explain", str(tmp_path / "clip.mp4"), "--report", str(tmp_path / name)]) == 2
     assert "ends in .html" in capsys.readouterr().err
@@ -121,7 +121,7 @@ def test_report_must_be_named_a_page(name: str, tmp_path: Path, capsys: pytest.C
 
 
 def test_command_writes_page_json_and_csv(tmp_path: Path) -> None:
-    from sec2sec.__main__ import main
+    from sec2sec.cli import main
 
     clip = make_clip(tmp_path / "clip.mp4", 3)
     assert main(["explain", str(clip), "--report", str(tmp_path / "out.html"), "--device", "cpu"]) == 0

@@ -12,17 +12,20 @@ import pytest
 import torch
 
 from sec2sec import DEMO, load
-from sec2sec.__main__ import main
+from sec2sec.cli import main
+from sec2sec.clip import explain
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
-from sec2sec.encode import Tokens, encode_seconds
-from sec2sec.explanations import explain
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
+from sec2sec.evaluation.scoreboard import as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
+from sec2sec.evaluation.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
 from sec2sec.explanations.curves import curve_steps, random_orders
+from sec2sec.explanations.masker import masker_of
+from sec2sec.explanations.methods import METHODS, SIGNED, YARDSTICKS
 from sec2sec.media import open_clip
-from sec2sec.training.scoreboard import Scored, as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
-from sec2sec.training.scoreboard.methods import METHODS, SIGNED, YARDSTICKS
-from sec2sec.training.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
+from sec2sec.progress import drain
 from tests.datasets import clip_folder
 from tests.models import ENCODER, save_tiny, tiny_bundle
 
@@ -39,8 +42,7 @@ def planted(tmp_path_factory):
 def board(planted):
     """The demo checkpoint's report on them; beside it stands the same checkpoint as if trained again."""
     bundle = load(DEMO, "cpu")
-    *_, scored = scoreboard_steps(bundle, open_data(planted), others=[bundle], split="all", workers=0)
-    assert isinstance(scored, Scored)
+    scored = drain(scoreboard_steps(bundle, open_data(planted), others=[bundle], split="all", workers=0))
     return scored.report
 
 
@@ -75,7 +77,7 @@ def test_the_deletion_gap_is_random_area_minus_own_area_by_slow_loops(tmp_path, 
     video = torch.randn(4, ENCODER.visual_tokens, ENCODER.width, generator=generator)
     audio = torch.randn(4, ENCODER.audio_tokens, ENCODER.width, generator=generator)
     scores = {"one": torch.randn(3, 4, generator=generator).numpy(), "ones": np.ones((3, 4))}
-    found = deletion_gaps(model, Tokens(video, audio), scores)
+    found = deletion_gaps(masker_of(model, Tokens(video, audio)), scores)
     mean_video, mean_audio = model.references(4)
 
     def area(order, target) -> float:
@@ -136,17 +138,17 @@ def test_methods_score_as_the_explanation_shows(planted):
     path = open_data(planted).rows[0].path
     seconds = list(open_clip(path, frames_per_second=8).seconds())
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-    shown = explain(path, bundle)
+    shown, masker = explain(path, bundle), masker_of(bundle.model, tokens)
     for k, target in enumerate(shown.targets.values()):
-        np.testing.assert_allclose(METHODS["attention"](bundle.model, tokens)[k], target.attention, atol=1e-4)
-        scores = METHODS["occlusion (training mean)"](bundle.model, tokens)
+        np.testing.assert_allclose(METHODS["attention"](masker)[k], target.attention, atol=1e-4)
+        scores = METHODS["occlusion (training mean)"](masker)
         np.testing.assert_allclose(scores[k], target.effect, atol=1e-4)
-    assert all(method(bundle.model, tokens).shape == (3, len(seconds)) for method in METHODS.values())
+    assert all(method(masker).shape == (3, len(seconds)) for method in METHODS.values())
 
 
 def test_a_system_without_attention_is_scored_by_the_other_methods(planted, tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny", attention="audio", temporal="lstm")
-    *_, scored = scoreboard_steps(bundle, open_data(planted), split="all", clips=1, workers=0)
+    scored = drain(scoreboard_steps(bundle, open_data(planted), split="all", clips=1, workers=0))
     assert scored.report["clips"] == 1
     assert "attention" not in scored.report["methods"]
     assert "gradient × attention" not in scored.report["methods"]
@@ -181,14 +183,14 @@ def test_the_table_is_written_as_markdown_csv_and_json(board, tmp_path):
 def test_data_without_a_truth_and_checkpoints_that_differ_are_refused_in_one_line(planted, tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
     with pytest.raises(DataError, match=r"planted.csv: not found; make the clips with"):
-        list(scoreboard_steps(bundle, open_data(clip_folder(tmp_path / "data")), workers=0))
+        drain(scoreboard_steps(bundle, open_data(clip_folder(tmp_path / "data")), workers=0))
     with pytest.raises(DataError, match="no clip with planted seconds in the split 'test'"):
-        list(scoreboard_steps(bundle, open_data(planted), workers=0))
+        drain(scoreboard_steps(bundle, open_data(planted), workers=0))
     save_tiny(tmp_path / "other")
     other = load(tmp_path / "other", "cpu")
     object.__setattr__(other.model.config, "targets", ("calm",))
     with pytest.raises(DataError, match="other: other targets"):
-        list(scoreboard_steps(bundle, open_data(planted), others=[other], split="all", workers=0))
+        drain(scoreboard_steps(bundle, open_data(planted), others=[other], split="all", workers=0))
 
 
 def test_the_command_writes_the_table_and_says_what_is_wrong_in_one_line(tmp_path, capsys):

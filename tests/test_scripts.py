@@ -14,7 +14,7 @@ import pytest
 from sec2sec.plots import style
 from sec2sec.plots.heatmap import audio_words, video_words
 from sec2sec.render.chart import MAX_TICKS, TICK_STEPS
-from sec2sec.ui.timeline import files, payload
+from sec2sec.viewer import files, payload
 from tests.in_node import in_node, node
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +22,7 @@ SOURCES = sorted(path for path in (ROOT / "sec2sec").rglob("*") if path.suffix i
 SCRIPTS = [path for path in SOURCES if path.suffix == ".js"]
 NUMBERS, AXIS, MAPS = (files.HERE / f"{name}.js" for name in ("numbers", "axis", "maps"))
 CHOICES, LANES = files.HERE / "choices.js", files.HERE / "lanes.js"
-ORDER = files.UI / "lab" / "order.js"
+ORDER = files.HERE.parent / "ui" / "lab" / "order.js"
 VIDEO_GRIDS = [(8, 3, 3), (16, 14, 14), (1, 1, 1), (5, 2, 7)]
 AUDIO_GRIDS = [(4, 4), (12, 16), (1, 1), (3, 7)]  # 16 moments end at half milliseconds
 
@@ -102,7 +102,7 @@ def test_lines_are_at_most_120_characters() -> None:
 
 
 def test_styles_and_figures_have_the_same_colours() -> None:
-    defined = dict(re.findall(r"--([\w-]+): (#\w+);", (files.UI / "tokens.css").read_text(encoding="utf-8")))
+    defined = dict(re.findall(r"--([\w-]+): (#\w+);", (files.HERE / "tokens.css").read_text(encoding="utf-8")))
     figures = {
         "up": style.RAISES,
         "down": style.LOWERS,

@@ -10,11 +10,11 @@ import pytest
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.table import DataError
-from sec2sec.training.fit import TrainingError
-from sec2sec.training.profile import PAPER, Profiled, as_text, profile, profile_steps
-from sec2sec.training.run import Epoch, Stopped, Trained
+from sec2sec.training.loop import TrainingError
+from sec2sec.training.mean_attention import PAPER, Profiled, as_text, profile, profile_steps
 from sec2sec.training.search import plan, search_steps
 from sec2sec.training.settings import SettingsError
+from sec2sec.training.train import Epoch, Stopped, Trained
 from tests.models import save_tiny
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sec2sec.encode import batched
-from sec2sec.explanations import explain
-from sec2sec.explanations.pipeline import Progress
-from sec2sec.explanations.stability import CUTS, SHIFTS, Found, Shifting, Stable, carried_back, stability_steps
+from sec2sec.clip import explain
+from sec2sec.encoding import batched
+from sec2sec.explanations.results import Occlusion
+from sec2sec.explanations.stability import CUTS, SHIFTS, Bands, Shifting, carried_back, stability_steps, with_stability
 from sec2sec.media import MediaError, open_clip
+from sec2sec.progress import Progress, drain
 from sec2sec.training.settings import TrainConfig, as_json
 from sec2sec.ui.models import Models
 from tests import clips
@@ -66,29 +67,33 @@ def sweep(seconds: int) -> np.ndarray:
 
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_values_are_carried_back_by_the_share_of_a_second_that_is_covered(shift):
-    values = np.random.default_rng(1).random((2, 6))
-    found = carried_back(Found(np.zeros(2), values / values.sum(1, keepdims=True), values), shift)
+    rng = np.random.default_rng(1)
+    values = {name: rng.random((2, 6)) for name in ("effect", "effect_audio", "effect_video")}
+    effect = values["effect"]
+    occlusion = carried_back(Occlusion(np.zeros(2), np.ones(2), effect / effect.sum(1, keepdims=True), **values), shift)
     for second in range(6):
-        total = covered = 0.0
-        for other in range(6):
-            share = max(0.0, 1 - abs(other + shift - second))  # of the second that the shifted one covers
-            total, covered = total + share * values[:, other], covered + share
-        np.testing.assert_allclose(found.effect[:, second], total / covered)
-    np.testing.assert_allclose(found.attention.sum(1), 1)
+        for name, rows in values.items():
+            total = covered = 0.0
+            for other in range(6):
+                share = max(0.0, 1 - abs(other + shift - second))  # of the second that the shifted one covers
+                total, covered = total + share * rows[:, other], covered + share
+            np.testing.assert_allclose(getattr(occlusion, name)[:, second], total / covered)
+    np.testing.assert_allclose(occlusion.attention.sum(1), 1)
+    assert (occlusion.prediction.tolist(), occlusion.baseline.tolist()) == ([0, 0], [1, 1])
 
 
-def run(path, *bundles, **part) -> tuple[list[Progress], Stable]:
-    *progress, stable = stability_steps(path, bundles, **part)
-    return progress, stable
+def run(path, *bundles, **part) -> tuple[list[Progress], Bands]:
+    progress: list[Progress] = []
+    return progress, drain(stability_steps(path, bundles, **part), progress.append)
 
 
 def test_the_bands_hold_what_the_screen_shows(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
     path = clips.make_clip(tmp_path / "clip.mp4", 6)
-    progress, stable = run(path, bundle, start=1.0, end=5.0)
+    progress, bands = run(path, bundle, start=1.0, end=5.0)
     shown = explain(path, bundle, start=1.0, end=5.0)
-    assert set(stable.bands) == {"arousal", "valence", "synchrony"}
-    for name, (band, *_) in stable.bands.items():
+    assert set(bands) == {"arousal", "valence", "synchrony"}
+    for name, (band, *_) in bands.items():
         target = shown.targets[name]
         assert band.over == CUTS
         assert (band.effect_low <= target.effect + 1e-6).all()
@@ -99,18 +104,25 @@ def test_the_bands_hold_what_the_screen_shows(tmp_path):
         assert band.prediction_high >= target.prediction - 1e-6
     assert np.ptp([step.fraction for step in progress]) > 0.5
     assert [step.fraction for step in progress] == sorted(step.fraction for step in progress)
-    assert all(len(found) == 1 for found in stable.bands.values())
+    assert all(len(measured) == 1 for measured in bands.values())
+    again = with_stability(shown, bands)
+    assert {name: target.stability for name, target in again.targets.items()} == bands
+    assert again.preview is shown.preview
+    assert not any(target.stability for target in shown.targets.values())
 
 
 def test_a_clip_that_never_changes_is_predicted_alike_however_it_is_cut(tmp_path):
     path = clips.make_clip(tmp_path / "still.mp4", 5, picture=clips.grey(90), sound=None)
     bundle = tiny_bundle(tmp_path / "tiny")
-    _, stable = run(path, bundle)
+    _, bands = run(path, bundle)
     shown = explain(path, bundle)
-    for name, (band, *_) in stable.bands.items():
+    for name, (band, *_) in bands.items():
         assert band.prediction_high - band.prediction_low < 1e-3
         effect = shown.targets[name].effect[None]  # the same second counts otherwise at another place
-        moved = [carried_back(Found(np.zeros(1), None, effect), shift).effect[0] for shift in (0.0, *SHIFTS)]
+        moved = [
+            carried_back(Occlusion(np.zeros(1), np.zeros(1), None, effect, effect, effect), shift).effect[0]
+            for shift in (0.0, *SHIFTS)
+        ]
         np.testing.assert_allclose(band.effect_low, np.min(moved, 0), atol=1e-3)
         np.testing.assert_allclose(band.effect_high, np.max(moved, 0), atol=1e-3)
 
@@ -118,9 +130,9 @@ def test_a_clip_that_never_changes_is_predicted_alike_however_it_is_cut(tmp_path
 def test_seeds_span_the_band_between_them(tmp_path):
     bundles = [tiny_bundle(tmp_path / f"tiny{seed}", seed=seed) for seed in (0, 1)]
     path = clips.make_clip(tmp_path / "clip.mp4", 3)
-    _, stable = run(path, *bundles)
+    _, bands = run(path, *bundles)
     alone = [explain(path, bundle).targets["valence"] for bundle in bundles]
-    band = stable.bands["valence"][1]
+    band = bands["valence"][1]
     assert band.over == "2 seeds"
     np.testing.assert_allclose(band.effect_low, np.minimum(*(one.effect for one in alone)), atol=1e-6)
     np.testing.assert_allclose(band.attention_high, np.maximum(*(one.attention for one in alone)), atol=1e-6)
@@ -148,15 +160,15 @@ def test_other_seeds_of_a_training_are_found_beside_it_and_nothing_else(tmp_path
     models = Models(tmp_path, "cpu")
     assert [bundle.summary.name for bundle in models.with_seeds("a")] == ["a", "b"]
     assert [bundle.summary.name for bundle in models.with_seeds("does-not-say")] == ["does-not-say"]
-    _, stable = run(clips.make_clip(tmp_path / "clip.mp4", 2), *models.with_seeds("a"))
-    assert [band.over for band in stable.bands["arousal"]] == [CUTS, "2 seeds"]
+    _, bands = run(clips.make_clip(tmp_path / "clip.mp4", 2), *models.with_seeds("a"))
+    assert [band.over for band in bands["arousal"]] == [CUTS, "2 seeds"]
 
 
 def test_a_system_without_attention_has_a_band_of_effects_alone(tmp_path):
     path = clips.make_clip(tmp_path / "clip.mp4", 2)
-    _, stable = run(path, tiny_bundle(tmp_path / "tiny", temporal="lstm"))
-    assert np.isnan(stable.bands["arousal"][0].attention_low).all()
-    assert np.isfinite(stable.bands["arousal"][0].effect_low).all()
+    _, bands = run(path, tiny_bundle(tmp_path / "tiny", temporal="lstm"))
+    assert np.isnan(bands["arousal"][0].attention_low).all()
+    assert np.isfinite(bands["arousal"][0].effect_low).all()
 
 
 def test_a_clip_that_cannot_be_used_says_so(tmp_path):

@@ -19,15 +19,15 @@ import torch
 from torch.nn import functional as F
 
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import TokenSource, batches_of, real
-from sec2sec.training.fit import DivergedError, Fit, Trainee, fit, predict
-from sec2sec.training.folder import RunFolder
+from sec2sec.training.loop import DivergedError, TrainLoop, TrainModule, fit, predict
 from sec2sec.training.losses import clip_loss
-from sec2sec.training.metrics import TrainingLabels
-from sec2sec.training.run import Epoch, Stopped, Trained, train_steps
+from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.start import set_references
+from sec2sec.training.setup import set_references
+from sec2sec.training.train import Epoch, Stopped, Trained, train_steps
 from tests.datasets import TOKENS, planted_tokens
 from tests.trainings import CPU, ROOT, flags, settings, weights
 
@@ -112,12 +112,12 @@ def test_the_reference_is_the_mean_training_token_and_stands_in_for_what_a_clip_
     filled = whole.audio.float()
     filled[3] = model.reference_audio
     expected = model(whole.video.float(), filled, whole.mask).logits
-    torch.testing.assert_close(Trainee(model).eval()(whole)[0], expected)
+    torch.testing.assert_close(TrainModule(model).eval()(whole)[0], expected)
 
 
 def test_predictions_keep_the_order_of_the_clips_whatever_the_batches(tmp_path):
     clips, config = planted_tokens(tmp_path, 11)
-    trainee = Trainee(small_model())
+    trainee = TrainModule(small_model())
     first, second = (predict(trainee, TokenSource(clips, config), batch, CPU) for batch in (3, 11))
     assert first.logits == pytest.approx(second.logits, abs=1e-5)
     assert [w.shape for w in first.attention] == [(2, int(t)) for t in clips.seconds]
@@ -140,7 +140,7 @@ def config_of(**other) -> TrainConfig:
 
 
 def test_planted_targets_of_both_kinds_are_learned_and_the_best_weights_are_kept(sources):
-    trainee = Trainee(small_model())
+    trainee = TrainModule(small_model())
     reports = list(fit(trainee, *sources, config_of(epochs=16, patience=16, rate=5e-3), LABELS))
     best = max(reports, key=lambda report: (report["score"], -report["validation_loss"]))
     assert best["scores"]["a"] == 1.0
@@ -154,7 +154,9 @@ def test_planted_targets_of_both_kinds_are_learned_and_the_best_weights_are_kept
 def test_the_best_weights_are_a_copy_and_no_alias(sources):
     from lightning_fabric import Fabric
 
-    training = Fit(Trainee(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1))
+    training = TrainLoop(
+        TrainModule(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1)
+    )
     next(training.reports())
     kept = {name: part.clone() for name, part in training.best.items()}
     with torch.no_grad():
@@ -166,7 +168,9 @@ def test_the_best_weights_are_a_copy_and_no_alias(sources):
 def test_it_stops_after_five_epochs_in_a_row_of_rising_validation_loss(sources):
     from lightning_fabric import Fabric
 
-    training = Fit(Trainee(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1))
+    training = TrainLoop(
+        TrainModule(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1)
+    )
     told = []
     for loss in (1.0, 1.1, 1.2, 1.3, 1.4, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8):
         training.rising = training.rising + 1 if loss > training.last_loss else 0
@@ -176,14 +180,14 @@ def test_it_stops_after_five_epochs_in_a_row_of_rising_validation_loss(sources):
 
 
 def test_the_rate_warms_up_and_a_small_set_reaches_it(sources):
-    reports = islice(fit(Trainee(small_model()), *sources, config_of(warmup=12, epochs=15), LABELS), 3)
+    reports = islice(fit(TrainModule(small_model()), *sources, config_of(warmup=12, epochs=15), LABELS), 3)
     assert [report["rate"] for report in reports] == pytest.approx([8 / 12 * 3e-3, 3e-3, 3e-3])
-    reports = islice(fit(Trainee(small_model()), *sources, config_of(warmup=500, epochs=20), LABELS), 3)
+    reports = islice(fit(TrainModule(small_model()), *sources, config_of(warmup=500, epochs=20), LABELS), 3)
     assert [report["rate"] for report in reports] == pytest.approx([8 / 16 * 3e-3, 3e-3, 3e-3])
 
 
 def test_a_loss_that_is_no_number_is_said_in_words(sources):
-    trainee = Trainee(small_model())
+    trainee = TrainModule(small_model())
     with torch.no_grad():
         trainee.model.combine[1].weight.fill_(float("inf"))
     with pytest.raises(DivergedError, match="lower rate"):
@@ -192,7 +196,7 @@ def test_a_loss_that_is_no_number_is_said_in_words(sources):
 
 def test_hidden_modalities_are_the_reference_and_never_both(tmp_path):
     clips, config = planted_tokens(tmp_path, 60)
-    trainee = Trainee(small_model()).train()
+    trainee = TrainModule(small_model()).train()
     shown = []
     trainee.model.register_forward_pre_hook(lambda _, arguments: shown.append(arguments))
     trainee.model.reference_video.fill_(7.0)
@@ -347,7 +351,7 @@ def test_tokens_made_in_training_are_those_of_the_cache(tmp_path, made, machine)
     """The first tuned epoch starts where the frozen tokens are: same logits from frames as from the cache."""
     from sec2sec.datasets.table import read_table
     from sec2sec.training.batches import FrameSource
-    from sec2sec.training.start import encoders_of, split_clips
+    from sec2sec.training.setup import encoders_of, split_clips
 
     list(train_steps(tmp_path / "run", settings(made, epochs=1), machine))
     encoders, noted = encoders_of(made / "tiny"), RunFolder(tmp_path / "run").read("data.json")
@@ -358,8 +362,8 @@ def test_tokens_made_in_training_are_those_of_the_cache(tmp_path, made, machine)
     config = settings(made).model_config(("arousal", "calm"), encoders.config.width)
     torch.manual_seed(0)
     model = Sec2Sec(config, encoders.config.video_grid, encoders.config.audio_grid)
-    cached = predict(Trainee(model), TokenSource(clips, encoders.config), 4, CPU)
-    made_now = predict(Trainee(model, encoders), FrameSource(clips, encoders.config, 0), 4, CPU)
+    cached = predict(TrainModule(model), TokenSource(clips, encoders.config), 4, CPU)
+    made_now = predict(TrainModule(model, encoders), FrameSource(clips, encoders.config, 0), 4, CPU)
     assert made_now.logits == pytest.approx(cached.logits, abs=2e-3)
 
 
@@ -378,11 +382,11 @@ def test_gradients_of_the_papers_encoders_are_the_same_a_few_seconds_at_a_time()
     encoders = build_encoders(EncoderConfig.paper_pooled(), pretrained=False, seed=0)
     torch.manual_seed(0)
     model = Sec2Sec(TrainConfig(preset="paper", width=16).model_config(("a",), 512), (2, 3, 3), (4, 2))
-    trainee = Trainee(model, encoders).train()
+    trainee = TrainModule(model, encoders).train()
     assert not any(module.training for module in encoders.modules())
     frames = torch.randint(0, 256, (5, 16, 128, 171, 3), dtype=torch.uint8)
     gradients = []
-    for see in (trainee.see, encoders.see):
+    for see in (trainee.encode_video, encoders.encode_video):
         encoders.zero_grad()
         see(frames).square().mean().backward()
         gradients.append(encoders.video.stem[0].weight.grad.clone())

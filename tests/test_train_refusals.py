@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from sec2sec.datasets.table import DataError
-from sec2sec.training.fit import TrainingError
-from sec2sec.training.folder import SCHEMA, RunFolder
-from sec2sec.training.run import Epoch, Machine, Trained, train_steps
+from sec2sec.training.loop import TrainingError
+from sec2sec.training.run_folder import SCHEMA, RunFolder
 from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
-from tests.trainings import ROOT, flags, settings
+from sec2sec.training.train import Epoch, Hardware, Trained, train_steps
+from tests import commands
+from tests.commands import full_disk
+from tests.trainings import ROOT, arguments, flags, settings
 
 
-def refused(made: Path, machine: Machine, out: Path, config: TrainConfig | None, **how) -> str:
+def refused(made: Path, machine: Hardware, out: Path, config: TrainConfig | None, **how) -> str:
     with pytest.raises(ValueError) as caught:
         list(train_steps(out, config, machine, **how))
     assert isinstance(caught.value, TrainingError | DataError | SettingsError), caught.type
@@ -164,13 +164,6 @@ def test_two_processes_never_train_in_one_folder(tmp_path, made, machine):
     assert isinstance(list(train_steps(tmp_path / "run", None, machine, resume=True))[-1], Trained)
 
 
-def limited(size: int):
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
-
-
 def test_a_full_disk_ends_with_2_and_one_line_and_the_training_goes_on_afterwards(tmp_path, made, machine):
     run, config = tmp_path / "run", settings(made)
     for step in (steps := train_steps(run, config, machine)):
@@ -178,9 +171,8 @@ def test_a_full_disk_ends_with_2_and_one_line_and_the_training_goes_on_afterward
             break
     steps.close()
     before = (run / "state.pt").read_bytes()
-    done = subprocess.run(
-        [*flags(made, run), "--resume"], cwd=ROOT, capture_output=True, text=True, preexec_fn=limited(20_000)
-    )
+    with full_disk(20_000):
+        done = commands.run(*arguments(made, run), "--resume")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert f"{run}: cannot be written (File too large)" in done.stderr
@@ -226,12 +218,10 @@ def test_a_signal_ends_a_training_at_the_next_batch_with_its_state_saved(tmp_pat
     assert RunFolder(tmp_path / "run").load()["epoch"] >= 1
 
 
-def test_unusable_input_of_the_command_line_is_one_line_on_stderr(tmp_path, made, capsys):
-    from sec2sec.__main__ import main
-
+def test_unusable_input_of_the_command_line_is_one_line_on_stderr(tmp_path, made):
     data, tiny, run = made / "data", made / "tiny", tmp_path / "run"
     (tmp_path / "bad.yaml").write_text("speed: 1\n")
-    for arguments, said in (
+    for options, said in (
         (["train", "--out", run, "--data", tmp_path], "no data set known"),
         (["train", "--out", run, "--config", tmp_path / "bad.yaml", "--data", data], "speed"),
         (["train", "--out", run, "--data", data, "--rate", "-1"], "rate"),
@@ -242,19 +232,7 @@ def test_unusable_input_of_the_command_line_is_one_line_on_stderr(tmp_path, made
         (["profile", "--checkpoint", tiny, "--data", tmp_path / "none"], "none"),
         (["data", tmp_path / "none"], "none"),
     ):
-        assert main([str(a) for a in arguments]) == 2, arguments
-        told = capsys.readouterr().err
-        assert len(told.splitlines()) == 1, told
-        assert said in told, told
-
-
-def test_help_of_the_new_commands_imports_no_torch():
-    code = (
-        "import sys; from sec2sec.__main__ import main\n"
-        "for name in ('data', 'extract', 'train', 'search', 'profile'):\n"
-        "    try: main([name, '--help'])\n"
-        "    except SystemExit: pass\n"
-        "print([name for name in ('torch', 'numpy', 'lightning_fabric') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout.splitlines()[-1] == "[]", done.stdout[-300:] + done.stderr
+        done = commands.run(*options)
+        assert done.returncode == 2, options
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert said in done.stderr, done.stderr

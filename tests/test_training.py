@@ -7,10 +7,10 @@ import pytest
 import sklearn.metrics
 import torch
 
+from recipes.stages import TokenData, check, gather, teach_clips, teach_seconds
 from sec2sec.config import ModelConfig
+from sec2sec.metrics import classification, pointing
 from sec2sec.model import Sec2Sec
-from sec2sec.training.metrics import classification, pointing
-from sec2sec.training.stages import TokenData, check, gather, teach_clips, teach_seconds
 
 
 @pytest.mark.parametrize("seed", range(3))

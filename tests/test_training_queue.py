@@ -17,11 +17,11 @@ import pytest
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.known_truth import make_clips, read_planted
 from sec2sec.datasets.known_truth.states import plan_clip
-from sec2sec.training.jobs import Job, JobError, Jobs, KnownTruth, Order
-from sec2sec.training.queue import turn
-from sec2sec.training.run import Stopped, Trained, train_steps
-from sec2sec.training.run_job import in_words
+from sec2sec.jobs.job import Job, JobError, Jobs, KnownTruth, Order
+from sec2sec.jobs.turns import turn
+from sec2sec.jobs.worker import in_words
 from sec2sec.training.settings import TrainConfig, as_json
+from sec2sec.training.train import Stopped, Trained, train_steps
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {"width": 16, "heads": 2, "batch": 4, "rate": 3e-3, "dropout": 0.1, "patience": 250}
@@ -29,7 +29,7 @@ SMALL = {"width": 16, "heads": 2, "batch": 4, "rate": 3e-3, "dropout": 0.1, "pat
 WAITER = """
 import sys, time
 from pathlib import Path
-from sec2sec.training.queue import LeftQueueError, turn
+from sec2sec.jobs.turns import LeftQueueError, turn
 queue, name = Path(sys.argv[1]), sys.argv[2]
 def say(*words):
     with open(queue.parent / "said.txt", "a") as file:
@@ -183,7 +183,7 @@ def test_a_killed_training_is_shown_as_ended_and_can_be_started_again(tmp_path: 
 
 def test_a_training_outlives_the_process_that_started_it(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path / "runs")
-    code = "import sys; from pathlib import Path; from sec2sec.training.jobs import Job; Job(Path(sys.argv[1])).start()"
+    code = "import sys; from pathlib import Path; from sec2sec.jobs.job import Job; Job(Path(sys.argv[1])).start()"
     job = jobs.new()
     job.begin(order(tmp_path / "data"))
     with turn(jobs.folder / "queue"):

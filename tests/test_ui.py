@@ -16,41 +16,19 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
-from sec2sec.explanations.evidence import Shapley, Unfamiliar
-from sec2sec.explanations.types import TargetExplanation
+from sec2sec.explanations.results import OutOfDistribution, Shapley
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
-from sec2sec.ui import about, messages, verdict, words
+from sec2sec.plots.lanes import Seconds
+from sec2sec.ui import about, messages
 from sec2sec.ui.clips import known_truth
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Job, in_thread
-
-
-def target(attention: list[float] | None, effect: list[float]) -> TargetExplanation:
-    values = np.array(effect, dtype=float)
-    return TargetExplanation(0.5, None if attention is None else np.array(attention), values, values, values, 0.5)
-
+from sec2sec.ui.work import Job, stream_from_thread
+from sec2sec.viewer import cards as words
+from sec2sec.viewer import evidence as verdict
 
 # ---- words
-
-
-@pytest.mark.parametrize(
-    ("attention", "effect", "verdict"),
-    [
-        ([0.1, 0.2, 0.3, 0.4], [0.1, -0.2, 0.3, -0.4], "agree"),  # the size of an effect counts, not its sign
-        ([0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4], "disagree"),
-        ([0.1, 0.2, 0.3, 0.4], [0.2, 0.1, 0.4, 0.05], "disagree"),
-        ([0.1, 0.2, 0.3, 0.4], [0.1, 0.4, 0.2, 0.3], "partly"),
-        ([0.3, 0.3, 0.4], [0.1, 0.2, 0.3], "short"),
-        ([0.25, 0.25, 0.25, 0.25], [0.1, 0.2, 0.3, 0.4], "unknown"),
-        (None, [0.1, 0.2, 0.3, 0.4], "unknown"),
-    ],
-)
-def test_agreement(attention: list[float] | None, effect: list[float], verdict: str) -> None:
-    found = target(attention, effect)
-    assert words.agreement(found)[0] == verdict
-    assert words.agreement_sentence(found).endswith((".", ")"))
 
 
 def test_names_from_files_cannot_become_markup() -> None:
@@ -59,22 +37,22 @@ def test_names_from_files_cannot_become_markup() -> None:
     assert "<b>x" not in messages.alert("<b>x")
 
 
-def test_card_says_the_verdict_and_nothing_else_of_agreement() -> None:
+def test_card_says_the_verdict_of_its_target_and_of_no_other() -> None:
     made = synthetic.explanation(targets=("arousal", "valence", "synchrony"))
     said = words.predictions(made, list(made.targets))
-    assert made.evidence is not None
     for name, word in (("arousal", "Supported"), ("valence", "Mixed"), ("synchrony", "Not supported")):
-        found = made.evidence.targets[name].verdict
-        assert f"{verdict.SYMBOLS[found.word]}</span> {word}.</b> {found.sentence}" in said
-    assert words.agreement_sentence(made.targets["arousal"]) not in said
+        found = made.targets[name].verdict
+        sentence = f"{verdict.SYMBOLS[found.word]}</span> {word}.</b> {found.sentence}"
+        assert said.count(sentence) == 1
+        assert words.predictions(made, [name]).count('class="agreement verdict') == 1
+        assert sentence in words.predictions(made, [name])
     plain = synthetic.explanation(evidence=False)
-    assert words.agreement_sentence(plain.targets["arousal"]) in words.predictions(plain, ["arousal"])
+    assert plain.targets["arousal"].verdict.sentence in words.predictions(plain, ["arousal"])
 
 
 def test_verdict_carries_its_figures_behind_one_click() -> None:
     made = synthetic.explanation()
-    assert made.evidence is not None
-    found = made.evidence.targets["arousal"]
+    found = made.targets["arousal"]
     said = verdict.verdict("arousal", found)
     assert said.startswith("<details")  # closed until somebody asks
     assert "size of the effect, ρ</dt><dd>0.830</dd>" in said
@@ -93,8 +71,7 @@ def test_verdict_carries_its_figures_behind_one_click() -> None:
 def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
     """p is rounded up and shares down in both, and what rounds to nothing has no sign."""
     made = synthetic.explanation()
-    assert made.evidence is not None
-    found = made.evidence.targets["arousal"]
+    found = made.targets["arousal"]
     v = found.verdict
     assert v.deletion is not None
     v = dataclasses.replace(
@@ -113,8 +90,7 @@ def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
 def test_verdict_without_figures_is_a_sentence_alone() -> None:
     for options in ({"seconds": 1, "flat": ()}, {"attention": False}):
         made = synthetic.explanation(**options)  # type: ignore[arg-type]
-        assert made.evidence is not None
-        said = verdict.verdict("arousal", made.evidence.targets["arousal"])
+        said = verdict.verdict("arousal", made.targets["arousal"])
         assert "<svg" not in said
         assert "nan" not in said
 
@@ -138,7 +114,9 @@ def test_cues_that_go_along_are_named() -> None:
 
 
 def test_unfamiliar_seconds_in_a_row_are_one_sentence() -> None:
-    found = [Unfamiliar(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [Unfamiliar(3, "black", "no light", 0.0)]
+    found = [OutOfDistribution(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [
+        OutOfDistribution(3, "black", "no light", 0.0)
+    ]
     assert verdict.unfamiliar_words(found) == ["Seconds 3 to 5: silent, no sound", "Second 4: black, no light"]
 
 
@@ -157,19 +135,20 @@ def test_own_errors_speak_and_others_apologise() -> None:
         messages.message_for(MediaError("clip.mp4: it is empty; choose another"))
         == "clip.mp4: it is empty; choose another"
     )
-    with pytest.raises(ValueError) as raised:
-        int("x")
-    assert messages.message_for(raised.value) == messages.SORRY  # a ValueError, but one for programmers
+    for mistake in (lambda: int("x"), lambda: Seconds(0)):  # ValueErrors, but for programmers: a library's, and ours
+        with pytest.raises(ValueError) as raised:
+            mistake()
+        assert messages.message_for(raised.value) == messages.SORRY
     assert messages.message_for(KeyError("x")) == messages.SORRY
 
 
 def test_guarded_handlers_end_with_the_message() -> None:
-    @messages.guarded(lambda message: f"told {message}")
+    @messages.errors_as_messages(lambda message: f"told {message}")
     def steps(good: int):
         yield good
         raise MediaError("clip.mp4: no")
 
-    @messages.guarded(lambda message: f"told {message}")
+    @messages.errors_as_messages(lambda message: f"told {message}")
     def once() -> str:
         raise MediaError("clip.mp4: no")
 
@@ -186,7 +165,7 @@ def test_work_passes_steps_and_errors_on() -> None:
         job.tell(2)
         raise MediaError("clip.mp4: no")
 
-    steps = in_thread(work)
+    steps = stream_from_thread(work)
     assert [next(steps), next(steps)] == [1, 2]
     with pytest.raises(MediaError):
         next(steps)
@@ -202,7 +181,7 @@ def test_visitor_who_leaves_stops_the_work_and_frees_its_lock() -> None:
                 steps_done.append(step)
                 time.sleep(0.01)
 
-    steps = in_thread(work)
+    steps = stream_from_thread(work)
     next(steps)
     assert lock.locked()
     steps.close()
@@ -230,6 +209,7 @@ def test_command_line_beats_environment_beats_default() -> None:
     assert (settings.port, settings.max_seconds, settings.host) == (8000, 60.0, "0.0.0.0")
     assert settings.limits.max_bytes == 500 * 1024**2
     assert Settings.read([], {}) == Settings()
+    assert Settings.read(["--runs", "mine"], {}).runs == Path.cwd() / "mine"  # a training's process starts elsewhere
 
 
 @pytest.mark.parametrize("arguments", [["--port", "x"], ["--max-seconds", "0"], ["--device", "tpu"]])

@@ -17,11 +17,11 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from sec2sec.files import lock_file
-from sec2sec.training.jobs import Job, JobError, Jobs, KnownTruth, Order
-from sec2sec.training.run import train_steps
+from sec2sec.jobs.job import Job, JobError, Jobs, KnownTruth, Order
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json, train_config
+from sec2sec.training.train import train_steps
 from sec2sec.ui import app
-from sec2sec.ui.messages import is_ours
+from sec2sec.ui.messages import is_user_error
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training import tab
@@ -190,7 +190,7 @@ def test_bad_uploads_get_one_line_and_leave_nothing(
         zipped(tmp_path / "x", upload)
     with pytest.raises(ValueError, match=words) as raised:
         place(Asked("upload", upload=None if kind == "nothing" else str(upload), values=DEFAULTS), settings, VISITOR)
-    assert is_ours(raised.value)
+    assert is_user_error(raised.value)
     assert "\n" not in str(raised.value)
     assert str(tmp_path) not in str(raised.value)  # where things lie on a server is nobody's business
     assert list(settings.runs.glob("*")) == []
@@ -392,7 +392,9 @@ def test_with_training_off_the_tab_says_so_and_has_no_form(tmp_path: Path) -> No
 
 
 def test_nothing_of_the_tab_but_tab_and_form_imports_gradio() -> None:
-    from sec2sec.training import jobs, queue, run_job
+    from sec2sec.jobs import job as jobs
+    from sec2sec.jobs import turns as queue
+    from sec2sec.jobs import worker as run_job
     from sec2sec.ui.training import fields, orders
     from sec2sec.ui.training import standing as told
 

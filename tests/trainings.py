@@ -26,7 +26,13 @@ def command(*arguments) -> list[str]:
     return [sys.executable, "-m", "sec2sec", *map(str, arguments)]
 
 
-def flags(made: Path, out: Path, **other) -> list[str]:
+def arguments(made: Path, out: Path, **other) -> list[str]:
+    """Of a small training, for main()."""
     chosen = {"data": made / "data", "init": made / "tiny", **SMALL, "epochs": 3, "out": out, **other}
     chosen |= {"cache": made / "tokens", "workers": 0, "device": "cpu"}
-    return command("train", *(part for name, value in chosen.items() for part in (f"--{name}", value)))
+    return ["train", *(str(part) for name, value in chosen.items() for part in (f"--{name}", value))]
+
+
+def flags(made: Path, out: Path, **other) -> list[str]:
+    """The same as a process: to be killed, or to start others."""
+    return command(*arguments(made, out, **other))

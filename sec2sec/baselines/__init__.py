@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, get_args
 
 from sec2sec.config import SEC2SEC, EncoderConfig, ModelConfig, Preset, SystemName
+from sec2sec.extras import Extra, require_extra
 
 if TYPE_CHECKING:
     from sec2sec.model import Model
@@ -33,6 +34,7 @@ class System:
     inputs: Mapping[Preset, EncoderConfig] | None = None  # what it reads itself; None: the presets' encoder tokens
     attends: bool = False  # has weights over seconds of its own (the Sec2Sec systems: with the attention-LSTM)
     published: str = ""  # the weights that its published size starts from, in words; empty: none but the encoders'
+    extra: Extra | None = None  # packages that a plain installation leaves out
 
     @property
     def backbone(self) -> bool:
@@ -100,6 +102,7 @@ _ALL = (
         inputs={"compact": MFCC_IMAGE, "paper": MFCC_IMAGE},
         attends=True,
         published=VIT,
+        extra="baselines",
     ),
     System(
         "vivit",
@@ -110,6 +113,7 @@ _ALL = (
         inputs={"compact": SMALL_FRAMES, "paper": FRAMES},
         attends=True,
         published=VIVIT,
+        extra="baselines",
     ),
     System(
         "vit-vivit",
@@ -123,6 +127,7 @@ _ALL = (
         },
         attends=True,
         published=f"{VIVIT} and {VIT}",
+        extra="baselines",
     ),
     System("cma", "CMA", sees=True, hears=True, module="sec2sec.baselines.cma", attends=True),
     System(
@@ -149,7 +154,11 @@ assert tuple(SYSTEMS) == get_args(SystemName)
 def build_system(config: ModelConfig, encoder: EncoderConfig) -> Model:
     """The model of `config.system`, on tokens as `encoder` makes them; its weights are random but for a backbone's.
 
-    Raises EncoderError where a published backbone is neither present nor reachable.
+    Raises EncoderError where a published backbone is neither present nor reachable, MissingExtraError where the
+    system's packages are not installed.
     """
-    built: Model = import_module(SYSTEMS[config.system].module).build(config, encoder)
+    system = SYSTEMS[config.system]
+    if system.extra:
+        require_extra(system.extra, f"the system {system.title}")
+    built: Model = import_module(system.module).build(config, encoder)
     return built

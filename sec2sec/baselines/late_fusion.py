@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.device import inference_dtype
-from sec2sec.encode import Tokens
 from sec2sec.encoders import Encoders
-from sec2sec.model import Model, Output
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.model import LastLinear, Model, Output
 
 TYPICAL = 10  # s; how long the mean clip is that stands in for a missing modality when backbones are frozen
 
@@ -55,7 +54,7 @@ class LateFusion(Model):
         super().__init__(config, encoder.video_grid, encoder.audio_grid, (shapes["video"][1], shapes["audio"][1]))
         self.branches = nn.ModuleDict(branches)
         self.dropout = nn.Dropout(config.dropout)
-        self.predict = nn.Linear(sum(branch.width for branch in branches.values()), len(config.targets))
+        self.predict = LastLinear(sum(branch.width for branch in branches.values()), len(config.targets))
         if config.backbone == "published":
             self.branches.requires_grad_(False)
 
@@ -120,15 +119,22 @@ class Summaries(Encoders):
         super().__init__(config, inputs.video, inputs.audio)
         self.inputs, self.branches = inputs, branches
 
-    def see(self, frames: Tensor) -> Tensor:
-        return self.inputs.see(frames)
+    def encode_video(self, frames: Tensor) -> Tensor:
+        return self.inputs.encode_video(frames)
 
-    def hear(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
-        return self.inputs.hear(samples, image)
+    def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+        return self.inputs.encode_audio(samples, image)
 
     @torch.inference_mode()
-    def whole(self, tokens: Tokens) -> Tokens:
+    def summarise(self, tokens: Tokens) -> Tokens:
         """Inputs of a clip → its vectors, repeated in each second: (T, 1, width)."""
+        vectors = self._whole(tokens)
+        if self.precision != torch.float32 and not vectors.finite:
+            vectors = self.in_float32()._whole(tokens)
+        return vectors
+
+    def _whole(self, tokens: Tokens) -> Tokens:
+        """The same in the precision of the backbones."""
 
         def vector(name: str, part: Tensor | None) -> Tensor | None:
             if part is None:
@@ -136,8 +142,7 @@ class Summaries(Encoders):
             if name not in self.branches:
                 return part.new_zeros(len(part), 1, 1)  # nothing reads it; it tells that the clip has the modality
             mask = torch.ones(1, len(part), dtype=torch.bool, device=part.device)
-            dtype = inference_dtype(part.device)
-            with torch.autocast(part.device.type, dtype, enabled=dtype != torch.float32):
+            with self.autocast(part.device):
                 found = self.branches[name](part[None], mask, False)[0].float()
             return found[:, None].expand(len(part), -1, -1)
 

@@ -12,7 +12,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from sec2sec.config import EncoderConfig, ModelConfig
-from sec2sec.model import Model, Output, Positions
+from sec2sec.model import LastLinear, Model, Output, Positions
 
 Pair = tuple[Tensor, Tensor]  # of the picture (B, T·V, …) and of the sound (B, T·A, …)
 
@@ -32,7 +32,7 @@ class WholeClip(Model):
         )
         self.combine = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, width), nn.ReLU())
         self.dropout = nn.Dropout(config.dropout)
-        self.predict = nn.Linear(width, len(config.targets))
+        self.predict = LastLinear(width, len(config.targets))
 
     def mix(self, seen: Tensor, heard: Tensor, hidden: Pair, evidence: bool) -> tuple[Pair, Pair | None]:
         """Tokens (B, T·V, D) and (B, T·A, D), True in `hidden` where they are padding → the same after attention.

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sec2sec.errors import UserError
+
 FILE = "clips.csv"
 SPLITS = ("train", "validation", "test")
 NEEDED = ("id", "path", "split", "group")
@@ -24,7 +26,7 @@ DELIMITERS = (",", ";", "\t")  # Excel writes semicolons where a comma marks the
 Kind = Literal["binary", "score"]
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """A data set that cannot be used: names the file, the line, what was found and what to do, in one line."""
 
     def __init__(self, message: str) -> None:

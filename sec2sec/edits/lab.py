@@ -29,8 +29,9 @@ from sec2sec.edits.plan import (
     Sound,
     first_plan,
 )
-from sec2sec.encode import Tokens
-from sec2sec.explanations.occlusion import JointVectors, joint_vectors, occlusion
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.explanations.embeddings import SecondEmbeddings, embed_seconds, to_numpy
+from sec2sec.explanations.masker import SecondMasker
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
 
@@ -108,24 +109,21 @@ class Lab:
         """Prediction, attention and (in clips that are not long) the effect of each second of the edited clip."""
         new = [pair for pair in dict.fromkeys(plan) if pair not in self._joints]
         if new:
-            found = joint_vectors(self.model, self._tokens(new))
+            found = embed_seconds(self.model, self._tokens(new))
             self._neither = found.neither[:1]
             for i, pair in enumerate(new):
-                self._joints[pair] = (found.both[i], found.sound_only[i], found.picture_only[i])
+                self._joints[pair] = (found.both[i], found.audio_only[i], found.video_only[i])
         both, sound, picture = (torch.stack([self._joints[pair][part] for pair in plan]) for part in range(3))
         if len(plan) > EFFECTS_UP_TO:
-            logits, weights = self.model.remember(both[None], torch.ones(1, len(both), dtype=torch.bool))
-            prediction, attention, effect = logits.sigmoid()[0], None if weights is None else weights[0], None
+            logits, weights = self.model.temporal(both[None], torch.ones(1, len(both), dtype=torch.bool))
+            prediction, effect = to_numpy(logits.sigmoid()[0]), None
+            attention = None if weights is None else to_numpy(weights[0])
         else:
             assert self._neither is not None
-            joints = JointVectors(both, sound, picture, self._neither.expand(len(both), -1), None, None)
-            measured = occlusion(self.model, joints)
-            prediction, attention, effect = measured.prediction, measured.attention, measured.effect.T
-        return Step(
-            prediction.double().numpy(),
-            None if attention is None else attention.double().numpy(),
-            None if effect is None else effect.double().numpy(),
-        )
+            embeddings = SecondEmbeddings(both, sound, picture, self._neither.expand(len(both), -1))
+            measured = SecondMasker(self.model, Tokens(None, None), embeddings).occlusion
+            prediction, attention, effect = measured.prediction, measured.attention, measured.effect
+        return Step(prediction, attention, effect)
 
     def _tokens(self, seconds: Sequence[PlannedSecond]) -> Tokens:
         """Both modalities of some planned seconds, stacked."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sec2sec.explanations.types import ClipSummary
+from sec2sec.errors import UserError
+from sec2sec.explanations.results import ClipSummary
 
 
-class EditError(ValueError):
+class EditError(UserError):
     """An edit that is not possible in this clip: what was asked, and what to do instead."""
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from sec2sec.config import RESIZE, MediaLimits
 from sec2sec.edits.lab import Encode
 from sec2sec.edits.plan import EditError, Picture
-from sec2sec.encode import batched
+from sec2sec.encoding import batched
 from sec2sec.media import Clip, Second, open_clip
 from sec2sec.media.video import Scaler
 from sec2sec.render.frames import Screen

@@ -5,25 +5,28 @@ T seconds, M frames in a second, V visual and A audio tokens in a second, C chan
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.conv import _ConvNd
 
 from sec2sec.config import EncoderConfig
+from sec2sec.device import inference_dtype, pass_size
 from sec2sec.encoders.compact import CompactAudio, CompactVideo
 from sec2sec.encoders.fold import fold
 from sec2sec.encoders.paper import EncoderError, load_paper
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.features import MfccImage, frame_tensor
-
-if TYPE_CHECKING:
-    from sec2sec.encode import Tokens
 
 __all__ = ["EncoderError", "Encoders", "build_encoders"]
 
-CHUNK = 4  # seconds a pass: the maps of more spill out of the cache, of fewer leave cores idle
+CHUNK = 4  # seconds per pass on a CPU: the maps of more spill out of the cache, of fewer leave cores idle
+GPU_CHUNKS = 8  # times as many on a GPU: 32 seconds of R(2+1)D-18 keep it busy in 2 GB
 
 
 class Encoders(nn.Module):
@@ -33,28 +36,61 @@ class Encoders(nn.Module):
         super().__init__()
         self.config, self.video, self.audio = config, video, audio
         self.mfcc = MfccImage(config.audio)
+        self.precision = torch.float32  # of convolutions and linear layers
 
-    def see(self, frames: Tensor) -> Tensor:
+    def encode_video(self, frames: Tensor) -> Tensor:
         """frames (T, M, 128, 171, 3) uint8 → visual tokens (T, V, C) float32."""
-        tokens = torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(CHUNK)])
+        tokens = torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(chunk_size(frames.device))])
         return pool(tokens, self.config.maps[0], self.config.video_grid)
 
-    def hear(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+    def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
         """samples (T, 16000) in [-1, 1], and their MFCC images where they are made → audio tokens (T, A, C) float32."""
-        return self.hear_image(self.mfcc(samples) if image is None else image)
+        return self.encode_mfcc(self.mfcc(samples) if image is None else image)
 
-    def hear_image(self, image: Tensor) -> Tensor:
+    def encode_mfcc(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
-        tokens = torch.cat([self.audio(part).float() for part in image.split(CHUNK)])
+        tokens = torch.cat([self.audio(part).float() for part in image.split(chunk_size(image.device))])
         return pool(tokens, self.config.maps[1], self.config.audio_grid)
 
-    def whole(self, tokens: Tokens) -> Tokens:
+    def summarise(self, tokens: Tokens) -> Tokens:
         """What is kept of a whole clip, of the tokens of all of its seconds: these."""
         return tokens
 
     def folded(self) -> Encoders:
         """The same encoders for inference: batch norms folded into convolutions, the fast memory format."""
         return Encoders(self.config, fold(self.video), fold(self.audio)).eval()
+
+    def for_inference(self, device: torch.device) -> Encoders:
+        """A folded copy on `device`, in the precision that it computes in."""
+        return self.folded().to(device).in_precision(inference_dtype(device))
+
+    def in_precision(self, dtype: torch.dtype) -> Self:
+        """These encoders, whose convolutions and linear layers have their weights cast to `dtype` once, in place.
+
+        They stay in float32 where a weight does not fit. Everything else (norms, statistics, the MFCC) is float32.
+        """
+        layers = [module for module in self.modules() if isinstance(module, _ConvNd | nn.Linear)]
+        weights = [parameter for layer in layers for parameter in layer.parameters()]
+        if all(parameter.detach().to(dtype).isfinite().all() for parameter in weights):
+            for layer in layers:
+                layer.to(dtype)
+            self.precision = dtype
+        return self
+
+    def in_float32(self) -> Self:
+        """A copy that computes in float32, for input that overflows in half precision."""
+        wide = copy.deepcopy(self).float()
+        wide.precision = torch.float32
+        return wide
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """The context to encode in: input of the layers is cast to their precision."""
+        return torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32)
+
+
+def chunk_size(device: torch.device) -> int:
+    """Seconds that go through an encoder in one pass."""
+    return pass_size(CHUNK, device, GPU_CHUNKS)
 
 
 def pool(tokens: Tensor, grid: Sequence[int], coarser: Sequence[int]) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sec2sec.config import EncoderConfig
+from sec2sec.errors import SettingsError
 
 SHRINK = 2  # 112 → 56 pixels: a quarter of the cost; what the cues need survives
 
@@ -53,7 +54,7 @@ class CompactVideo(nn.Module):
         super().__init__()
         self.moments, self.rows, self.columns = config.video_grid
         if config.frames_per_second % self.moments:
-            raise ValueError("frames_per_second must be a multiple of the visual grid's time steps")
+            raise SettingsError("frames_per_second must be a multiple of the visual grid's time steps")
         self.stem = unit_2d(5, 24, 2)  # 56 → 28
         self.early = unit_2d(24, 48, 2)  # 28 → 14
         self.early_time = TemporalUnit(48)

@@ -88,13 +88,13 @@ class Inputs(Encoders):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config, Pixels(config), Mel(config) if config.sound == "mel" else Coefficients(config))
 
-    def see(self, frames: Tensor) -> Tensor:
+    def encode_video(self, frames: Tensor) -> Tensor:
         return torch.cat([self.video(part) for part in frames.split(1)])  # large frames: a second at a time
 
-    def hear(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
-        return self.audio(samples) if self.config.sound == "mel" else super().hear(samples, image)
+    def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+        return self.audio(samples) if self.config.sound == "mel" else super().encode_audio(samples, image)
 
-    def hear_image(self, image: Tensor) -> Tensor:
+    def encode_mfcc(self, image: Tensor) -> Tensor:
         return self.audio(image)
 
     def folded(self) -> Inputs:

@@ -17,10 +17,12 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sec2sec.errors import UserError
+
 IMAGE_SIDE = 224  # pixels; the side of the pictures that ResNet-18 learned from
 
 
-class EncoderError(ValueError):
+class EncoderError(UserError):
     """The paper's encoders cannot be had: what was found, and what to do."""
 
 

@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from sec2sec.errors import ExplanationError
 from sec2sec.explanations.ranks import rank_correlation
-from sec2sec.explanations.types import TargetExplanation
+from sec2sec.explanations.results import TargetExplanation
 
 Word = Literal["agree", "partly", "disagree", "short", "unknown"]
 TOO_SHORT = 4  # s; three ranks agree by chance once in six
@@ -48,9 +49,11 @@ def agreement(a: np.ndarray, b: np.ndarray) -> Agreement:
 
 
 def compare_target(first: TargetExplanation, second: TargetExplanation) -> TargetAgreement:
-    """One target of one clip as two systems explain it. Raises ValueError where they cut it into other seconds."""
+    """One target of one clip as two systems explain it. Raises ExplanationError where their seconds differ."""
     if len(first.effect) != len(second.effect):
-        raise ValueError(f"two explanations of {len(first.effect)} and {len(second.effect)} s are not of one clip")
+        raise ExplanationError(
+            f"two explanations of {len(first.effect)} and {len(second.effect)} s are not of one clip"
+        )
     difference = second.effect - first.effect
     attention = None
     if first.attention is not None and second.attention is not None:

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from sec2sec.baselines import SYSTEMS
 from sec2sec.config import crop_region
-from sec2sec.encode import Tokens
-from sec2sec.explanations.types import CoAttention
-from sec2sec.model import Model
+from sec2sec.explanations.masker import Masker
+from sec2sec.explanations.results import CoAttention
 
 
 def entropy(weights: Tensor) -> Tensor:
@@ -27,10 +26,11 @@ def entropy(weights: Tensor) -> Tensor:
     return -(weights * weights.clamp_min(1e-12).log()).sum(-1).mean(-1) / math.log(cells)
 
 
-def co_attention(
-    model: Model, tokens: Tokens, video_from_audio: Tensor | None, audio_from_video: Tensor | None
-) -> CoAttention:
+def co_attention(masker: Masker) -> CoAttention:
     """The maps as they are drawn, or the reason why there is nothing to draw."""
+    model, tokens, embedded = masker.model, masker.tokens, masker.by_second
+    video_from_audio = None if embedded is None else embedded.embeddings.video_from_audio
+    audio_from_video = None if embedded is None else embedded.embeddings.audio_from_video
     grids = model.video_grid, model.audio_grid, crop_region()
     if tokens.video is None or tokens.audio is None:
         missing = "sound" if tokens.audio is None else "picture"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from sec2sec.explanations.embeddings import all_seconds
 from sec2sec.model import Sec2Sec
 
 
@@ -38,5 +39,5 @@ def differentiable(temporal: nn.Module) -> nn.Module:
 def joint_slopes(model: Sec2Sec, joint: Tensor) -> Tensor:
     """The slope of each target's logit on each joint vector: joint (T, D) → (K, T, D). Call it under gradients_on."""
     copies = joint.repeat(len(model.config.targets), 1, 1).requires_grad_()
-    logits = differentiable(model.temporal)(copies, copies.new_ones(copies.shape[:2], dtype=torch.bool))[0]
+    logits = differentiable(model.temporal)(copies, all_seconds(copies))[0]
     return torch.autograd.grad(logits.diagonal().sum(), copies)[0]  # target k of copy k

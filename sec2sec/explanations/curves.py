@@ -19,8 +19,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from sec2sec.explanations.evidence import OrderCurve
-from sec2sec.explanations.variants import Predict
+from sec2sec.explanations.masker import MaskedPredictor
+from sec2sec.explanations.results import OrderCurve
 
 RANDOM_ORDERS = 200
 BAND = (5, 95)  # per cent of the random orders
@@ -61,7 +61,7 @@ def kept_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.nda
 
 
 def curves(
-    predict: Predict, orders: np.ndarray, signs: np.ndarray, few: bool = False
+    predict: MaskedPredictor, orders: np.ndarray, signs: np.ndarray, few: bool = False
 ) -> list[tuple[OrderCurve, OrderCurve]]:
     """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline.
 

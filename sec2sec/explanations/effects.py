@@ -15,72 +15,58 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sec2sec.explanations.evidence import SecondEffects
-from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, Occlusion, effects_of
-from sec2sec.explanations.variants import Predict
-from sec2sec.model import Sec2Sec
+from sec2sec.device import pass_size
+from sec2sec.explanations.embeddings import SECONDS_A_PASS, effects_of
+from sec2sec.explanations.masker import SecondMasker
+from sec2sec.explanations.results import Occlusion, SecondEffects
 
 TRAINING_MEAN, NEIGHBOUR = "training mean", "neighbouring second"
 
 
-def split(reference: str, whole: Tensor, audio: Tensor, video: Tensor) -> list[SecondEffects]:
-    """Effects (T, K) of one reference → one SecondEffects a target."""
-    parts = [part.double().cpu().numpy().T for part in (whole, audio, video)]
-    return [SecondEffects(reference, w, a, v, w - a - v) for w, a, v in zip(*parts, strict=True)]
+def as_second_effects(reference: str, whole: np.ndarray, audio: np.ndarray, video: np.ndarray) -> list[SecondEffects]:
+    """Effects (K, T) under one reference → one SecondEffects per target."""
+    return [SecondEffects(reference, w, a, v, w - a - v) for w, a, v in zip(whole, audio, video, strict=True)]
 
 
-def from_training_mean(found: Occlusion) -> list[SecondEffects]:
-    """The effects that occlusion measured, one a target."""
-    return split(TRAINING_MEAN, found.effect, found.effect_audio, found.effect_video)
-
-
-def of_predictor(predict: Predict, seconds: int) -> list[SecondEffects]:
-    """The same for any system that answers to variants, K targets: 1 + 3 T variants."""
-    whole = np.ones((1, seconds), dtype=bool)
-    without = ~np.eye(seconds, dtype=bool)
-    here = np.ones_like(without)
-    values = predict(np.concatenate([whole, without, here, without]), np.concatenate([whole, without, without, here]))
-    effects = torch.from_numpy(values[0] - values[1:].reshape(3, seconds, -1))
-    return split(TRAINING_MEAN, *effects)
+def mean_reference_effects(occlusion: Occlusion) -> list[SecondEffects]:
+    """The effects that occlusion measured, one SecondEffects per target."""
+    return as_second_effects(TRAINING_MEAN, occlusion.effect, occlusion.effect_audio, occlusion.effect_video)
 
 
 @torch.inference_mode()
-def from_neighbour(model: Sec2Sec, joints: JointVectors, found: Occlusion) -> list[SecondEffects]:
-    """The second before stands in for each second (for the first: the second after), one SecondEffects a target.
+def neighbour_effects(masker: SecondMasker) -> list[SecondEffects]:
+    """The second before stands in for each second (for the first: the second after), one SecondEffects per target.
 
     A clip of one second has no neighbour: every effect is NaN.
     """
-    seconds = len(joints.both)
-    if seconds == 1:
-        nothing = torch.full_like(found.effect, torch.nan)
-        return split(NEIGHBOUR, nothing, nothing, nothing)
-    before = neighbours(seconds)
-    sound_before, picture_before = mixed_with_neighbours(model, joints)
-    return split(NEIGHBOUR, *effects_of(model, joints.both, joints.both[before], sound_before, picture_before))
+    if masker.seconds == 1:
+        nothing = np.full((len(masker.targets), 1), np.nan)
+        return as_second_effects(NEIGHBOUR, nothing, nothing, nothing)
+    model, embeddings = masker.model, masker.embeddings
+    before = neighbours(masker.seconds, embeddings.both.device)
+    mixed = mixed_with_neighbours(masker)
+    return as_second_effects(NEIGHBOUR, *effects_of(model, embeddings.both, embeddings.both[before], *mixed))
 
 
-def neighbours(seconds: int) -> Tensor:
+def neighbours(seconds: int, device: torch.device) -> Tensor:
     """(T,) the second that stands in for each: the one before, and the one after for the first."""
-    before = torch.arange(seconds) - 1
+    before = torch.arange(seconds, device=device) - 1
     before[0] = min(1, seconds - 1)
     return before
 
 
-def mixed_with_neighbours(model: Sec2Sec, joints: JointVectors) -> tuple[Tensor, Tensor]:
-    """Joint vectors (T, D): each picture with the neighbour's sound, and each sound with the neighbour's picture."""
-    before = neighbours(len(joints.both))
+def mixed_with_neighbours(masker: SecondMasker) -> tuple[Tensor, Tensor]:
+    """Embeddings (T, D): each picture with the neighbour's sound, and each sound with the neighbour's picture."""
+    model, embeddings = masker.model, masker.embeddings
+    before = neighbours(masker.seconds, embeddings.both.device)
     mixed: list[list[Tensor]] = [[], []]
 
     def at(values: Tensor | None, seconds: Tensor) -> Tensor | None:
         return None if values is None else values[seconds]
 
-    for part in torch.arange(len(before)).split(SECONDS_A_PASS):
-        mixed[0].append(model.meet(at(joints.seen, part), at(joints.heard, before[part]), evidence=False)[0])
-        mixed[1].append(model.meet(at(joints.seen, before[part]), at(joints.heard, part), evidence=False)[0])
+    seconds = torch.arange(len(before), device=before.device)
+    for part in seconds.split(pass_size(SECONDS_A_PASS, before.device)):
+        for parts, picture, sound in ((mixed[0], part, before[part]), (mixed[1], before[part], part)):
+            video, audio = at(embeddings.attended_video, picture), at(embeddings.attended_audio, sound)
+            parts.append(model.co_attend(video, audio, evidence=False)[0])
     return torch.cat(mixed[0]), torch.cat(mixed[1])
-
-
-def spread(effects: tuple[SecondEffects, ...]) -> np.ndarray:
-    """(2, T) lowest and highest effect of each second over the references; one that cannot be told is left out."""
-    whole = np.stack([effect.whole for effect in effects])
-    return np.stack([np.nanmin(whole, 0), np.nanmax(whole, 0)])

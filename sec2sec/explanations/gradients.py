@@ -19,12 +19,12 @@ from einops import rearrange
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from sec2sec.encode import Tokens
+from sec2sec.device import pass_size
 from sec2sec.explanations.backward import differentiable, gradients_on
-from sec2sec.explanations.evidence import Gradients
-from sec2sec.explanations.occlusion import CELLS_A_PASS, SECONDS_A_PASS, JointVectors
+from sec2sec.explanations.embeddings import SECONDS_A_PASS, all_seconds, clips_per_pass, to_numpy
+from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.relevance import relevance
-from sec2sec.model import Sec2Sec
+from sec2sec.explanations.results import Gradients
 
 STEPS = 24  # of the path on joint vectors, Gauss-Legendre: the gap is that of single precision
 TOKEN_STEPS = 24  # of the path on tokens, each a run of the model and back; the gap is some per cent, and is told
@@ -40,26 +40,26 @@ class TokenGradients:
     gap: float  # |sum − change of the logit| ÷ |change of the logit|; NaN where the logit hardly changes
 
 
-def integrated_gradients(model: Sec2Sec, joints: JointVectors, steps: int = STEPS) -> tuple[Tensor, Tensor]:
+def integrated_gradients(masker: SecondMasker, steps: int = STEPS) -> tuple[Tensor, Tensor]:
     """From every second at the training mean to the clip, on joint vectors → (K, T) in logits, and the gaps (K,).
 
     A second's values sum over its vector; all seconds' sum to the change of the logit but for the gap, which is told as
     a share of that change; NaN where the logit hardly changes.
     """
-    targets = len(model.config.targets)
+    targets = len(masker.targets)
     with gradients_on():
-        temporal = differentiable(model.temporal)
-        clip, mean = joints.both.clone()[None], joints.neither.clone()[None]
+        temporal = differentiable(masker.model.temporal)
+        clip, mean = masker.embeddings.both.clone()[None], masker.embeddings.neither.clone()[None]
 
-        def logits(joint: Tensor) -> Tensor:
-            return temporal(joint, joint.new_ones(joint.shape[:2], dtype=torch.bool))[0]
+        def logits(embedding: Tensor) -> Tensor:
+            return temporal(embedding, all_seconds(embedding))[0]
 
         found, delta = _integrated(logits).attribute(
             clip.repeat(targets, 1, 1),
             mean.repeat(targets, 1, 1),
             target=torch.arange(targets, device=clip.device),
             n_steps=steps,
-            internal_batch_size=max(targets, CELLS_A_PASS // clip.shape[1]),
+            internal_batch_size=max(targets, clips_per_pass(clip)),
             return_convergence_delta=True,
         )
     by_second = found.detach().sum(-1)
@@ -78,61 +78,66 @@ def relative_gap(total: Tensor, delta: Tensor) -> Tensor:
     return torch.where(change < FLAT, torch.nan, delta.abs() / change)
 
 
-def token_gradients(model: Sec2Sec, tokens: Tokens, target: int, steps: int = TOKEN_STEPS) -> TokenGradients:
+def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS) -> TokenGradients:
     """From the training mean to the clip, on tokens, of one target; on demand.
 
     A pass holds SECONDS_A_PASS seconds; those of a longer clip are computed again on the way back, so that memory does
     not grow with the clip.
     """
+    model = masker.model
     with gradients_on():
         temporal = differentiable(model.temporal)
-        clip = [part.clone()[None] for part in tokens.filled(model)]
+        clip = [part.clone()[None] for part in masker.tokens.filled(model)]
         seconds = clip[0].shape[1]
+        size = pass_size(SECONDS_A_PASS, clip[0].device)
         mean = [part.clone()[None] for part in model.references(seconds)]
         used = [part for part, uses in enumerate((model.sees, model.hears)) if uses]
 
         def joint_of(video: Tensor, audio: Tensor) -> Tensor:
-            return model.join(video, audio, evidence=False)[0]
+            return model.encode_second(video, audio, evidence=False)[0]
 
         def logits(*inputs: Tensor) -> Tensor:
             count = len(inputs[0])
             both = [part.expand(count, -1, -1, -1) for part in mean]  # what the model does not use may be anything
             for part, given in zip(used, inputs, strict=True):
                 both[part] = given
-            flat = [rearrange(part, "n t s c -> (n t) s c").split(SECONDS_A_PASS) for part in both]
+            flat = [rearrange(part, "n t s c -> (n t) s c").split(size) for part in both]
             if len(flat[0]) == 1:
                 joint = joint_of(flat[0][0], flat[1][0])
             else:
-                pieces = [checkpoint(joint_of, v, a, use_reentrant=False) for v, a in zip(*flat, strict=True)]
+                pieces = [
+                    checkpoint(joint_of, v, a, use_reentrant=False, preserve_rng_state=False)  # no dropout: eval mode
+                    for v, a in zip(*flat, strict=True)
+                ]
                 joint = torch.cat(pieces)
             joint = rearrange(joint, "(n t) d -> n t d", n=count)
-            return temporal(joint, joint.new_ones(joint.shape[:2], dtype=torch.bool))[0]
+            return temporal(joint, all_seconds(joint))[0]
 
         found, delta = _integrated(logits).attribute(
             tuple(clip[part] for part in used),
             tuple(mean[part] for part in used),
             target=target,
             n_steps=steps,
-            internal_batch_size=max(1, SECONDS_A_PASS // seconds),
+            internal_batch_size=max(1, size // seconds),
             return_convergence_delta=True,
         )
     by_token = {part: values.detach()[0].sum(-1) for part, values in zip(used, found, strict=True)}
     total = torch.stack([values.sum() for values in by_token.values()]).sum()
-    arrays = {part: values.double().cpu().numpy() for part, values in by_token.items()}
+    arrays = {part: to_numpy(values) for part, values in by_token.items()}
     gap = float(relative_gap(total, delta.detach()[0]))
     return TokenGradients(arrays.get(0), arrays.get(1), gap)
 
 
-def gradient_evidence(model: Sec2Sec, tokens: Tokens, joints: JointVectors) -> dict[str, Gradients]:
+def gradient_evidence(masker: SecondMasker) -> list[Gradients]:
     """What gradients say of each target: on seconds by integration, on tokens by relevance where there is any."""
-    values, gaps = integrated_gradients(model, joints)
-    found = relevance(model, tokens, joints)
-    return {
-        name: Gradients(
-            integrated=values[k].double().cpu().numpy(),
+    integrated, gaps = integrated_gradients(masker)
+    tokens = relevance(masker)
+    return [
+        Gradients(
+            integrated=to_numpy(integrated[k]),
             gap=float(gaps[k]),
-            relevance_video=None if found is None else found[0][k].double().cpu().numpy(),
-            relevance_audio=None if found is None else found[1][k].double().cpu().numpy(),
+            relevance_video=None if tokens is None else to_numpy(tokens[0][k]),
+            relevance_audio=None if tokens is None else to_numpy(tokens[1][k]),
         )
-        for k, name in enumerate(model.config.targets)
-    }
+        for k in range(len(masker.targets))
+    ]

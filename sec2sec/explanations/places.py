@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sec2sec.encode import Tokens
-from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors, predict_joint
+from sec2sec.device import pass_size
+from sec2sec.explanations.embeddings import SECONDS_A_PASS, predict_embeddings
+from sec2sec.explanations.masker import SecondMasker
 from sec2sec.model import Sec2Sec
 
 
@@ -28,14 +29,13 @@ class PlaceEffects:
     audio: Tensor  # (A, K); 0 where it does not hear
 
 
-def place_effects(
-    model: Sec2Sec, tokens: Tokens, joints: JointVectors, seconds: Sequence[int] | None = None
-) -> Iterator[PlaceEffects]:
-    """One second after the other, all if none is named: V + A variants each, SECONDS_A_PASS in a pass."""
-    video, audio = tokens.filled(model)
-    prediction = predict_joint(model, joints.both[None])[0]
-    for second in range(len(video)) if seconds is None else seconds:
-        yield _of_second(model, video[second], audio[second], joints.both, second, prediction)
+def place_effects(masker: SecondMasker, seconds: Sequence[int] | None = None) -> Iterator[PlaceEffects]:
+    """One second after the other, all if none is named: V + A variants each, some per pass."""
+    model, embeddings = masker.model, masker.embeddings
+    video, audio = masker.tokens.filled(model)
+    prediction = predict_embeddings(model, embeddings.both[None])[0]
+    for second in range(masker.seconds) if seconds is None else seconds:
+        yield _of_second(model, video[second], audio[second], embeddings.both, second, prediction)
 
 
 @torch.inference_mode()
@@ -43,30 +43,30 @@ def _of_second(
     model: Sec2Sec, video: Tensor, audio: Tensor, joint: Tensor, second: int, prediction: Tensor
 ) -> PlaceEffects:
     """video (V, C) and audio (A, C) of the second, joint (T, D) of the clip, prediction (K,)."""
-    seen, heard = model.look(video[None]), model.listen(audio[None])
+    seen, heard = model.self_attend_video(video[None]), model.self_attend_audio(audio[None])
 
     def effects(replaced: Tensor) -> Tensor:
         """What the second's joint vector becomes, (N, D) → (N, K)."""
         variants = joint.repeat(len(replaced), 1, 1)
         variants[:, second] = replaced
-        return prediction - predict_joint(model, variants)
+        return prediction - predict_embeddings(model, variants)
 
     def alike(one: Tensor | None, count: int) -> Tensor | None:
         return None if one is None else one.expand(count, -1, -1)
 
     of_video, of_audio = [], []
     for part in one_replaced(video, model.reference_video):
-        joined = model.meet(model.look(part), alike(heard, len(part)), evidence=False)[0]
+        joined = model.co_attend(model.self_attend_video(part), alike(heard, len(part)), evidence=False)[0]
         of_video.append(effects(joined))
     for part in one_replaced(audio, model.reference_audio):
-        joined = model.meet(alike(seen, len(part)), model.listen(part), evidence=False)[0]
+        joined = model.co_attend(alike(seen, len(part)), model.self_attend_audio(part), evidence=False)[0]
         of_audio.append(effects(joined))
     return PlaceEffects(second, torch.cat(of_video), torch.cat(of_audio))
 
 
 def one_replaced(own: Tensor, mean: Tensor) -> Iterator[Tensor]:
-    """own and mean (S, C) → (≤ SECONDS_A_PASS, S, C): the s-th variant of all has token s at the mean."""
-    for places in torch.arange(len(own), device=own.device).split(SECONDS_A_PASS):
+    """own and mean (S, C) → (variants of a pass, S, C): the s-th variant of all has token s at the mean."""
+    for places in torch.arange(len(own), device=own.device).split(pass_size(SECONDS_A_PASS, own.device)):
         variants = own.repeat(len(places), 1, 1)
         variants[torch.arange(len(places), device=own.device), places] = mean[places]
         yield variants

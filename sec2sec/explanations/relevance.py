@@ -21,25 +21,26 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from sec2sec.encode import Tokens
+from sec2sec.device import pass_size
 from sec2sec.explanations.backward import gradients_on, joint_slopes
-from sec2sec.explanations.occlusion import SECONDS_A_PASS, JointVectors
+from sec2sec.explanations.embeddings import SECONDS_A_PASS
+from sec2sec.explanations.masker import SecondMasker
 from sec2sec.model import AttentionBlock, Sec2Sec
 
 
-def relevance(
-    model: Sec2Sec, tokens: Tokens, joints: JointVectors, seconds: slice = slice(None)
-) -> tuple[Tensor, Tensor] | None:
+def relevance(masker: SecondMasker, seconds: slice = slice(None)) -> tuple[Tensor, Tensor] | None:
     """Of every target: picture (K, T, V) and sound (K, T, A), ≥ 0. None for a system without co-attention.
 
     seconds: those asked about, of a clip that is given whole; T above is their number then.
     """
+    model = masker.model
     if model.config.attention != "SA-CA":
         return None
     with gradients_on():
-        slopes = joint_slopes(model, joints.both.clone())[:, seconds]
-        video, audio = (part[seconds].clone().requires_grad_() for part in tokens.filled(model))
-        parts = (part.split(SECONDS_A_PASS, dim) for part, dim in ((video, 0), (audio, 0), (slopes, 1)))
+        slopes = joint_slopes(model, masker.embeddings.both.clone())[:, seconds]
+        video, audio = (part[seconds].clone().requires_grad_() for part in masker.tokens.filled(model))
+        size = pass_size(SECONDS_A_PASS, video.device)
+        parts = (part.split(size, dim) for part, dim in ((video, 0), (audio, 0), (slopes, 1)))
         found = [_of_seconds(model, *part) for part in zip(*parts, strict=True)]
     return torch.cat([seen for seen, _ in found], 1), torch.cat([heard for _, heard in found], 1)
 

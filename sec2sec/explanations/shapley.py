@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sec2sec.explanations.evidence import SecondEffects, Shapley
-from sec2sec.explanations.variants import Predict
+from sec2sec.explanations.masker import MaskedPredictor
+from sec2sec.explanations.results import SecondEffects, Shapley
 
 CONFLICT = 0.05  # of the prediction: both pull at least as hard, one up and one down
 CONFLICT_SECOND = 0.02  # the same within a second, which moves less
@@ -31,7 +31,7 @@ def in_conflict(sound: np.ndarray, picture: np.ndarray, threshold: float) -> np.
     return (sound * picture < 0) & (np.minimum(np.abs(sound), np.abs(picture)) >= threshold)
 
 
-def shapley(predict: Predict, effects: list[SecondEffects]) -> list[Shapley]:
+def shapley(predict: MaskedPredictor, effects: list[SecondEffects]) -> list[Shapley]:
     """One a target. effects: of each target under the training mean."""
     seconds = len(effects[0].whole)
     present = np.array([[True, True], [False, True], [True, False], [False, False]])[..., None].repeat(seconds, 2)

@@ -15,40 +15,28 @@ T seconds, M frames in a second, K targets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.config import SAMPLE_RATE, MediaLimits
-from sec2sec.encode import Tokens, batched, encode_seconds, join_tokens
-from sec2sec.explanations.evidence import Stability
-from sec2sec.explanations.occlusion import occlude
-from sec2sec.explanations.pipeline import Progress
-from sec2sec.explanations.types import Explanation
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import batched, encode_seconds, join_tokens
+from sec2sec.explanations.masker import masker_of
+from sec2sec.explanations.results import Explanation, Occlusion, Stability
 from sec2sec.media import Second, open_clip
+from sec2sec.progress import Progress, Steps
 
 SHIFTS = (-0.5, -0.25, 0.25, 0.5)  # s
+E = TypeVar("E", bound=Explanation)
 CUTS = "cuts shifted by ±0.25 and ±0.5 s"
 NOT_OF_THE_WEIGHTS = ("data", "examples")  # of a training's settings: the place of its data, what its reports show
 
 
-@dataclass(frozen=True)
-class Stable:
-    """The end of the steps: of each target, its band over shifted cuts, and over seeds where several were given."""
-
-    bands: Mapping[str, tuple[Stability, ...]]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What one cutting of a clip, or one seed, gave."""
-
-    prediction: np.ndarray  # (K,)
-    attention: np.ndarray | None  # (K, T)
-    effect: np.ndarray  # (K, T)
+Bands = Mapping[str, tuple[Stability, ...]]  # by target: over shifted cuts, and over seeds where several were given
 
 
 def stability_steps(
@@ -58,8 +46,8 @@ def stability_steps(
     start: float = 0.0,
     end: float | None = None,
     limits: MediaLimits | None = None,
-) -> Iterator[Progress | Stable]:
-    """Measure the part [start, end) of a file; yields Progress, and Stable last.
+) -> Steps[Bands]:
+    """Measure the part [start, end) of a file → the bands of each target.
 
     Raises MediaError, or CheckpointError for checkpoints that are no seeds of one training.
 
@@ -85,7 +73,7 @@ def stability_steps(
     parts: dict[tuple[int, float], list[Tokens]] = {}  # by checkpoint and shift
     moving = {shift: Shifting(shift) for shift in SHIFTS}
     done = 0
-    yield Progress("decoding", 0.0, "Opening the clip")
+    yield Progress(0, 0, "Opening the clip", "decoding")
     for batch in _ended(batched(clip.seconds())):
         cut = {(index, 0.0): batch for index in range(len(bundles))}
         cut |= {(0, shift): cutter.add(batch) for shift, cutter in moving.items()}
@@ -94,24 +82,23 @@ def stability_steps(
                 bundle = bundles[key[0]]
                 parts.setdefault(key, []).append(encode_seconds(seconds, bundle.encoders, bundle.device))
         done += len(batch)
-        share = min(0.9, 0.9 * done / max(1, round(clip.duration))) if np.isfinite(clip.duration) else 0.5
-        yield Progress("encoding", share, f"Encoded {done} s with {len(SHIFTS)} other cuts")
-    yield Progress("explaining", 0.9, "Measuring the effect of each second")
-    found = {key: _measured(bundles[key[0]], join_tokens(tokens)) for key, tokens in parts.items()}
-    cuts = [carried_back(found[0, shift], shift) for shift in (0.0, *SHIFTS)]
-    seeds = [found[index, 0.0] for index in range(len(bundles))]
+        expected = max(1, round(clip.duration)) if np.isfinite(clip.duration) else 0
+        message = f"Encoded {done} s with {len(SHIFTS)} other cuts"
+        yield Progress(min(done, expected), expected / 0.9, message, "encoding")
+    yield Progress(9, 10, "Measuring the effect of each second", "explaining")
+    results = {key: masker_of(bundles[key[0]].model, join_tokens(tokens)).occlusion for key, tokens in parts.items()}
+    cuts = [carried_back(results[0, shift], shift) for shift in (0.0, *SHIFTS)]
+    seeds = [results[index, 0.0] for index in range(len(bundles))]
     measured = [bands(targets, cuts, CUTS)]
     if len(seeds) > 1:
         measured.append(bands(targets, seeds, f"{len(seeds)} seeds"))
-    yield Stable({name: tuple(each[name] for each in measured) for name in targets})
+    return {name: tuple(each[name] for each in measured) for name in targets}
 
 
-def with_stability(explanation: Explanation, found: Stable) -> Explanation:
-    """The same explanation with the bands in its evidence."""
-    evidence = explanation.evidence
-    assert evidence is not None, "stability belongs to evidence"
-    targets = {name: replace(of, stability=found.bands[name]) for name, of in evidence.targets.items()}
-    return replace(explanation, evidence=replace(evidence, targets=targets))
+def with_stability(explanation: E, bands: Bands) -> E:
+    """The same explanation with the bands of its targets."""
+    targets = {name: replace(target, stability=bands[name]) for name, target in explanation.targets.items()}
+    return replace(explanation, targets=targets)
 
 
 def other_seed(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -185,32 +172,28 @@ def _after(second: Second) -> Second:
     return replace(second, frames=frames, samples=None if second.samples is None else np.zeros_like(second.samples))
 
 
-def _measured(bundle: Bundle, tokens: Tokens) -> Found:
-    found, _ = occlude(bundle.model, tokens)
-    attention = None if found.attention is None else found.attention.double().cpu().numpy()
-    return Found(found.prediction.double().cpu().numpy(), attention, found.effect.T.double().cpu().numpy())
-
-
-def carried_back(found: Found, shift: float) -> Found:
-    """What shifted seconds were given → the original seconds; attention sums to 1 again."""
-    seconds = np.arange(found.effect.shape[1])
+def carried_back(occlusion: Occlusion, shift: float) -> Occlusion:
+    """Figures of shifted seconds → of the original seconds; attention sums to 1 again."""
+    seconds = np.arange(occlusion.effect.shape[1])
 
     def carried(rows: np.ndarray) -> np.ndarray:
         return np.stack([np.interp(seconds, seconds + shift, row) for row in rows])
 
-    attention = None if found.attention is None else carried(found.attention)
-    return Found(
-        found.prediction,
-        None if attention is None else attention / attention.sum(1, keepdims=True),
-        carried(found.effect),
+    attention = None if occlusion.attention is None else carried(occlusion.attention)
+    return replace(
+        occlusion,
+        attention=None if attention is None else attention / attention.sum(1, keepdims=True),
+        effect=carried(occlusion.effect),
+        effect_audio=carried(occlusion.effect_audio),
+        effect_video=carried(occlusion.effect_video),
     )
 
 
-def bands(targets: Sequence[str], found: Sequence[Found], over: str) -> dict[str, Stability]:
-    """Lowest and highest of each second over what was found; attention is NaN where the system has none."""
-    none = np.full(found[0].effect.shape, np.nan)
-    attention = np.stack([none if one.attention is None else one.attention for one in found])  # (variants, K, T)
-    effect, prediction = np.stack([one.effect for one in found]), np.stack([one.prediction for one in found])
+def bands(targets: Sequence[str], results: Sequence[Occlusion], over: str) -> dict[str, Stability]:
+    """Lowest and highest of each second over the results; attention is NaN where the system has none."""
+    none = np.full(results[0].effect.shape, np.nan)
+    attention = np.stack([none if one.attention is None else one.attention for one in results])  # (variants, K, T)
+    effect, prediction = np.stack([one.effect for one in results]), np.stack([one.prediction for one in results])
     return {
         name: Stability(
             over=over,

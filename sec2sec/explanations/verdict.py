@@ -6,9 +6,10 @@ Attention over seconds claims that the seconds it weighs are those the predictio
 - deletion: is the prediction gone sooner when they are taken away first than in random orders? (curves.py)
 - insertion: is it there sooner when they are put back first?
 
-All thresholds stand here. They were set, and are checked, by calibrate.py: of attention that is wrong by construction
-at most 5 % may be called supported, of attention that follows a planted truth at least 80 %. One criterion alone would
-be passed by chance in 5 % of cases; of these three, which share their chances, two are passed in 2 to 4 %.
+All thresholds stand here. They were set, and are checked, by recipes/calibrate_verdict.py: of attention that is wrong
+by construction at most 5 % may be called supported, of attention that follows a planted truth at least 80 %. One
+criterion alone would be passed by chance in 5 % of cases; of these three, which share their chances, two are passed in
+2 to 4 %.
 
 Shuffled and equal weights (Jain & Wallace 2019) are told beside it and decide nothing: a prediction that hardly moves
 does not make the named seconds wrong (Wiegreffe & Pinter 2019), it says that the weights could have been others.
@@ -34,11 +35,11 @@ from sec2sec.explanations.curves import (
     random_orders,
     sufficiency,
 )
-from sec2sec.explanations.evidence import OrderCurve, Verdict, Word
-from sec2sec.explanations.occlusion import CELLS_A_PASS, JointVectors
+from sec2sec.explanations.embeddings import all_seconds, clips_per_pass, to_numpy
+from sec2sec.explanations.masker import Effort, MaskedPredictor, SecondMasker
 from sec2sec.explanations.ranks import permutation_test
-from sec2sec.explanations.variants import Predict
-from sec2sec.model import AttentionLSTM, Sec2Sec
+from sec2sec.explanations.results import OrderCurve, Verdict, Word
+from sec2sec.model import AttentionLSTM
 
 SHORTEST = 5  # seconds; with fewer, there are too few orders to tell any from chance
 HOLDS_P, WEAK_P = 0.05, 0.2  # permutation p of the rank correlation, at most
@@ -47,7 +48,6 @@ NEEDED = 2  # criteria that must hold for "supported"; with none, as many must b
 MOVED = 0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
 EVEN = 1e-6  # of the attention; seconds closer than this have the same, and their order is nobody's choice
 
-Effort = Literal["full", "few", "none"]
 Grade = Literal["holds", "weak", "fails", "does not count"]
 
 
@@ -65,7 +65,7 @@ class Criterion:
 
 
 def verdicts(
-    predict: Predict,
+    predict: MaskedPredictor,
     attention: np.ndarray | None,
     effect: np.ndarray,
     prediction: np.ndarray,
@@ -207,27 +207,25 @@ def sentence_of(word: Word, criteria: list[Criterion], seconds: int) -> str:
 
 
 @torch.inference_mode()
-def under_other_weights(
-    model: Sec2Sec, joints: JointVectors, attention: torch.Tensor | None
-) -> tuple[np.ndarray, np.ndarray] | None:
+def under_other_weights(masker: SecondMasker) -> tuple[np.ndarray, np.ndarray] | None:
     """How far the prediction moves under permuted and under equal weights: median over P and value, (K,) each.
 
     Jain & Wallace 2019, §4.2.1: the states stay as they are, the weights are permuted over seconds. None for a model
     without attention over seconds.
     """
-    temporal = model.temporal
-    if attention is None or not isinstance(temporal, AttentionLSTM):
+    temporal = masker.model.temporal
+    if not isinstance(temporal, AttentionLSTM):
         return None
-    seconds = attention.shape[1]
-    states = temporal.lstm(joints.both[None])[0]
+    seconds, embedding = masker.seconds, masker.embeddings.both[None]
+    states = temporal.lstm(embedding)[0]
+    attention = masker.model.temporal(embedding, all_seconds(embedding))[1]
+    assert attention is not None
     orders = torch.from_numpy(random_orders(seconds).copy()).to(states.device)
-    shuffled = attention[:, orders].transpose(0, 1)  # (P, K, T)
-    weights = torch.cat([attention[None], torch.full_like(attention, 1 / seconds)[None], shuffled])
-    found = []
-    for part in weights.split(max(1, CELLS_A_PASS // seconds)):
+    shuffled = attention[0][:, orders].transpose(0, 1)  # (P, K, T)
+    weights = torch.cat([attention, torch.full_like(attention, 1 / seconds), shuffled])
+    predictions = []
+    for part in weights.split(clips_per_pass(states)):
         here = states.expand(len(part), -1, -1)
-        whole = torch.ones(here.shape[:2], dtype=torch.bool, device=here.device)
-        found.append(temporal.decide(here, part, whole).sigmoid())
-    predictions = torch.cat(found).double().cpu().numpy()
-    changes = np.abs(predictions[1:] - predictions[0])
+        predictions.append(to_numpy(temporal.decide(here, part, all_seconds(here)).sigmoid()))
+    changes = np.abs(np.concatenate(predictions) - predictions[0][0])[1:]
     return np.median(changes[1:], 0), changes[0]

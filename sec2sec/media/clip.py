@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -16,10 +15,12 @@ import av
 import numpy as np
 
 from sec2sec.config import RESIZE, SAMPLE_RATE, MediaLimits
+from sec2sec.files import file_sha256
 from sec2sec.media.container import (
     GUESSERS,
     LEFT_OVER,
     STILLS,
+    THREADS,
     UNINDEXED,
     Layout,
     MediaError,
@@ -64,6 +65,7 @@ class Clip:
         rate: int,
         size: tuple[int, int],
         limits: MediaLimits,
+        threads: int = THREADS,
     ) -> None:
         self.path = path
         self.name = path.name
@@ -82,7 +84,7 @@ class Clip:
         self.audio_codec: str | None = None
         self.pixel_format: str | None = None
         self.warnings: list[str] = []  # sentences for people; reading adds to them
-        self._layout, self._limits = layout, limits
+        self._layout, self._limits, self._threads = layout, limits, threads
 
     def warn(self, sentence: str) -> None:
         """Adds a sentence to the warnings, once."""
@@ -99,7 +101,7 @@ class Clip:
 
     def track(self, kind: Literal["video", "audio"]) -> Track:
         """One of its tracks, freshly opened; close it after use."""
-        return Track(self.path, self._layout, kind, self._limits.max_pixels)
+        return Track(self.path, self._layout, kind, self._limits.max_pixels, self._threads)
 
     def seconds(self) -> Iterator[Second]:
         """Reads the clip second by second. MediaError if nothing decodes, or it proves too short or too long."""
@@ -205,11 +207,6 @@ def _check_part(name: str, start: float, end: float | None) -> None:
         raise MediaError(f"{name}: end is {end} and start is {start:g}; give an end after the start, in seconds")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _first_frame(track: Track) -> Any:
     """The first frame that decodes; None if there is none among the first packets."""
     first = next(track.frames(patience=PATIENCE), None)
@@ -224,17 +221,19 @@ def open_clip(
     frames_per_second: int = 8,
     frame_size: tuple[int, int] = RESIZE,
     limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
+    threads: int | None = None,
 ) -> Clip:
     """Opens a clip, or the part of it from `start` to `end` s, and checks that it can be used; MediaError if not.
 
-    frame_size: height and width to which every frame is resized.
+    frame_size: height and width to which every frame is resized. threads: that decode, at most; as many as there are
+    cores, up to THREADS, if None.
     """
     if frames_per_second < 1:
         raise ValueError(f"frames_per_second must be at least 1, not {frames_per_second}")
     path = check_file(path, limits.max_bytes)
     _check_part(path.name, start, end)
     try:
-        return _open(path, start, end, frames_per_second, frame_size, limits)
+        return _open(path, start, end, frames_per_second, frame_size, limits, THREADS if threads is None else threads)
     except av.FFmpegError as error:
         raise MediaError(
             f"{path.name}: reading failed ({error.strerror}); convert it to MP4 (H.264 and AAC) and try again"
@@ -243,11 +242,13 @@ def open_clip(
         raise MediaError(f"{path.name}: reading failed ({error.strerror}); copy it to another disk") from error
 
 
-def _open(path: Path, start: float, end: float | None, rate: int, size: tuple[int, int], limits: MediaLimits) -> Clip:
+def _open(
+    path: Path, start: float, end: float | None, rate: int, size: tuple[int, int], limits: MediaLimits, threads: int
+) -> Clip:
     with open_container(path) as container:
         layout = survey(container)
         brand = container.metadata.get("major_brand")
-    clip = Clip(path, layout, start, end, rate, size, limits)
+    clip = Clip(path, layout, start, end, rate, size, limits, threads)
     if any(part in layout.format for part in STILLS) or brand in STILL_BRANDS:
         raise _still_image(path.name)
     if layout.video is not None:
@@ -275,7 +276,7 @@ def _open(path: Path, start: float, end: float | None, rate: int, size: tuple[in
         lost = layout.video is not None or "picture" in layout.unreadable
         clip.warn(f"The {'picture cannot be decoded' if lost else 'file has no picture'}: only the sound was analysed.")
     _measure(clip, layout, limits)
-    clip.sha256 = _sha256(path)
+    clip.sha256 = file_sha256(path)
     return clip
 
 

@@ -14,6 +14,8 @@ import av
 import av.container
 from av.stream import Disposition
 
+from sec2sec.errors import UserError
+
 MOMENT = 1e-6  # s; two instants this close are the same instant: time stamps are rationals, ours are floats
 STILLS = ("image2", "_pipe")  # libav's readers of single pictures: image2, png_pipe, jpeg_pipe, …
 HELD = ("mov", "matroska")  # containers that browsers play, where currentTime 0 is the container's own zero
@@ -35,7 +37,7 @@ READERS = (
 )
 
 
-class MediaError(ValueError):
+class MediaError(UserError):
     """A clip that cannot be used: names the file, what was found and what to do."""
 
 
@@ -186,8 +188,10 @@ class Track:
     Damage is survived: `gaps` lists what was lost in between, `broken` says from when on nothing more decodes (s).
     """
 
-    def __init__(self, path: Path, layout: Layout, kind: Literal["video", "audio"], max_pixels: int = 0) -> None:
-        self.path, self.layout, self.kind, self.max_pixels = path, layout, kind, max_pixels
+    def __init__(
+        self, path: Path, layout: Layout, kind: Literal["video", "audio"], max_pixels: int = 0, threads: int = THREADS
+    ) -> None:
+        self.path, self.layout, self.kind, self.max_pixels, self.threads = path, layout, kind, max_pixels, threads
         self.gaps: list[tuple[float, float]] = []
         self.broken: float | None = None
         self.read = 0  # bytes of the file up to the end of the last packet that was found
@@ -202,7 +206,7 @@ class Track:
         if self.kind == "video":
             self._check_size(stream.codec_context)
             stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = min(os.cpu_count() or 1, THREADS)
+            stream.codec_context.thread_count = min(os.cpu_count() or 1, self.threads)
         self.stream = stream  # dangles once the container is closed
 
     def _check_size(self, picture: Any) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from sec2sec.config import MediaLimits
-from sec2sec.explanations.types import NEARLY_UNIFORM, CoAttention, Explanation
+from sec2sec.errors import ExplanationError
+from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation
 from sec2sec.media import Clip, MediaError, open_clip
 from sec2sec.render.chart import GROUND, Box, Chart, draw_chart, draw_footer, draw_panel, wrapped
 from sec2sec.render.frames import Screen, soundtrack
@@ -44,8 +45,8 @@ def annotate(
 
     targets: which to draw, at most MOST_TARGETS; default: all but diagnostics. overlay: also burn in where the sound's
     co-attention lies in the picture. progress is told the share that is done; what it raises stops the work.
-    Raises MediaError for a file that cannot be read or is not the one that was explained, ValueError for an unknown
-    target, OSError where `out` cannot be written.
+    Raises MediaError for a file that cannot be read or is not the one that was explained, ExplanationError for an
+    unknown target, OSError where `out` cannot be written.
     """
     told = explanation.clip
     clip = open_clip(path, start=told.start, limits=limits or MediaLimits(max_seconds=math.inf))
@@ -62,13 +63,13 @@ def annotate(
 
 
 def chosen_targets(explanation: Explanation, targets: Sequence[str] | None) -> list[str]:
-    """Names that are drawn; ValueError for what is not there."""
+    """Names that are drawn; ExplanationError for what is not there."""
     if targets is None:
         named = [name for name in explanation.targets if name not in explanation.checkpoint.diagnostics]
         return named[:MOST_TARGETS]
     unknown = [name for name in targets if name not in explanation.targets]
     if unknown or not targets or len(targets) > MOST_TARGETS:
-        raise ValueError(
+        raise ExplanationError(
             f"targets {', '.join(targets) or 'none'}: choose one to {MOST_TARGETS} of {', '.join(explanation.targets)}"
         )
     return list(targets)

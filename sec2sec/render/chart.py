@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sec2sec.explanations.types import TargetExplanation
+from sec2sec.explanations.results import TargetExplanation
 from sec2sec.plots import LOWERS, RAISES
 
 GROUND, PANEL, INK, SOFT, LINE = "#12161d", "#1a2029", "#eef1f6", "#b3bdcb", "#4a5566"

@@ -5,6 +5,7 @@ B clips, T seconds, V visual and A audio tokens in a second, C channels of a tok
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,12 +19,16 @@ from torch.utils.data import DataLoader
 
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import read_tokens
+from sec2sec.datasets.extract import LONGEST, Decoded, end_with_parent
 from sec2sec.datasets.table import DataError, Row
-from sec2sec.encode import stacked
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import stacked
 from sec2sec.media import Second
-from sec2sec.training.extract import LONGEST, Decoded, end_with_parent
 
+CPU = torch.device("cpu")
 AHEAD = 2  # batches that are read while one is learned from
+READERS = 2  # threads that read for a GPU: one takes about as long for a batch as the GPU for a step
+SHARE = 0.25  # of a GPU's free memory that the tokens of a split may take: a step needs the rest
 POOL = 16  # batches whose clips are sorted by length together: less padding, still random
 
 
@@ -100,15 +105,48 @@ def real(index: int) -> int:
     return index if index >= 0 else -1 - index
 
 
-class TokenSource:
-    """Batches from the token cache: files are mapped, copied into the batch and let go, so memory stays flat."""
+def read_clip(clips: Clips, clip: int, config: EncoderConfig) -> Tokens:
+    """The tokens of one clip, mapped. Raises DataError for a file that vanished or was damaged since it was checked."""
+    tokens = read_tokens(clips.files[clip], config)
+    if tokens is None:
+        raise DataError(f"{clips.files[clip]}: these tokens are gone or damaged; resume to make them again")
+    return tokens
 
-    def __init__(self, clips: Clips, config: EncoderConfig) -> None:
-        self.clips, self.config = clips, config
+
+def room_for_tokens(device: torch.device) -> int:
+    """Bytes that the tokens of a split may take on a device; none on a CPU, whose memory the mapped files share."""
+    return int(SHARE * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 0
+
+
+class TokenSource:
+    """Batches from the token cache, for whoever passes over the clips once or, on `device`, many times.
+
+    On a CPU files are mapped, copied into the batch and let go, so memory stays flat. A GPU keeps all tokens of the
+    split where they fit; where they do not, they are read ahead into memory that it can copy from while it computes.
+    """
+
+    def __init__(self, clips: Clips, config: EncoderConfig, device: torch.device = CPU) -> None:
+        """device: where batches will be needed; the CPU's own wherever there is only one pass."""
+        self.clips, self.config, self.device = clips, config, device
+        self.pinned = device.type == "cuda"
+        self.resident: ResidentTokens | None = None
+        self.decided = False  # whether the split stays on the device
+
+    @property
+    def size(self) -> int:
+        """Bytes of all tokens, if every clip has picture and sound."""
+        return 2 * int(self.clips.seconds.sum()) * sum(map(math.prod, self.config.shapes.values()))
 
     def load(self, batches: Iterable[Sequence[int]]) -> Iterator[Batch]:
-        """Reads ahead in a thread. Raises DataError for a file that vanished or was damaged since it was checked."""
-        with ThreadPoolExecutor(1) as pool:
+        """Reads ahead. Raises DataError for a file that vanished or was damaged since it was checked."""
+        if not self.decided:
+            if self.size <= room_for_tokens(self.device):
+                self.resident = ResidentTokens(self.clips, self.config, self.device)
+            self.decided = True
+        if self.resident is not None:
+            yield from map(self.resident.gather, batches)
+            return
+        with ThreadPoolExecutor(READERS if self.pinned else 1) as pool:
             waiting: deque[Future[Batch]] = deque()
             for indices in batches:
                 waiting.append(pool.submit(self.gather, indices))
@@ -122,19 +160,54 @@ class TokenSource:
         chosen = [real(i) for i in indices]
         config, seconds = self.config, self.clips.seconds[chosen]
         mask = torch.arange(int(seconds.max())) < seconds[:, None]
-        video, audio = (torch.zeros(*mask.shape, *shape, dtype=torch.float16) for shape in config.shapes.values())
+        video, audio = (
+            torch.zeros(*mask.shape, *shape, dtype=torch.float16, pin_memory=self.pinned)
+            for shape in config.shapes.values()
+        )
         seen, heard = torch.zeros(len(chosen), dtype=torch.bool), torch.zeros(len(chosen), dtype=torch.bool)
         for place, clip in enumerate(chosen):
-            tokens = read_tokens(self.clips.files[clip], config)
-            if tokens is None:
-                raise DataError(
-                    f"{self.clips.files[clip]}: these tokens are gone or damaged; resume to make them again"
-                )
+            tokens = read_clip(self.clips, clip, config)
             for whole, part, has in ((video, tokens.video, seen), (audio, tokens.audio, heard)):
                 if part is not None:
                     whole[place, : len(part)], has[place] = part, True
         which = torch.tensor([max(i, -1) for i in indices])
         return Batch(which, self.clips.labels[chosen], mask, seen, heard, video, audio)
+
+
+class ResidentTokens:
+    """The tokens of a split on a device, read once; batches are gathered there, and only their indices go up to it."""
+
+    def __init__(self, clips: Clips, config: EncoderConfig, device: torch.device) -> None:
+        """Raises DataError for a file that vanished or was damaged since it was checked."""
+        self.clips, self.device = clips, device
+        self.seconds, self.labels = clips.seconds.to(device), clips.labels.to(device)
+        rows = 1 + int(clips.seconds.sum())  # row 0 stands for padding, and for what a clip lacks
+        self.tokens = [
+            torch.empty(rows, *shape, dtype=torch.float16, device=device) for shape in config.shapes.values()
+        ]
+        first = torch.zeros(len(self.tokens), len(clips), dtype=torch.long)
+        for whole in self.tokens:
+            whole[0] = 0
+        row = 1
+        for clip, seconds in enumerate(clips.seconds.tolist()):
+            tokens = read_clip(clips, clip, config)
+            for place, (whole, part) in enumerate(zip(self.tokens, (tokens.video, tokens.audio), strict=True)):
+                if part is not None:
+                    whole[row : row + seconds], first[place, clip] = part, row
+            row += seconds
+        self.first = first.to(device)  # (2, clips) the row of each clip's first second; 0 where it lacks the modality
+
+    def gather(self, indices: Sequence[int]) -> Batch:
+        """The same batch as TokenSource's, on the device."""
+        order = torch.tensor(indices).to(self.device, non_blocking=True)
+        chosen = torch.where(order < 0, -1 - order, order)
+        step = torch.arange(int(self.clips.seconds[[real(i) for i in indices]].max()), device=self.device)
+        mask = step < self.seconds[chosen, None]
+        first = self.first[:, chosen]
+        present = first > 0
+        rows = torch.where(mask & present[..., None], first[..., None] + step, 0)  # (2, B, T)
+        video, audio = (whole[at] for whole, at in zip(self.tokens, rows, strict=True))
+        return Batch(order.clamp_min(-1), self.labels[chosen], mask, present[0], present[1], video, audio)
 
 
 def frames_and_samples(seconds: list[Second]) -> tuple[Tensor | None, Tensor | None]:

@@ -8,8 +8,8 @@ from typing import Any
 from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import environment
 from sec2sec.encoders import Encoders
+from sec2sec.metrics import SHOWN, figure, span, title_of
 from sec2sec.model import Model
-from sec2sec.training.metrics import SHOWN, figure, span, title_of
 from sec2sec.training.settings import TrainConfig
 
 NOT_FOR = "Not for hiring, not for monitoring pupils or staff."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ def clip_loss(logits: Tensor, labels: Tensor, kinds: Sequence[str], score_loss: 
     """
     known = ~labels.isnan()
     truth = labels.nan_to_num()
-    binary = torch.tensor([kind == "binary" for kind in kinds], device=logits.device)
+    binary = _binary(tuple(kinds), logits.device)
     logits = logits.float()  # half precision has no room for a sum over a batch
     crossed = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     said = logits.sigmoid()
@@ -30,3 +31,10 @@ def clip_loss(logits: Tensor, labels: Tensor, kinds: Sequence[str], score_loss: 
     )
     losses = torch.where(binary, crossed, distance).where(known, 0.0)
     return losses.sum(), known.sum()
+
+
+@lru_cache(maxsize=16)
+def _binary(kinds: tuple[str, ...], device: torch.device) -> Tensor:
+    """(K,) which targets are binary: made once, as each upload to a GPU waits for it."""
+    with torch.inference_mode(False):  # or autograd would refuse it later
+        return torch.tensor([kind == "binary" for kind in kinds], device=device)

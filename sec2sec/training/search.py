@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from sec2sec.files import write_atomically, write_json
-from sec2sec.training.fit import TrainingError
-from sec2sec.training.run import Machine, Note, Step, Stopped, Trained, train_steps
+from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import SettingsError, read_mapping, train_config
-from sec2sec.training.trials import Trial, result, run_trial
+from sec2sec.training.train import Hardware, Note, Step, Stopped, Trained, train_steps
+from sec2sec.training.trial import Trial, result, run_trial
 
 SCHEMA = "sec2sec.search/1"
 
@@ -44,7 +44,7 @@ def plan(file: Path, out: Path) -> list[Trial]:
 
 
 def search_steps(
-    file: Path, out: Path, machine: Machine, *, stop: Callable[[], bool] = lambda: False
+    file: Path, out: Path, machine: Hardware, *, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[Step]:
     """Run the trials that are not done yet; yields what each says, and the best one's Trained last.
 

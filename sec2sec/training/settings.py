@@ -6,17 +6,27 @@ import argparse
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from sec2sec.baselines import SYSTEMS
 from sec2sec.config import EncoderConfig, ModelConfig, Preset, SystemName, Temporal
+from sec2sec.errors import SettingsError as SettingsError
 
-
-class SettingsError(ValueError):
-    """Settings that cannot be used: names the field, what was found and what to do."""
+# How `--help` groups the settings; each is in one group
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "data": ("data", "liris_rule", "split", "interview", "targets"),
+    "model": ("system", "preset", "temporal", "feed_forward", "width", "layers", "heads", "hidden"),
+    "encoders": ("init", "encoders", "video_grid", "audio_grid"),
+    "optimisation": (
+        *("rate", "encoder_rate", "weight_decay", "warmup", "clip_norm", "batch", "epochs", "patience"),
+        *("score_loss", "dropout", "modality_dropout", "seed"),
+    ),
+    "output": ("examples",),
+}
+METAVARS: Mapping[Any, str] = {str: "TEXT", int: "N", float: "X", bool: "yes|no", "data": "DIR", "init": "DIR"}
 
 
 @dataclass(frozen=True)
@@ -31,51 +41,70 @@ class TrainConfig:
         "median"
     )
     split: Annotated[
-        str, "LIRIS-ACCEDE: official, disjoint in films, or the paper-like one that films leak through"
+        str, "LIRIS-ACCEDE: official, disjoint in films, or random-7:1:2-films-leak, the paper-like one"
     ] = "official"
     interview: Annotated[bool, "First Impressions: the interview score is a target too"] = False
-    targets: Annotated[tuple[str, ...], "targets to learn; all of the table's if empty"] = ()
-    system: Annotated[SystemName, "which system of the paper's tables"] = "sec2sec-sa-ca"
+    targets: Annotated[tuple[str, ...], "targets to learn; empty: all targets of the data set"] = ()
+    system: Annotated[SystemName, "which system of the paper's tables to train"] = "sec2sec-sa-ca"
     preset: Annotated[
         Preset, "paper: encoders R(2+1)D-18 and ResNet-18, other systems in their published size; compact: small ones"
     ] = "compact"
     init: Annotated[
-        str, "compact: a checkpoint whose encoders to start from (default: the bundled demo), or 'random'"
+        str,
+        "compact preset: a checkpoint whose encoders to start from (empty: the bundled demo), or 'random'; "
+        "other systems: 'random' instead of published weights",
     ] = ""
     encoders: Annotated[
-        Literal["frozen", "tuned"], "frozen: from cached tokens; tuned: from frames, far slower: choose a small batch"
+        Literal["frozen", "tuned"],
+        "frozen: learn from cached tokens; tuned: train the encoders too, from frames (far slower: small batches)",
     ] = "frozen"
     video_grid: Annotated[
         tuple[int, ...],
-        "time, height, width of visual tokens; empty: as the encoders give them; 2,3,3 pools those of the paper preset",
+        "grid of visual tokens in a second (time, height, width); empty: as the encoders give them; 2,3,3 pools those "
+        "of the paper preset",
     ] = ()
     audio_grid: Annotated[
         tuple[int, ...],
-        "bands, times of audio tokens; empty: as the encoders give them; 4,2 pools those of the paper preset",
+        "grid of audio tokens in a second (bands, times); empty: as the encoders give them; 4,2 pools those of the "
+        "paper preset",
     ] = ()
-    temporal: Annotated[Temporal, "of the Sec2Sec systems: lstm (eq. 3) or attention-lstm (§4.4)"] = "attention-lstm"
-    feed_forward: Annotated[Literal["residual", "linear"], "the equations' FC"] = "residual"
-    width: Annotated[int, "D; 0: 96 in the compact preset, 256 in the paper preset (CMA: 512)"] = 0
-    layers: Annotated[int, "modules of CMA"] = 2
-    heads: Annotated[int, "H, attention heads"] = 4
-    hidden: Annotated[int, "LSTM state; 0: as wide as D"] = 0
+    temporal: Annotated[
+        Temporal, "layer over seconds of the Sec2Sec systems: lstm (paper, eq. 3) or attention-lstm (paper, §4.4)"
+    ] = "attention-lstm"
+    feed_forward: Annotated[
+        Literal["residual", "linear"],
+        "FC of the paper's equations: two layers with a residual connection, or one linear layer",
+    ] = "residual"
+    width: Annotated[int, "width D of the model; 0: 96 in the compact preset, 256 in the paper preset (CMA: 512)"] = 0
+    layers: Annotated[int, "number of modules of the system CMA"] = 2
+    heads: Annotated[int, "number H of attention heads"] = 4
+    hidden: Annotated[int, "width of the LSTM's state; 0: the width of the model"] = 0
     dropout: Annotated[float, "share of activations dropped in training"] = 0.3
     modality_dropout: Annotated[
         float, "share of clips whose sound, and as many whose picture, is hidden in training"
     ] = 0.0
-    rate: Annotated[float | None, "learning rate of AdamW; 1e-4 in the paper preset, 1e-3 in the compact one"] = None
-    encoder_rate: Annotated[float | None, "of tuned encoders; 1e-5, or the full rate where they start from nothing"] = (
-        None
-    )
-    weight_decay: Annotated[float, "of AdamW"] = 1e-2
-    warmup: Annotated[int, "optimiser steps until the full rate; never more than a tenth of the longest run"] = 500
-    clip_norm: Annotated[float, "largest norm of the gradient"] = 1.0
-    batch: Annotated[int, "clips a step and process"] = 32
-    epochs: Annotated[int, "at most (§4.2)"] = 250
-    patience: Annotated[int, "stop after so many consecutive epochs of rising validation loss (§4.2)"] = 5
-    score_loss: Annotated[Literal["l1", "smooth_l1"], "for targets that are scores; classes use cross-entropy"] = "l1"
-    seed: Annotated[int, "of weights, order and dropout"] = 0
-    examples: Annotated[int, "validation clips whose prediction and attention each epoch's report shows"] = 4
+    rate: Annotated[
+        float | None, "learning rate of AdamW; default: 1e-4 in the paper preset, 1e-3 in the compact preset"
+    ] = None
+    encoder_rate: Annotated[
+        float | None,
+        "learning rate of tuned encoders; default: 1e-5, or the full rate where they start from random weights",
+    ] = None
+    weight_decay: Annotated[float, "weight decay of AdamW"] = 1e-2
+    warmup: Annotated[
+        int, "optimiser steps until the full learning rate; never more than a tenth of the longest run"
+    ] = 500
+    clip_norm: Annotated[float, "largest norm of the gradient; a longer one is scaled down"] = 1.0
+    batch: Annotated[int, "clips in an optimiser step of each process"] = 32
+    epochs: Annotated[int, "largest number of epochs (paper, §4.2)"] = 250
+    patience: Annotated[int, "stop after this number of consecutive epochs of rising validation loss (paper, §4.2)"] = 5
+    score_loss: Annotated[
+        Literal["l1", "smooth_l1"], "loss of targets that are scores; classes are trained with cross-entropy"
+    ] = "l1"
+    seed: Annotated[int, "seed of the initial weights, the order of clips and dropout"] = 0
+    examples: Annotated[
+        int, "number of validation clips whose prediction and attention the report of each epoch shows"
+    ] = 4
 
     def __post_init__(self) -> None:
         hints = get_type_hints(TrainConfig)
@@ -131,38 +160,27 @@ class TrainConfig:
         """Everything right of the tokens."""
         published = 512 if self.system == "cma" else 256
         width = self.width or (published if self.preset == "paper" else 96)
-        try:
-            return ModelConfig(
-                targets=targets,
-                system=self.system,
-                temporal=self.temporal,
-                input_width=input_width,
-                width=width,
-                heads=self.heads,
-                hidden=self.hidden or width,
-                dropout=self.dropout,
-                feed_forward=self.feed_forward,
-                layers=self.layers,
-                size="published" if self.preset == "paper" else "small",
-            )
-        except ValueError as error:
-            raise SettingsError(str(error)) from error
+        return ModelConfig(
+            targets=targets,
+            system=self.system,
+            temporal=self.temporal,
+            input_width=input_width,
+            width=width,
+            heads=self.heads,
+            hidden=self.hidden or width,
+            dropout=self.dropout,
+            feed_forward=self.feed_forward,
+            layers=self.layers,
+            size="published" if self.preset == "paper" else "small",
+        )
 
 
 def regridded(config: EncoderConfig, video: tuple[int, ...], audio: tuple[int, ...]) -> EncoderConfig:
     """The same encoders with other grids of tokens; an empty grid leaves what is there."""
     if len(video) not in (0, 3) or len(audio) not in (0, 2):
         raise SettingsError(f"video_grid takes three numbers and audio_grid two, not {video} and {audio}")
-    try:
-        return EncoderConfig(
-            **{
-                **{each.name: getattr(config, each.name) for each in fields(config)},
-                "video_grid": video or config.video_grid,
-                "audio_grid": audio or config.audio_grid,
-            }
-        )
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
+    grids: dict[str, Any] = {"video_grid": video or config.video_grid, "audio_grid": audio or config.audio_grid}
+    return replace(config, **grids)
 
 
 def _check_type(name: str, value: Any, hint: Any) -> None:
@@ -237,29 +255,36 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return value
 
 
-def add_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
-    """One option a setting; what is not given stays away from the result. without: settings that get none."""
-    for name, hint in get_type_hints(TrainConfig, include_extras=True).items():
-        if name in without:
-            continue
-        kind, text = get_args(hint)
-        kind = float if kind == float | None else kind
-        choices = get_args(kind)
-        many = bool(choices) and choices[-1] is Ellipsis
-        default = getattr(TrainConfig, name)
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            dest=name,
-            default=argparse.SUPPRESS,
-            metavar=None if choices and not many else "A,B" if many else "X",
-            choices=choices if choices and not many else None,
-            type=partial(_flag, many=many, kind=choices[0] if many else str if choices else kind),
-            help=f"{text}" + (f" (default {default})" if default not in ("", (), 0, False, None) else ""),
-        )
+def add_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> dict[str, argparse._ArgumentGroup]:
+    """One option a setting, in the groups that are returned; an option that is left out is absent from the result.
+
+    without: settings that get no option.
+    """
+    hints = get_type_hints(TrainConfig, include_extras=True)
+    groups = {title: parser.add_argument_group(title) for title in GROUPS}
+    for title, names in GROUPS.items():
+        for name in names:
+            if name in without:
+                continue
+            kind, text = get_args(hints[name])
+            kind = float if kind == float | None else kind
+            choices = get_args(kind)
+            many = bool(choices) and choices[-1] is Ellipsis
+            default = getattr(TrainConfig, name)
+            groups[title].add_argument(
+                f"--{name.replace('_', '-')}",
+                dest=name,
+                default=argparse.SUPPRESS,
+                metavar=None if choices and not many else "A,B" if many else METAVARS.get(name, METAVARS[kind]),
+                choices=choices if choices and not many else None,
+                type=partial(_flag, many=many, kind=choices[0] if many else str if choices else kind),
+                help=text + (f" (default: {default})" if default not in ("", (), 0, False, None) else ""),
+            )
+    return groups
 
 
-def given(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings among a command's options."""
+def settings_among(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings among a command's options, by name."""
     return {each.name: getattr(options, each.name) for each in fields(TrainConfig) if hasattr(options, each.name)}
 
 

@@ -1,3 +1,6 @@
-"""The app. Only this folder imports gradio."""
+"""The app. Only this folder imports gradio; settings, and what a report shows as well, do without."""
 
-from sec2sec.ui import gpu as gpu  # first of all: on a ZeroGPU Space, `spaces` is imported before torch
+from contextlib import suppress
+
+with suppress(ImportError):
+    import spaces as spaces  # first of all: on a ZeroGPU Space, before torch

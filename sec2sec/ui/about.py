@@ -5,14 +5,16 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from sec2sec.ui.devices import all_devices_words
 from sec2sec.ui.models import Models
 
-TEXT = (Path(__file__).parent / "about.md").read_text(encoding="utf-8")
+TEXT = (resources.files(__package__) / "about.md").read_text(encoding="utf-8")
 COLUMNS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -28,6 +30,7 @@ COLUMNS = {
 def tab(models: Models) -> None:
     """Lays out the tab; called within gr.Blocks."""
     with gr.Column(elem_classes="about"):
+        gr.HTML(f"<p>{html.escape(all_devices_words(models.devices))}</p>", elem_id="devices")
         gr.Markdown(TEXT)
         for name in models.names():
             folder = models.folder / name

@@ -7,23 +7,22 @@ import os
 import shutil
 import tempfile
 import threading
-import time
-from importlib import import_module
 
 import gradio as gr
 
-from sec2sec.ui import about, evaluate, inspect
+from sec2sec.ui import about, evaluate
+from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.compare import tab as compare
+from sec2sec.ui.gpu import LENT
 from sec2sec.ui.lab import tab as lab
-from sec2sec.ui.messages import message_for
-from sec2sec.ui.models import Models, models_in
+from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.shelf import Shelf
-from sec2sec.ui.timeline import files
+from sec2sec.ui.shelf import ClipCache
 from sec2sec.ui.training import tab as training
+from sec2sec.ui.warm import warm_up, warm_up_once_served
+from sec2sec.viewer import files
 
 QUEUE_LOOKS = 0.02  # s between two
-LATER = ("scipy.stats", "captum.attr", "librosa.onset")  # what the first explanation would wait for
 HEADER = """<header class="top"><h1>sec2sec</h1>
 <p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>
 </header>"""
@@ -33,7 +32,7 @@ def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
     _private_cache()
     models = models_in(settings.checkpoints, settings.device, settings.runs if settings.training else None)
-    shelf = Shelf(settings.delete_after)
+    shelf = ClipCache(settings.delete_after)
     sweep = max(1, int(min(settings.delete_after / 4, 600)))  # s between two looks for what is too old
     with gr.Blocks(
         title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
@@ -58,7 +57,10 @@ def build(settings: Settings) -> gr.Blocks:
     # gradio looks a thousand times a second whether somebody asks, which takes 7 % of a core of an app that nobody uses
     demo._queue.sleep_when_free = QUEUE_LOOKS
     demo._queue.progress_update_sleep_when_free = QUEUE_LOOKS
-    threading.Thread(target=_warm, args=(demo, models), daemon=True).start()
+    if LENT:
+        warm_up(models)  # in this thread: what another one is about at a fork, the child never ends
+    else:
+        threading.Thread(target=warm_up_once_served, args=(demo, models), daemon=True).start()
     return demo
 
 
@@ -98,21 +100,3 @@ def _private_cache() -> None:
         folder = tempfile.mkdtemp(prefix="sec2sec-")
         os.environ["GRADIO_TEMP_DIR"] = folder
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _warm(demo: gr.Blocks, models: Models) -> None:
-    """Load the first model while the first visitor still looks around.
-
-    Not before the app is served: while it starts, warnings are silenced for the whole process, and imports of another
-    thread would end that early.
-    """
-    wanted = time.monotonic() + 60  # s
-    while not demo.is_running and time.monotonic() < wanted:
-        time.sleep(0.1)
-    for name in models.names()[:1]:
-        try:
-            models.get(name)
-        except Exception as error:  # the visitor who asks for it is told
-            message_for(error)
-    for name in LATER:
-        import_module(name)

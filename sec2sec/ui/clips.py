@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,9 +13,13 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import Explanation, Preview, Progress
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.explanations import Explanation, Preview
 from sec2sec.media import open_clip
-from sec2sec.playback import browser_can_play, convert_for_browser
+from sec2sec.media.playback import browser_can_play, convert_for_browser
+from sec2sec.progress import Progress
+from sec2sec.ui.devices import Devices
+from sec2sec.ui.gpu import gpu_seconds
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Job
 
@@ -29,6 +33,30 @@ Answer = tuple[Explanation, Preview]
 
 
 @dataclass(frozen=True)
+class ExplainedClip:
+    """The last step of an explanation, as it crosses from the process of a lent GPU. tokens on the CPU."""
+
+    explanation: Explanation
+    preview: Preview
+    tokens: Tokens
+
+
+@dataclass(frozen=True)
+class ClipPart:
+    """What is analysed of a file."""
+
+    path: str
+    part: Part
+    limits: MediaLimits
+    seconds: float  # at most, as far as the file says
+    pixels: int  # of a picture; 0 without one
+
+    def gpu_seconds(self, encodings: int = 1) -> int:
+        """How long a GPU is asked for to encode it so many times, s."""
+        return gpu_seconds(self.seconds, self.pixels, encodings)
+
+
+@dataclass(frozen=True)
 class Source:
     """The clip that one visitor chose."""
 
@@ -36,11 +64,21 @@ class Source:
     playable: bool  # by a browser, as it is
     known_truth: bool = False  # the generator planted its truth, so diagnostics mean something
     copy: str | None = None  # what is played, where the clip itself lies in a folder that is not served
+    duration: float = math.nan  # s, as the file says; NaN where it does not
+    pixels: int = 0  # of a picture; 0 without one
 
     @property
     def played(self) -> str | None:
         """What the player shows before anything is converted."""
         return (self.copy or self.path) if self.playable else None
+
+    def analysed(self, part: Part, limits: MediaLimits) -> ClipPart:
+        """A part of it, to be analysed within limits."""
+        start, end = part
+        rest = (self.duration if end is None else min(end, self.duration)) - start
+        # what is longer than the limit is refused before it is encoded, and so is what is not there
+        seconds = limits.max_seconds if math.isnan(rest) else min(max(rest, 0.0), limits.max_seconds)
+        return ClipPart(self.path, part, limits, seconds, self.pixels)
 
     def shown_as(self, copy: str) -> Source:
         """The same clip, played from a copy of it."""
@@ -52,26 +90,36 @@ def known_truth(path: Path) -> bool:
     return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
 
 
-def look_at(path: str, settings: Settings) -> tuple[Source, str]:
+def probe_upload(path: str, settings: Settings) -> tuple[Source, str]:
     """A chosen file, and what to say of it. Raises MediaError for one that cannot be used."""
     clip = open_clip(path, limits=any_length(settings))  # a part of a long clip may still be analysed
-    picked = Source(path, browser_can_play(clip), known_truth(Path(path)))
+    picked = Source(
+        path,
+        browser_can_play(clip),
+        known_truth(Path(path)),
+        duration=clip.duration,
+        pixels=clip.width * clip.height,
+    )
     return picked, clip.name + (f", {clip.duration:.1f} s" if clip.duration == clip.duration else "")
 
 
-def in_turn(turn: Callable[[], threading.Lock], steps: Callable[[], Iterator[Any]]) -> Callable[[Job], None]:
-    """Tells `steps` on, and a str while it waits: from the first encoding on it holds its turn on the device."""
+def with_device_lock(devices: Devices, steps: Callable[[str], Iterator[Any]]) -> Callable[[Job], None]:
+    """Tells the steps of one clip on, and a str while it waits, on the least busy device.
+
+    steps: of the device's name. From the first encoding on it holds the lock of the device, if that has one: two clips
+    at once only make each other slow, or fill its memory.
+    """
 
     def work(job: Job) -> None:
-        waiting: threading.Lock | None = turn()
-        with ExitStack() as held:
-            for step in steps():
+        with devices.least_busy() as device, ExitStack() as held:
+            lock = device.lock
+            for step in steps(device.name):
                 job.tell(step)
-                if isinstance(step, Progress) and step.stage == "encoding" and waiting is not None:
-                    while not waiting.acquire(timeout=0.5):
+                if isinstance(step, Progress) and step.stage == "encoding" and lock is not None:
+                    while not lock.acquire(timeout=0.5):
                         job.tell("Waiting: another clip is being encoded")
-                    held.callback(waiting.release)
-                    waiting = None
+                    held.callback(lock.release)
+                    lock = None
 
     return work
 

@@ -9,25 +9,25 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from sec2sec.explanations import to_json
+from sec2sec.export.as_json import to_json
 from sec2sec.ui.clips import cached
-from sec2sec.ui.messages import alert, guarded
+from sec2sec.ui.messages import alert, errors_as_messages
 from sec2sec.ui.models import Models
-from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.timeline import files
+from sec2sec.ui.shelf import ClipCache, Kept
+from sec2sec.viewer import files
 
 Form = Literal["json", "html"]
 SCRIPT = Path(__file__).with_name("downloads.js")
 
 
-def download_buttons(models: Models, shelf: Shelf, kept: gr.State, told: gr.HTML) -> list[gr.Button]:
+def download_buttons(models: Models, shelf: ClipCache, kept: gr.State, told: gr.HTML) -> list[gr.Button]:
     """Laid out within a row, hidden before a clip was explained. told: says why nothing could be written."""
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     as_json = gr.Button("JSON", visible=False, elem_id="json", min_width=80)
     as_page = gr.Button("Report", visible=False, elem_id="report", min_width=80)
     saved = gr.DownloadButton(visible="hidden", elem_id="saved")  # holds the file's address for the browser
 
-    @guarded(lambda message: (None, alert(message)))
+    @errors_as_messages(lambda message: (None, alert(message)))
     def write(form: Form, key: str | None) -> tuple[Any, ...]:
         return str(written(models, shelf.get(key), form, saved)), gr.skip()
 

@@ -1,6 +1,6 @@
 // The report of an evaluation: its clips farthest off are buttons that open them.
-/** @import {Component} from './timeline/types.d.ts' */
-import {around} from './timeline/dom.js';
+/** @import {Component} from '../viewer/types.d.ts' */
+import {around} from '../viewer/dom.js';
 
 /** @param {Component<{}>} component */
 export function start({element, trigger}) {

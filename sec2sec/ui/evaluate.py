@@ -6,6 +6,7 @@ import html
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,23 @@ import gradio as gr
 
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.table import SPLITS, DataError, Table
-from sec2sec.training.evaluate import Evaluated, Step, evaluate_steps
-from sec2sec.training.pages import evaluated as page
-from sec2sec.training.pages.html import heading, listed, paragraph
-from sec2sec.ui.clips import FULL, WAITING, cached, hidden, look_at, span
-from sec2sec.ui.gpu import on_gpu
-from sec2sec.ui.inspect import Opening
-from sec2sec.ui.messages import alert, guarded, status
+from sec2sec.datasets.table import SPLITS, DataError
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.pages import evaluated as page
+from sec2sec.evaluation.pages.html import heading, listed, paragraph
+from sec2sec.progress import Progress
+from sec2sec.ui.clips import FULL, WAITING, cached, hidden, probe_upload, span
+from sec2sec.ui.devices import RunsOn, device_words
+from sec2sec.ui.inspect_tab import Opening
+from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline import files
-from sec2sec.ui.work import Job, in_thread
+from sec2sec.ui.work import Job, stream_from_thread
+from sec2sec.viewer import files
 
 MAX_FILES = 20_000  # of an uploaded data set
 PICK = "Choose a data set, or upload one as a zip, then press Evaluate."
-HERE = Path(__file__).parent
+HERE = Path(str(resources.files(__package__)))
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
     def outputs(told: Any, report: Any = same, save: Any = same, found: Any = same, busy: bool = False) -> Any:
         return found, told, report, save, gr.update(interactive=not busy), gr.update(visible=busy)
 
-    @guarded(lambda message: outputs(alert(message)))
+    @errors_as_messages(lambda message: outputs(alert(message)))
     def run(
         before: Found | None, model: str | None, data: str | None, zipped: str | None, split: str
     ) -> Iterator[tuple[Any, ...]]:
@@ -111,12 +113,14 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         else:
             raise DataError(PICK)
         ended: Evaluated | None = None
-        for step in in_thread(_evaluation(models, model, folder, split, inside=into is not None)):
+        where = ""
+        for step in stream_from_thread(_evaluation(models, model, folder, split, inside=into is not None)):
             if isinstance(step, Evaluated):
                 ended = step
-            elif isinstance(step, Step):
-                words = f"Evaluated {step.done} of {step.total} clips"
-                yield outputs(status(words, step.done / step.total), busy=True)
+            elif isinstance(step, RunsOn):
+                where = step.words
+            elif isinstance(step, Progress):
+                yield outputs(status(step.message, step.fraction), busy=True)
             elif step is not None:
                 yield outputs(status(step), busy=True)
         assert ended is not None, "evaluate_steps ended without a report"
@@ -128,7 +132,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         written = cached(save, f"{public['checkpoint']['name']} on {title}.html")
         written.write_text(page.as_page(public), encoding="utf-8")
         yield outputs(
-            status(f"Evaluated {public['clips']} clips of {title}."),
+            status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {where}."),
             as_html(public, [_named(line, folder) for line in ended.unusable]),
             gr.update(value=str(written), visible=True),
             Found(public["checkpoint"]["name"], worst, into),
@@ -136,13 +140,13 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
 
     opened = [told, tabs, inspecting.model, *inspecting.outputs]
 
-    @guarded(lambda message: (alert(message), *[same] * (len(opened) - 1)))
+    @errors_as_messages(lambda message: (alert(message), *[same] * (len(opened) - 1)))
     def open_clip(found: Found | None, event: gr.EventData) -> tuple[Any, ...]:
         target, rank = event._data.get("target"), event._data.get("rank")  # come from a browser
         clips = found.worst.get(target, []) if found is not None and isinstance(target, str) else []
         if found is None or not isinstance(rank, int) or not 0 <= rank < len(clips):
             return (same,) * len(opened)
-        source, said = look_at(str(clips[rank]), settings)
+        source, said = probe_upload(str(clips[rank]), settings)
         if source.playable:  # a copy, because the rest of a data set is never served
             copy = cached(upload, clips[rank].name)
             shutil.copyfile(clips[rank], copy)
@@ -164,29 +168,30 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
     return model
 
 
-@on_gpu
-def evaluated(models: Models, name: str | None, table: Table, split: str) -> Iterator[Step | Evaluated]:
-    """evaluate_steps with a model by name: what crosses a GPU's process stays on the CPU."""
-    # decoded in this process: workers would be a set of them for each visitor
-    yield from evaluate_steps(models.get(name), table, split=split, workers=0)
-
-
 def _evaluation(models: Models, name: str | None, folder: Path, split: str, *, inside: bool) -> Callable[[Job], None]:
-    """Evaluates; tells Step, a str while it waits, Evaluated. Takes its turn on the device for each clip anew."""
+    """Evaluates; tells RunsOn, Progress, a str while it waits, Evaluated. Takes its turn on the device for each clip.
+
+    It asks nobody for a GPU: a lent one would wait for the decoder nearly all of its time, and a quota that ends
+    before the data set does would lose the whole evaluation.
+    """
 
     def work(job: Job) -> None:
-        turn = models.turn(models.get(name))
-        steps = evaluated(models, name, open_data(folder, inside=inside), split)
-        while True:
-            while not turn.acquire(timeout=0.5):
-                job.tell("Waiting: another clip is being encoded")
-            try:
-                step = next(steps, None)
-            finally:
-                turn.release()
-            if step is None:
-                return
-            job.tell(step)
+        with models.own_devices.least_busy() as device:
+            bundle, lock = models.get(name, device.name), device.lock
+            assert lock is not None, "it is a device of this process"
+            job.tell(RunsOn(device_words(bundle.device)))
+            # decoded in this process: workers would be a set of them for each visitor
+            steps = evaluate_steps(bundle, open_data(folder, inside=inside), split=split, workers=0)
+            while True:
+                while not lock.acquire(timeout=0.5):
+                    job.tell("Waiting: another clip is being encoded")
+                try:
+                    progress = next(steps)
+                except StopIteration as end:
+                    return job.tell(end.value)
+                finally:
+                    lock.release()
+                job.tell(progress)
 
     return work
 
@@ -239,7 +244,7 @@ def _report_view() -> gr.HTML:
     return gr.HTML(
         value="",
         html_template='<div class="report">${value}</div>',
-        css_template=files.style(Path(page.__file__).parent / "page.css", HERE / "evaluate.css"),
+        css_template=files.style(Path(str(resources.files(page.__package__) / "page.css")), HERE / "evaluate.css"),
         js_on_load=files.script(HERE / "evaluate.js"),
         apply_default_css=False,
         elem_id="evaluate-report",

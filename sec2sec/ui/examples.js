@@ -1,6 +1,6 @@
 // The tiles of the example clips: a press chooses one, an upload chooses none of them.
-/** @import {Component} from './timeline/types.d.ts' */
-import {around, findAll} from './timeline/dom.js';
+/** @import {Component} from '../viewer/types.d.ts' */
+import {around, findAll} from '../viewer/dom.js';
 
 /** @param {Component<{}>} component */
 export function start({element, trigger}) {

@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 from sec2sec.media import MediaError, open_clip
-from sec2sec.ui.timeline import files
+from sec2sec.viewer import files
 
 log = logging.getLogger("sec2sec.ui")
 SCRIPT = Path(__file__).with_name("examples.js")

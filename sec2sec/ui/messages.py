@@ -6,41 +6,53 @@ import functools
 import html
 import inspect
 import logging
+import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import sec2sec
+import gradio as gr
 
-PACKAGE = Path(sec2sec.__file__).parent
+from sec2sec.errors import UserError
+
 SORRY = "Something went wrong here, and it is our mistake, not yours. It has been noted; another clip may work."
+ABORTED = ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
+TAG = re.compile(r"<[^<>]*>")
+LINK = re.compile(r"\[([^\[\]]*)\]\(([^()]*)\)")  # of Markdown
 log = logging.getLogger("sec2sec.ui")
 
 
 def message_for(error: BaseException) -> str:
     """The error's own sentence if it was written for people, an apology if not (and the error goes to the log)."""
-    if is_ours(error):
-        return " ".join(str(error).split())
-    log.error("unexpected error", exc_info=error)
-    return SORRY
+    sentence = message_if_for_people(error)
+    if sentence is None:
+        log.error("unexpected error", exc_info=error)
+        return SORRY
+    return sentence
 
 
-def is_ours(error: BaseException) -> bool:
-    """Whether the sentence was written for people: MediaError and its like, or a ValueError that this package raised.
-    One from deep within a library was written for programmers."""
-    if not isinstance(error, ValueError):
-        return False
-    if type(error).__module__.partition(".")[0] == sec2sec.__name__:
-        return True
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return (
-        type(error) is ValueError and trace is not None and PACKAGE in Path(trace.tb_frame.f_code.co_filename).parents
-    )
+def message_if_for_people(error: BaseException) -> str | None:
+    """The error's own sentence, in one line, if it was written for people."""
+    if isinstance(error, gr.Error):
+        return _of_the_lender(error)
+    return " ".join(str(error).split()) if is_user_error(error) else None
 
 
-def guarded(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def is_user_error(error: BaseException) -> bool:
+    """Whether the sentence was written for people; any other was written for programmers."""
+    return isinstance(error, UserError)
+
+
+def _of_the_lender(error: gr.Error) -> str | None:
+    """What the package `spaces` says where it lends no GPU, without its markup; None for the bare name of a class."""
+    text = str(error.message)
+    if text.isidentifier():  # what its own process raised
+        return None
+    text = LINK.sub(r"\1 (\2)", html.unescape(TAG.sub("", text)))
+    advice = ABORTED if text == "GPU task aborted" else ""
+    return " ".join(f"{error.title}: {text}{advice}".split())
+
+
+def errors_as_messages(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Wraps a handler, plain or generator: what it raises becomes on_error(message), its (last) outputs."""
 
     def wrap(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,9 +75,9 @@ def guarded(on_error: Callable[[str], Any]) -> Callable[[Callable[..., Any]], Ca
     return wrap
 
 
-def answered(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def errors_as_json(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A function that a view asks by its name: what it raises becomes {"error": message}."""
-    return guarded(lambda message: {"error": message})(function)
+    return errors_as_messages(lambda message: {"error": message})(function)
 
 
 def alert(message: str) -> str:

@@ -1,20 +1,25 @@
-"""One cache of models for all visitors, and one turn-taking lock for each device."""
+"""One cache of models for all visitors, on each device that clips are encoded on."""
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sec2sec.checkpoints import Bundle, CheckpointError, load_checkpoint
+from sec2sec.device import pick_device
 from sec2sec.edits import cpu_model
 from sec2sec.explanations.stability import other_seed
+from sec2sec.jobs.job import Jobs
 from sec2sec.model import Sec2Sec
-from sec2sec.training.jobs import Jobs
+from sec2sec.ui.devices import Devices, device_names
+from sec2sec.ui.gpu import LENT, LENT_GPU
 
 TRAINED = "trained/"  # before the id of a training whose model is meant
 KEPT = 8  # trained models that stay loaded
@@ -46,11 +51,18 @@ class Models:
     """Checkpoints by folder, each loaded once; and those that were trained in the app, by the id of their training."""
 
     def __init__(self, folder: Path, device: str, runs: Path | None = None) -> None:
+        """device: the setting auto, cpu or cuda. Where a GPU is lent, this process keeps its models on the CPU."""
         self.folder, self.device, self.runs = folder, device, runs
-        self._loaded: dict[str, Bundle] = {}
+        self.own_devices = Devices(device_names(device))  # of this process
+        self.devices = Devices([LENT_GPU]) if LENT else self.own_devices  # that a visitor's clip is encoded on
+        self._loaded: dict[str, dict[str, Bundle]] = {}  # by model and device; on others than the first it is a copy
+        self._renew_locks()
+        if LENT:  # a lock that another thread holds at the fork would stay locked in the child for ever
+            os.register_at_fork(after_in_child=self._renew_locks)
+
+    def _renew_locks(self) -> None:
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._guard = threading.Lock()  # of the two dicts of locks
+        self._guard = threading.Lock()  # of that dict
 
     def __reduce__(self) -> tuple[Any, ...]:
         return models_in, (
@@ -71,25 +83,31 @@ class Models:
         trained = [job for job in Jobs(self.runs).all(owner) if job.finished] if self.runs is not None else []
         return [(name, name) for name in self.names()] + [(job.order().title, TRAINED + job.id) for job in trained]
 
-    def get(self, name: str | None) -> Bundle:
-        """Load a checkpoint, or hand out the one that is loaded. Raises CheckpointError, JobError for a trained one."""
+    def get(self, name: str | None, device: str | None = None) -> Bundle:
+        """Load a checkpoint, or hand out the one that is loaded. Raises CheckpointError, JobError for a trained one.
+
+        device: one of `devices`, by its name; the first of this process if None. A lent GPU only where it is lent: in
+        a function that `on_gpu` decorates.
+        """
         if self.runs is not None and name is not None and name.startswith(TRAINED):
-            return self._trained(name)
+            return self._trained(name, device)
         if name not in self.names():  # names come from a browser: only what is listed is opened
             known = ", ".join(self.names()) or "none"
             raise CheckpointError(
                 f"{name or 'no checkpoint'}: not in {self.folder.name}/ (there: {known}); "
                 "`make demo-checkpoint` makes the demo"
             )
-        with self._guard:
-            loading = self._loading[name]
-        with loading:
-            if name not in self._loaded:
-                self._loaded[name] = load_checkpoint(self.folder / name, self.device)
-            return self._loaded[name]
+        return self._on(device, name, name, lambda first: load_checkpoint(self.folder / name, first))
 
     def with_seeds(self, name: str | None) -> list[Bundle]:
-        """A checkpoint, then the same training with other seeds: bundled beside it, or trained by the same person."""
+        """A checkpoint, then the same training with other seeds."""
+        return [self.get(each) for each in self.seeds_of(name)]
+
+    def seeds_of(self, name: str | None) -> list[str]:
+        """The name of a checkpoint, then of the same training with other seeds, as `get` takes them.
+
+        Bundled ones lie beside it, trained ones are of the same person.
+        """
         own = self.get(name)
         assert name is not None
         if self.runs is not None and name.startswith(TRAINED):
@@ -99,26 +117,33 @@ class Models:
         else:
             places = {other: self.folder / other for other in self.names()}
         seeds = [n for n, place in places.items() if n != name and other_seed(own.config, _config(place))]
-        return [own, *(self.get(other) for other in seeds[: MOST_SEEDS - 1])]
+        return [name, *seeds[: MOST_SEEDS - 1]]
 
-    def _trained(self, name: str) -> Bundle:
+    def _trained(self, name: str, device: str | None) -> Bundle:
         """The same for a model that was trained here: nobody can guess the id of another visitor's."""
         assert self.runs is not None
         job = Jobs(self.runs).get(name.removeprefix(TRAINED))
         weights = job.checkpoint / "model.safetensors"
         key = f"{name}/{weights.stat().st_mtime_ns}" if weights.exists() else name  # it may have been trained further
+
+        def load(first: str) -> Bundle:
+            bundle = load_checkpoint(job.checkpoint, first)
+            for old in [other for other in self._loaded if other.startswith(TRAINED)][: 1 - KEPT]:
+                self._loaded.pop(old, None)
+            return replace(bundle, summary=replace(bundle.summary, name=job.order().title))
+
+        return self._on(device, name, key, load)
+
+    def _on(self, device: str | None, name: str, key: str, load: Callable[[str], Bundle]) -> Bundle:
+        """The model of a key on a device; load: reads it onto the first one. One of a name at a time."""
+        first = self.own_devices.devices[0].name
         with self._guard:
             loading = self._loading[name]
         with loading:
             if key not in self._loaded:
-                bundle = load_checkpoint(job.checkpoint, self.device)
-                bundle = replace(bundle, summary=replace(bundle.summary, name=job.order().title))
-                for old in [other for other in self._loaded if other.startswith(TRAINED)][: 1 - KEPT]:
-                    self._loaded.pop(old, None)
-                self._loaded[key] = bundle
-            return self._loaded[key]
-
-    def turn(self, bundle: Bundle) -> threading.Lock:
-        """Held while encoding: two clips at once on one device only make each other slow, or fill its memory."""
-        with self._guard:
-            return self._turns[str(bundle.device)]
+                self._loaded[key] = {first: load(first)}
+            copies = self._loaded[key]
+            wanted = device or first
+            if wanted not in copies:
+                copies[wanted] = copies[first].to(pick_device(wanted))
+            return copies[wanted]

@@ -14,14 +14,15 @@ import numpy as np
 from torch import Tensor
 
 from sec2sec.edits.history import History
-from sec2sec.encode import Tokens
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.errors import UserError
 from sec2sec.explanations import Explanation, Preview
-from sec2sec.explanations.occlusion import JointVectors
-from sec2sec.explanations.stability import Stable, with_stability
-from sec2sec.report.page import report_page
-from sec2sec.report.write import EMBEDDED, MEGABYTE
+from sec2sec.explanations.embeddings import SecondEmbeddings
+from sec2sec.explanations.stability import Bands, with_stability
 from sec2sec.ui.clips import Part
-from sec2sec.ui.timeline.payload import shown_targets, updated
+from sec2sec.viewer.payload import shown_targets, updated
+from sec2sec.viewer.report import EMBEDDED, MEGABYTE
+from sec2sec.viewer.report_page import report_page
 
 MOST = 64  # clips
 MOST_BYTES = 1 << 30  # ten minutes of the paper preset have 180 MB of tokens
@@ -30,7 +31,7 @@ GONE = (
 )
 
 
-class ClipGoneError(ValueError):
+class ClipGoneError(UserError):
     """A clip that the shelf does not hold any more: what to do."""
 
 
@@ -47,7 +48,8 @@ class Kept:
     known_truth: bool = False
     drawn: str = ""  # the payload on the screen
     played: str = ""  # what the player shows; empty before it is converted
-    joints: JointVectors | None = None  # once single places were asked for
+    pixels: int = 0  # of a picture; 0 without one
+    embeddings: SecondEmbeddings | None = None  # once single places were asked for
     history: History | None = None  # of the lab, once it was opened
     soundtracks: dict[str, Path] = field(default_factory=dict)  # name → file, of those that can be taken
     serial: int = 0  # of the lab's last answer to the browser
@@ -69,9 +71,9 @@ class Kept:
         stills = sum(len(still) for still in self.preview.stills if still is not None)
         return sum(part.nbytes for part in parts if part is not None) + stills + len(self.drawn)
 
-    def learn(self, found: Stable) -> None:
+    def add_stability(self, bands: Bands) -> None:
         """Adds each target's bands of stability, also to what is drawn."""
-        self.explanation = with_stability(self.explanation, found)
+        self.explanation = with_stability(self.explanation, bands)
         self.drawn = updated(self.drawn, self.explanation, self.preview, diagnostics=self.known_truth)
 
     def report(self, card: str) -> str:
@@ -83,7 +85,7 @@ class Kept:
         return report_page(self.explanation, self.drawn, shown, card, clip.read_bytes() if small else None, mime)
 
 
-class Shelf:
+class ClipCache:
     """Kept clips by an id that nobody can guess."""
 
     def __init__(

@@ -12,7 +12,7 @@ PATIENCE = 0.25  # s without news after which the caller looks whether its visit
 _END = object()
 
 
-class LeftError(Exception):
+class CancelledError(Exception):
     """The visitor pressed Stop, chose another clip or closed the page: raised where the work tells its next step."""
 
 
@@ -24,13 +24,13 @@ class Job:
         self.left = threading.Event()
 
     def tell(self, step: object) -> None:
-        """Pass a step on. Raises LeftError if nobody waits for it any more."""
+        """Pass a step on. Raises CancelledError if nobody waits for it any more."""
         if self.left.is_set():
-            raise LeftError
+            raise CancelledError
         self.news.put(step)
 
 
-def in_thread(work: Callable[[Job], None]) -> Generator[Any, None, None]:
+def stream_from_thread(work: Callable[[Job], None]) -> Generator[Any, None, None]:
     """Run work(job) in a thread and yield what it tells, and None whenever a while brought nothing.
 
     Closing this generator makes the next job.tell raise, so the thread ends by itself, and lets go of every lock it
@@ -42,7 +42,7 @@ def in_thread(work: Callable[[Job], None]) -> Generator[Any, None, None]:
         try:
             work(job)
             job.news.put(_END)
-        except LeftError:
+        except CancelledError:
             pass
         except BaseException as error:
             job.news.put(error)

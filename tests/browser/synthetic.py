@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import synthetic_evidence
 
-from sec2sec.explanations.types import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
+from sec2sec.checkpoints import CheckpointSummary
+from sec2sec.explanations import ClipSummary, CoAttention, Explanation, Preview, TargetExplanation
+from sec2sec.explanations.effects import as_second_effects
 from sec2sec.media import open_clip
-from sec2sec.ui.timeline.payload import entropy
-
-try:
-    from sec2sec.explanations.types import CheckpointSummary
-except ImportError:  # it moved
-    from sec2sec.checkpoints import CheckpointSummary
+from sec2sec.viewer.payload import entropy
 
 N_MFCC, STEPS = 40, 101
 
@@ -38,7 +35,11 @@ def explanation(
     stable: bool = False,
     seed: int = 0,
 ) -> Explanation:
-    """flat: seconds whose maps are nearly uniform. stable: with the band that is measured on demand."""
+    """flat: seconds whose maps are nearly uniform. stable: with the band that is measured on demand.
+
+    evidence: whatever can be asked; without it, effects under one reference and a verdict, as of a system of which
+    nothing more can be.
+    """
     r = np.random.default_rng(seed)
     maps = CoAttention(video_grid, audio_grid, (0.175, 0.0625, 0.83, 0.9375), absent=absent or "no maps")
     if not absent:
@@ -46,24 +47,20 @@ def explanation(
         audio = _maps(r, seconds, heads, math.prod(audio_grid), math.prod(video_grid), flat)
         maps = CoAttention(video_grid, audio_grid, maps.video_region, video, audio, entropy(video), entropy(audio))
     duration = float(seconds) if duration is None else duration
-    found = {name: _target(r, seconds, attention) for name in targets}
-    asked = None
-    if evidence:
-        asked = synthetic_evidence.evidence(
-            found, tokens=(math.prod(video_grid), math.prod(audio_grid)), maps=not absent,
-            has_audio=has_audio, has_video=has_video, partial=duration < seconds, stable=stable,
-        )  # fmt: skip
-    return Explanation(
+    bare = Explanation(
         ClipSummary(
             "synthetic.mp4", "0" * 64, 0.0, duration, seconds, has_audio, has_video, duration < seconds,
             () if has_audio and has_video else ("The file has no sound track: only the picture was analysed.",),
         ),
         CheckpointSummary("synthetic", "0" * 64, "It learned from nothing: these figures are made up.", ("synchrony",)),
-        found,
+        {name: _target(r, index, seconds, attention) for index, name in enumerate(targets)},
         maps,
-        asked,
         seconds_taken={"decoding": 0.1, "encoding": 0.2, "explaining": 0.01},
     )  # fmt: skip
+    if not evidence:
+        return bare
+    tokens = math.prod(video_grid), math.prod(audio_grid)
+    return synthetic_evidence.with_evidence(bare, tokens=tokens, maps=not absent, stable=stable)
 
 
 def preview(explained: Explanation, clip: Path | None = None, seed: int = 0) -> Preview:
@@ -83,15 +80,16 @@ def preview(explained: Explanation, clip: Path | None = None, seed: int = 0) -> 
     return Preview(stills, np.concatenate([-loud, loud], -1), mfcc)
 
 
-def _target(r: np.random.Generator, seconds: int, attention: bool) -> TargetExplanation:
+def _target(r: np.random.Generator, index: int, seconds: int, attention: bool) -> TargetExplanation:
     effect = r.normal(0, 0.05, seconds) * (r.random(seconds) > 0.5) + 0.01
     share = r.random(seconds) ** 3 + np.abs(effect) * 8
     audio = effect * r.uniform(0, 1, seconds)
-    return TargetExplanation(
-        float(r.uniform(0.1, 0.9)),
-        share / share.sum() if attention else None,
-        effect, audio, (effect - audio) * r.uniform(0.4, 1, seconds), 0.47,
-    )  # fmt: skip
+    prediction = float(r.uniform(0.1, 0.9))
+    video = (effect - audio) * r.uniform(0.4, 1, seconds)
+    effects = as_second_effects("training mean", effect[None], audio[None], video[None])
+    weights = share / share.sum() if attention else None
+    verdict = synthetic_evidence.verdict(index, weights, prediction, 0.47, seconds)
+    return TargetExplanation(prediction, 0.47, weights, tuple(effects), verdict)
 
 
 def _maps(

@@ -16,13 +16,14 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 import synthetic  # noqa: E402
 
+from sec2sec.clip import EncodedClip, PresentedExplanation  # noqa: E402
 from sec2sec.config import ModelConfig  # noqa: E402
-from sec2sec.encode import Tokens  # noqa: E402
-from sec2sec.explanations import Explained, Progress  # noqa: E402
-from sec2sec.explanations.stability import Stable  # noqa: E402
+from sec2sec.encoders.tokens import Tokens  # noqa: E402
 from sec2sec.media import open_clip  # noqa: E402
 from sec2sec.model import Sec2Sec  # noqa: E402
-from sec2sec.ui import app, inspect  # noqa: E402
+from sec2sec.progress import Progress  # noqa: E402
+from sec2sec.ui import app  # noqa: E402
+from sec2sec.ui import inspect_tab as inspect  # noqa: E402
 from sec2sec.ui.models import Models  # noqa: E402
 from sec2sec.ui.settings import Settings  # noqa: E402
 
@@ -49,18 +50,30 @@ def model() -> Sec2Sec:
     return made
 
 
+@dataclasses.dataclass(frozen=True)
+class MadeUpClip(EncodedClip):
+    """Random tokens, and an explanation that is not theirs."""
+
+    explanation: PresentedExplanation | None = None
+
+    def explain(self) -> PresentedExplanation:
+        assert self.explanation is not None
+        return self.explanation
+
+
 def steps(path, bundle, *, start=0.0, end=None, limits=None):
     wait, _, given = options()
-    yield Progress("decoding", 0.0, "Opening the clip")
+    yield Progress(0, 0, "Opening the clip", "decoding")
     clip = open_clip(path, start=start, end=end, limits=limits)
     for i in range(8):
         time.sleep(wait)
-        yield Progress("encoding", i / 8, f"Encoding from second {i} of 8")
+        yield Progress(i, 8, f"Encoding from second {i} of 8", "encoding")
     seconds = given.get("seconds", max(1, round(clip.duration)))
     made = synthetic.explanation(**{**given, "seconds": seconds})
     summary = dataclasses.replace(made.clip, name=clip.name, start=start)
-    made = dataclasses.replace(made, clip=summary)
     seen = synthetic.preview(made, Path(path))
+    figures = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)} | {"clip": summary}
+    explanation = PresentedExplanation(**figures, preview=seen)
     shapes = [
         (seconds, len(mean), mean.shape[1]) for mean in (bundle.model.reference_video, bundle.model.reference_audio)
     ]
@@ -68,21 +81,23 @@ def steps(path, bundle, *, start=0.0, end=None, limits=None):
         torch.randn(shape) if there else None
         for shape, there in zip(shapes, (made.clip.has_video, made.clip.has_audio), strict=True)
     )
-    yield Explained(made, seen, Tokens(video, audio))
+    return MadeUpClip(bundle, Tokens(video, audio), summary, seen, explanation=explanation)
 
 
 def shifted(path, bundles, *, start=0.0, end=None, limits=None):
     wait, _, given = options()
-    yield Progress("encoding", 0.5, "Encoded with other cuts")
+    yield Progress(1, 2, "Encoded with other cuts", "encoding")
     time.sleep(wait)
     made = synthetic.explanation(**{**given, "seconds": 9, "stable": True})
-    yield Stable({name: found.stability for name, found in made.evidence.targets.items()})
+    return {name: target.stability for name, target in made.targets.items()}
 
 
 inspect.stability_steps = shifted
 inspect.explain_steps = steps
 Models.names = lambda self: ["synthetic"]
-Models.get = lambda self, name: SimpleNamespace(device="cpu", card="# Made up", model=model())
+Models.get = lambda self, name, device=None: SimpleNamespace(
+    device=torch.device("cpu"), card="# Made up", model=model(), config={}
+)
 
 if __name__ == "__main__":
     settings = Settings.read(sys.argv[1:], os.environ)

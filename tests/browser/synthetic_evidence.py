@@ -3,61 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from sec2sec.explanations.evidence import (
-    Cue,
-    Evidence,
+from sec2sec.explanations import Explanation, TargetExplanation
+from sec2sec.explanations.results import (
+    Feature,
     Gradients,
     OrderCurve,
-    Position,
-    Sanity,
+    OutOfDistribution,
+    ProfileDeviation,
+    RandomisationTest,
     SecondEffects,
     Shapley,
     Stability,
-    TargetEvidence,
-    Unfamiliar,
     Verdict,
 )
-from sec2sec.explanations.types import TargetExplanation
 
 WARNING = "The attention hardly changes when the predictor is random: it does not show what the model learned."
 VERDICTS = ("supported", "mixed", "not supported")  # of the first, second and third target
-CUES = (
+FEATURES = (
     ("loudness", "dB"), ("motion", "grey levels a frame"), ("cuts", "a second"), ("brightness", "share"),
     ("saturation", "share"), ("onset strength", "a.u."), ("speech", "share"),
 )  # fmt: skip
 
 
-def evidence(
-    targets: Mapping[str, TargetExplanation], *, tokens: tuple[int, int], maps: bool, has_audio: bool,
-    has_video: bool, partial: bool, stable: bool,
-) -> Evidence:  # fmt: skip
+def with_evidence(bare: Explanation, *, tokens: tuple[int, int], maps: bool, stable: bool) -> Explanation:
     """tokens: visual and audio ones in a second."""
     r = np.random.default_rng(7)
-    seconds = len(next(iter(targets.values())).effect)
-    unfamiliar = [Unfamiliar(3, "silent", "no sound above −60 dB", -71.0), Unfamiliar(3, "unlike", "unlike 99 %", 0.99)]
-    unfamiliar += [Unfamiliar(6, "frozen", "the picture stands still", 0.0)]
-    if partial:
-        unfamiliar.append(Unfamiliar(seconds - 1, "partial", "only a part of it is clip", 0.5))
-    return Evidence(
-        {name: _target(r, name, i, t, tokens, maps, has_audio and has_video, stable)
-         for i, (name, t) in enumerate(targets.items())},
-        tuple(found for found in unfamiliar if found.second < seconds),
-        tuple(_cue(r, i, cue, targets, seconds) for i, cue in enumerate(CUES)),
-    )  # fmt: skip
+    clip, unlike = bare.clip, [OutOfDistribution(3, "silent", "no sound above −60 dB", -71.0)]
+    unlike += [OutOfDistribution(3, "unlike", "unlike 99 %", 0.99)]
+    unlike += [OutOfDistribution(6, "frozen", "the picture stands still", 0.0)]
+    if clip.partial:
+        unlike.append(OutOfDistribution(clip.seconds - 1, "partial", "only a part of it is clip", 0.5))
+    targets = {
+        name: _target(r, i, target, tokens, maps, clip.has_audio and clip.has_video, stable)
+        for i, (name, target) in enumerate(bare.targets.items())
+    }
+    return replace(
+        bare,
+        targets=targets,
+        out_of_distribution=tuple(one for one in unlike if one.second < clip.seconds),
+        features=tuple(_feature(r, i, feature, targets, clip.seconds) for i, feature in enumerate(FEATURES)),
+    )
 
 
 def _target(
-    r: np.random.Generator, name: str, index: int, target: TargetExplanation, tokens: tuple[int, int], maps: bool,
-    both: bool, stable: bool,
-) -> TargetEvidence:  # fmt: skip
+    r: np.random.Generator, index: int, target: TargetExplanation, tokens: tuple[int, int], maps: bool, both: bool,
+    stable: bool,
+) -> TargetExplanation:  # fmt: skip
     whole, audio, video = target.effect, target.effect_audio, target.effect_video
     seconds = len(whole)
     neighbour = SecondEffects("neighbouring second", whole * 0.6, audio * 0.6, video * 0.5,
                               whole * 0.6 - audio * 0.6 - video * 0.5)  # fmt: skip
-    spread = np.stack([np.minimum(whole, whole * 0.6), np.maximum(whole, whole * 0.6)])
     attention = target.attention
     steps = ("predictor", "+ seconds", "+ join", "+ co-attention")
     unlike = np.array([0.3, 0.1, -0.2, 0.0])
@@ -76,11 +75,10 @@ def _target(
         share = np.zeros(seconds) if attention is None else attention
         over = "cuts shifted by ±0.25 and ±0.5 s"
         bands = (Stability(over, share * 0.8, share * 1.2, whole - 0.01, whole + 0.02, 0.4, 0.6),)
-    return TargetEvidence(
-        (SecondEffects("training mean", whole, audio, video, whole - audio - video), neighbour),
-        spread,
-        _verdict(index, target),
-        Sanity(
+    return replace(
+        target,
+        effects=(*target.effects, neighbour),
+        randomisation=RandomisationTest(
             steps,
             np.full(4, np.nan) if attention is None else like,
             unlike,
@@ -89,17 +87,17 @@ def _target(
             last,
             WARNING if index == 1 else "",
         ),
-        shapley,
-        None if attention is None else Position(attention - flat, attention - flat[::-1]),
-        Gradients(whole * 5, 0.031, *(weights if maps else (None, None))),
-        bands,
+        shapley=shapley,
+        profile=None if attention is None else ProfileDeviation(attention - flat, attention - flat[::-1]),
+        gradients=Gradients(whole * 5, 0.031, *(weights if maps else (None, None))),
+        stability=bands,
     )
 
 
-def _verdict(index: int, target: TargetExplanation) -> Verdict:
-    seconds = len(target.effect)
+def verdict(index: int, attention: np.ndarray | None, prediction: float, baseline: float, seconds: int) -> Verdict:
+    """Of the first, second and third target another word."""
     nan = float("nan")
-    if target.attention is None:
+    if attention is None:
         return Verdict(
             "no attention", "This model has no attention over seconds; the measured effect stands alone.", (), nan, nan
         )
@@ -110,15 +108,15 @@ def _verdict(index: int, target: TargetExplanation) -> Verdict:
     word = VERDICTS[index % 3]
     rho = {"supported": 0.83, "mixed": 0.35, "not supported": -0.2}[word]
     steps = np.arange(seconds + 1)
-    falls = target.prediction + (target.baseline - target.prediction) * (steps / seconds) ** 0.4
-    rises = target.baseline + (target.prediction - target.baseline) * (steps / seconds) ** 0.4
+    falls = prediction + (baseline - prediction) * (steps / seconds) ** 0.4
+    rises = baseline + (prediction - baseline) * (steps / seconds) ** 0.4
     return Verdict(
         word,  # type: ignore[arg-type]
         f"The attention is {word} by what was measured in this clip.",
         (f"attention ranks the seconds as |effect| does: ρ = {rho}", "beats 97 % of random orders at deletion"),
         rho, 0.004 if index == 0 else 0.21,
         _curve(steps, falls, falls[::-1]), _curve(steps, rises, rises[::-1]),
-        np.abs(target.prediction - falls[1:]), np.abs(target.prediction - rises[1:]), 0.112, 0.034,
+        np.abs(prediction - falls[1:]), np.abs(prediction - rises[1:]), 0.112, 0.034,
     )  # fmt: skip
 
 
@@ -128,12 +126,11 @@ def _curve(steps: np.ndarray, values: np.ndarray, opposite: np.ndarray) -> Order
                       values[0] + values[-1] - opposite, float(line.mean()), 0.97)  # fmt: skip
 
 
-def _cue(
-    r: np.random.Generator, index: int, cue: tuple[str, str], targets: Mapping[str, TargetExplanation], seconds: int
-) -> Cue:
+def _feature(
+    r: np.random.Generator, index: int, feature: tuple[str, str], targets: Mapping[str, TargetExplanation], seconds: int
+) -> Feature:
     values = r.random(seconds) * (10 if index == 1 else 1) - (60 if index == 0 else 0)
     if index == 6:
         values[seconds // 2 :] = np.nan
-    along = {name: 0.91 if index == 0 else (-0.72 if index == 3 else (float("nan") if index == 6 else 0.1))
-             for name in targets}  # fmt: skip
-    return Cue(*cue, values, along)
+    rho = 0.91 if index == 0 else (-0.72 if index == 3 else (float("nan") if index == 6 else 0.1))
+    return Feature(*feature, values, dict.fromkeys(targets, rho))

@@ -12,7 +12,8 @@ import pytest
 from driver import ROOT, App, open_tab
 from playwright.sync_api import Page, expect
 
-from sec2sec.explanations import Explanation, explain
+from sec2sec.clip import explain
+from sec2sec.explanations import Explanation
 from tests.clips import make_clip
 from tests.models import save_tiny
 

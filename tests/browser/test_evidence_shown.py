@@ -49,8 +49,7 @@ def whole(page: Page, target: int = 0) -> list[float]:
 
 def known():
     made = made_up.explanation(seconds=SECONDS, stable=True)
-    assert made.evidence is not None
-    return made.evidence.targets["arousal"], made
+    return made.targets["arousal"], made
 
 
 def test_effect_is_shown_under_the_chosen_reference(page: Page) -> None:
@@ -200,8 +199,7 @@ def test_unfamiliar_seconds_are_hatched_and_named(page: Page) -> None:
 
 def test_pictures_show_attention_or_relevance_and_say_which(page: Page) -> None:
     _, made = known()
-    assert made.evidence is not None
-    gradients = made.evidence.targets["valence"].gradients
+    gradients = made.targets["valence"].gradients
     assert gradients is not None
     assert gradients.relevance_video is not None
     page.locator(".s2s-co").scroll_into_view_if_needed()
@@ -265,9 +263,8 @@ def test_stability_is_measured_on_demand_and_then_drawn(synthetic: Callable[...,
     expect(page.locator(".s2s-fold[data-key^='stability effect']")).to_have_count(0)
     page.locator("#stability").click()
     button(page, "stability effect arousal cuts shifted by ±0.25 and ±0.5 s").click()
-    found = made_up.explanation(seconds=SECONDS, stable=True).evidence
-    assert found is not None
-    (band,) = found.targets["arousal"].stability
+    found, _ = known()
+    (band,) = found.stability
     page.wait_for_function("document.querySelectorAll('.s2s-fold[aria-expanded=true]').length === 7")
     y = page.evaluate("document.querySelector('.s2s-plot').data.filter(t => t.meta?.part === 'whisker').at(-1).y")
     assert y[0::3] == pytest.approx(band.effect_low, abs=1e-6)

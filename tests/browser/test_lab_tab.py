@@ -30,10 +30,10 @@ from sec2sec.edits import (
     encode_soundtrack,
 )
 from sec2sec.edits.history import History
-from sec2sec.encode import encode_seconds
-from sec2sec.explanations import Explained, explain_steps
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
 from tests.clips import make_clip
+from tests.explaining import encoded
 
 NewPage = Callable[..., Page]
 SIGNED = re.compile(r"[±+−]\d\.\d{3}")
@@ -85,15 +85,15 @@ def figures(page: Page, which: str) -> list[float]:
 def engine(checkpoints: Path, clip: Path) -> Callable[[list[Edit]], tuple[list[float], list[float]]]:
     """What the library itself says of a list of edits: predictions before and after, diagnostics left out."""
     bundle = sec2sec.load(checkpoints / "demo", "cpu")
-    found = next(step for step in explain_steps(clip, bundle) if isinstance(step, Explained))
+    found = encoded(clip, bundle)
     rate = bundle.encoders.config.frames_per_second
-    shown = [i for i, name in enumerate(found.explanation.targets) if name not in bundle.summary.diagnostics]
+    shown = [i for i, name in enumerate(found.targets) if name not in bundle.summary.diagnostics]
 
     def encode(seconds):
         return encode_seconds(seconds, bundle.encoders, bundle.device)
 
     def predict(edits: list[Edit]) -> tuple[list[float], list[float]]:
-        history = History(Lab(bundle.model, found.tokens, ClipTracks.of(found.explanation.clip), encode, rate))
+        history = History(Lab(bundle.model, found.tokens, ClipTracks.of(found.info), encode, rate))
         for edit in edits:
             if isinstance(edit, Soundtrack):
                 history.lab.add_soundtrack(edit.track, encode_soundtrack(edit.track, encode, MediaLimits(), 10))

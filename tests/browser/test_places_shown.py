@@ -12,9 +12,8 @@ from driver import App, explain, upload
 from playwright.sync_api import Page, expect
 
 import sec2sec
-from sec2sec.explanations import Explained, explain_steps
-from sec2sec.explanations.occlusion import joint_vectors
-from sec2sec.explanations.places import PlaceEffects, place_effects
+from sec2sec.clip import encode
+from sec2sec.explanations.places import PlaceEffects
 
 NewPage = Callable[..., Page]
 CHANGE = re.compile(r"changes the prediction by ([±+−])(\d\.\d{4})$")
@@ -51,10 +50,8 @@ def asked(page: Page) -> list[str]:
 
 @pytest.fixture(scope="module")
 def effects(checkpoints: Path, clip: Path) -> tuple[list[PlaceEffects], list[str]]:
-    bundle = sec2sec.load(checkpoints / "demo", "cpu")
-    found = next(step for step in explain_steps(clip, bundle) if isinstance(step, Explained))
-    joints = joint_vectors(bundle.model, found.tokens)
-    return list(place_effects(bundle.model, found.tokens, joints)), list(found.explanation.targets)
+    found = encode(clip, sec2sec.load(checkpoints / "demo", "cpu"))
+    return [found.places(second) for second in range(found.info.seconds)], list(found.targets)
 
 
 def test_overlay_is_place_effects(

@@ -78,7 +78,11 @@ def _claim(directory: Path, settings: dict[str, Any]) -> None:
     """Make the folder ours. Raises DataError for a folder of something else."""
     manifest = directory / MANIFEST
     if manifest.exists():
-        if json.loads(manifest.read_text()) != settings:
+        try:
+            before = json.loads(manifest.read_text())
+        except ValueError:
+            before = None
+        if before != settings:
             raise DataError(f"{directory}: holds other clips; choose another folder, or delete this one yourself")
         return
     if directory.is_dir() and any(directory.iterdir()):

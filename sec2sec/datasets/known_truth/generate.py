@@ -26,6 +26,8 @@ from sec2sec.datasets.known_truth.states import (
     Plan,
     plan_clip,
 )
+from sec2sec.datasets.table import DataError
+from sec2sec.errors import SettingsError
 
 VERSION = 2  # raise it when the clips of a seed change
 MANIFEST, CLIPS, PLANTED, FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
@@ -70,18 +72,21 @@ def make_clips(
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
     shares: training, validation and test clips among each sum of them, in the order of the seed.
     lengths: of the shortest and of the longest clip, in s.
-    Clips made with the same settings are kept, whatever the shares; ValueError for a folder of other settings.
+    Clips made with the same settings are kept, whatever the shares; DataError for a folder of other settings.
+    SettingsError for numbers that make no clips.
     """
     directory = Path(directory)
     if clips < 1 or seed < 0 or not 0 <= neutral <= 1 or level not in LEVELS or (workers is not None and workers < 1):
-        raise ValueError(
+        raise SettingsError(
             f"clips ({clips}) and workers ({workers}) must be at least 1, seed ({seed}) at least 0, "
             f"neutral ({neutral}) in [0, 1] and level ({level!r}) one of {', '.join(LEVELS)}"
         )
     if len(shares) != 3 or min(shares) < 0 or shares[0] < 1:
-        raise ValueError(f"shares are three whole numbers, the first at least 1, not {shares}")
+        raise SettingsError(f"shares are three whole numbers, the first at least 1, not {shares}")
     if not SHORTEST <= lengths[0] <= lengths[1]:
-        raise ValueError(f"a clip lasts {SHORTEST} s or more, and the longest no less than the shortest, not {lengths}")
+        raise SettingsError(
+            f"a clip lasts {SHORTEST} s or more, and the longest no less than the shortest, not {lengths}"
+        )
     settings: dict[str, Any] = {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}
     if lengths != LENGTHS:  # sets that were made before there was a choice stay valid
         settings["lengths"] = list(lengths)
@@ -143,17 +148,17 @@ def _claim(directory: Path, settings: dict[str, Any], shares: tuple[int, int, in
         try:
             found = dict(json.loads(manifest.read_text()))
         except (ValueError, TypeError):
-            raise ValueError(f"{manifest}: not written by this generator; choose another folder") from None
+            raise DataError(f"{manifest}: not written by this generator; choose another folder") from None
         found.pop("splits", None)  # clips are the same in any split
         if found != settings:
-            raise ValueError(
+            raise DataError(
                 f"{directory}: holds known-truth clips made with {_words(found)}, not {_words(settings)}; "
                 "choose another folder, or delete this one yourself"
             )
     else:
         taken = [name for name in (CLIPS, PLANTED, FOLDER) if (directory / name).exists()]
         if taken:
-            raise ValueError(
+            raise DataError(
                 f"{directory}: already has {', '.join(taken)} that this generator did not make; choose another folder"
             )
     (directory / FOLDER).mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sec2sec.datasets.known_truth.states import SHARPNESS, STATES, TARGETS
+from sec2sec.datasets.table import DataError
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,18 @@ class Planted:
 
 
 def read_planted(directory: Path) -> dict[str, Planted]:
-    """planted.csv of a folder of known-truth clips, by clip id in the table's order."""
+    """planted.csv of a folder of known-truth clips, by clip id in the table's order. Raises DataError."""
     path = Path(directory) / "planted.csv"
     if not path.exists():
-        raise FileNotFoundError(f"{path}: not found; make the clips with `python -m sec2sec make-clips {directory}`")
+        raise DataError(f"{path}: not found; make the clips with `python -m sec2sec make-clips {directory}`")
     rows: dict[str, list[dict[str, str]]] = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            rows.setdefault(row["id"], []).append(row)
-    return {name: _planted(seconds) for name, seconds in rows.items()}
+    try:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                rows.setdefault(row["id"], []).append(row)
+        return {name: _planted(seconds) for name, seconds in rows.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: is damaged ({error}); delete it and run the same `make-clips` again") from error
 
 
 def _planted(rows: list[dict[str, str]]) -> Planted:

@@ -14,8 +14,8 @@ from sec2sec.config import RESIZE, SAMPLE_RATE
 from sec2sec.explanations.cues.picture import Pictures, PictureSecond, count_cuts
 from sec2sec.explanations.cues.sound import loudness, onsets_and_tempo, peak
 from sec2sec.explanations.cues.speech import speech_probability
-from sec2sec.explanations.evidence import Cue
 from sec2sec.explanations.ranks import rank_correlation
+from sec2sec.explanations.results import Feature
 from sec2sec.media import Second
 
 FEWEST = 4  # seconds; three ranks agree by chance once in six
@@ -83,16 +83,16 @@ class CueCollector:
         return Measured(ordered, highest, stillness, black, np.array(self._partial, bool))
 
 
-def cues_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[Cue, ...]:
-    """The lanes. effects: target → the effect of each second (T,), to say which cue goes along with it in this clip."""
+def features_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[Feature, ...]:
+    """The lanes. effects: target → the effect of each second (T,), with which each feature is correlated."""
     stacked = np.stack(list(effects.values()))
     return tuple(
-        Cue(name, UNITS[name], values, dict(zip(effects, goes_along(values, stacked).tolist(), strict=True)))
+        Feature(name, UNITS[name], values, dict(zip(effects, correlation(values, stacked).tolist(), strict=True)))
         for name, values in measured.tracks.items()
     )
 
 
-def goes_along(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
+def correlation(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
     """Spearman's ρ with each effect (K, T) → (K,), over the seconds where all are known.
 
     NaN under FEWEST of them, or where one side is constant.
@@ -112,4 +112,4 @@ def warm_up() -> None:
     sound = np.random.default_rng(0).normal(0, 0.1, (FEWEST, SAMPLE_RATE)).astype(np.float32)
     for index in range(FEWEST):
         collector.add(Second(index, np.zeros((2, *RESIZE, 3), np.uint8), sound[index], None, False))
-    cues_of(collector.finish(), {"any": np.arange(float(FEWEST))})
+    features_of(collector.finish(), {"any": np.arange(float(FEWEST))})

@@ -53,7 +53,7 @@ def speech_network() -> SpeechNetwork:
     """The network with the package's weights, on the CPU; it keeps nothing between calls."""
     spec = find_spec("silero_vad")  # finds the package without running it
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("silero-vad is not installed; run `pip install -r requirements.txt`")
+        raise ModuleNotFoundError("silero-vad is not installed; run `pip install silero-vad`")
     weights = load_file(Path(spec.submodule_search_locations[0]) / "data" / "silero_vad_16k.safetensors")
     cell = {name: name.replace("lstm_cell.", "lstm.") + "_l0" for name in weights if name.startswith("lstm_cell.")}
     network = SpeechNetwork()

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from sec2sec.errors import UserError
 from sec2sec.explanations.agreement import shared_targets
 from sec2sec.ui.clips import Answer, Part, Source
 from sec2sec.ui.compare.payload import Side, compare_clips, compare_models, lanes_alone, side_by_side_lanes
 from sec2sec.ui.compare.words import LETTERS, side_by_side
-from sec2sec.ui.timeline.payload import encode, shown_targets
+from sec2sec.viewer.payload import encode, shown_targets
 
 PLAYERS = ("compare-player-a", "compare-player-b")
 MOST = len(LETTERS)  # models on one screen
@@ -52,6 +53,10 @@ class Board:
         sources = [clip for clip in self.clips if clip is not None]
         return sources if self.mode == "clips" else sources[:1] * len(self.keys)
 
+    def source(self, path: str) -> Source:
+        """The clip of a path."""
+        return next(clip for clip in self.clips if clip is not None and clip.path == path)
+
     def plays(self, side: int, part: Part = (0.0, None)) -> str | None:
         """What the player of a side shows."""
         source = self.clips[side]
@@ -63,18 +68,18 @@ class Board:
 def keys_of(
     board: Board, model_a: str, model_b: str, more: list[str], starts: Sequence[float | None], length: float | None
 ) -> tuple[Key, ...]:
-    """What is to be compared, in the order of the sides. Raises ValueError where something is missing."""
+    """What is to be compared, in the order of the sides. Raises UserError where something is missing."""
     # an empty field that has been opened says 0
     parts = [(float(s or 0), float(s or 0) + float(length) if length else None) for s in starts]
     first, second = board.clips
     if first is None or (board.mode == "clips" and second is None):
-        raise ValueError(PICK if board.mode == "models" else PICK_TWO)
+        raise UserError(PICK if board.mode == "models" else PICK_TWO)
     if board.mode == "clips":
         assert second is not None
         return Key(first.path, parts[0], model_a), Key(second.path, parts[1], model_a)
     chosen = list(dict.fromkeys([model_a, model_b, *more]))[:MOST]
     if len(chosen) < 2 or None in chosen:
-        raise ValueError("Choose two different models, A and B.")
+        raise UserError("Choose two different models, A and B.")
     return tuple(Key(first.path, parts[0], name) for name in chosen)
 
 

@@ -1,9 +1,9 @@
 // A comparison: how far models agree, the seconds where they differ most, and several views held to one selection.
-/** @import {Component} from '../timeline/types.d.ts' */
+/** @import {Component} from '../../viewer/types.d.ts' */
 /** @import {Agreement, Comparison, CompareProps} from './types.d.ts' */
-import {find, findAll, make} from '../timeline/dom.js';
-import {secondSpan, signed} from '../timeline/numbers.js';
-import {valueOf, whenRemoved} from '../timeline/page.js';
+import {find, findAll, make} from '../../viewer/dom.js';
+import {secondSpan, signed} from '../../viewer/numbers.js';
+import {valueOf, whenRemoved} from '../../viewer/page.js';
 import {LinkedPlayers} from './players.js';
 
 const CORRELATION =

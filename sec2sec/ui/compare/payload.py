@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec.explanations.agreement import TargetAgreement, compare_target, shared_targets
-from sec2sec.explanations.evidence import Evidence
-from sec2sec.explanations.types import CoAttention, Explanation
+from sec2sec.explanations.results import CoAttention, Explanation
 from sec2sec.ui.compare.words import LETTERS, NOT_DEFINED, agreement_words, shared_words
 
 ELSEWHERE = "Which sound and which places went together inside a second: see Inspect, one model at a time."
@@ -30,12 +29,12 @@ class Side:
 def side_by_side_lanes(explanations: Sequence[Explanation], shared: Sequence[str]) -> Explanation:
     """One explanation whose targets are the shared ones of every model: a timeline draws them on one axis."""
     sides = [(f"{name} · {LETTERS[i]}", name, e) for name in shared for i, e in enumerate(explanations)]
-    found = {title: e.evidence.targets[name] for title, name, e in sides if e.evidence is not None}
     return replace(
         lanes_alone(explanations[0]),
         targets={title: e.targets[name] for title, name, e in sides},
-        # cues go along with the effects of one model; what is unfamiliar is so to one
-        evidence=Evidence(found) if len(found) == len(sides) else None,
+        # features are correlated with the effects of one model, and a second is out of the distribution of one
+        features=(),
+        out_of_distribution=(),
     )
 
 

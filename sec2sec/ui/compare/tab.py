@@ -11,34 +11,45 @@ from typing import Any
 
 import gradio as gr
 
-from sec2sec.config import MediaLimits
-from sec2sec.explanations import Progress
-from sec2sec.explanations.compare import Compared, compare_steps
+from sec2sec.comparison import compare_steps
 from sec2sec.media import MediaError
+from sec2sec.progress import Progress
+from sec2sec.ui.clip_view import clip_view
 from sec2sec.ui.clips import (
     CONVERTING,
     FULL,
     UPLOADS,
     WAITING,
     Answer,
-    Part,
+    ClipPart,
     cached,
     conversion,
-    in_turn,
     limits_words,
-    look_at,
+    probe_upload,
+    with_device_lock,
 )
-from sec2sec.ui.compare.board import MOST, PICK, PLAYERS, Board, Mode, chosen_words, keys_of, screen_of, still_there
+from sec2sec.ui.compare.board import (
+    MOST,
+    PICK,
+    PLAYERS,
+    Board,
+    Key,
+    Mode,
+    chosen_words,
+    keys_of,
+    screen_of,
+    still_there,
+)
 from sec2sec.ui.compare.view import compare_view
 from sec2sec.ui.compare.words import LETTERS
+from sec2sec.ui.devices import RunsOn, device_words
 from sec2sec.ui.examples import example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
-from sec2sec.ui.messages import alert, guarded, status
+from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline.timeline import clip_view
-from sec2sec.ui.work import in_thread
+from sec2sec.ui.work import stream_from_thread
 
 KEPT = 8  # answers kept for a visitor, so that a pinned side is not computed again
 
@@ -132,7 +143,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         shown = screen or [same] * len(drawn)
         return board, told, gr.update(interactive=ready and not busy), gr.update(visible=busy), *shown
 
-    @guarded(lambda message: outputs(same, alert(message)))
+    @errors_as_messages(lambda message: outputs(same, alert(message)))
     def run(
         board: Board,
         model_a: str,
@@ -148,19 +159,21 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         # what is pinned stays in sight while the other side is computed; nothing of what it replaces does
         board = replace(board, keys=tuple(key for key in wanted[:1] if key not in missing))
         yield outputs(board, status("Loading the models"), screen_of(board), busy=True)
-        answers = dict(board.answers)
-        for done, ((path, part), keys) in enumerate(
-            (which, list(several)) for which, several in groupby(missing, key=lambda key: (key.path, key.part))
-        ):
-            called = [key.model for key in keys]
-            work = in_turn(
-                lambda: models.turn(models.get(model_a)),
-                partial(compared, models, called, path, part, settings.limits),
-            )
+        answers, where = dict(board.answers), list[str]()
+
+        def steps(keys: list[Key], device: str) -> Iterator[RunsOn | Progress | list[Answer]]:
+            for key in keys:
+                models.get(key.model)  # before a GPU is lent
+            clip = board.source(keys[0].path).analysed(keys[0].part, settings.limits)
+            return compared(models, [key.model for key in keys], device, clip)
+
+        for done, keys in enumerate(list(same) for _, same in groupby(missing, key=lambda key: (key.path, key.part))):
             clip = f"Clip {LETTERS[done + len(wanted) - len(missing)]}: " if board.mode == "clips" else ""
-            for step in in_thread(work):
+            for step in stream_from_thread(with_device_lock(models.devices, partial(steps, keys))):
                 if isinstance(step, list):
                     answers |= dict(zip(keys, step, strict=True))
+                elif isinstance(step, RunsOn):
+                    where += [] if step.words in where else [step.words]
                 elif isinstance(step, Progress):
                     share = step.fraction if board.mode == "models" else (done + step.fraction) / len(missing)
                     yield outputs(same, status(clip + step.message, share), busy=True)
@@ -169,7 +182,8 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         others = [key for key in answers if key not in wanted]
         kept = [*others[len(others) + len(wanted) - KEPT :], *wanted] if len(others) + len(wanted) > KEPT else answers
         board = replace(board, keys=wanted, answers={key: answers[key] for key in kept})
-        took = status(f"Compared in {time.perf_counter() - began:.1f} s.")
+        on = f" on {' and '.join(where)}" if where else ""
+        took = status(f"Compared in {time.perf_counter() - began:.1f} s{on}.")
         convert = [
             (side, key)
             for side, key in enumerate(wanted[: 2 if board.mode == "clips" else 1])
@@ -180,7 +194,7 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
             to = cached(players[side], "playback.mp4")
             duration = board.answers[key][0].clip.duration
             try:
-                for second in in_thread(conversion(key.path, to, key.part, settings.limits)):
+                for second in stream_from_thread(conversion(key.path, to, key.part, settings.limits)):
                     if second is not None:
                         yield outputs(same, status(CONVERTING, second / duration), busy=True)
             except MediaError as error:  # the comparison stands without a player
@@ -196,19 +210,19 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
             side = 1 - side
         if path is None:
             return outputs(board, status(PICK))
-        picked, said = look_at(path, settings)
+        picked, said = probe_upload(path, settings)
         clips, called = list(board.clips), list(board.names)
         clips[side], called[side] = picked, said
         board = replace(board, clips=(clips[0], clips[1]), names=(called[0], called[1]), keys=())
         return outputs(board, status(chosen_words(board)), screen_of(board))
 
-    refused = guarded(lambda message: outputs(same, alert(message)))
+    refused = errors_as_messages(lambda message: outputs(same, alert(message)))
 
     @refused
     def choose_upload(board: Board, path: str | None, pinned: str) -> tuple[Any, ...]:
         return choose(board, path, pinned)
 
-    @guarded(lambda message: (None, *outputs(same, alert(message))))
+    @errors_as_messages(lambda message: (None, *outputs(same, alert(message))))
     def choose_example(board: Board, pinned: str, event: gr.EventData) -> tuple[Any, ...]:
         index = event._data.get("index")  # comes from a browser
         if not isinstance(index, int) or not 0 <= index < len(examples):
@@ -270,17 +284,20 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
     return [model_a, model_b, more]
 
 
-@on_gpu
+@on_gpu(lambda models, names, device, clip: clip.gpu_seconds(len(names)))
 def compared(
-    models: Models, names: list[str], path: str, part: Part, limits: MediaLimits
-) -> Iterator[Progress | list[Answer]]:
-    """compare_steps with models by name and without tokens: what crosses a GPU's process stays on the CPU."""
-    bundles = [models.get(name) for name in names]
-    for step in compare_steps(path, bundles, start=part[0], end=part[1], limits=limits):
-        if isinstance(step, Compared):
-            yield list(zip(step.explanations, step.previews, strict=True))
-        else:
-            yield step
+    models: Models, names: list[str], device: str, clip: ClipPart
+) -> Iterator[RunsOn | Progress | list[Answer]]:
+    """compare_steps with models by name, on a device by name, and without tokens."""
+    bundles = [models.get(name, device) for name in names]
+    yield RunsOn(device_words(bundles[0].device))
+    start, end = clip.part
+    comparison = yield from compare_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)
+    answers: list[Answer] = []
+    for encoded in comparison.clips:
+        assert encoded.preview is not None, "it was made of a file"
+        answers.append((encoded.explain(), encoded.preview))
+    yield answers
 
 
 def _nth(names: list[str], n: int) -> str | None:

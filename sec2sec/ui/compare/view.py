@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.ui.timeline import files
-from sec2sec.ui.timeline.timeline import PLOTLY_JS
+from sec2sec.ui.clip_view import PLOTLY_JS
+from sec2sec.viewer import files
 
-HERE = Path(__file__).parent
+HERE = Path(str(resources.files(__package__)))
 
 
 def compare_view(*, elem_id: str) -> gr.HTML:

@@ -6,8 +6,8 @@ import html
 from collections.abc import Mapping, Sequence
 
 from sec2sec.explanations.agreement import TOO_SHORT, Agreement
-from sec2sec.explanations.types import Explanation
-from sec2sec.ui.words import level
+from sec2sec.explanations.results import Explanation
+from sec2sec.viewer.cards import level
 
 LETTERS = "ABCD"
 NOT_DEFINED = (

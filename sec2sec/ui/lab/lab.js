@@ -1,11 +1,11 @@
 // The Lab: edits of one clip, and what the model says of it then. The server keeps the edits; here are the buttons and
 // the drawing.
-/** @import {Component} from '../timeline/types.d.ts' */
+/** @import {Component} from '../../viewer/types.d.ts' */
 /** @import {OrderName} from './order.js' */
 /** @import {EditName, Lab, LabProps, Target} from './types.d.ts' */
-import {around, find, findAll, make} from '../timeline/dom.js';
-import {change, percent} from '../timeline/numbers.js';
-import {valueOf} from '../timeline/page.js';
+import {around, find, findAll, make} from '../../viewer/dom.js';
+import {change, percent} from '../../viewer/numbers.js';
+import {valueOf} from '../../viewer/page.js';
 import {orderOf} from './order.js';
 import {Strip} from './strip.js';
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from sec2sec.edits import Picture, Plan, PlannedSecond, Sound, in_words
-from sec2sec.explanations.pipeline import smaller
+from sec2sec.preview import smaller
 from sec2sec.ui.shelf import Kept
-from sec2sec.ui.timeline.payload import shown_targets
+from sec2sec.viewer.payload import shown_targets
 
 
 def encode(kept: Kept, refused: str = "", stills: bool = False) -> str:

@@ -1,6 +1,6 @@
 // The seconds of the edited clip as tiles, and which of them are selected: by click, drag and keyboard.
 /** @import {Second} from './types.d.ts' */
-import {around, find, make} from '../timeline/dom.js';
+import {around, find, make} from '../../viewer/dom.js';
 
 export class Strip {
   /** @type {Set<number>} */

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from sec2sec.checkpoints import Bundle
 from sec2sec.config import MediaLimits
 from sec2sec.edits import (
     ClipTracks,
@@ -23,26 +23,26 @@ from sec2sec.edits import (
     render_plan,
 )
 from sec2sec.edits.history import History
-from sec2sec.encode import Tokens, encode_seconds
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
 from sec2sec.media import Clip, Second, open_clip
 from sec2sec.ui.clips import cached
 from sec2sec.ui.examples import Example
-from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.lab.payload import encode
-from sec2sec.ui.messages import alert, guarded, message_for, status
+from sec2sec.ui.messages import alert, errors_as_messages, message_for, status
 from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.shelf import Kept, Shelf
-from sec2sec.ui.timeline import files
-from sec2sec.ui.work import Job, in_thread
+from sec2sec.ui.shelf import ClipCache, Kept
+from sec2sec.ui.work import Job, stream_from_thread
+from sec2sec.viewer import files
 
-HERE = Path(__file__).parent
+HERE = Path(str(resources.files(__package__)))
 FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened: gr.Tab) -> None:
+def tab(settings: Settings, models: Models, shelf: ClipCache, kept: gr.State, opened: gr.Tab) -> None:
     """Lays out the tab and wires it; called within gr.Blocks. kept: the id of the clip that was explained last."""
     soundtracks = {Example(path, 0.0, None).title: path for path in sorted(settings.examples.glob("*.mp4"))}
     view = gr.HTML(
@@ -104,7 +104,7 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
     def edited(clip: Kept, sent: Any) -> Iterator[tuple[Any, ...]]:
         yield gr.skip(), status("Decoding and encoding what the edit needs"), gr.update(visible=True)
         try:
-            for step in in_thread(lambda job: prepare(models, clip, edit_of(sent), settings.limits, job)):
+            for step in stream_from_thread(lambda job: prepare(models, clip, edit_of(sent), settings.limits, job)):
                 if isinstance(step, float):
                     yield gr.skip(), status("Encoding the changed seconds", step), gr.skip()
         except Exception as error:
@@ -115,13 +115,13 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
     def stopped(key: str | None) -> tuple[Any, ...]:
         return encode(shelf.get(key)), status("Stopped."), gr.update(visible=False)
 
-    @guarded(lambda message: (alert(message), gr.update(visible=False), gr.skip()))
+    @errors_as_messages(lambda message: (alert(message), gr.update(visible=False), gr.skip()))
     def render(key: str | None) -> Iterator[tuple[Any, ...]]:
         clip = shelf.get(key)
         assert clip.history is not None
         yield status("Rendering the edited clip", 0.0), gr.update(visible=True), gr.update(value=None, visible=False)
         out = cached(player, f"{Path(clip.explanation.clip.name).stem}-edited.mp4")
-        for share in in_thread(_film(clip, out, settings.limits)):
+        for share in stream_from_thread(_film(clip, out, settings.limits)):
             if share is not None:
                 yield status("Rendering the edited clip", share), gr.skip(), gr.skip()
         words = (
@@ -133,8 +133,8 @@ def tab(settings: Settings, models: Models, shelf: Shelf, kept: gr.State, opened
         """A full queue refuses before a handler can say anything; being stopped counts as a failure too."""
         return encode(shelf.get(key)), gr.skip() if said else alert(FULL), gr.update(visible=False)
 
-    failed = guarded(lambda message: (gr.skip(), alert(message)))
-    failed_slowly = guarded(lambda message: (gr.skip(), alert(message), gr.update(visible=False)))
+    failed = errors_as_messages(lambda message: (gr.skip(), alert(message)))
+    failed_slowly = errors_as_messages(lambda message: (gr.skip(), alert(message), gr.update(visible=False)))
     opened.select(show, kept, [view, film, player, told], queue=False, **QUIET)
     view.select(failed(instant), kept, [view, told], queue=False, **QUIET)
     limit: dict[str, Any] = {"concurrency_limit": settings.concurrency}
@@ -158,10 +158,12 @@ def open_lab(models: Models, clip: Kept, soundtracks: dict[str, Path]) -> None:
     clip.history = History(lab)
 
 
-@on_gpu
 def encoded(models: Models, name: str | None, seconds: Sequence[Second]) -> Tokens:
-    """encode_seconds with a model by name; what crosses a GPU's process is on the CPU."""
-    bundle: Bundle = models.get(name)
+    """encode_seconds with a model by name, on a device of this process; the tokens are on the CPU.
+
+    It asks nobody for a GPU: to be lent one for these few seconds would take longer than the CPU does.
+    """
+    bundle = models.get(name)
     return encode_seconds(seconds, bundle.encoders, bundle.device).cpu()
 
 

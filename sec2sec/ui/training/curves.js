@@ -1,10 +1,10 @@
 // The curves of a training: loss, and the score beside the best trivial answer.
-/** @import {Figure, Plot, Trace} from '../timeline/types.d.ts' */
+/** @import {Figure, Plot, Trace} from '../../viewer/types.d.ts' */
 /** @import {Run} from './types.d.ts' */
-import {CONFIG, plotly, themed} from '../timeline/charts.js';
-import {find, findAll, make} from '../timeline/dom.js';
-import {isNumber} from '../timeline/numbers.js';
-import {isDark} from '../timeline/page.js';
+import {CONFIG, plotly, themed} from '../../viewer/charts.js';
+import {find, findAll, make} from '../../viewer/dom.js';
+import {isNumber} from '../../viewer/numbers.js';
+import {isDark} from '../../viewer/page.js';
 
 /** @type {{[symbol: string]: string}} */
 const SYMBOLS = {

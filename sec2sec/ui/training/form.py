@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.datasets.known_truth import LEVELS
-from sec2sec.training.jobs import KnownTruth
+from sec2sec.jobs.job import KnownTruth
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.fields import MAIN, SYSTEM, Field, offered
 from sec2sec.ui.training.orders import Asked, data_sets

@@ -1,7 +1,7 @@
 // Watch it learn: the same validation clips after each epoch, with the label, the prediction and the attention.
 /** @import {ClipFacts, Example, Run} from './types.d.ts' */
-import {find, make} from '../timeline/dom.js';
-import {isNumber, secondSpan, wholePercent} from '../timeline/numbers.js';
+import {find, make} from '../../viewer/dom.js';
+import {isNumber, secondSpan, wholePercent} from '../../viewer/numbers.js';
 
 const STEP = 450; // ms that an epoch stays while they play
 const TALLEST = 52; // px, as high as .tr-scale: a share of the column would count the words below the bar as well

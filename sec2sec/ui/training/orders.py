@@ -14,9 +14,9 @@ from typing import Any, Literal
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
-from sec2sec.training.jobs import Job, JobError, Jobs, KnownTruth, Order
+from sec2sec.jobs.job import Job, JobError, Jobs, KnownTruth, Order
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
-from sec2sec.training.start import data_of, labels_of
+from sec2sec.training.setup import data_of, labels_of
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.fields import SYSTEM, settings_of
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from sec2sec.datasets.known_truth import read_planted
+from sec2sec.jobs.job import Job, Jobs, Order, State
+from sec2sec.jobs.worker import in_words
 from sec2sec.media import MediaError, open_clip
 from sec2sec.plots.training import losses, scores
-from sec2sec.training.jobs import Job, Jobs, Order, State
-from sec2sec.training.run_job import in_words
 from sec2sec.training.settings import TrainConfig, train_config
-from sec2sec.training.start import data_of
+from sec2sec.training.setup import data_of
 
 LISTED = 30  # trainings in the list
 KNOWN_TRUTH = "It learns from generated clips with planted cues, not from people's ratings."

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from sec2sec.training.jobs import JobError, Jobs
-from sec2sec.ui.inspect import cached
-from sec2sec.ui.messages import alert, answered, guarded, status
+from sec2sec.jobs.job import JobError, Jobs
+from sec2sec.ui.clip_view import PLOTLY_JS
+from sec2sec.ui.inspect_tab import cached
+from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.timeline import files
-from sec2sec.ui.timeline.timeline import PLOTLY_JS
 from sec2sec.ui.training.form import form
 from sec2sec.ui.training.orders import go_on, place, whose
 from sec2sec.ui.training.standing import examples, standing
+from sec2sec.viewer import files
 
-HERE = Path(__file__).parent
+HERE = Path(str(resources.files(__package__)))
 OFF = "Training is switched off on this server. At your own machine it is on: see the README."
 Answer = dict[str, Any]
 
@@ -58,7 +59,7 @@ def tab(
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             view = training_view(settings, jobs)
 
-    @guarded(lambda message: (alert(message), gr.skip(), gr.update(interactive=True)))
+    @errors_as_messages(lambda message: (alert(message), gr.skip(), gr.update(interactive=True)))
     def begin(who: str | None, *values: Any) -> tuple[Any, ...]:
         job = place(asked.read(values), settings, who)
         return status("Started. You may close this page: it goes on."), said(who, job.id), gr.update(interactive=True)
@@ -67,7 +68,7 @@ def tab(
         begin, [visitor, *asked.widgets], [told, view, start], **quiet
     )
 
-    @guarded(lambda message: (alert(message), gr.skip(), *[gr.skip()] * len(pickers)))
+    @errors_as_messages(lambda message: (alert(message), gr.skip(), *[gr.skip()] * len(pickers)))
     def inspect(who: str | None, event: gr.EventData) -> tuple[Any, ...]:
         owner = whose(settings, who)
         job = jobs.get(event._data.get("run"), owner)  # comes from a browser
@@ -75,7 +76,7 @@ def tab(
         others = [gr.update(choices=choices) for _ in pickers[1:]]
         return "", gr.update(selected="inspect"), gr.update(choices=choices, value=TRAINED + job.id), *others
 
-    @guarded(lambda message: (gr.skip(), gr.skip(), *[gr.skip()] * len(pickers)))
+    @errors_as_messages(lambda message: (gr.skip(), gr.skip(), *[gr.skip()] * len(pickers)))
     def arrive(who: str | None) -> tuple[Any, ...]:
         who = who or secrets.token_urlsafe(24)
         choices = models.choices(whose(settings, who))
@@ -94,15 +95,15 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     """The list of trainings, and the chosen one. It asks the functions below, and only while it is on screen."""
     gr.set_static_paths([PLOTLY_JS])
 
-    @answered
+    @errors_as_json
     def standing_of(asked: Mapping[str, Any]) -> Answer:
         return standing(jobs, whose(settings, asked.get("visitor")), asked)
 
-    @answered
+    @errors_as_json
     def stills(asked: Mapping[str, Any]) -> Answer:
         return examples(jobs.get(asked.get("run"), whose(settings, asked.get("visitor"))))
 
-    @answered
+    @errors_as_json
     def act(asked: Mapping[str, Any]) -> Answer:
         job, what = jobs.get(asked.get("run"), whose(settings, asked.get("visitor"))), asked.get("what")
         if what in ("stop", "finish"):

@@ -1,5 +1,5 @@
 // What training/standing.py answers: the trainings of a visitor, and all that is new of the one that is chosen.
-import type {Failure, Figure} from '../timeline/types.d.ts';
+import type {Failure, Figure} from '../../viewer/types.d.ts';
 
 export interface TrainingProps {
   /** {visitor, run} as JSON: who asks, and the training that was just started. */

@@ -1,9 +1,9 @@
 // The trainings of a visitor: asks the server how they stand while the view is on screen, and draws what has changed.
-/** @import {Component, Failure} from '../timeline/types.d.ts' */
+/** @import {Component, Failure} from '../../viewer/types.d.ts' */
 /** @import {ActAnswer, Run, ScoreTable, Standing, Entry, TrainingProps, TrainingServer} from './types.d.ts' */
-import {find, make} from '../timeline/dom.js';
-import {isNumber, signed} from '../timeline/numbers.js';
-import {saveAs, servedFile, valueOf, watchTheme, whenRemoved} from '../timeline/page.js';
+import {find, make} from '../../viewer/dom.js';
+import {isNumber, signed} from '../../viewer/numbers.js';
+import {saveAs, servedFile, valueOf, watchTheme, whenRemoved} from '../../viewer/page.js';
 import {Curves} from './curves.js';
 import {Learning} from './learn.js';
 

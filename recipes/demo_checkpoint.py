@@ -1,0 +1,308 @@
+"""Makes the bundled checkpoint, from nothing to its card: `make demo-checkpoint`.
+
+Clips are generated, decoded once into a cache, and learned from in three stages (stages.py). Everything is kept in a
+work folder, so that an interrupted run goes on where it was: clips one by one, decoded sets and stages as wholes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn import functional as F
+
+from recipes.stages import (
+    AUDIBLE_STATES,
+    VISUAL_STATES,
+    SecondsData,
+    TokenData,
+    gather,
+    normal_frames,
+    teach_clips,
+    teach_encoders,
+    teach_seconds,
+)
+from sec2sec.checkpoints import identity, load_checkpoint, save_checkpoint
+from sec2sec.config import CROP, Attention, EncoderConfig, ModelConfig
+from sec2sec.datasets.extract import decode_all
+from sec2sec.datasets.known_truth import Level, Planted, make_clips, read_planted
+from sec2sec.datasets.table import read_table
+from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoders.compact import SHRINK
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import stacked
+from sec2sec.evaluation.evaluate import evaluate_steps
+from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
+from sec2sec.features import LEFT, TOP, MfccImage
+from sec2sec.files import write_json
+from sec2sec.media import Second
+from sec2sec.model import Sec2Sec
+from sec2sec.progress import drain
+from sec2sec.training.card import demo_card
+from sec2sec.training.mean_attention import profile
+
+TARGETS = ("arousal", "valence", "synchrony")
+TRAINED_ON = "It learned from generated clips with planted cues, not from people's ratings."
+
+
+@dataclass(frozen=True)
+class Clips:
+    """One set of generated clips."""
+
+    name: str
+    clips: int
+    seed: int
+    level: Level
+    neutral: float  # share of clips without a decisive second
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the bundled checkpoint is made. Seeds of training, validation and test sets never meet."""
+
+    training: tuple[Clips, ...] = (
+        Clips("train-plain", 900, 1, "plain", 0.3),
+        Clips("train-cluttered", 1500, 2, "cluttered", 0.3),
+    )
+    validation: tuple[Clips, ...] = (Clips("validation", 200, 3, "cluttered", 0.3),)
+    test: tuple[Clips, ...] = (
+        Clips("test-plain", 500, 1001, "plain", 0.0),
+        Clips("test-cluttered", 500, 1002, "cluttered", 0.0),
+    )
+    seed: int = 0
+    encoder_epochs: int = 5
+    second_epochs: int = 12
+    clip_epochs: int = 12
+    encoder_rate: float = 3e-3
+    second_rate: float = 1e-3
+    clip_rate: float = 7e-4
+    encoder_batch: int = 64  # seconds
+    second_batch: int = 128  # seconds
+    clip_batch: int = 32  # clips
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A set of clips as the encoders read it, with what was planted."""
+
+    frames: Tensor  # (S, M, 56, 56, 3) uint8
+    mfcc: Tensor  # (S, 3, n_mfcc, steps) float16
+    length: Tensor  # (B,) seconds of each clip
+    planted: list[Planted]
+
+
+def small_second_tensors(seconds: list[Second]) -> tuple[Tensor, Tensor]:
+    """In a worker: a clip's seconds → frames (T, M, 56, 56, 3) uint8 and MFCC images (T, 3, n_mfcc, steps) float16."""
+    frames = stacked([s.frames for s in seconds])[:, :, TOP : TOP + CROP, LEFT : LEFT + CROP]
+    planes = rearrange(frames, "t m h w c -> (t m) c h w").float()
+    small = rearrange(F.avg_pool2d(planes, SHRINK).round().byte(), "(t m) c h w -> t m h w c", t=len(seconds))
+    return small.contiguous(), MfccImage()(stacked([s.samples for s in seconds])).half()
+
+
+def generated(work: Path, clips: Clips, workers: int) -> Path:
+    """The folder of a set of clips, made as far as it is not there yet."""
+    directory = work / clips.name
+    for _ in make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)):
+        pass
+    return directory
+
+
+def decoded_set(work: Path, clips: Clips, workers: int) -> Decoded:
+    """Generate and decode a set, or read it from the work folder if an earlier run has done so."""
+    directory, cache = generated(work, clips, workers), work / f"{clips.name}.pt"
+    table, planted = read_table(directory), read_planted(directory)
+    if not cache.is_file():
+        parts = []
+        for row, found in decode_all(table.rows, EncoderConfig.compact(), small_second_tensors, workers=workers):
+            assert not isinstance(found, str), (row.id, found)  # our own clips: a failure is ours
+            assert len(found[0]) == len(planted[row.id].decisive), row.id
+            parts.append(found)
+        stored = {
+            "frames": torch.cat([frames for frames, _ in parts]),
+            "mfcc": torch.cat([mfcc for _, mfcc in parts]),
+            "length": torch.tensor([len(frames) for frames, _ in parts]),
+        }
+        torch.save(stored, cache.with_suffix(".part"))
+        cache.with_suffix(".part").replace(cache)
+    stored = torch.load(cache, weights_only=True, mmap=True)
+    return Decoded(planted=[planted[row.id] for row in table.rows], **stored)
+
+
+def seconds_data(sets: Sequence[Decoded]) -> SecondsData:
+    """All seconds of some sets, for stage 1."""
+    planted = [p for s in sets for p in s.planted]
+
+    def column(values: list[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.concatenate(values)).float()
+
+    def states(names: Sequence[str]) -> Tensor:
+        return torch.stack([column([p.states[name] for p in planted]) for name in names], 1)
+
+    return SecondsData(
+        torch.cat([s.frames for s in sets]),
+        torch.cat([s.mfcc for s in sets]),
+        states(VISUAL_STATES),
+        states(AUDIBLE_STATES),
+        column([p.flash_slots for p in planted]),
+        column([p.beat_slots for p in planted]),
+    )
+
+
+@torch.inference_mode()
+def token_data(encoders: Encoders, sets: Sequence[Decoded], batch: int = 64) -> TokenData:
+    """Some sets through the frozen encoders, for stages 2 and 3."""
+    fast = encoders.folded()
+    video, audio = [], []
+    for found in sets:
+        for frames, image in zip(found.frames.split(batch), found.mfcc.split(batch), strict=True):
+            video.append(fast.video.from_small(normal_frames(frames)).half())  # type: ignore[operator]
+            audio.append(fast.audio(image.float()).half())
+    planted = [p for found in sets for p in found.planted]
+    length = torch.cat([found.length for found in sets])
+
+    def evidence(name: str) -> Tensor:
+        return torch.from_numpy(np.concatenate([p.evidence[name] for p in planted])).float()
+
+    soft = torch.tensor([[p.soft_target(name) for name in TARGETS] for p in planted], dtype=torch.float32)
+    without = torch.tensor([bool(np.isnan(p.synchrony).all()) for p in planted])
+    soft[without, TARGETS.index("synchrony")] = torch.nan
+    return TokenData(
+        video=torch.cat(video),
+        audio=torch.cat(audio),
+        first=length.cumsum(0) - length,
+        length=length,
+        soft=soft,
+        evidence=torch.stack([evidence("arousal"), evidence("valence")], 1),
+        synchrony=torch.from_numpy(np.concatenate([p.synchrony for p in planted])).float(),
+    )
+
+
+def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-CA") -> Iterator[dict[str, Any]]:
+    """Clips, encoders, co-attention, whole clips; yields reports, and the trained parts last ("done")."""
+    began = time.perf_counter()
+
+    def passed() -> dict[str, Any]:
+        return {"minutes": round((time.perf_counter() - began) / 60, 1)}
+
+    sets = [decoded_set(work, clips, workers) for clips in recipe.training]
+    held = [decoded_set(work, clips, workers) for clips in recipe.validation]
+    yield {"stage": "data", "clips": sum(len(s.length) for s in sets), **passed()}
+    encoder_config = EncoderConfig.compact()
+    torch.manual_seed(recipe.seed)
+    encoders = build_encoders(encoder_config)
+    kept = work / "encoders.pt"
+    if kept.is_file():
+        encoders.load_state_dict(torch.load(kept, weights_only=True))
+        encoders.eval()
+    else:
+        for report in teach_encoders(
+            encoders,
+            seconds_data(sets),
+            epochs=recipe.encoder_epochs,
+            batch=recipe.encoder_batch,
+            rate=recipe.encoder_rate,
+            seed=recipe.seed,
+        ):
+            yield report | passed()
+        torch.save(encoders.state_dict(), kept.with_suffix(".part"))
+        kept.with_suffix(".part").replace(kept)
+
+    data, validation = token_data(encoders, sets), token_data(encoders, held)
+    torch.manual_seed(recipe.seed)
+    model = Sec2Sec(ModelConfig(TARGETS, attention), encoder_config.video_grid, encoder_config.audio_grid)
+    model.reference_video.copy_(data.video.float().mean(0))
+    model.reference_audio.copy_(data.audio.float().mean(0))
+    for report in teach_seconds(
+        model,
+        data,
+        epochs=recipe.second_epochs,
+        batch=recipe.second_batch,
+        rate=recipe.second_rate,
+        seed=recipe.seed,
+    ):
+        yield report | passed()
+    for report in teach_clips(
+        model,
+        data,
+        validation,
+        epochs=recipe.clip_epochs,
+        batch=recipe.clip_batch,
+        rate=recipe.clip_rate,
+        seed=recipe.seed,
+    ):
+        yield report | passed()
+    yield {"stage": "done", "encoders": encoders, "model": model, "data": data, **passed()}
+
+
+@torch.inference_mode()
+def attention_of(model: Sec2Sec, data: TokenData) -> list[np.ndarray]:
+    """The attention of each training clip, (K, T), real seconds alone."""
+    found = []
+    for clips in torch.arange(len(data.first)).split(64):
+        weights = model(*gather(data, clips), evidence=False).second_weights
+        assert weights is not None
+        found += [row[:, :length].numpy() for row, length in zip(weights, data.length[clips].tolist(), strict=True)]
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, save, evaluate on unseen seeds, write the card."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--work", type=Path, default=Path("build/demo"), help="clips, caches and stages")
+    options.add_argument("--out", type=Path, default=Path("checkpoints/demo"))
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--attention", default="SA-CA", choices=("SA-CA", "SA-SA", "audio", "vision"))
+    chosen = options.parse_args(arguments)
+    recipe = Recipe()
+    began = time.perf_counter()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    done: dict[str, Any] = {}
+    for done in train(chosen.work, recipe, chosen.workers, chosen.attention):
+        if done["stage"] != "done":
+            print(json.dumps(done), flush=True)
+    data: TokenData = done["data"]
+    labelled = (data.soft - 0.5).abs() > 0.25
+    positive = ((data.soft > 0.5) & labelled).sum(0) / labelled.sum(0)
+    metrics: dict[str, Any] = {
+        "training_positive": dict(zip(TARGETS, [round(float(p), 4) for p in positive], strict=True)),
+        "mean_attention": profile(attention_of(done["model"], data), TARGETS),
+    }
+    contents = {
+        "encoders": done["encoders"],
+        "model": done["model"],
+        "trained_on": TRAINED_ON,
+        "diagnostics": ("synchrony",),
+        "provenance": {
+            "command": "make demo-checkpoint",
+            "recipe": asdict(recipe),
+            "data": [asdict(clips) for clips in (*recipe.training, *recipe.validation)],
+            "encoder_size": sum(p.numel() for p in done["encoders"].parameters()),
+            "model_size": sum(p.numel() for p in done["model"].parameters()),
+        },
+    }
+    save_checkpoint(chosen.out, card="", metrics=metrics, **contents)
+    parts = (tokens.split(data.length.tolist()) for tokens in (data.video, data.audio))
+    usual = familiarity_statistics(Tokens(video, audio) for video, audio in zip(*parts, strict=True))
+    save_familiarity(chosen.out, usual, identity(chosen.out))
+    bundle = load_checkpoint(chosen.out, "cpu")
+    for clips in recipe.test:
+        directory = generated(chosen.work, clips, chosen.workers)
+        report = drain(evaluate_steps(bundle, read_table(directory), workers=chosen.workers)).report
+        metrics[clips.name] = {k: v for k, v in report.items() if k not in ("checkpoint", "data")}
+        print(json.dumps({"stage": clips.name, **report}), flush=True)
+    metrics["minutes"] = round((time.perf_counter() - began) / 60, 1)
+    write_json(chosen.out / "metrics.json", metrics)
+    (chosen.out / "card.md").write_text(demo_card(bundle.config, metrics))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""The three stages by which known-truth clips teach a model, each a generator of epoch reports.
+
+1. encoders learn the planted state of each second; 2. co-attention learns what a second's sound and picture say
+together; 3. the whole model learns the targets of whole clips. Trained all at once on whole clips, synchrony is never
+found (docs/decisions/0049-excerpts-teach-synchrony.md has the figures).
+
+S seconds of all clips, B clips, T seconds of a clip, V visual and A audio tokens in a second, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sec2sec.encoders import Encoders
+from sec2sec.encoders.compact import CompactAudio, CompactVideo
+from sec2sec.features import KINETICS_MEAN, KINETICS_STD
+from sec2sec.model import Sec2Sec
+from sec2sec.training.losses import clip_loss
+
+VISUAL_STATES = ("motion", "saturation", "brightness", "warmth")
+AUDIBLE_STATES = ("loudness", "rate", "pitch", "harmony")
+SLOTS = 8  # eighths of a second in which a flash or a beat can fall
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SecondsData:
+    """Every second of the training clips with what was planted in it."""
+
+    frames: Tensor  # (S, M, 56, 56, 3) uint8, cropped and shrunk
+    mfcc: Tensor  # (S, 3, n_mfcc, steps) float16
+    visual: Tensor  # (S, 4) VISUAL_STATES in 0..1
+    audible: Tensor  # (S, 4) AUDIBLE_STATES in 0..1
+    flashes: Tensor  # (S, SLOTS) 0 or 1
+    beats: Tensor  # (S, SLOTS)
+
+
+def normal_frames(frames: Tensor) -> Tensor:
+    """uint8 (N, M, h, w, 3) → (N, 3, M, h, w) with Kinetics statistics."""
+    mean, std = torch.tensor(KINETICS_MEAN), torch.tensor(KINETICS_STD)
+    return rearrange((frames.float() / 255 - mean) / std, "n m h w c -> n c m h w")
+
+
+def schedule(
+    parameters: list[nn.Parameter], rate: float, steps: int, weight_decay: float = 1e-2
+) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
+    """AdamW with one cycle of the learning rate: up over the first tenth, then down to nothing."""
+    optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=weight_decay)
+    return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
+
+
+class StateHeads(nn.Module):
+    """Throw-away heads: states of a second from the mean token, onsets of each slot from that moment's tokens."""
+
+    def __init__(self, encoders: Encoders) -> None:
+        super().__init__()
+        width = encoders.config.width
+        self.grids = encoders.config.video_grid, encoders.config.audio_grid
+        self.visual, self.audible = nn.Linear(width, len(VISUAL_STATES)), nn.Linear(width, len(AUDIBLE_STATES))
+        self.flash, self.beat = nn.Linear(width, 1), nn.Linear(width, 1)
+
+    def forward(self, video: Tensor, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (times, *_), (bands, steps) = self.grids
+        assert times == steps == SLOTS
+        seen = rearrange(video, "n (t p) c -> n t p c", t=times).mean(2)
+        heard = rearrange(audio, "n (b t) c -> n t b c", b=bands).mean(2)
+        return (
+            self.visual(seen.mean(1)),
+            self.audible(heard.mean(1)),
+            self.flash(seen).squeeze(-1),
+            self.beat(heard).squeeze(-1),
+        )
+
+
+def teach_encoders(
+    encoders: Encoders, data: SecondsData, *, epochs: int, batch: int, rate: float, seed: int
+) -> Iterator[Report]:
+    """Stage 1: the planted states of each second from its frames and its MFCC image. Changes `encoders` in place."""
+    video, audio = encoders.video, encoders.audio
+    assert isinstance(video, CompactVideo)
+    assert isinstance(audio, CompactAudio)
+    image = data.mfcc.float()
+    audio.mean.copy_(image.mean((0, 3), keepdim=False)[..., None])
+    audio.std.copy_(image.std((0, 3))[..., None].clamp_min(1e-3))
+    heads = StateHeads(encoders)
+    count = len(data.frames)
+    steps = epochs * (count // batch)
+    generator = torch.Generator().manual_seed(seed)
+    optimiser, plan = schedule([*encoders.parameters(), *heads.parameters()], rate, steps)
+    encoders.train()
+    for epoch in range(epochs):
+        sums: dict[str, float] = {}
+        order = torch.randperm(count, generator=generator)[: count // batch * batch]
+        for rows in order.split(batch):
+            seen = video.from_small(normal_frames(data.frames[rows]))
+            heard = audio(image[rows])
+            visual, audible, flash, beat = heads(seen, heard)
+            losses = {
+                "visual": F.mse_loss(visual, data.visual[rows]),
+                "audible": F.mse_loss(audible, data.audible[rows]),
+                "flashes": F.binary_cross_entropy_with_logits(flash, data.flashes[rows]),
+                "beats": F.binary_cross_entropy_with_logits(beat, data.beats[rows]),
+            }
+            # States have variances near .05 and onsets cross-entropies near .3: 5 × brings them to one scale.
+            loss = 5 * (losses["visual"] + losses["audible"]) + losses["flashes"] + losses["beats"]
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(encoders.parameters(), 1.0)
+            optimiser.step()
+            plan.step()
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach()) * len(rows) / len(order)
+        yield {"stage": "encoders", "epoch": epoch + 1, **{k: round(v, 4) for k, v in sums.items()}}
+    encoders.eval()
+
+
+@dataclass(frozen=True)
+class TokenData:
+    """Every clip as tokens, seconds one after the other; what whole clips and single seconds are worth."""
+
+    video: Tensor  # (S, V, C) float16
+    audio: Tensor  # (S, A, C) float16
+    first: Tensor  # (B,) index of each clip's first second
+    length: Tensor  # (B,) seconds
+    soft: Tensor  # (B, K) target in 0..1; NaN where a clip has none
+    evidence: Tensor  # (S, 2) planted arousal and valence evidence
+    synchrony: Tensor  # (S,) 1, 0, or NaN where a second has no flashes and beats to compare
+
+
+def teach_seconds(
+    model: Sec2Sec, data: TokenData, *, epochs: int, batch: int, rate: float, seed: int
+) -> Iterator[Report]:
+    """Stage 2: from the joint vector of one second, its planted evidence and whether its flashes and beats coincide."""
+    heads = nn.Linear(model.config.width, 3)
+    generator = torch.Generator().manual_seed(seed)
+    compared = torch.nonzero(~data.synchrony.isnan()).squeeze(1)
+    others = torch.nonzero(data.synchrony.isnan()).squeeze(1)
+    # Half of each batch are seconds with flashes and beats: they are few, and synchrony is the harder lesson.
+    half = batch // 2
+    rounds = max(len(compared) // half, 1)
+    joined = [p for n, p in model.named_parameters() if not n.startswith("temporal.")]
+    optimiser, plan = schedule([*joined, *heads.parameters()], rate, epochs * rounds)
+    model.train()
+    for epoch in range(epochs):
+        total = right = seen = 0.0
+        order = compared[torch.randperm(len(compared), generator=generator)]
+        for step in range(rounds):
+            some = others[torch.randint(len(others), (half,), generator=generator)]
+            rows = torch.cat([order[step * half : (step + 1) * half], some])
+            joint, _, _ = model.encode_second(data.video[rows].float(), data.audio[rows].float(), evidence=False)
+            said = heads(joint)
+            truth = data.synchrony[rows]
+            known = ~truth.isnan()
+            loss = F.binary_cross_entropy_with_logits(said[known, 2], truth[known])
+            loss = loss + F.mse_loss(said[:, :2], data.evidence[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(joined, 1.0)
+            optimiser.step()
+            plan.step()
+            total += float(loss.detach()) / rounds
+            right += float(((said[known, 2] > 0) == (truth[known] > 0.5)).sum())
+            seen += int(known.sum())
+        yield {"stage": "seconds", "epoch": epoch + 1, "loss": round(total, 4), "synchrony": round(right / seen, 4)}
+    model.eval()
+
+
+def gather(data: TokenData, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Some clips, padded to the longest: video (B, T, V, C), audio (B, T, A, C), mask (B, T)."""
+    length = data.length[clips]
+    step = torch.arange(int(length.max()))
+    mask = step < length[:, None]
+    index = (data.first[clips][:, None] + step).where(mask, data.first[clips][:, None])
+    return data.video[index].float(), data.audio[index].float(), mask
+
+
+def teach_clips(
+    model: Sec2Sec,
+    data: TokenData,
+    validation: TokenData,
+    *,
+    epochs: int,
+    batch: int,
+    rate: float,
+    seed: int,
+    modality_dropout: float = 0.1,
+) -> Iterator[Report]:
+    """Stage 3: the targets of whole clips. Keeps a copy of the weights with the lowest validation loss (paper §4.2).
+
+    modality_dropout: share of clips whose sound, and as many whose picture, is the training mean, so that a clip
+    without one of them is not a stranger.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    count = len(data.first)
+    optimiser, plan = schedule(list(model.parameters()), rate, epochs * (count // batch))
+    best, kept = float("inf"), None
+    for epoch in range(epochs):
+        model.train()
+        total = 0.0
+        order = torch.randperm(count, generator=generator)[: count // batch * batch]
+        for clips in order.split(batch):
+            video, audio, mask = gather(data, clips)
+            lot = torch.rand(len(clips), generator=generator)[:, None, None, None]
+            video = torch.where(lot < modality_dropout, model.reference_video, video)
+            audio = torch.where(lot > 1 - modality_dropout, model.reference_audio, audio)
+            loss = soft_loss(model(video, audio, mask, evidence=False).logits, data.soft[clips])
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            plan.step()
+            total += float(loss.detach()) * batch / len(order)
+        loss_there, accuracy = check(model, validation)
+        if loss_there < best:
+            best, kept = loss_there, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        yield {
+            "stage": "clips",
+            "epoch": epoch + 1,
+            "loss": round(total, 4),
+            "validation_loss": round(loss_there, 4),
+            **{name: round(value, 4) for name, value in zip(model.config.targets, accuracy, strict=True)},
+        }
+    if kept is not None:
+        model.load_state_dict(kept)
+    model.eval()
+
+
+def soft_loss(logits: Tensor, soft: Tensor) -> Tensor:
+    """Mean cross-entropy over the soft targets that a clip has."""
+    total, count = clip_loss(logits, soft, ["binary"] * soft.shape[1])
+    return total / count
+
+
+@torch.inference_mode()
+def check(model: Sec2Sec, data: TokenData, batch: int = 64) -> tuple[float, list[float]]:
+    """Validation loss, and accuracy of each target over clips whose soft target is clear (beyond .25 of .5)."""
+    model.eval()
+    logits = torch.cat(
+        [model(*gather(data, c), evidence=False).logits for c in torch.arange(len(data.first)).split(batch)]
+    )
+    clear = (data.soft - 0.5).abs() > 0.25
+    right = ((logits > 0) == (data.soft > 0.5)) & clear
+    return float(soft_loss(logits, data.soft)), (right.sum(0) / clear.sum(0).clamp_min(1)).tolist()

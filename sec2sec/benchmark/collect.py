@@ -1,0 +1,180 @@
+"""What the trials of a benchmark left in their folders → the figures of its tables, without any training."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sec2sec.baselines import SYSTEMS
+from sec2sec.benchmark.compare import LEVEL, PAIRED, Draws, Said, differences, measured
+from sec2sec.benchmark.paper import figures_of
+from sec2sec.benchmark.plan import noted
+from sec2sec.benchmark.systems import group_of
+from sec2sec.benchmark.work import MEASURED
+from sec2sec.metrics import DRAWS, MAIN, SHOWN, TrainingLabels
+from sec2sec.training.loop import TrainingError
+from sec2sec.training.run_folder import PREDICTIONS
+from sec2sec.training.trial import FAILED, result
+
+SCHEMA = "sec2sec.benchmark.results/1"
+TRIVIAL = "trivial: "
+# The paper's ablation (§4.4), as what should beat what
+ABLATION = (
+    ("sec2sec-sa-ca", "sec2sec-sa-sa"),
+    ("sec2sec-sa-ca", "sec2sec-audio"),
+    ("sec2sec-sa-ca", "sec2sec-vision"),
+    ("sec2sec-sa-sa", "sec2sec-audio"),
+    ("sec2sec-sa-sa", "sec2sec-vision"),
+)
+
+
+def collect(out: Path) -> dict[str, Any]:
+    """All figures of a benchmark's folder. Raises TrainingError where no trial is done, or a file of one is damaged."""
+    note = noted(out)
+    done, failed = _trials(out, note)
+    if not done:
+        raise TrainingError(f"{out}: no trial is done yet; run the benchmark first")
+    first = next(iter(done.values()))[0]
+    training = {name: TrainingLabels(**told) for name, told in first.metrics["training"].items()}
+    said = {
+        target: {name: [each.said(target) for each in trials] for name, trials in done.items()} for target in training
+    }
+    results: dict[str, Any] = {
+        "schema": SCHEMA,
+        **{key: note.get(key) for key in ("data", "command", "hardware", "versions", "settings", "overrides", "jobs")},
+        "seeds": note["seeds"],
+        "minutes": round(sum(each.measured["wall_seconds"] for trials in done.values() for each in trials) / 60, 1),
+        "clips": len(first.answers["id"]),
+        "groups": len(set(first.answers["group"])),
+        "targets": {name: told.kind for name, told in training.items()},
+        "draws": {"intervals": DRAWS, "comparisons": PAIRED, "level": LEVEL},
+        "systems": [_system(name, done.get(name, []), failed.get(name, {}), note) for name in note["systems"]],
+        "trivial": {},
+        "comparisons": {},
+        "ablation": {},
+    }
+    for target, told in training.items():
+        _add_target(results, target, told, said[target])
+    return results
+
+
+class _Done:
+    """A finished trial's files."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self.answers = json.loads((folder / PREDICTIONS).read_text())
+            self.measured = json.loads((folder / MEASURED).read_text())
+            self.config = json.loads((folder / "checkpoint" / "config.json").read_text())
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{folder}: cannot be read ({error}); delete this trial and run again") from error
+        self.metrics = result(folder) or {}
+
+    @property
+    def start(self) -> str:
+        """What its weights began with, in words."""
+        provenance = self.config.get("provenance", {})
+        origin, tuned = provenance.get("encoders_from", ""), provenance.get("config", {}).get("encoders") == "tuned"
+        if not origin:
+            return ""
+        if SYSTEMS[self.config["model"]["system"]].reads_tokens:
+            return f"encoders from {origin}, {'tuned' if tuned else 'frozen'}; the rest from random weights"
+        if self.config["model"]["size"] == "small":
+            return f"small size, whole from {origin}"
+        return f"published size, from {origin}, {'tuned' if tuned else 'frozen'}; the FC layer from random weights"
+
+    def said(self, target: str) -> Said:
+        """What it said of a target, where there is a label."""
+        k = self.answers["targets"].index(target)
+        rows = [
+            (name, group, label[k], probability[k])
+            for name, group, label, probability in zip(
+                *(self.answers[key] for key in ("id", "group", "label", "probability")), strict=True
+            )
+            if label[k] is not None
+        ]
+        ids, groups, labels, predictions = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return Said(ids, groups, np.array(labels), np.array(predictions))
+
+
+def _trials(out: Path, note: Mapping[str, Any]) -> tuple[dict[str, list[_Done]], dict[str, dict[str, str]]]:
+    """The finished trials of each system in the order of seeds, and why others failed, by seed."""
+    done: dict[str, list[_Done]] = {}
+    failed: dict[str, dict[str, str]] = {}
+    for name, seed in itertools.product(note["systems"], range(int(note["seeds"]))):
+        folder = out / "trials" / f"{name}-{seed}"
+        if (folder / MEASURED).is_file():
+            done.setdefault(name, []).append(_Done(folder))
+        elif (folder / FAILED).is_file():
+            failed.setdefault(name, {})[str(seed)] = (result(folder) or {}).get("failed", "")
+    return done, failed
+
+
+def _system(name: str, trials: Sequence[_Done], failed: Mapping[str, str], note: Mapping[str, Any]) -> dict[str, Any]:
+    """A system's row but for its metrics."""
+    system = SYSTEMS[name]
+    row: dict[str, Any] = {
+        "name": name,
+        "title": system.title,
+        "group": group_of(name),
+        "modalities": system.modalities,
+        "done": len(trials),
+        "failed": dict(failed),
+        "paper": figures_of(str((note.get("data") or {}).get("name", "")), name),
+        "targets": {},
+    }
+    if trials:
+        costs = [each.measured for each in trials]
+        row["cost"] = {
+            **costs[0]["cost"],
+            "ms": _median(each["cost"]["ms"] for each in costs),
+            "encoder_ms": _median(each["cost"]["encoder_ms"] for each in costs),
+            "epoch_seconds": _median(each["epoch_seconds"] for each in costs),
+            "peak_memory": max((each["peak_memory"] for each in costs if each["peak_memory"]), default=None),
+        }
+        row["start"] = trials[0].start
+        row["epochs"] = [each.metrics["epochs"] for each in trials]
+        row["best_epochs"] = [each.metrics["best_epoch"] for each in trials]
+        if "pointing" in costs[0]:
+            row["pointing"] = _mean([each["pointing"] for each in costs])
+            by_target = [each["pointing_by_target"] for each in costs]
+            row["pointing_by_target"] = {target: _mean([each[target] for each in by_target]) for target in by_target[0]}
+    return row
+
+
+def _median(values: Any) -> float:
+    return round(float(np.median(list(values))), 4)
+
+
+def _mean(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {method: round(float(np.mean([each[method] for each in shares])), 6) for method in shares[0]}
+
+
+def _add_target(results: dict[str, Any], target: str, training: TrainingLabels, said: dict[str, list[Said]]) -> None:
+    """Metrics of each system and trivial baseline, and all comparisons, of one target."""
+    kept = {name: trials for name, trials in said.items() if all(each.ids for each in trials)}
+    if not kept:
+        return
+    kind, main = training.kind, MAIN[training.kind]
+    drawn = Draws([group for trials in kept.values() for each in trials for group in each.groups])
+    shown = SHOWN[kind]
+    for row in results["systems"]:
+        if row["name"] in kept:
+            found = measured(kind, kept[row["name"]], row["name"], drawn)
+            row["targets"][target] = {metric: found[metric] for metric in shown}
+    one = next(iter(kept.values()))[0]
+    rivals = {
+        name: [Said(one.ids, one.groups, one.label, values)] for name, values in training.trivial(len(one.ids)).items()
+    }
+    trivial = {name: measured(kind, trials, name, drawn) for name, trials in rivals.items()}
+    results["trivial"][target] = {name: {metric: found[metric] for metric in shown} for name, found in trivial.items()}
+    best = max(trivial, key=lambda name: trivial[name][main]["value"])
+    everyone = {**kept, f"{TRIVIAL}{best}": rivals[best]}
+    results["comparisons"][target] = differences(kind, everyone, list(itertools.combinations(everyone, 2)))
+    ablation = [pair for pair in ABLATION if set(pair) <= set(kept)]
+    results["ablation"][target] = differences(kind, kept, ablation) if ablation else []

@@ -1,0 +1,105 @@
+"""Which trainings a benchmark consists of: every system with every seed, alike but for what is said of a system."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sec2sec.baselines import SYSTEMS
+from sec2sec.benchmark.paper import ORDER
+from sec2sec.benchmark.systems import settings_of
+from sec2sec.files import write_json
+from sec2sec.training.loop import TrainingError
+from sec2sec.training.run_folder import RunFolder
+from sec2sec.training.settings import SettingsError, train_config
+from sec2sec.training.trial import Trial
+
+SCHEMA = "sec2sec.benchmark/1"
+FILE = "benchmark.json"
+OWN = ("system", "seed")  # settings that the benchmark sets itself
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is compared."""
+
+    settings: Mapping[str, Any]  # of every system: the data, and an equal budget
+    systems: tuple[str, ...]
+    seeds: int  # 0, 1, … of weights, order and dropout
+    overrides: Mapping[str, Mapping[str, Any]]  # settings of single systems
+
+
+def requested(values: Mapping[str, Any], systems: str, seeds: int, source: str = "") -> Request:
+    """From a file and options. values: settings, and systems: {name: its own settings}. Raises SettingsError."""
+    where = f"{source}: " if source else ""
+    overrides = values.get("systems") or {}
+    if not isinstance(overrides, Mapping) or not all(isinstance(each, Mapping) for each in overrides.values()):
+        raise SettingsError(f"{where}systems takes names with settings, not {overrides!r}")
+    names = tuple(SYSTEMS) if systems == "all" else tuple(part.strip() for part in systems.split(",") if part.strip())
+    if unknown := sorted({*names, *overrides} - set(SYSTEMS)):
+        raise SettingsError(f"{where}no system is called {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
+    if not names or seeds < 1:
+        raise SettingsError(f"a benchmark needs at least one system and one seed, not {len(names)} and {seeds}")
+    settings = {name: value for name, value in values.items() if name != "systems"}
+    for each in (settings, *overrides.values()):
+        if taken := [name for name in OWN if name in each]:
+            raise SettingsError(f"{where}{' and '.join(taken)} cannot be set: the benchmark goes through them")
+    ordered = tuple(name for name in ORDER if name in names)
+    return Request(settings, ordered, seeds, {name: dict(each) for name, each in overrides.items()})
+
+
+def plan(request: Request, out: Path) -> list[Trial]:
+    """Every trial, seed by seed, so that a benchmark cut short has compared all systems. Raises SettingsError."""
+    return [_trial(request, out, name, seed) for seed in range(request.seeds) for name in request.systems]
+
+
+def _trial(request: Request, out: Path, name: str, seed: int) -> Trial:
+    own = request.overrides.get(name, {})
+    values = {**settings_of(name, request.settings), **own, "seed": seed}
+    return Trial(out / "trials" / f"{name}-{seed}", {"system": name, "seed": seed, **own}, train_config(values, name))
+
+
+def begin(request: Request, out: Path, trials: Sequence[Trial]) -> Request:
+    """Make the folder ours, and note what is asked; returns the request with the systems and seeds of before.
+
+    Raises TrainingError for a folder of another benchmark, or a trial that was begun with other settings.
+    """
+    file = out / FILE
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        before = json.loads(file.read_text()) if file.exists() else None
+        if before is None and any(out.iterdir()):
+            raise TrainingError(f"{out}: is not empty and holds no benchmark; choose another folder")
+        if before is not None:
+            for key, ours in (("settings", request.settings), ("overrides", request.overrides)):
+                if before.get(key) != json.loads(json.dumps(ours)):
+                    raise TrainingError(f"{out}: holds a benchmark with other {key}; choose another folder")
+            names = {*before["systems"], *request.systems}
+            systems = tuple(name for name in ORDER if name in names)
+            request = Request(request.settings, systems, max(request.seeds, int(before["seeds"])), request.overrides)
+        for trial in trials:
+            if RunFolder(trial.folder).exists():
+                RunFolder(trial.folder).resume(trial.config)
+        note = {"schema": SCHEMA, **(before or {}), "settings": dict(request.settings)}
+        note |= {"overrides": dict(request.overrides), "systems": list(request.systems), "seeds": request.seeds}
+        write_json(file, note)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, TrainingError):
+            raise
+        raise TrainingError(f"{out}: cannot hold a benchmark ({error}); choose another folder") from error
+    return request
+
+
+def noted(out: Path) -> dict[str, Any]:
+    """benchmark.json of a folder. Raises TrainingError."""
+    try:
+        found = dict(json.loads((out / FILE).read_text()))
+        if found.get("schema") == SCHEMA:
+            return found
+        why = f"its schema is {found.get('schema')!r}"
+    except (OSError, ValueError, TypeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    raise TrainingError(f"{out}: holds no benchmark ({why}: {FILE}); give the folder of one")

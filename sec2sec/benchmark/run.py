@@ -1,0 +1,233 @@
+"""A benchmark from settings to tables. It can be killed at any moment: the same command goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from sec2sec.benchmark.collect import collect
+from sec2sec.benchmark.document import as_markdown, as_page
+from sec2sec.benchmark.plan import FILE, Request, begin, noted, plan
+from sec2sec.benchmark.tables import NUMBERS, as_csv
+from sec2sec.benchmark.work import MEASURED, is_done, steps, work
+from sec2sec.checkpoints import environment
+from sec2sec.datasets.extract import clock
+from sec2sec.datasets.table import SPLITS
+from sec2sec.device import pick_device
+from sec2sec.files import write_atomically, write_json
+from sec2sec.training.loop import TrainingError
+from sec2sec.training.save import planted
+from sec2sec.training.settings import SettingsError
+from sec2sec.training.setup import data_of
+from sec2sec.training.train import Hardware, Note, Step, Stopped, Trained, command, extract_all
+from sec2sec.training.trial import Trial
+
+EVERY = 1.0  # s between two looks at the trials at work
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the trials are."""
+
+    done: int
+    total: int
+    running: tuple[str, ...]  # what each trial at work does
+    seconds_left: float  # NaN before any is done
+
+    @property
+    def line(self) -> str:
+        """For a progress line."""
+        left = f", {clock(self.seconds_left)} left" if math.isfinite(self.seconds_left) else ""
+        return f"{self.done} of {self.total} trials{left}; {'; '.join(self.running)}"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The tables are there."""
+
+    out: Path
+    results: dict[str, Any]
+
+
+def benchmark_steps(
+    request: Request,
+    out: Path,
+    machine: Hardware,
+    *,
+    jobs: int = 1,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Step | Progress | Compared]:
+    """Train and measure what is not done yet, then write the tables; yields Compared or Stopped last.
+
+    jobs: trials at a time, each a process with its share of the cores; 0: all in this process, whose memory is then
+    that of all. Raises SettingsError, DataError or TrainingError.
+    """
+    if machine.devices > 1 or machine.nodes > 1:
+        raise SettingsError("a benchmark runs each trial on one device; add --jobs for several trials at a time")
+    if jobs < 0:
+        raise SettingsError(f"jobs must be at least 0, not {jobs}")
+    asked = plan(request, out)
+    table, _ = data_of(asked[0].config)
+    request = begin(request, out, asked)
+    trials = plan(request, out)
+    threads = max(1, (os.cpu_count() or 1) // max(jobs, 1))
+    note = noted(out) | _about(machine, jobs, threads)
+    clips = {split: len(table.split(split)) for split in SPLITS}
+    note["data"] = {"name": table.name, "notes": list(table.notes), "clips": clips, "planted": planted(table)}
+    todo = [trial for trial in trials if not is_done(trial)]
+    for name in dict.fromkeys(trial.differs["system"] for trial in todo):
+        first = next(trial for trial in todo if trial.differs["system"] == name)
+        for step in extract_all(first.config, machine):  # here, lest two trials encode the same clips
+            yield step
+            if stop():
+                yield Stopped(0)
+                return
+    if todo:
+        write_json(out / FILE, note | {"data": {**note["data"], "sha256": ""}})
+        yield Note(f"{len(trials)} trials, {len(trials) - len(todo)} of them done before")
+        running = _one_by_one(todo, machine, stop) if jobs == 0 else _side_by_side(trials, machine, jobs, threads, stop)
+        for each in running:
+            yield each
+            if isinstance(each, Stopped):
+                return
+        found = json.loads((trials[0].folder / "data.json").read_text())
+        note["data"]["sha256"] = found["sha256"]
+        write_json(out / FILE, note)
+    yield Compared(out, write_tables(out))
+
+
+def write_tables(out: Path) -> dict[str, Any]:
+    """The tables of a benchmark's folder, made from what its trials left; returns the figures. Raises TrainingError."""
+    results = collect(out)
+    try:
+        write_json(out / "results.json", results)
+        write_atomically(out / "RESULTS.md", as_markdown(results).encode())
+        write_atomically(out / "results.html", as_page(results).encode())
+        for kind in dict.fromkeys(results["targets"].values()):
+            write_atomically(out / f"table-{NUMBERS[kind]}.csv", as_csv(results, kind).encode())
+    except OSError as error:
+        raise TrainingError(
+            f"{out}: cannot be written ({error.strerror or error}); make room or give permission"
+        ) from error
+    return results
+
+
+def _one_by_one(todo: Sequence[Trial], machine: Hardware, stop: Callable[[], bool]) -> Iterator[Step | Progress]:
+    """Every trial in this process."""
+    for number, trial in enumerate(todo):
+        yield Progress(number, len(todo), (trial.folder.name,), math.nan)
+        for step in steps(trial, machine, stop):
+            if not isinstance(step, Trained):
+                yield step
+            if isinstance(step, Stopped):
+                return
+
+
+def _side_by_side(
+    trials: Sequence[Trial], machine: Hardware, jobs: int, threads: int, stop: Callable[[], bool]
+) -> Iterator[Step | Progress]:
+    """Every trial in a process of its own, `jobs` at a time."""
+    todo = [trial for trial in trials if not is_done(trial)]
+    waiting = list(todo)
+    working: dict[Future[None], Trial] = {}
+    context = get_context("spawn")  # fork after torch has started threads can hang
+    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
+        try:
+            while waiting or working:
+                while waiting and len(working) < jobs:
+                    trial = waiting.pop(0)
+                    working[pool.submit(work, trial, machine, threads, os.getpid())] = trial
+                finished, _ = wait(working, timeout=EVERY, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    trial = working.pop(future)
+                    future.result()
+                    if is_done(trial):
+                        yield Note(f"{trial.folder.name} {_outcome(trial)}")
+                yield _progress(trials, list(working.values()), jobs)
+                if stop():
+                    _end(working)
+                    yield Stopped(0)
+                    return
+        except BrokenProcessPool as error:
+            raise TrainingError(
+                "the process of a trial was killed (out of memory?); run the same command again, with fewer --jobs"
+            ) from error
+        finally:
+            _end(working)  # nothing is left running behind an error
+
+
+def _end(working: Mapping[Future[None], Trial]) -> None:
+    """Ask the trials to stop until all have; one that is only starting forgets the first time."""
+    while unfinished := wait(working, timeout=0).not_done:
+        for future in unfinished:
+            if working[future].folder.is_dir():
+                (working[future].folder / "stop").touch()
+        wait(unfinished, timeout=EVERY)
+
+
+def _outcome(trial: Trial) -> str:
+    if not (trial.folder / MEASURED).is_file():
+        return "diverged and is left"
+    metrics = json.loads((trial.folder / "checkpoint" / "metrics.json").read_text())
+    return (
+        f"done: {metrics['epochs']} epochs, {metrics['minutes']} minutes, validation {metrics['validation_score']:.3f}"
+    )
+
+
+def _progress(trials: Sequence[Trial], working: Sequence[Trial], jobs: int) -> Progress:
+    """Time left by what trials of the same system, or else any, took so far."""
+    taken: dict[str, list[float]] = {}
+    done = [trial for trial in trials if is_done(trial)]
+    for trial in done:
+        if (trial.folder / MEASURED).is_file():
+            seconds = json.loads((trial.folder / MEASURED).read_text())["wall_seconds"]
+            taken.setdefault(trial.differs["system"], []).append(seconds)
+    every = [seconds for each in taken.values() for seconds in each]
+    left = math.nan
+    if every:
+        rest = [trial for trial in trials if trial not in done]
+        expected = sum(fmean(taken.get(trial.differs["system"], every)) for trial in rest)
+        left = expected / jobs if len(rest) >= jobs else expected / max(len(rest), 1)
+    return Progress(len(done), len(trials), tuple(_at_work(trial) for trial in working), left)
+
+
+def _at_work(trial: Trial) -> str:
+    try:
+        message = json.loads((trial.folder / "progress.json").read_text())["message"]
+    except (OSError, ValueError, KeyError):
+        message = "starting"
+    return f"{trial.folder.name}: {message}"
+
+
+def _about(machine: Hardware, jobs: int, threads: int) -> dict[str, Any]:
+    """What the document says of the machine."""
+    device = pick_device(machine.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    hardware: Mapping[str, Any] = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "device": name,
+        "threads": threads,
+    }
+    return {"command": command(), "hardware": hardware, "versions": environment(), "jobs": max(jobs, 1)}
+
+
+def processor() -> str:
+    """The model of the CPU, as the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

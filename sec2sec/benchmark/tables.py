@@ -1,0 +1,206 @@
+"""The figures of a benchmark as tables of text, for Markdown, a page and a spreadsheet alike."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sec2sec.metrics import MAIN, figure, span, title_of
+
+NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
+COLUMNS = {
+    "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
+    "score": ("mean_accuracy", "r2", "pearson", "ccc"),
+}
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of cells; a row of one cell stands over those below it."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def as_markdown(self) -> str:
+        """A pipe table under its caption."""
+        width = len(self.head)
+        lines = [f"**{self.caption}**", "", _pipes(self.head), "|---|" + "---:|" * (width - 1)]
+        for row in self.rows:
+            lines.append(_pipes([f"*{row[0]}*", *[""] * (width - 1)] if len(row) == 1 else row))
+        return "\n".join(lines)
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def counted(number: int, what: str) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
+
+
+def target_tables(results: Mapping[str, Any]) -> list[TextTable]:
+    """Table 1 for each class, Table 2 for each score: systems in the paper's order, trivial baselines below."""
+    return [_target(results, name, kind) for name, kind in results["targets"].items() if name in results["trivial"]]
+
+
+def _target(results: Mapping[str, Any], target: str, kind: str) -> TextTable:
+    columns = COLUMNS[kind]
+    told = {metric for row in results["systems"] for metric in row["paper"].get(target, {})}
+    head = ["system", "input"]
+    for metric in columns:
+        head += [f"{title_of(metric)} (paper)"] if metric in told else []
+        head.append(title_of(metric))
+    rows: list[list[str]] = []
+    for row in results["systems"]:
+        if [row["group"]] not in rows:
+            rows.append([row["group"]])
+        cells = [row["title"], row["modalities"]]
+        for metric in columns:
+            if metric in told:
+                paper = row["paper"].get(target, {}).get(metric)
+                cells.append("" if paper is None else f"{paper:.4f}".rstrip("0"))
+            found = row["targets"].get(target, {}).get(metric)
+            cells.append(_missing(row) if found is None else figure(found["value"]) + span(found["interval"]))
+        rows.append(cells)
+    rows.append(["Trivial"])
+    for name, found in results["trivial"][target].items():
+        cells = [name.replace("_", " "), "none"]
+        for metric in columns:
+            cells += [""] if metric in told else []
+            cells.append(figure(found[metric]["value"]) + span(found[metric]["interval"]))
+        rows.append(cells)
+    caption = (
+        f"Table {NUMBERS[kind]}, {target}: {counted(results['clips'], 'test clip')}, mean over the "
+        "seeds of each system, 95 % interval over groups and seeds"
+    )
+    return TextTable(caption, head, rows)
+
+
+def _missing(row: Mapping[str, Any]) -> str:
+    return "diverged" if row["failed"] and not row["done"] else "not run" if not row["done"] else ""
+
+
+def cost_table(results: Mapping[str, Any]) -> TextTable:
+    """Time, size and memory, beside the paper's time."""
+    paper = any(row["paper"] for row in results["systems"])
+    head = [
+        "system",
+        *(["minutes an epoch (paper)"] if paper else []),
+        "s an epoch",
+        "epochs (best)",
+        "parameters",
+        "of encoders",
+        "million MACs a clip",
+        "of encoders",
+        "ms a clip",
+        "of encoders",
+        "peak memory, MB",
+    ]
+    rows = []
+    for row in results["systems"]:
+        minutes = [found["minutes"] for found in row["paper"].values()]
+        cells = [row["title"], *([_clock(minutes)] if paper else [])]
+        if "cost" not in row:
+            rows.append([*cells, *[_missing(row)] * (len(head) - len(cells))])
+            continue
+        cost = row["cost"]
+        epochs = ", ".join(f"{n} ({best})" for n, best in zip(row["epochs"], row["best_epochs"], strict=True))
+        rows.append(
+            [
+                *cells,
+                f"{cost['epoch_seconds']:.1f}",
+                epochs,
+                f"{cost['parameters']:,}",
+                f"{cost['encoder_parameters']:,}",
+                f"{cost['macs'] / 1e6:,.1f}",
+                f"{cost['encoder_macs'] / 1e6:,.1f}",
+                f"{cost['ms']:.1f}",
+                f"{cost['encoder_ms']:.1f}",
+                "" if cost["peak_memory"] is None else f"{cost['peak_memory'] / 2**20:,.0f}",
+            ]
+        )
+    caption = "Cost: a training epoch from cached features; one 10-s clip from its decoded frames and samples on"
+    return TextTable(caption, head, rows)
+
+
+def _clock(minutes: Sequence[float]) -> str:
+    """1.5 → 1:30; the paper's tables give one for each target, or one for all."""
+    texts = [f"{int(m)}:{round(m % 1 * 60):02}" for m in minutes]
+    return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
+
+
+def pointing_table(results: Mapping[str, Any]) -> TextTable | None:
+    """Share of test clips whose top second is a planted one, by method; None for clips without a planted truth."""
+    found = [row for row in results["systems"] if "pointing" in row]
+    if not found:
+        return None
+    methods = list(dict.fromkeys(method for row in found for method in row["pointing"]))
+    names = [
+        (target, method)
+        for target in results["targets"]
+        for method in methods
+        if any(method in row.get("pointing_by_target", {}).get(target, {}) for row in found)
+    ]
+    head = ["system", *(f"{method}, all targets" for method in methods), *(f"{m}, {target}" for target, m in names)]
+    rows = []
+    for row in found:
+        cells = [figure(row["pointing"][m]) if m in row["pointing"] else "none" for m in methods]
+        for target, method in names:
+            value = row["pointing_by_target"].get(target, {}).get(method)
+            cells.append("none" if value is None else figure(value))
+        rows.append([row["title"], *cells])
+    title = (
+        "Pointing: share of test clips whose top second is a planted one, mean over seeds; below chance, it looks away"
+    )
+    return TextTable(title, head, rows)
+
+
+def title_in(results: Mapping[str, Any], name: str) -> str:
+    """A system as the tables call it; a trivial baseline in words."""
+    titles = {row["name"]: row["title"] for row in results["systems"]}
+    return titles.get(name, name.replace("_", " "))
+
+
+def comparison_table(results: Mapping[str, Any], target: str, part: str) -> TextTable:
+    """part: "comparisons" (every pair) or "ablation" (the paper's)."""
+    pairs = results[part][target]
+    rows = [
+        [
+            f"{title_in(results, pair['a'])} − {title_in(results, pair['b'])}",
+            "undefined" if pair["difference"] is None else f"{pair['difference']:+.3f}{span(pair['interval'])}",
+            *("" if pair[key] is None else f"{pair[key]:.4f}" for key in ("p", "p_holm")),
+            {True: "yes", False: "no", None: "cannot be told"}[pair["holds"]],
+        ]
+        for pair in pairs
+    ]
+    metric = title_of(MAIN[results["targets"][target]])
+    caption = f"{target}: differences in {metric}, {counted(len(pairs), 'comparison')}"
+    return TextTable(caption, ["A − B", "difference", "p", f"p, Holm over {len(pairs)}", "holds at 95 %"], rows)
+
+
+def as_csv(results: Mapping[str, Any], kind: str) -> str:
+    """Every figure of the targets of a kind, one a line."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["system", "target", "metric", "paper", "value", "low", "high", "seeds"])
+    writer.writerows(_lines(results, kind))
+    return text.getvalue()
+
+
+def _lines(results: Mapping[str, Any], kind: str) -> Iterator[list[Any]]:
+    rows = [(row["name"], row["paper"], row["targets"]) for row in results["systems"]]
+    for target in (name for name, of in results["targets"].items() if of == kind):
+        baselines = results["trivial"].get(target, {})
+        of_target = [(name, paper.get(target, {}), metrics.get(target, {})) for name, paper, metrics in rows]
+        of_target += [(f"trivial: {name}", {}, metrics) for name, metrics in baselines.items()]
+        for name, paper, metrics in of_target:
+            for metric, found in metrics.items():
+                low, high = found["interval"] or ("", "")
+                values = " ".join("" if value is None else str(value) for value in found["seeds"])
+                value = "" if found["value"] is None else found["value"]
+                yield [name, target, metric, paper.get(metric, ""), value, low, high, values]

@@ -1,0 +1,90 @@
+"""One trial of a benchmark from settings to figures, in a process of its own: so its memory can be measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from sec2sec.benchmark.cost import cost, peak_memory
+from sec2sec.checkpoints import Bundle, load_checkpoint
+from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.table import Row, Table
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.evaluation.evaluate import PLANTED, point
+from sec2sec.explanations.masker import masker_of
+from sec2sec.explanations.results import Occlusion
+from sec2sec.files import file_sha256, write_json
+from sec2sec.training.run_folder import PREDICTIONS
+from sec2sec.training.setup import data_of, encoders_of
+from sec2sec.training.train import Hardware, Step, Stopped, Trained
+from sec2sec.training.trial import FAILED, Trial, run_trial
+
+MEASURED = "measured.json"
+
+
+def is_done(trial: Trial) -> bool:
+    """Whether there is nothing left to do."""
+    return any((trial.folder / name).is_file() for name in (MEASURED, FAILED))
+
+
+def work(trial: Trial, machine: Hardware, threads: int, parent: int) -> None:
+    """The whole of a process. Ends by itself between two batches when its parent has gone, to be resumed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent asks to stop by the file `stop`
+    torch.set_num_threads(threads)
+
+    def orphaned() -> bool:
+        return os.getppid() != parent
+
+    for _ in steps(trial, machine, orphaned):
+        pass
+    if orphaned():
+        os._exit(1)
+
+
+def steps(trial: Trial, machine: Hardware, stop: Callable[[], bool]) -> Iterator[Step]:
+    """Train, then measure what the tables need besides; yields what the training says."""
+    began = time.monotonic()
+    for step in run_trial(trial, machine, test=True, stop=stop):
+        yield step
+        if isinstance(step, Stopped):
+            return
+        if isinstance(step, Trained):
+            write_json(trial.folder / MEASURED, _measured(trial, machine, time.monotonic() - began))
+
+
+def _measured(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
+    bundle = load_checkpoint(trial.folder / "checkpoint", machine.device)
+    history = [json.loads(line) for line in (trial.folder / "metrics.jsonl").read_text().splitlines()]
+    found: dict[str, Any] = {
+        "peak_memory": peak_memory(bundle.device),  # before the clip of ten seconds, whose encoders may need more
+        "wall_seconds": round(seconds, 2),
+        "epoch_seconds": round(float(np.mean([report["seconds"] for report in history])), 3),
+        "threads": torch.get_num_threads(),
+        "cost": cost(bundle),
+    }
+    table, _ = data_of(trial.config)
+    if (table.directory / PLANTED).is_file():
+        found["pointing"], found["pointing_by_target"] = point(
+            bundle, table.directory, _occluded(trial, bundle, machine, table)
+        )
+    return found
+
+
+def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> list[tuple[Row, Occlusion]]:
+    """The effect of each second of the test clips, from the tokens that the training has read."""
+    asked = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
+    cache = TokenCache(machine.cache, encoders_of(trial.folder / "checkpoint"))
+    found = []
+    for row in table.split("test"):
+        tokens = cache.read(file_sha256(row.path)) if row.id in asked else None
+        if tokens is not None:
+            moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
+            found.append((row, masker_of(bundle.model, moved).occlusion))
+    return found

@@ -1,0 +1,70 @@
+"""The command line: a file a subcommand, each with add_arguments(parser) and run(options) → exit code.
+
+Only the file of the chosen subcommand is imported, and nothing heavy before it runs: `--help` must be quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from sec2sec import __version__
+from sec2sec.errors import UserError, one_line
+
+USAGE_ERROR = 2  # a clip, a checkpoint or an option that cannot be used
+STOPPED = 130  # by Ctrl-C, as shells count it
+
+COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
+    "explain": ("explain", "Predict a clip and say which seconds, sounds and places made it so."),
+    "app": ("app", "Start the app and serve it to a browser."),
+    "evaluate": ("evaluate", "Measure a checkpoint on a data set, beside the trivial baselines."),
+    "data": ("data", "Say what a data set holds, and what is wrong with it."),
+    "make-clips": ("make_clips", "Make video clips whose truth is known, for training and tests."),
+    "extract": ("extract", "Encode the clips of a data set once, for all trainings to come."),
+    "train": ("train", "Train a model on a data set; progress and results are saved in a run folder."),
+    "search": ("search", "Train with every combination of some settings; the test clips are used once."),
+    "benchmark": ("benchmark", "Train and compare all systems of the paper's tables, one command a table."),
+    "profile": ("attention_profile", "Measure the mean attention over seconds of a data set (paper, Fig. 2)."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns the exit code: 0, or 2 with one line on stderr for what a person can put right.
+
+    Any other error is a mistake of this program and is raised, so that the process ends with its traceback and 1.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = command_parser(arguments).parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        return 0
+    except (UserError, OSError) as error:
+        message = one_line(error)
+        if message is None:
+            raise
+        print(f"sec2sec: {message}", file=sys.stderr)
+        return USAGE_ERROR
+    return code
+
+
+def command_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """All subcommands with their help, and the options of the one that the arguments name."""
+    parser = argparse.ArgumentParser(
+        prog="sec2sec", description="Why a model predicts how a video clip will be perceived, second by second."
+    )
+    parser.add_argument("--version", action="version", version=f"sec2sec {__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, (file, text) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=text, description=text)
+        if name == chosen:
+            command = import_module(f"sec2sec.cli.{file}")
+            command.add_arguments(subparser)
+            subparser.set_defaults(run=command.run)
+    return parser

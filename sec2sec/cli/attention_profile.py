@@ -1,0 +1,53 @@
+"""`profile`: the mean attention over seconds."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers
+from sec2sec.cli.terminal import list_unusable, show
+from sec2sec.extras import require_extra
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The data, the checkpoint, what is written."""
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--split", choices=SPLITS, default="all", help="clips to measure on (default: all)")
+    add_checkpoint(parser)
+    hardware = parser.add_argument_group("hardware")
+    add_device(hardware)
+    add_workers(hardware, "decode clips")
+    add_cache(hardware)
+    output = parser.add_argument_group("output")
+    add_json(output, "profile")
+    output.add_argument(
+        "--save", action="store_true", help="save the profile in the checkpoint's metrics.json, for the app"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Encode what the cache does not hold yet, then measure."""
+    require_extra("train", "profile")
+    from sec2sec.files import check_writable, write_json
+    from sec2sec.training.mean_attention import Profiled, as_text, profile_steps
+
+    if options.json:
+        check_writable(options.json)
+    for step in profile_steps(
+        options.checkpoint,
+        options.data,
+        options.cache,
+        split=options.split,
+        save=options.save,
+        device=options.device,
+        workers=options.workers,
+    ):
+        if isinstance(step, Profiled):
+            print(as_text(step.profile, step.clips))
+            list_unusable(step.unusable)
+            if options.json:
+                write_json(options.json, step.profile)
+        else:
+            show(step.line, last=step.done == step.total)
+    return 0

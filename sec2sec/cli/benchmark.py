@@ -1,0 +1,123 @@
+"""`benchmark`: all systems with all seeds, and the tables; or all methods of explanation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sec2sec.cli.options import add_machine, machine_of
+from sec2sec.cli.steps import print_step
+from sec2sec.cli.terminal import show
+from sec2sec.errors import SettingsError
+from sec2sec.extras import require_extra
+from sec2sec.paths import program_paths
+from sec2sec.training.settings import add_flags, read_mapping, settings_among
+from sec2sec.training.signals import stop_on_signals
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The systems, or the methods of explanation, and every setting of a training."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings as JSON or YAML, and systems: {NAME: its own settings}"
+    )
+    systems = parser.add_argument_group("systems")
+    systems.add_argument(
+        "--systems", default="all", metavar="A,B", help="names of systems, as of train --system, or all (default)"
+    )
+    systems.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="number of trainings of each system (default: 3)"
+    )
+    systems.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of trainings at a time, which share the cores (default: 1)",
+    )
+    systems.add_argument(
+        "--tables", action="store_true", help="make the tables again from the predictions that are there; no training"
+    )
+    explanations = parser.add_argument_group("methods of explanation")
+    explanations.add_argument(
+        "--explanations",
+        action="store_true",
+        help="instead of systems, compare methods of explanation: which finds what was planted in known-truth clips?",
+    )
+    explanations.add_argument(
+        "--checkpoint",
+        type=Path,
+        default=program_paths().demo,
+        metavar="DIR",
+        help="checkpoint that --explanations explains (default: the bundled demo)",
+    )
+    explanations.add_argument(
+        "--others",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="checkpoints of the same training with other seeds, which --explanations compares with",
+    )
+    explanations.add_argument(
+        "--clips", type=int, metavar="N", help="number of test clips that --explanations takes (default: all)"
+    )
+    groups = add_flags(parser, without=("system", "seed"))
+    groups["output"].add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the benchmark; one in it is resumed"
+    )
+    add_machine(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train what is not done and write the tables; or compare methods of explanation."""
+    if options.explanations:
+        compare_explanations(options)
+        return 0
+    require_extra("train", "benchmark")
+    from sec2sec.benchmark.document import findings
+    from sec2sec.benchmark.plan import requested
+    from sec2sec.benchmark.run import Compared, Progress, benchmark_steps, write_tables
+    from sec2sec.training.train import Stopped
+
+    if options.tables:
+        print_results(options.out, findings(write_tables(options.out)))
+        return 0
+    values = (read_mapping(options.config) if options.config else {}) | settings_among(options)
+    request = requested(values, options.systems, options.seeds, str(options.config or ""))
+    with stop_on_signals() as stop:
+        for step in benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop):
+            if isinstance(step, Compared):
+                print_results(options.out, findings(step.results))
+            elif isinstance(step, Progress):
+                show(step.line)
+            elif isinstance(step, Stopped):
+                print("stopped; the same command goes on")
+            else:
+                print_step(step, options.out)
+    return 0
+
+
+def compare_explanations(options: argparse.Namespace) -> None:
+    """Every method of explanation on known-truth clips, and the table in the folder."""
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.datasets.open import open_data
+    from sec2sec.evaluation.scoreboard import as_markdown, scoreboard_steps, write_scoreboard
+    from sec2sec.progress import drain
+
+    if not getattr(options, "data", ""):
+        raise SettingsError("--data is missing: give a folder of known-truth clips, as make-clips makes them")
+    table = open_data(options.data)
+    bundle, *others = [load_checkpoint(folder, options.device) for folder in (options.checkpoint, *options.others)]
+    steps = scoreboard_steps(bundle, table, others=others, clips=options.clips, workers=options.workers)
+    scored = drain(steps, lambda progress: show(progress.message))
+    show("", last=True)
+    print(as_markdown(scored.report))
+    for message in scored.unusable:
+        print(f"not usable: {message}", file=sys.stderr)
+    write_scoreboard(options.out, scored.report)
+
+
+def print_results(out: Path, findings: list[str]) -> None:
+    """What the benchmark says, and where its tables are."""
+    print("\n".join([*findings, f"tables: {out / 'RESULTS.md'}, results.html, results.json and table-*.csv beside it"]))

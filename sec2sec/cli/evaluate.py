@@ -1,0 +1,60 @@
+"""`evaluate`: a checkpoint on a data set, as text, JSON and page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sec2sec.cli.options import SPLITS, add_checkpoint, add_device, add_json, add_workers
+from sec2sec.cli.terminal import show
+from sec2sec.files import check_writable, write_atomically, write_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The data, the checkpoint, what is written."""
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--split", choices=SPLITS, default="all", help="clips to measure on (default: all)")
+    add_checkpoint(parser)
+    hardware = parser.add_argument_group("hardware")
+    add_device(hardware)
+    add_workers(hardware, "decode clips")
+    output = parser.add_argument_group("output")
+    add_json(output, "metrics")
+    output.add_argument(
+        "--report", type=Path, metavar="FILE", help="write a page with tables and curves (HTML) to this file"
+    )
+    output.add_argument(
+        "--worst",
+        type=int,
+        default=20,
+        metavar="N",
+        help="number of clips to list whose predictions are farthest off (default: 20)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print the table and write what the options name."""
+    from sec2sec.datasets.open import open_data
+
+    for file in (options.json, options.report):
+        if file:
+            check_writable(file)
+    table = open_data(options.data)
+    from sec2sec.checkpoints import load_checkpoint  # torch
+    from sec2sec.evaluation.evaluate import as_text, evaluate_steps
+    from sec2sec.evaluation.pages.evaluated import as_page
+    from sec2sec.progress import drain
+
+    bundle = load_checkpoint(options.checkpoint, options.device)
+    steps = evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst)
+    evaluated = drain(steps, lambda progress: show(progress.message))
+    show("", last=True)
+    print(as_text(evaluated.report))
+    for message in evaluated.unusable:
+        print(f"not usable: {message}", file=sys.stderr)
+    if options.json:
+        write_json(options.json, evaluated.report)
+    if options.report:
+        write_atomically(options.report, as_page(evaluated.report).encode())
+    return 0

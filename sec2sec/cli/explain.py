@@ -1,0 +1,171 @@
+"""`explain`: one clip, in the terminal and as JSON, page or film."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sec2sec.cli.options import add_checkpoint, add_device, add_json
+from sec2sec.cli.terminal import show
+from sec2sec.config import MediaLimits
+from sec2sec.errors import SettingsError
+from sec2sec.extras import require_extra
+from sec2sec.files import check_writable
+
+if TYPE_CHECKING:
+    from sec2sec.clip import EncodedClip
+    from sec2sec.explanations import Explanation
+    from sec2sec.progress import Progress
+
+REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The clip and its part, what is measured, what is written."""
+    parser.add_argument("clip", type=Path, metavar="CLIP", help="a video or sound file")
+    add_checkpoint(parser)
+    add_device(parser)
+    part = parser.add_argument_group("part of the clip")
+    part.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on (default: 0)")
+    part.add_argument("--end", type=float, metavar="S", help="analyse up to this second (default: the clip's end)")
+    part.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default: 900 s)")
+    measured = parser.add_argument_group("measured on demand")
+    measured.add_argument(
+        "--stability",
+        action="store_true",
+        help="measure how far prediction, attention and effects move when the cuts between seconds are shifted",
+    )
+    measured.add_argument(
+        "--seeds",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="checkpoints of the same training with other seeds: measure how far their answers differ, and --stability",
+    )
+    measured.add_argument(
+        "--token-gradients",
+        action="store_true",
+        help="put integrated gradients of every token, place and sound, into the JSON",
+    )
+    output = parser.add_argument_group("output")
+    add_json(output, "explanation")
+    output.add_argument(
+        "--maps",
+        choices=("none", "mean", "heads"),
+        default="mean",
+        help="co-attention maps in the JSON: none, averaged over heads (default), or every head",
+    )
+    output.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT.html",
+        help="write a page that needs no network to this file, with JSON and CSV beside it",
+    )
+    output.add_argument(
+        "--report-clip",
+        type=float,
+        default=REPORT_MEGABYTES,
+        metavar="MB",
+        help=f"largest clip that is put into the page of --report (default: {REPORT_MEGABYTES:g}; 0: stills alone)",
+    )
+    output.add_argument(
+        "--annotate", type=Path, metavar="FILE", help="write the clip with the explanation burnt in to this file (MP4)"
+    )
+    output.add_argument(
+        "--overlay", action="store_true", help="burn the co-attention into the film of --annotate as well"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain the clip; what cannot be written is refused before the work, not after it."""
+    for path in (options.json, options.report, options.annotate):
+        if path:
+            check_writable(path)
+    if options.report:
+        if options.report.suffix.lower() not in (".html", ".htm"):
+            raise SettingsError(f"{options.report}: a report is a page; give a name that ends in .html")
+        require_extra("report", "--report")
+    if options.annotate:
+        require_extra("film", "--annotate")
+    limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
+    from sec2sec.checkpoints import load_checkpoint  # torch
+    from sec2sec.clip import explain_steps
+    from sec2sec.progress import drain
+
+    model = load_checkpoint(options.checkpoint, options.device)
+    part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits}
+    clip = drain(explain_steps(options.clip, model, **part), show_progress)
+    explanation: Explanation = clip.explain()
+    if options.stability or options.seeds:
+        from sec2sec.explanations.stability import stability_steps, with_stability
+
+        models = [model, *(load_checkpoint(folder, options.device) for folder in options.seeds)]
+        bands = drain(stability_steps(options.clip, models, **part), show_progress)
+        explanation = with_stability(explanation, bands)
+    write_results(options, clip, explanation, limits)
+    return 0
+
+
+def show_progress(progress: Progress) -> None:
+    """One line in the terminal, in the place of the last one."""
+    show(f"{progress.fraction:4.0%}  {progress.message}")
+
+
+def write_results(
+    options: argparse.Namespace, clip: EncodedClip, explanation: Explanation, limits: MediaLimits
+) -> None:
+    """Print the explanation and write the files that the options name."""
+    from sec2sec.export.as_json import to_json
+    from sec2sec.export.as_text import as_text
+    from sec2sec.files import write_json
+
+    show("", last=True)
+    print(as_text(explanation))
+    if options.report:
+        from sec2sec.viewer.report import write_report
+
+        assert clip.preview is not None, "it was made of a file"
+
+        write_report(
+            options.report,
+            explanation,
+            clip.preview,
+            options.clip,
+            card=clip.model.card,
+            part=(options.start, options.end),
+            max_megabytes=options.report_clip,
+            limits=limits,
+        )
+    if options.json:  # after the report: it may be the very file beside it, with maps
+        value = to_json(explanation, options.maps)
+        if options.token_gradients:
+            add_token_gradients(value["targets"], clip)
+        write_json(options.json, value, indent=None)
+    if options.annotate:
+        from sec2sec.render.annotate import annotate  # moviepy takes half a second to import
+
+        annotate(
+            options.clip,
+            explanation,
+            options.annotate,
+            overlay=options.overlay,
+            limits=limits,
+            progress=lambda share: show(f"{share:4.0%}  Writing the annotated clip"),
+        )
+        show("", last=True)
+
+
+def add_token_gradients(targets: dict[str, Any], clip: EncodedClip) -> None:
+    """Put {"video": (T, V), "audio": (T, A), "gap"} of each target beside its other figures, in logits."""
+    from sec2sec.export.as_json import plain
+
+    if clip.masker.by_second is None:
+        raise SettingsError(
+            f"{clip.model.summary.name}: {clip.model.system.title} reads no tokens; leave --token-gradients out"
+        )
+    for name in clip.targets:
+        show(f"      Gradients on tokens, {name}")
+        targets[name]["token_gradients"] = plain(clip.token_gradients(name))
+    show("", last=True)

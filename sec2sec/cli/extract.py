@@ -1,0 +1,52 @@
+"""`extract`: fill the token cache."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from sec2sec.cli.options import add_machine, machine_of
+from sec2sec.cli.terminal import bar, list_unusable, show
+from sec2sec.errors import SettingsError
+from sec2sec.extras import require_extra
+from sec2sec.training.settings import add_flags, settings_among, train_config
+
+LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The share of the clips, and the settings of a training, of which the data and the encoders count."""
+    parser.add_argument(
+        "--part",
+        default="1/1",
+        metavar="I/N",
+        help="share of the clips that this process encodes, e.g. 2/4 (default: 1/1)",
+    )
+    add_flags(parser)
+    add_machine(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Encode what the cache does not hold yet."""
+    share = share_of(options.part)
+    require_extra("train", "extract")
+    from sec2sec.training.train import extract_all
+
+    logged = time.monotonic()
+    for step in extract_all(train_config(settings_among(options)), machine_of(options), share):
+        show(f"{bar(step.done, step.total)} {step.line}", last=step.done == step.total)
+        if not sys.stderr.isatty() and time.monotonic() - logged > LOG_EVERY:
+            logged = time.monotonic()
+            print(step.line, file=sys.stderr, flush=True)
+    list_unusable(step.unusable)
+    print(f"{step.done} clips: {step.encoded} encoded, {step.kept} were there, {len(step.unusable)} unusable")
+    return 0
+
+
+def share_of(text: str) -> tuple[int, int]:
+    """ "2/4" → (2, 4). Raises SettingsError."""
+    index, _, number = text.partition("/")
+    if not (index.isdecimal() and number.isdecimal() and 1 <= int(index) <= int(number)):
+        raise SettingsError(f"--part takes I/N with I from 1 to N, not {text!r}")
+    return int(index), int(number)

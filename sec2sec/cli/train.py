@@ -1,0 +1,63 @@
+"""`train`: one training in a run folder."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sec2sec.cli.options import add_machine, machine_of
+from sec2sec.cli.steps import print_step
+from sec2sec.extras import require_extra
+from sec2sec.training.settings import add_flags, as_json, read_mapping, settings_among, train_config
+from sec2sec.training.signals import stop_on_signals
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run folder, and every setting."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML; options overrule them")
+    parser.add_argument(
+        "--queue",
+        type=Path,
+        metavar="DIR",
+        help="wait for the other trainings of this queue first (the app's: runs/app/queue); without it, none waits",
+    )
+    groups = add_flags(parser)
+    output = groups["output"]
+    output.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder, e.g. runs/first")
+    output.add_argument("--resume", action="store_true", help="resume the training of the run folder")
+    add_machine(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Begin a training, or resume one."""
+    require_extra("train", "train")
+    from sec2sec.training.run_folder import RunFolder
+    from sec2sec.training.train import train_steps
+
+    values = (read_mapping(options.config) if options.config else {}) | settings_among(options)
+    folder = RunFolder(options.out)
+    if options.resume and folder.exists():
+        config = train_config(as_json(folder.config()) | values) if values else None
+    else:
+        config = train_config(values, str(options.config or ""))
+    with stop_on_signals() as stop, wait_for_turn(options.queue, stop):
+        for step in train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop):
+            print_step(step, options.out)
+    return 0
+
+
+@contextmanager
+def wait_for_turn(queue: Path | None, stop: Callable[[], bool]) -> Iterator[None]:
+    """Wait for the other trainings of a queue, where one is named; a stop before the turn ends as Ctrl-C does."""
+    if queue is None:
+        yield
+        return
+    from sec2sec.jobs.turns import LeftQueueError, turn
+
+    try:
+        with turn(queue, lambda ahead: print(f"waiting: {ahead} before this one", flush=True), stop):
+            yield
+    except LeftQueueError:
+        raise KeyboardInterrupt from None

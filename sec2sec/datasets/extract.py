@@ -1,0 +1,247 @@
+"""Clips of a table → what training and evaluation read, decoded by worker processes while the model encodes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from sec2sec.config import EncoderConfig, MediaLimits
+from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.table import Row
+from sec2sec.device import pass_size
+from sec2sec.encoders import GPU_CHUNKS, Encoders
+from sec2sec.encoding import BATCH, batched, encode_seconds, join_tokens
+from sec2sec.errors import FileError
+from sec2sec.files import file_sha256
+from sec2sec.media import MediaError, Second, open_clip
+
+LONGEST = 120.0  # s of a clip of a data set: a worker holds a whole clip, 1 MB a second
+WRITING = 8  # clips that may wait for the disk
+EVERY = 0.5  # s between two words on files that are looked for
+
+
+class Decoded(Dataset):
+    """Decodes one clip an item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
+
+    def __init__(
+        self, rows: Sequence[Row], config: EncoderConfig, prepare: Callable[[list[Second]], Any], limits: MediaLimits
+    ) -> None:
+        """config: says how many frames a second, and of what size."""
+        self.rows, self.config, self.prepare, self.limits = rows, config, prepare, limits
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            clip = open_clip(
+                self.rows[index].path,
+                frames_per_second=self.config.frames_per_second,
+                frame_size=self.config.frame_size,
+                limits=self.limits,
+                # several processes decode: threads of each would only wait for one another
+                threads=1 if get_worker_info() else None,
+            )
+            return self.prepare(list(clip.seconds()))
+        except MediaError as error:
+            return str(error)
+
+
+def decode_all(
+    rows: Sequence[Row],
+    config: EncoderConfig,
+    prepare: Callable[[list[Second]], Any],
+    *,
+    workers: int,
+    limits: MediaLimits | None = None,
+) -> Iterator[tuple[Row, Any]]:
+    """Every row, in order, with what `prepare` made of its seconds in a worker process, or a message (str).
+
+    prepare must be picklable and return tensors, or containers of tensors.
+    """
+    data = Decoded(rows, config, prepare, limits or MediaLimits())
+    loader = DataLoader(
+        data,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=end_with_parent,
+        multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
+    )
+    with worker_deaths_in_words():
+        yield from zip(rows, loader, strict=True)
+
+
+def end_with_parent(_worker: int) -> None:
+    """In a worker: end when the process that asked for it does, also if it was gone before this began.
+
+    torch's own watch does not know of one that was gone, and lets a worker that still holds clips wait for ever.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def worker_deaths_in_words() -> Iterator[None]:
+    """FileError where a worker was killed: torch raises RuntimeError, from a signal handler, wherever Python stands."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise FileError(
+            "a process that decodes clips was killed, most often because memory ran out; what was encoded is kept: "
+            "run it again with fewer --workers"
+        ) from error
+
+
+def as_decoded(seconds: list[Second]) -> list[Second]:
+    """A clip's seconds as they are, without the stills that only a screen needs."""
+    return [Second(s.index, s.frames, s.samples, None, s.partial) for s in seconds]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How far a cache is filled."""
+
+    done: int  # clips that the cache holds or that cannot be used
+    total: int
+    kept: int  # of these, not encoded now: found in the cache, or the same file under another name
+    clips_per_second: float  # of those encoded now; 0 before the first
+    seconds_left: float  # NaN before the first
+    sha256: dict[str, str] = field(default_factory=dict)  # row id → hash of its clip, for every usable clip so far
+    unusable: dict[str, str] = field(default_factory=dict)  # row id → what is wrong with its clip
+    seen: int | None = None  # files read to know which clips they are; None once all are
+
+    @property
+    def encoded(self) -> int:
+        """Clips that were encoded now."""
+        return self.done - self.kept - len(self.unusable)
+
+    @property
+    def line(self) -> str:
+        """For a progress line."""
+        if self.seen is not None:
+            return f"looking for clips in the cache: {self.seen} of {self.total}"
+        rate = f", {pace(self.clips_per_second)}, {clock(self.seconds_left)} left" if self.clips_per_second else ""
+        return f"encoding: {self.done} of {self.total} clips{rate}"
+
+
+def pace(clips_per_second: float) -> str:
+    """A rate that is no 0.0: the paper's encoders take seconds a clip on a CPU."""
+    return f"{clips_per_second:.1f} clips/s" if clips_per_second >= 1 else f"{1 / clips_per_second:.1f} s a clip"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss, or h:mm:ss."""
+    if not seconds >= 0:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def extract_steps(
+    rows: Sequence[Row],
+    encoders: Encoders,
+    cache: TokenCache,
+    *,
+    device: torch.device,
+    workers: int | None = None,
+    longest: float = LONGEST,
+) -> Iterator[Extraction]:
+    """Encode every clip that the cache does not hold whole; yields after each, and at least once.
+
+    Worker processes decode, this one encodes, a thread writes. A clip that cannot be used is listed, never fatal; it is
+    tried again the next time. Raises OSError where the cache cannot be written, or a worker was ended from outside:
+    what is in the cache stays good.
+    """
+    looked = yield from _look(rows, cache)
+    hashes, unusable, missing = looked.hashes, looked.unusable, list(looked.missing.values())
+    done = len(rows) - sum(map(len, missing))
+    kept = done - len(unusable)
+    yield Extraction(done, len(rows), kept, 0.0, float("nan"), hashes, unusable)
+    if not missing:
+        return
+    fast, size = encoders.for_inference(device), pass_size(BATCH, device, GPU_CHUNKS)
+    precision = str(fast.precision)
+    workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
+    limits = MediaLimits(max_seconds=longest)
+    decoded = decode_all([same[0] for same in missing], encoders.config, as_decoded, workers=workers, limits=limits)
+    began: float | None = None
+    # a thread writes: the disk's fsync takes as long as encoding a short clip
+    with worker_deaths_in_words(), ThreadPoolExecutor(1) as writer:
+        writing: list[Future[None]] = []
+        for made, (same, (_, seconds)) in enumerate(zip(missing, decoded, strict=True), start=1):
+            began = began or time.monotonic()  # workers take seconds to start, which no later clip will
+            if isinstance(seconds, str):
+                unusable |= {row.id: seconds for row in same}
+                for row in same:
+                    hashes.pop(row.id, None)
+            else:
+                parts = [encode_seconds(part, fast, device) for part in batched(seconds, size)]
+                tokens = fast.summarise(join_tokens(parts))
+                writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
+                kept += len(same) - 1
+            while len(writing) > (WRITING if made < len(missing) else 0):
+                writing.pop(0).result()
+            done += len(same)
+            rate = made / max(time.monotonic() - began, 1e-6)
+            yield Extraction(done, len(rows), kept, rate, (len(missing) - made) / rate, hashes, unusable)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What is known of the rows before any clip is opened."""
+
+    hashes: dict[str, str] = field(default_factory=dict)  # row id → SHA-256
+    unusable: dict[str, str] = field(default_factory=dict)  # row id → why its file cannot be read
+    missing: dict[str, list[Row]] = field(default_factory=dict)  # SHA-256 → the rows of a clip the cache does not hold
+
+
+def _look(rows: Sequence[Row], cache: TokenCache) -> Generator[Extraction, None, _Looked]:
+    """Read every file once to know which clips they are; yields now and then how many."""
+    found, held, said = _Looked(), set[str](), time.monotonic()
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))  # hashing leaves Python's lock alone
+    try:
+        reading = zip(rows, pool.map(_hash_or_message, [row.path for row in rows]), strict=True)
+        for seen, (row, sha256) in enumerate(reading, start=1):
+            if isinstance(sha256, Exception):
+                why = getattr(sha256, "strerror", None) or sha256
+                found.unusable[row.id] = f"{row.path}: cannot be read ({why}); check the table and the file"
+            else:
+                found.hashes[row.id] = sha256
+                if sha256 in held or (sha256 not in found.missing and cache.seconds(sha256) is not None):
+                    held.add(sha256)
+                else:
+                    found.missing.setdefault(sha256, []).append(row)
+            if time.monotonic() - said > EVERY:
+                said = time.monotonic()
+                yield Extraction(0, len(rows), 0, 0.0, float("nan"), found.hashes, found.unusable, seen)
+    finally:
+        pool.shutdown(cancel_futures=True)  # an end in the middle reads no further
+    return found
+
+
+def _hash_or_message(path: Path) -> str | Exception:
+    try:
+        return file_sha256(path)
+    except (OSError, ValueError) as error:  # ValueError: a name that no disk can hold
+        return error

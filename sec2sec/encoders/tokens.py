@@ -1,0 +1,54 @@
+"""The tokens of a clip: what encoders make of its seconds, and what every model reads.
+
+T seconds, V visual and A audio tokens in a second, C channels of a token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sec2sec.model import Model
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of a clip. None for a modality that the clip does not have."""
+
+    video: Tensor | None  # (T, V, C)
+    audio: Tensor | None  # (T, A, C)
+    mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), kept for the screen
+
+    @property
+    def seconds(self) -> int:
+        """T."""
+        present = self.video if self.video is not None else self.audio
+        assert present is not None
+        return len(present)
+
+    def filled(self, model: Model) -> tuple[Tensor, Tensor]:
+        """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
+        mean_video, mean_audio = model.references(self.seconds)
+        return (
+            self.video if self.video is not None else mean_video,
+            self.audio if self.audio is not None else mean_audio,
+        )
+
+    @property
+    def finite(self) -> bool:
+        """Whether every token is a number; half precision ends at 65504."""
+        return all(bool(part.isfinite().all()) for part in (self.video, self.audio) if part is not None)
+
+    def part(self, first: int, end: int) -> Tokens:
+        """The tokens of some seconds of it."""
+        return Tokens(*(None if it is None else it[first:end] for it in (self.video, self.audio, self.mfcc)))
+
+    def to(self, device: torch.device) -> Tokens:
+        """The same on a device, without the MFCC images."""
+        return Tokens(*(None if part is None else part.to(device) for part in (self.video, self.audio)))
+
+    def cpu(self) -> Tokens:
+        """The same on the CPU, without the MFCC images."""
+        return self.to(torch.device("cpu"))

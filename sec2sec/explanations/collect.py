@@ -1,0 +1,89 @@
+"""One masked clip → everything asked of its explanation. The questions share what they can.
+
+T seconds, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from sec2sec.checkpoints import Bundle
+from sec2sec.explanations.attention import co_attention
+from sec2sec.explanations.attention_profile import deviation_from_profile
+from sec2sec.explanations.cues import Measured, features_of
+from sec2sec.explanations.effects import mean_reference_effects, neighbour_effects
+from sec2sec.explanations.gradients import gradient_evidence
+from sec2sec.explanations.masker import Masker
+from sec2sec.explanations.out_of_distribution import load_familiarity, ood_seconds
+from sec2sec.explanations.randomisation import randomisation_test
+from sec2sec.explanations.results import (
+    ClipSummary,
+    Explanation,
+    Feature,
+    OutOfDistribution,
+    SecondEffects,
+    TargetExplanation,
+)
+from sec2sec.explanations.shapley import shapley
+from sec2sec.explanations.verdict import under_other_weights, verdicts
+
+
+@torch.inference_mode()
+def collect_explanation(
+    bundle: Bundle,
+    masker: Masker,
+    clip: ClipSummary,
+    seconds_taken: Mapping[str, float],
+    measured: Measured | None = None,
+) -> Explanation:
+    """Prediction, effects, verdict and all other evidence of every target. Costs milliseconds.
+
+    measured: of the decoded seconds; without it nothing is said of audio-visual features and of seconds out of
+    distribution. Raises CheckpointError where the checkpoint's record of its training seconds is damaged.
+    """
+    occlusion, by_second = masker.occlusion, masker.by_second
+    effects = second_effects(masker)
+    judged = verdicts(
+        masker.predictor,
+        occlusion.attention,
+        occlusion.effect,
+        occlusion.prediction,
+        occlusion.baseline,
+        None if by_second is None else under_other_weights(by_second),
+        effort=masker.effort,
+    )
+    shares = shapley(masker.predictor, effects[0])
+    gradients = tests = None
+    if by_second is not None:
+        gradients = gradient_evidence(by_second)
+        tests = randomisation_test(by_second, gradients)
+    attention = occlusion.attention
+    targets = {
+        name: TargetExplanation(
+            prediction=float(occlusion.prediction[k]),
+            baseline=float(occlusion.baseline[k]),
+            attention=None if attention is None else attention[k],
+            effects=tuple(reference[k] for reference in effects),
+            verdict=judged[k],
+            randomisation=None if tests is None else tests[k],
+            shapley=shares[k],
+            profile=None if attention is None else deviation_from_profile(attention[k], bundle.metrics, name),
+            gradients=None if gradients is None else gradients[k],
+        )
+        for k, name in enumerate(masker.targets)
+    }
+    unlike: tuple[OutOfDistribution, ...] = ()
+    features: tuple[Feature, ...] = ()
+    if measured is not None:
+        unlike = ood_seconds(measured, masker.tokens, load_familiarity(bundle))
+        features = features_of(measured, {name: target.effect for name, target in targets.items()})
+    return Explanation(clip, bundle.summary, targets, co_attention(masker), unlike, features, seconds_taken)
+
+
+def second_effects(masker: Masker) -> list[list[SecondEffects]]:
+    """The effects of each second under each reference that this system can be asked for: references × targets."""
+    by_second = masker.by_second
+    mean = mean_reference_effects(masker.occlusion)
+    return [mean] if by_second is None else [mean, neighbour_effects(by_second)]

@@ -1,0 +1,256 @@
+"""What the methods of explanation return: one tree, Explanation → targets → figures. Arrays are numpy's, on the CPU.
+
+Effects are in units of the prediction (0..1), signed. B clips, T seconds, V visual and A audio tokens in a second,
+H heads, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from sec2sec.checkpoints import CheckpointSummary
+
+SCHEMA = "sec2sec.explanation/1"
+
+# A map at or above this share of the entropy of a uniform one points nowhere: it is described, not drawn as a finding.
+NEARLY_UNIFORM = 0.97
+
+Word = Literal["supported", "mixed", "not supported", "too short", "no attention"]
+
+
+@dataclass(frozen=True)
+class ClipSummary:
+    """The clip that was explained. duration in seconds; warnings are sentences for a person."""
+
+    name: str
+    sha256: str
+    start: float  # s into the file at which the analysed part begins
+    duration: float  # s analysed
+    seconds: int  # T
+    has_audio: bool
+    has_video: bool
+    partial: bool = False  # the last second holds less than a whole second
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SecondEffects:
+    """The effect of each second when something else stands in its place; each (T,)."""
+
+    reference: str  # what stands there: "training mean", "neighbouring second"
+    whole: np.ndarray
+    audio: np.ndarray  # its sound alone replaced
+    video: np.ndarray  # its picture alone replaced
+    interaction: np.ndarray  # whole − audio − video: what sound and picture do together beyond each alone
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """What taking away each second does to every target (Zeiler & Fergus 2014); "away" is at the training mean."""
+
+    prediction: np.ndarray  # (K,)
+    baseline: np.ndarray  # (K,) prediction with every second away
+    attention: np.ndarray | None  # (K, T) the model's own attention to seconds; None where it has none
+    effect: np.ndarray  # (K, T) prediction minus the prediction without the second
+    effect_audio: np.ndarray  # (K, T) the same, its sound alone away
+    effect_video: np.ndarray  # (K, T) the same, its picture alone away
+
+
+@dataclass(frozen=True)
+class OrderCurve:
+    """The prediction while seconds are taken away (deletion) or put back (insertion), most attended first.
+
+    steps (S,) seconds changed so far, 0..T; every second in clips of up to a limit, evenly spaced ones beyond it.
+    """
+
+    steps: np.ndarray
+    values: np.ndarray  # (S,)
+    area: float  # under it, trapezoids over steps / T
+    random_low: np.ndarray  # (S,) 5th percentile over the random orders
+    random_high: np.ndarray  # (S,) 95th percentile
+    random_area: float  # mean over the random orders
+    last_first: np.ndarray  # (S,) the last seconds first
+    last_first_area: float
+    better_than_random: float  # share of random orders that this one beats, 0..1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Is the attention of this target an explanation of this prediction? Figures, then a word by written thresholds."""
+
+    word: Word
+    sentence: str  # plain words, for a person
+    reasons: tuple[str, ...]  # one a criterion, with its figure
+    rank_correlation: float  # of attention with |effect|; NaN where it cannot be told
+    p_value: float  # by permutation, one-sided
+    deletion: OrderCurve | None = None
+    insertion: OrderCurve | None = None
+    comprehensiveness: np.ndarray = field(default_factory=lambda: np.ones(0))  # (S − 1,) ERASER, at steps[1:]
+    sufficiency: np.ndarray = field(default_factory=lambda: np.ones(0))  # (S − 1,) ERASER, at steps[1:]
+    shuffled_change: float = float("nan")  # median |change| of the prediction under permuted attention weights
+    uniform_change: float = float("nan")  # |change| of the prediction under equal weights
+    aopc_comprehensiveness: float = float("nan")  # their means over the steps, ERASER's area over the curve
+    aopc_sufficiency: float = float("nan")
+
+
+@dataclass(frozen=True)
+class RandomisationTest:
+    """Similarity of what was measured to the same of a model with random weights (Adebayo et al. 2018).
+
+    The parts of the model are randomised one after the other, from the predictor backwards.
+    """
+
+    steps: tuple[str, ...]  # what is random by then: predictor, seconds (LSTM), co-attention (and join), self-attention
+    attention: np.ndarray  # (steps,) rank correlation with the trained model's; NaN where there is none
+    effect: np.ndarray  # (steps,)
+    maps: np.ndarray  # (steps,) of the co-attention maps
+    integrated: np.ndarray  # (steps,) of integrated gradients; asked after the last step alone, NaN before
+    relevance: np.ndarray  # (steps,) of the relevance of tokens within a second; after the last step alone, NaN before
+    warning: str = ""  # a sentence where something hardly changes
+
+
+@dataclass(frozen=True)
+class Shapley:
+    """Exact Shapley values of sound and picture; sound + picture = prediction − baseline."""
+
+    sound: float
+    picture: float
+    sound_seconds: np.ndarray  # (T,) the same two players within each second, the rest of the clip as it is
+    picture_seconds: np.ndarray  # (T,)
+    conflict: bool  # they pull the clip's prediction in opposite directions, both more than a threshold
+    conflict_seconds: np.ndarray  # (T,) bool
+
+
+@dataclass(frozen=True)
+class ProfileDeviation:
+    """The clip's attention minus the checkpoint's mean attention at that place; NaN where the profile ends."""
+
+    from_start: np.ndarray  # (T,)
+    from_end: np.ndarray  # (T,)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Integrated gradients on the joint vectors (captum), from every second at the training mean to the clip."""
+
+    integrated: np.ndarray  # (T,) in logits, signed; sums to the change of the logit but for the gap
+    gap: float  # |sum − change of the logit| ÷ |change of the logit|
+    relevance_video: np.ndarray | None = None  # (T, V) gradient × attention relevance (Chefer et al. 2021), ≥ 0
+    relevance_audio: np.ndarray | None = None  # (T, A)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Lowest and highest of each second over shifted cuts, or over the seeds of a checkpoint; each (T,)."""
+
+    over: str  # "cuts shifted by ±0.25 and ±0.5 s"
+    attention_low: np.ndarray
+    attention_high: np.ndarray
+    effect_low: np.ndarray
+    effect_high: np.ndarray
+    prediction_low: float
+    prediction_high: float
+
+
+@dataclass(frozen=True)
+class OutOfDistribution:
+    """A second unlike those that the model learned from."""
+
+    second: int
+    kind: Literal["silent", "black", "frozen", "partial", "unlike"]
+    words: str  # "no sound above −60 dB", "unlike 99 % of the training seconds"
+    value: float  # in the unit that `words` names
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An audio-visual feature that a person can hear or see, measured without the model."""
+
+    name: str  # loudness, motion, cuts, brightness, saturation, tempo, onset strength, speech
+    unit: str  # dB, share, a second, …
+    values: np.ndarray  # (T,) NaN where it cannot be told
+    correlation: Mapping[str, float]  # target → rank correlation with its effect in this clip; NaN where it cannot be
+
+
+@dataclass(frozen=True)
+class CoAttention:
+    """The co-attention maps of each second, with the grids that say where a token lies."""
+
+    video_grid: tuple[int, int, int]  # (time, height, width); token v = (t · height + y) · width + x
+    audio_grid: tuple[int, int]  # (coefficient band, time); token a = band · times + t, band 0 the lowest coefficients
+    video_region: tuple[float, float, float, float]  # left, top, right, bottom seen, as shares of the frame
+    video_from_audio: np.ndarray | None = None  # (T, H, V, A); rows over sound sum to 1
+    audio_from_video: np.ndarray | None = None  # (T, H, A, V); rows over the picture sum to 1
+    entropy_video_from_audio: np.ndarray | None = None  # (T, H) mean of rows, share of log(A); 1 uniform
+    entropy_audio_from_video: np.ndarray | None = None  # (T, H) the same, share of log(V)
+    absent: str = ""  # why there are no maps, as a sentence; empty where there are
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """(T,) mean of both directions and all heads, 1 for a uniform map; empty where there are no maps."""
+        if self.entropy_video_from_audio is None or self.entropy_audio_from_video is None:
+            return np.ones(0)
+        return (self.entropy_video_from_audio.mean(1) + self.entropy_audio_from_video.mean(1)) / 2
+
+
+@dataclass(frozen=True)
+class TargetExplanation:
+    """Why one target came out as it did, and whether that is true. Arrays are (T,) unless they say otherwise."""
+
+    prediction: float  # 0..1
+    baseline: float  # prediction with every second at the training mean
+    attention: np.ndarray | None  # sums to 1 over the clip; None where the system has none (plain LSTM)
+    effects: tuple[SecondEffects, ...]  # one per reference, the training mean first
+    verdict: Verdict
+    randomisation: RandomisationTest | None = None
+    shapley: Shapley | None = None
+    profile: ProfileDeviation | None = None
+    gradients: Gradients | None = None
+    stability: tuple[Stability, ...] = ()  # on demand: over shifted cuts, and over the seeds of a training
+
+    @property
+    def effect(self) -> np.ndarray:
+        """Prediction minus the prediction with that second's tokens at the training mean."""
+        return self.effects[0].whole
+
+    @property
+    def effect_audio(self) -> np.ndarray:
+        """The same, the sound of that second alone replaced."""
+        return self.effects[0].audio
+
+    @property
+    def effect_video(self) -> np.ndarray:
+        """The same, the picture of that second alone replaced."""
+        return self.effects[0].video
+
+    @property
+    def effect_range(self) -> np.ndarray:
+        """(2, T) lowest and highest effect of each second over the references; one that cannot be told is left out."""
+        whole = np.stack([effect.whole for effect in self.effects])
+        return np.stack([np.nanmin(whole, 0), np.nanmax(whole, 0)])
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One clip, one checkpoint, every target."""
+
+    clip: ClipSummary
+    checkpoint: CheckpointSummary
+    targets: Mapping[str, TargetExplanation]
+    co_attention: CoAttention
+    out_of_distribution: tuple[OutOfDistribution, ...] = ()
+    features: tuple[Feature, ...] = ()
+    seconds_taken: Mapping[str, float] = field(default_factory=dict)  # stage → s: decoding, encoding, explaining
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a screen shows of the clip itself, small enough to send whole. Lists have T entries."""
+
+    stills: list[bytes | None]  # JPEG of the frame in the middle of each second, display aspect; None without a picture
+    waveform: np.ndarray | None  # (T, steps, 2) lowest and highest sample, [-1, 1]
+    mfcc: np.ndarray | None  # (T, n_mfcc, steps) MFCC image of each second, before any standardisation

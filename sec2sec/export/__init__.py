@@ -1,0 +1,1 @@
+"""An explanation as JSON, as a table and as text."""

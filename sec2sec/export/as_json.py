@@ -1,0 +1,98 @@
+"""Explanation → the JSON object that other programs rely on (schema sec2sec.explanation/1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sec2sec.explanations.results import SCHEMA, CoAttention, Explanation, Feature, TargetExplanation
+
+DIGITS = 6  # of what is written: single precision holds no more
+
+Maps = Literal["none", "mean", "heads"]
+
+
+def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
+    """Everything an explanation says, as plain lists and numbers.
+
+    maps: co-attention maps left out ("none"), averaged over heads (T, V, A) and (T, A, V) ("mean"), or of every head.
+    """
+    checkpoint = asdict(explanation.checkpoint)
+    return {
+        "schema": SCHEMA,
+        "clip": {**asdict(explanation.clip), "warnings": list(explanation.clip.warnings)},
+        "checkpoint": {**checkpoint, "diagnostics": list(checkpoint["diagnostics"])},
+        "targets": {name: _target(target) for name, target in explanation.targets.items()},
+        "co_attention": _co_attention(explanation.co_attention, maps),
+        "unfamiliar": plain(explanation.out_of_distribution),
+        "cues": [_cue(feature) for feature in explanation.features],
+        "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
+    }
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, mappings, sequences and arrays → dicts and lists; NaN → null, as JSON has none."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) if math.isfinite(value) else None
+    return value
+
+
+def _target(target: TargetExplanation) -> dict[str, Any]:
+    return {
+        "prediction": round(target.prediction, DIGITS),
+        "attention": _list(target.attention),
+        "effect": _list(target.effect),
+        "effect_audio": _list(target.effect_audio),
+        "effect_video": _list(target.effect_video),
+        "baseline": round(target.baseline, DIGITS),
+        "evidence": {
+            "effects": plain(target.effects),
+            "spread": plain(target.effect_range),
+            "verdict": plain(target.verdict),
+            "sanity": plain(target.randomisation),
+            "shapley": plain(target.shapley),
+            "position": plain(target.profile),
+            "gradients": plain(target.gradients),
+            "stability": plain(target.stability),
+        },
+    }
+
+
+def _cue(feature: Feature) -> dict[str, Any]:
+    values = plain(feature)
+    values["goes_along"] = values.pop("correlation")
+    return dict(values)
+
+
+def _co_attention(found: CoAttention, maps: Maps) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "video_grid": list(found.video_grid),
+        "audio_grid": list(found.audio_grid),
+        "video_region": _list(np.array(found.video_region)),
+        "entropy": _list(found.entropy),
+        "entropy_video_from_audio": _list(found.entropy_video_from_audio),
+        "entropy_audio_from_video": _list(found.entropy_audio_from_video),
+        "absent": found.absent,
+    }
+    for name in ("video_from_audio", "audio_from_video"):
+        drawn = getattr(found, name)
+        if maps != "none" and drawn is not None:
+            drawn = drawn.astype(np.float64)
+            out[name] = _list(drawn.mean(1) if maps == "mean" else drawn)
+    return out
+
+
+def _list(values: np.ndarray | None) -> Any:
+    return None if values is None else np.round(values.astype(np.float64), DIGITS).tolist()

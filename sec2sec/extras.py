@@ -1,0 +1,32 @@
+"""Parts of the program whose packages a plain installation leaves out, as pyproject.toml names them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal
+
+from sec2sec.errors import MissingExtraError
+from sec2sec.paths import program_paths
+
+Extra = Literal["app", "report", "film", "train", "baselines"]
+
+_REPORT, _FILM, _TRAIN = ("plotly",), ("moviepy",), ("lightning_fabric", "sklearn", "yaml")
+MODULES: dict[Extra, tuple[str, ...]] = {
+    "report": _REPORT,  # the offline page
+    "film": _FILM,  # annotated and edited clips as MP4
+    "train": _TRAIN,  # train, search, benchmark, extract, profile
+    "app": ("gradio", *_REPORT, *_FILM, *_TRAIN),
+    "baselines": ("transformers",),  # the systems ViT, ViViT and ViT-ViViT
+}
+
+
+def require_extra(extra: Extra, part: str) -> None:
+    """Raise MissingExtraError where a package of the extra is not installed. part: what needs it, in words.
+
+    Nothing is imported: this is asked before long work, not after it.
+    """
+    missing = [name for name in MODULES[extra] if find_spec(name) is None]
+    if missing:
+        checkout = program_paths().checkout
+        install = f'pip install "sec2sec[{extra}]"' if checkout is None else f'pip install -e "{checkout}[{extra}]"'
+        raise MissingExtraError(f"{part} needs `{install}` (not installed: {', '.join(missing)})")

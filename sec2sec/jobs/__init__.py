@@ -1,0 +1,1 @@
+"""Trainings that outlive the page and the server: a folder and a process for each."""

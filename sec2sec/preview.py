@@ -1,0 +1,80 @@
+"""What is kept of decoded seconds for the screen: stills, the sound's envelope, the MFCC."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from sec2sec.config import SAMPLE_RATE
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.explanations.results import ClipSummary, Preview
+from sec2sec.media import Clip, Second
+
+ENVELOPE_STEPS = 50  # of the drawn waveform in a second
+LONG_CLIP = 60  # seconds; beyond it the stills of a preview are made small, so that a page stays light
+SMALL_STILL = 160  # pixels, longest side
+
+
+class PreviewCollector:
+    """Takes a clip's seconds in their order, a batch at a time."""
+
+    def __init__(self) -> None:
+        self.stills: list[bytes | None] = []
+        self.envelopes: list[np.ndarray] = []
+        self.images: list[np.ndarray] = []
+        self.partial = False
+
+    @property
+    def seconds(self) -> int:
+        """How many there are by now."""
+        return len(self.stills)
+
+    def add(self, batch: list[Second], tokens: Tokens) -> None:
+        """tokens: of the batch, with their MFCC images."""
+        if self.seconds <= LONG_CLIP < self.seconds + len(batch):
+            self.stills = [smaller(still) for still in self.stills]
+        for second in batch:
+            self.stills.append(second.still if self.seconds < LONG_CLIP else smaller(second.still))
+            self.partial = second.partial
+            if second.samples is not None:
+                steps = second.samples.reshape(ENVELOPE_STEPS, SAMPLE_RATE // ENVELOPE_STEPS)
+                self.envelopes.append(np.stack([steps.min(1), steps.max(1)], 1))
+        if tokens.mfcc is not None:
+            self.images.append(tokens.mfcc[:, 0].half().cpu().numpy())
+
+    def summary(self, clip: Clip) -> ClipSummary:
+        """What a result says of the clip."""
+        return ClipSummary(
+            name=clip.name,
+            sha256=clip.sha256,
+            start=clip.start,
+            duration=clip.duration,
+            seconds=self.seconds,
+            has_audio=clip.has_audio,
+            has_video=clip.has_video,
+            partial=self.partial,
+            warnings=tuple(clip.warnings),
+        )
+
+    def preview(self) -> Preview:
+        """All that was kept."""
+        return Preview(
+            self.stills,
+            np.stack(self.envelopes) if self.envelopes else None,
+            np.concatenate(self.images) if self.images else None,
+        )
+
+
+def smaller(still: bytes | None) -> bytes | None:
+    """A JPEG with its longest side at most SMALL_STILL."""
+    if still is None:
+        return None
+    image = Image.open(io.BytesIO(still))
+    if max(image.size) <= SMALL_STILL:
+        return still
+    image.thumbnail((SMALL_STILL, SMALL_STILL))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=75)
+    return out.getvalue()

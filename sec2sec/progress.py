@@ -1,0 +1,44 @@
+"""One protocol for long work: a generator yields how far it is, and returns its result.
+
+    result = yield from explain_steps(path, model)                 # inside other steps
+    result = drain(explain_steps(path, model), on_progress=print)  # at the end of the line
+
+Closing the generator between two steps cancels the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far some work is: done of total, in any unit, and a sentence for a person."""
+
+    done: float
+    total: float  # 0 where nobody knows it
+    message: str
+    stage: str = ""  # which part of the work this is, where somebody acts on it: "decoding", "encoding", "explaining"
+
+    @property
+    def fraction(self) -> float:
+        """The share that is done, 0..1; 0 where the total is not known."""
+        return min(max(self.done / self.total, 0.0), 1.0) if self.total else 0.0
+
+
+Steps = Generator[Progress, None, R]
+
+
+def drain(steps: Generator[Progress, None, R], on_progress: Callable[[Progress], object] = lambda progress: None) -> R:
+    """Run the steps to their end, pass each Progress on, and return their result."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        on_progress(progress)

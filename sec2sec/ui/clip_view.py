@@ -1,0 +1,35 @@
+"""The synchronised view of one explanation: a gr.HTML drawn in the browser, asking nothing during playback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import plotly
+
+from sec2sec.viewer import files
+
+PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
+def clip_view(*, video_id: str, elem_id: str, link: bool = False, asks: Callable[[Any], Any] | None = None) -> gr.HTML:
+    """Timeline, co-attention and table of one clip. Its value is payload.encode()'s JSON, or None.
+
+    video_id is the elem_id of the gr.Video that it follows and seeks. link: the page's address carries its time and its
+    pinned second, which one view of a page can do. asks: ui.places.places_function(), where places can be asked for. A
+    function and no subclass of gr.HTML, beside which gradio would write a .pyi.
+    """
+    gr.set_static_paths([PLOTLY_JS])  # served from the installed package: no network, long cache headers
+    return gr.HTML(
+        html_template=files.markup(),
+        css_template=files.style(files.VIEW_STYLE),
+        js_on_load=files.script(files.VIEW),
+        apply_default_css=False,
+        elem_id=elem_id,
+        video_id=video_id,
+        link=link,
+        server_functions=[asks] if asks is not None else None,
+        plotly_js=str(PLOTLY_JS),
+    )

@@ -1,0 +1,97 @@
+"""What each figure of a report means, in one sentence, and where it comes from."""
+
+from __future__ import annotations
+
+from sec2sec.viewer.evidence import ALONG
+
+DEFINITIONS: tuple[tuple[str, str, str], ...] = (
+    ("Prediction", "How the model says that people perceive the clip, from 0 (low) to 1 (high).", "Sec2Sec, §3"),
+    (
+        "Attention",
+        "The share of its look that the model gave to each second; it has no sign and sums to 1 over the clip.",
+        "Wang et al. 2016",
+    ),
+    (
+        "Measured effect",
+        "The prediction minus the prediction with that second replaced by what stands in its place: the average of the "
+        "training data, or the neighbouring second.",
+        "occlusion, Zeiler & Fergus 2014",
+    ),
+    (
+        "Interaction",
+        "The effect of a second beyond the effects of its sound and of its picture alone.",
+        "whole − sound − picture",
+    ),
+    (
+        "Rank correlation",
+        "Whether attention orders the seconds as the size of their effect does; p is the share of random orders that "
+        "do so as well.",
+        "Spearman's ρ, permutation test",
+    ),
+    (
+        "Deletion and insertion",
+        "The prediction while the most attended seconds are taken away, or put back, first; beside random orders and "
+        "the last seconds first.",
+        "Petsiuk et al. 2018",
+    ),
+    (
+        "Comprehensiveness and sufficiency",
+        "How far the prediction moves when the k most attended seconds go, and when they alone stay.",
+        "ERASER, DeYoung et al. 2020",
+    ),
+    (
+        "Shuffled and equal attention",
+        "How far the prediction moves when the attention weights are permuted over the seconds, or made equal.",
+        "Jain & Wallace 2019",
+    ),
+    (
+        "Sanity check",
+        "How much an explanation resembles that of a model whose parts are random; what stays alike does not show what "
+        "was learned.",
+        "Adebayo et al. 2018",
+    ),
+    (
+        "Sound against picture",
+        "What sound and picture each contribute, shared out fairly between the two; ⇅ marks where they pull against "
+        "each other.",
+        "Shapley 1953",
+    ),
+    (
+        "Integrated gradients",
+        "The change of the model's logit from an average clip to this one, shared out over the seconds.",
+        "Sundararajan et al. 2017",
+    ),
+    (
+        "Relevance",
+        "Gradient × attention of each place of the picture and each part of the sound within a second.",
+        "Chefer et al. 2021",
+    ),
+    (
+        "Attention against the usual",
+        "Attention minus its mean at that place over many clips, since it rises at the end of most.",
+        "Sec2Sec, Fig. 2",
+    ),
+    (
+        "Unfamiliar",
+        "Seconds that are silent, black, frozen or partial, or whose tokens lie far from those of the training data.",
+        "Mahalanobis distance, percentile",
+    ),
+    (
+        "Stability",
+        "The lowest and highest attention and effect of a second when the cuts between seconds move by 0.25 and 0.5 s, "
+        "or when other seeds of the same training answer.",
+        "measured when asked for",
+    ),
+    (
+        "Cues that people know",
+        "Loudness (RMS, dBFS), motion (mean change of luma from frame to frame), cuts, brightness, saturation, tempo, "
+        f"onset strength and speech of each second. One goes along with the effect where |ρ| of their ranks is {ALONG} "
+        "or more.",
+        "librosa; Silero VAD",
+    ),
+    (
+        "Entropy of the co-attention",
+        "How evenly a second's sound and picture look at each other: 0 for one cell, 1 for a uniform map.",
+        "Shannon 1948",
+    ),
+)

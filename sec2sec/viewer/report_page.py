@@ -1,0 +1,86 @@
+"""An explanation as one HTML page that plays, answers and prints without a network and without this program.
+
+The page holds the very scripts, styles and payload of the app. Plotly's own file is packed (1.9 MB in the page instead
+of 4.6) and unpacked by the browser; its smaller builds are not in its package, lack the heatmap or would have to be
+downloaded. Nothing from a file, a checkpoint or a name becomes markup: text is escaped, data lies in scripts that do
+not run, and the page forbids itself every request.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import html
+import json
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import plotly
+
+from sec2sec import __version__
+from sec2sec.explanations.results import Explanation
+from sec2sec.viewer import files
+from sec2sec.viewer.cards import predictions
+from sec2sec.viewer.definitions import DEFINITIONS
+
+HERE = Path(str(resources.files(__package__)))
+PLAYER = "player"
+
+
+def report_page(
+    explanation: Explanation,
+    payload: str,
+    shown: list[str],
+    card: str = "",
+    clip: bytes | None = None,
+    mime: str = "video/mp4",
+) -> str:
+    """payload: of viewer.payload for the targets `shown`. clip: the file as a browser plays it, to be embedded.
+
+    card: the checkpoint's, Markdown. Without a clip the stills stand for it.
+    """
+    name = html.escape(explanation.clip.name)
+    checkpoint = explanation.checkpoint
+    facts = (
+        ("Clip", f"{explanation.clip.name}, {explanation.clip.duration:.2f} s from {explanation.clip.start:g} s"),
+        ("SHA-256 of the clip", explanation.clip.sha256),
+        ("Model", checkpoint.name),
+        ("SHA-256 of its weights", checkpoint.sha256),
+        ("Learned from", checkpoint.trained_on),
+        ("Made by", f"sec2sec {__version__}"),
+    )
+    return Template((HERE / "report_page.html").read_text(encoding="utf-8")).substitute(
+        title=f"{name} · sec2sec",
+        name=name,
+        styles="\n".join(
+            [files.style(*files.PAGE_STYLES, HERE / "report.css"), f"#view {{ {files.style(files.VIEW_STYLE)} }}"]
+        ),
+        player='<video controls preload="auto"></video>' if clip else "<p>The clip itself is not in this page.</p>",
+        predictions=predictions(explanation, shown),
+        view=files.markup(),
+        definitions="".join(
+            f"<dt>{html.escape(term)}</dt><dd>{html.escape(words)} <small>{html.escape(source)}</small></dd>"
+            for term, words, source in DEFINITIONS
+        ),
+        facts="".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(words)}</dd>" for term, words in facts),
+        card=html.escape(card),
+        payload=inert(payload),
+        options=inert(json.dumps({"player": PLAYER, "mime": mime})),
+        clip=base64.b64encode(clip).decode() if clip else "",
+        plotly=packed_plotly(),
+        script=files.script(HERE / "report_page.js", "openReport();"),
+    )
+
+
+def inert(data: str) -> str:
+    """JSON that can stand in a script element: no “</script>” in a name ends it."""
+    return data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+@functools.cache
+def packed_plotly() -> str:
+    """plotly.js of the installed package, gzip in base64."""
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    return base64.b64encode(gzip.compress(source.read_bytes(), 9, mtime=0)).decode()
