@@ -69,7 +69,7 @@ docs: $(VENV)/.test  ## the documentation, into build/site; a broken link is an 
 # node and npm are Python packages of the virtual environment, so no machine needs its own.
 node_modules/.package-lock.json: package.json package-lock.json $(VENV)/.test
 	@echo "Installing the tools that check scripts and styles ..."
-	PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund
+	PATH="$(abspath $(BIN)):$$PATH" npm ci --loglevel error --no-audit --no-fund
 	@touch $@
 
 .PHONY: check
