@@ -384,6 +384,15 @@ def test_what_a_page_may_call_answers_errors_in_words(trained: Job) -> None:
     assert not (trained.path / "stop").exists()
 
 
+def test_start_cannot_be_pressed_before_the_page_has_its_visitor(tmp_path: Path) -> None:
+    demo = app.build(Settings(runs=tmp_path / "runs", checkpoints=tmp_path, examples=tmp_path))
+    start = next(block for block in demo.blocks.values() if getattr(block, "elem_id", None) == "train-start")
+    assert not start.interactive
+    arrive = next(f for f in demo.fns.values() if getattr(f.fn, "__name__", "") == "arrive")
+    answers = dict(zip((block._id for block in arrive.outputs), arrive.fn(None), strict=True))
+    assert answers[start._id]["interactive"]
+
+
 def test_with_training_off_the_tab_says_so_and_has_no_form(tmp_path: Path) -> None:
     demo = app.build(Settings(training=False, checkpoints=tmp_path, examples=tmp_path))
     texts = [str(block.value) for block in demo.blocks.values() if hasattr(block, "value")]

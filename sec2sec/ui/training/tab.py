@@ -54,7 +54,8 @@ def tab(
     with gr.Row(elem_classes="inspect training"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             asked = form(settings)
-            start = gr.Button("Start", variant="primary", elem_id="train-start")
+            # pressed before the page has its visitor, it could only refuse: a server that warms up takes seconds
+            start = gr.Button("Start", variant="primary", elem_id="train-start", interactive=False)
             told = gr.HTML(elem_id="train-status")
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             view = training_view(settings, jobs)
@@ -76,14 +77,14 @@ def tab(
         others = [gr.update(choices=choices) for _ in pickers[1:]]
         return "", gr.update(selected="inspect"), gr.update(choices=choices, value=TRAINED + job.id), *others
 
-    @errors_as_messages(lambda message: (gr.skip(), gr.skip(), *[gr.skip()] * len(pickers)))
+    @errors_as_messages(lambda message: (gr.skip(), gr.skip(), gr.skip(), *[gr.skip()] * len(pickers)))
     def arrive(who: str | None) -> tuple[Any, ...]:
         who = who or secrets.token_urlsafe(24)
         choices = models.choices(whose(settings, who))
-        return who, said(who), *[gr.update(choices=choices) for _ in pickers]
+        return who, said(who), gr.update(interactive=True), *[gr.update(choices=choices) for _ in pickers]
 
     view.select(inspect, [visitor], [told, tabs, *pickers], **quiet)
-    demo.load(arrive, [visitor], [visitor, view, *pickers], **quiet)
+    demo.load(arrive, [visitor], [visitor, view, start, *pickers], **quiet)
 
 
 def said(visitor: str | None, run: str | None = None) -> str:
