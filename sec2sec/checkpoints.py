@@ -219,7 +219,7 @@ def _model_config(fields: Mapping[str, Any]) -> ModelConfig:
 
 def encoder_hash(bundle: Bundle) -> str:
     """The same for two checkpoints whose encoders give the same tokens: of their configuration and all weights."""
-    if bundle.summary.sha256 not in _hashes:
+    if not bundle.summary.sha256 or bundle.summary.sha256 not in _hashes:  # one that was never saved has none
         hash = hashlib.sha256(json.dumps(asdict(bundle.encoders.config), sort_keys=True).encode())
         for name, tensor in sorted(bundle.encoders.state_dict().items()):
             hash.update(name.encode())

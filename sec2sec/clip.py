@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import mimetypes
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -78,7 +79,7 @@ class PresentedExplanation(Explanation):
         """
         text = json.dumps(to_json(self, maps))
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            write_atomically(Path(path), text.encode())
         return text
 
     def to_frame(self) -> pd.DataFrame:
@@ -88,8 +89,9 @@ class PresentedExplanation(Explanation):
     def to_html(self, path: Path | str, video: Path | str | None = None) -> None:
         """Write one page that shows everything and needs no network.
 
-        video: the clip as a browser plays it, put into the page; without it the stills stand for it. Raises
-        MissingExtraError where plotly is not installed, OSError where the page cannot be written.
+        video: the file that was explained, put into the page where browsers can play it; without it the stills stand
+        for it. Raises MissingExtraError where plotly is not installed, AskError where the page would replace the video,
+        OSError where it cannot be written.
         """
         require_extra("report", "to_html()")
         from sec2sec.viewer.payload import encode, shown_targets
@@ -98,8 +100,11 @@ class PresentedExplanation(Explanation):
         if self.preview is None:
             raise AskError("this explanation was made without a file, so there is nothing of the clip to show")
         shown = shown_targets(self, diagnostics=False)
+        if video is not None and Path(path).exists() and Path(path).samefile(video):
+            raise AskError(f"{path}: the page would replace the video itself; give it another name")
         film = None if video is None else Path(video).read_bytes()
-        page = report_page(self, encode(self, self.preview, offset=0.0), shown, clip=film)
+        mime = (None if video is None else mimetypes.guess_type(Path(video).name)[0]) or "video/mp4"
+        page = report_page(self, encode(self, self.preview), shown, clip=film, mime=mime)
         write_atomically(Path(path), page.encode())
 
     def plot(self, target: str) -> go.Figure:

@@ -475,3 +475,16 @@ def test_a_plot_shows_the_effect_of_each_second_on_its_target(explanation):
         assert min(abs(value - y) for y in shown if y is not None) < 1e-6
     with pytest.raises(AskError, match="boredom"):
         explanation.plot("boredom")
+
+
+def test_the_page_of_a_part_plays_the_file_from_where_the_part_begins(bundle, path, tmp_path):
+    explain(path, bundle, start=2.0).to_html(tmp_path / "page.html", video=path)
+    assert '"offset":2.0' in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_page_never_replaces_the_recording_that_it_shows(explanation, path, tmp_path):
+    own = tmp_path / "own.mp4"
+    own.write_bytes(path.read_bytes())
+    with pytest.raises(AskError, match="replace the video"):
+        explanation.to_html(own, video=own)
+    assert own.read_bytes() == path.read_bytes()
