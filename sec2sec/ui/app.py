@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
-import shutil
 import tempfile
 import threading
+from pathlib import Path
 
 import gradio as gr
+from gradio import routes
+from starlette.middleware import Middleware
 
 from sec2sec.ui import about, evaluate
 from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.compare import tab as compare
+from sec2sec.ui.deletion import Deletion, UploadFolder, end_on_signals
+from sec2sec.ui.door import SPACES, Door, Limits, NoCors
 from sec2sec.ui.gpu import LENT
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
@@ -30,13 +35,10 @@ HEADER = """<header class="top"><h1>sec2sec</h1>
 
 def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
-    _private_cache()
+    uploads(settings.delete_after)
     models = models_in(settings.checkpoints, settings.device, settings.runs if settings.training else None)
     shelf = ClipCache(settings.delete_after)
-    sweep = max(1, int(min(settings.delete_after / 4, 600)))  # s between two looks for what is too old
-    with gr.Blocks(
-        title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
-    ) as demo:
+    with gr.Blocks(title="sec2sec", fill_width=True, analytics_enabled=False) as demo:
         gr.HTML(HEADER)
         visitor = training.visitor_state()
         kept = gr.State(None, time_to_live=settings.delete_after, delete_callback=shelf.drop)
@@ -67,7 +69,11 @@ def build(settings: Settings) -> gr.Blocks:
 def launch(demo: gr.Blocks, settings: Settings) -> None:
     """Serve the app until the process is ended; one line says where."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
+    end_on_signals()
+    routes.CustomCORSMiddleware = NoCors  # type: ignore[misc, assignment]
+    door = Middleware(Door, limits=door_limits(settings), deletion=uploads(settings.delete_after))
     demo.launch(
+        app_kwargs={"middleware": [door]},
         server_name=settings.host,
         server_port=settings.port,
         theme=gr.themes.Base(
@@ -94,9 +100,25 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     demo.block_thread()
 
 
-def _private_cache() -> None:
-    """Uploads lie in a folder that only this process's user can read, and that goes when the process ends."""
-    if "GRADIO_TEMP_DIR" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="sec2sec-")
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+@functools.cache
+def uploads(delete_after: float) -> Deletion:
+    """The private folder of this process for what visitors bring and cause, and the job that deletes it by age."""
+    folder = UploadFolder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
+    atexit.register(folder.remove)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
+    deletion = Deletion(folder.path, delete_after)
+    deletion.start()
+    return deletion
+
+
+def door_limits(settings: Settings) -> Limits:
+    """What the door lets in, by the app's settings."""
+    on_a_space = "SPACE_ID" in os.environ
+    return Limits(
+        upload=settings.largest_upload * 1024**2,
+        stored=settings.stored_megabytes * 1024**2,
+        per_address=settings.visitor_megabytes * 1024**2,
+        window=settings.delete_after,
+        proxied=settings.behind_proxy,
+        framed_by=SPACES if on_a_space else "",
+    )

@@ -34,6 +34,11 @@ class Settings:
     delete_after: Annotated[float, "age at which uploads and what was derived from them are deleted, in seconds"] = (
         3600.0
     )
+    visitor_megabytes: Annotated[int, "largest amount that one address may upload within delete_after, in MB"] = 8_000
+    stored_megabytes: Annotated[int, "largest amount of all visitors' files at once, in MB"] = 20_000
+    behind_proxy: Annotated[
+        bool, "whether a proxy of yours is in front, so that X-Forwarded-For tells who asks; on on a Hugging Face Space"
+    ] = False
     concurrency: Annotated[int, "clips that are explained at once; encoding itself takes turns on each device"] = 2
     queue: Annotated[int, "clips that may wait"] = 40
     training: Annotated[bool, "whether models can be trained from the app; off on a Hugging Face Space"] = True
@@ -73,7 +78,9 @@ class Settings:
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
         """One option a setting; where it is left out, SEC2SEC_… counts, and then the default."""
-        on_a_space = {"training": False, "private_runs": True} if "SPACE_ID" in environment else {}
+        on_a_space = (
+            {"training": False, "private_runs": True, "behind_proxy": True} if "SPACE_ID" in environment else {}
+        )
         gradio = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}  # Spaces set them
         default, hints = Settings(), get_type_hints(Settings, include_extras=True)
         for setting in fields(Settings):

@@ -1,0 +1,277 @@
+"""The door of the app: an ASGI middleware that decides on a request before anything of it is parsed.
+
+Only what the page uses is served, of a bounded size, from the page's own origin. gradio has many more
+routes (a recorder that runs ffmpeg on what it is sent, a proxy, histories, deep links) and limits no body.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from gradio.route_utils import MultiPartException
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sec2sec.ui.deletion import Deletion, free_bytes
+
+API = "/gradio_api"
+UPLOAD = f"{API}/upload"
+HEALTH = "/health"
+READ = frozenset({"GET", "HEAD"})
+WRITE = frozenset({"POST"})
+# What the page asks for: found by driving every tab in a browser
+ROUTES: tuple[tuple[frozenset[str], str], ...] = (
+    (READ, r"/"),
+    (READ, r"/(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|health)"),
+    (READ, r"/(assets|static|svelte)/[\w./@+-]+"),
+    (READ, rf"{API}/(startup-events|theme\.css|app_id|info|queue/data|upload_progress|login_check|user|token)/?"),
+    (READ, rf"{API}/heartbeat/[\w-]+"),
+    (READ, rf"{API}/file=(?!\w+:).+"),
+    (WRITE, rf"{API}/(queue/join|run/[\w-]+|cancel|reset|component_server|upload)/?"),
+    (WRITE, r"/login/?"),
+    (READ, r"/logout/?"),
+)
+MAX_JSON = 256 * 1024  # bytes of a body that is no upload
+MAX_HEADERS = 16 * 1024  # bytes of all headers; cookies and a proxy's additions fit
+MULTIPART = 64 * 1024  # bytes that a form adds to the file in it
+RESERVE = 256 * 1024**2  # bytes of the disk that uploads leave free
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # gradio's page has inline scripts, Plotly compiles
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "worker-src 'self' blob:",
+        "connect-src 'self' blob: data:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+    )
+)
+SPACES = "https://huggingface.co https://*.hf.space"  # a Space is shown in a frame of these
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the door lets in.
+
+    upload: bytes of one request. stored: bytes of all visitors' files at once. per_address: bytes that one address may
+    upload within `window` seconds. proxied: whether the last address of X-Forwarded-For is the visitor's (only behind a
+    proxy: anybody else can write it). framed_by: origins that may show the app in a frame. origins: other origins whose
+    pages may use the server, as "https://host".
+    """
+
+    upload: int
+    stored: int
+    per_address: int
+    window: float
+    proxied: bool = False
+    framed_by: str = ""
+    origins: frozenset[str] = frozenset()
+
+
+@dataclass
+class Door:
+    """The middleware. app: what it guards. deletion: knows the folder of uploads and how full it is."""
+
+    app: ASGIApp
+    limits: Limits
+    deletion: Deletion
+    clock: Callable[[], float] = time.monotonic
+    _uploads: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    _uploading: int = 0  # bytes announced by uploads that are on their way
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing of the page is a web socket
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        send = self._with_headers(send)
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+        elif _path(scope) == HEALTH:
+            await self._health()(scope, receive, send)
+        elif _path(scope).rstrip("/") == UPLOAD:
+            await self._upload(scope, receive, send)
+        else:
+            await self._bounded(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """Why a request goes no further, decided from its head alone."""
+        headers = Headers(scope=scope)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            return PlainTextResponse("The headers are too long.", 431)
+        if not self._same_origin(headers):
+            return PlainTextResponse("Pages of another site may not use this server.", 403)
+        path = _path(scope)
+        if (
+            "\x00" in path
+            or ".." in path.split("/")
+            or not any(scope["method"] in methods and re.fullmatch(route, path) for methods, route in ROUTES)
+        ):
+            return PlainTextResponse("Not found.", 404)
+        return None
+
+    def _same_origin(self, headers: Headers) -> bool:
+        """Browsers name the site of the page in Origin; other programs name none."""
+        origin = headers.get("origin")
+        if origin is None:
+            return headers.get("sec-fetch-site", "none") != "cross-site" or headers.get("sec-fetch-mode") == "navigate"
+        host = headers.get("x-forwarded-host") if self.limits.proxied else None
+        return urlsplit(origin).netloc == (host or headers.get("host")) or origin in self.limits.origins
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body up to the limit, then pass it on."""
+        body = await _read(scope, receive, MAX_JSON)
+        if body is None:
+            await PlainTextResponse(f"The request is larger than {MAX_JSON // 1024} kB.", 413)(scope, receive, send)
+            return
+        waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self.app(scope, replay, send)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
+        if not announced.isdecimal():
+            await PlainTextResponse("An upload has to announce its size.", 411)(scope, receive, send)
+            return
+        size, address = int(announced), self._address(scope, headers)
+        why = self._no_room(size, address)
+        if why is not None:
+            await PlainTextResponse(why, 413)(scope, receive, send)
+            return
+        self._uploads.setdefault(address, deque()).append((self.clock(), size))
+        self._uploading += size
+
+        async def watched() -> Message:
+            """gradio removes an upload's file at this exception alone; otherwise a broken-off one would stay."""
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise MultiPartException("The upload was broken off.")
+            if free_bytes(self.deletion.folder) < RESERVE:
+                raise MultiPartException("The disk of the server is full. Try again later.")
+            return message
+
+        try:
+            await self.app(scope, watched, send)
+            self.deletion.add(size)
+        finally:
+            self._uploading -= size
+
+    def _no_room(self, size: int, address: str) -> str | None:
+        """Why an upload of so many bytes is not taken; None if it is."""
+        if size > self.limits.upload + MULTIPART:
+            return f"The file is too large: {_megabytes(size)}, at most {_megabytes(self.limits.upload)}."
+        if free_bytes(self.deletion.folder) - self._uploading - size < RESERVE:
+            return "The server has no room for this file now. Try again later, or with a smaller file."
+        if self.deletion.health().bytes + self._uploading + size > self.limits.stored:
+            return "The server holds as many uploads as it may. Try again later; old ones are deleted."
+        recent = self._uploads.get(address, deque())
+        while recent and recent[0][0] < self.clock() - self.limits.window:
+            recent.popleft()
+        if sum(bytes_ for _, bytes_ in recent) + size > self.limits.per_address:
+            minutes = (self.limits.window - (self.clock() - recent[0][0])) / 60 if recent else 0
+            return (
+                f"You have uploaded as much as one visitor may ({_megabytes(self.limits.per_address)}). "
+                f"There is room again in {max(1, round(minutes))} minutes."
+            )
+        self._forget_idle()
+        return None
+
+    def _forget_idle(self) -> None:
+        """Keep no address for longer than its uploads count."""
+        oldest = self.clock() - self.limits.window
+        for address in [address for address, recent in self._uploads.items() if not recent or recent[-1][0] < oldest]:
+            del self._uploads[address]
+
+    def _address(self, scope: Scope, headers: Headers) -> str:
+        forwarded = headers.get("x-forwarded-for") if self.limits.proxied else None
+        return forwarded.rpartition(",")[2].strip() if forwarded else (scope.get("client") or ("?", 0))[0]
+
+    def _health(self) -> Response:
+        """A line for whoever watches the server: 503 where the deletion job is late."""
+        health = self.deletion.health()
+        late = health.late(self.deletion.period)
+        content = {
+            "status": "deletion is late" if late else "ok",
+            "last_deletion_seconds_ago": None if health.last_sweep is None else round(health.last_sweep, 1),
+            "files": health.files,
+            "bytes": health.bytes,
+            "deleted": health.deleted,
+            "not_deletable": health.errors,
+            "free_bytes": free_bytes(self.deletion.folder),
+        }
+        return JSONResponse(content, 503 if late else 200)
+
+    def _with_headers(self, send: Send) -> Send:
+        frames = f"frame-ancestors 'self' {self.limits.framed_by}".strip()
+        security = [
+            (b"content-security-policy", f"{POLICY}; {frames}".encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+            (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+        ]
+        if not self.limits.framed_by:
+            security.append((b"x-frame-options", b"SAMEORIGIN"))
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in security}
+                rest = [pair for pair in message.get("headers", []) if pair[0].lower() not in names]
+                message = {**message, "headers": [*rest, *security]}
+            await send(message)
+
+        return sent
+
+
+class NoCors:
+    """Stands in for gradio's CORS middleware, which grants any site to read the answers, with the visitor's cookies."""
+
+    def __init__(self, app: ASGIApp, **_: object) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+    """The whole body; None where it is longer than the limit, of which no more is read."""
+    announced = Headers(scope=scope).get("content-length", "0")
+    if not announced.isdecimal() or int(announced) > limit:
+        return None
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > limit:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _path(scope: Scope) -> str:
+    """The path within the app, decoded."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path.removeprefix(root) if root and path.startswith(root) else path
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024**2:.0f} MB"
