@@ -1,0 +1,364 @@
+"""Decoding in processes of its own, which can be killed, with limits on memory, processor time and waiting.
+
+A decoder is a large program in C that reads what strangers send. In a process of its own a hostile or broken file costs
+that process, and nobody else's clip. Only numbers and text come back: JSON and the bytes of arrays, never objects.
+
+The child is this file, as a program: it reads one call per line from its standard input and writes messages to its
+standard output, until the input ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from sec2sec.config import RESIZE, MediaLimits
+from sec2sec.files import file_sha256
+from sec2sec.media.clip import Second, open_clip
+from sec2sec.media.container import MediaError, check_file
+from sec2sec.media.playback import browser_can_play, convert_for_browser
+
+HEAD = struct.Struct("!II")  # bytes of a message's JSON, bytes of its arrays
+LARGEST_JSON = 1 << 20
+KEEP_AFTER = 50  # clips for which one process is used: what a library leaks goes with it
+ARRAYS = ("frames", "samples", "still")
+
+
+@dataclass(frozen=True)
+class DecodingLimits:
+    """What one process may take, and what a clip waits for it.
+
+    memory: bytes of address space. processor: s for one clip. waiting: s between two messages. place: s until one of
+    the processes is free.
+    """
+
+    memory: int = 3 * 1024**3
+    processor: float = 300.0
+    waiting: float = 60.0
+    place: float = 20.0
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a child said: a kind, fields and arrays by name."""
+
+    kind: str
+    fields: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+@dataclass
+class IsolatedClip:
+    """A clip that another process reads: what `Clip` says of itself, and its seconds."""
+
+    path: Path
+    name: str
+    start: float
+    sha256: str
+    duration: float
+    has_video: bool
+    has_audio: bool
+    width: int
+    height: int
+    warnings: list[str]
+    _messages: Generator[Message, None, None]
+
+    def seconds(self) -> Iterator[Second]:
+        """Reads the clip second by second, once. Raises MediaError."""
+        with contextlib.closing(self._messages):
+            for message in self._messages:
+                if message.kind == "end":
+                    self.duration, self.warnings = message.fields["duration"], message.fields["warnings"]
+                    continue
+                still = message.arrays.get("still")
+                yield Second(
+                    index=message.fields["index"],
+                    frames=message.arrays.get("frames"),
+                    samples=message.arrays.get("samples"),
+                    still=None if still is None else still.tobytes(),
+                    partial=message.fields["partial"],
+                )
+
+    def close(self) -> None:
+        """Read no further."""
+        self._messages.close()
+
+
+class DecodingProcess:
+    """One child. What it is asked next is answered after what it was asked before has ended."""
+
+    def __init__(self, limits: DecodingLimits) -> None:
+        self.limits, self.calls = limits, 0
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sec2sec.media.isolated", str(limits.memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # libav complains at length; what matters is a message
+            cwd=Path(__file__).parents[2],
+            start_new_session=True,  # a Ctrl-C for the server is none for it: the server ends it
+        )
+
+    def ask(self, call: str, name: str, **arguments: Any) -> Generator[Message, None, None]:
+        """Messages up to one of kind "done". Raises MediaError, whose text says what of `name` went wrong."""
+        self.calls += 1
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        finished = False
+        try:
+            request = {"call": call, "processor": self.limits.processor, **arguments}
+            with contextlib.suppress(BrokenPipeError):  # it is gone: reading says so
+                stdin.write(json.dumps(request).encode() + b"\n")
+                stdin.flush()
+            while True:
+                message = self._read(stdout, name)
+                if message.kind in ("done", "error"):
+                    finished = True
+                if message.kind == "error":
+                    raise MediaError(message.fields["text"])
+                if message.kind == "done":
+                    return
+                yield message
+        finally:
+            if not finished:
+                self.kill()
+
+    def _read(self, stdout: IO[bytes], name: str) -> Message:
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self.kill()
+
+        timer = threading.Timer(self.limits.waiting, end)
+        timer.start()
+        try:
+            head = stdout.read(HEAD.size)
+            if len(head) < HEAD.size:
+                raise self._ended(name, late.is_set())
+            text, size = HEAD.unpack(head)
+            if text > LARGEST_JSON:
+                raise self._ended(name, late=False)
+            fields, blob = json.loads(stdout.read(text)), stdout.read(size)
+        finally:
+            timer.cancel()
+        arrays, offset = {}, 0
+        for key, kind, shape in fields.pop("arrays"):
+            array = np.frombuffer(blob, np.dtype(kind), int(np.prod(shape)), offset).reshape(shape)
+            arrays[key], offset = array, offset + array.nbytes
+        return Message(fields.pop("kind"), fields, arrays)
+
+    def _ended(self, name: str, late: bool) -> MediaError:
+        code = self._process.wait()
+        if late or code == -24:  # SIGXCPU
+            why = "decoding takes too long"
+        elif code in (-9, 137, MEMORY_EXIT):
+            why = "decoding takes more memory than is allowed here"
+        else:
+            why = "the decoder broke down on it"
+        return MediaError(f"{name}: {why}; convert it to MP4 (H.264 and AAC, 1080p) and try again")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked again."""
+        return self._process.poll() is None and self.calls < KEEP_AFTER
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+class Decoders:
+    """Processes that decode: at most `most` at once; one is kept ready, for starting one takes a third of a second."""
+
+    def __init__(self, limits: DecodingLimits = DecodingLimits(), most: int = 3) -> None:
+        self.limits = limits
+        self._ready: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()
+        self._places = threading.BoundedSemaphore(most)
+
+    def prepare(self) -> None:
+        """Start one that waits for its first clip."""
+        self._ready.put(DecodingProcess(self.limits))
+
+    def open_clip(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        frames_per_second: int = 8,
+        frame_size: tuple[int, int] = RESIZE,
+        limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
+    ) -> IsolatedClip:
+        """As media.open_clip, read by another process."""
+        file = check_file(path, limits.max_bytes)
+        messages = self._ask(
+            "seconds",
+            file,
+            start=start,
+            end=end,
+            frames_per_second=frames_per_second,
+            frame_size=list(frame_size),
+            limits=_plain(limits),
+        )
+        opened = next(messages).fields
+        return IsolatedClip(path=file, sha256=file_sha256(file), _messages=messages, **opened)
+
+    def probe(self, path: str | os.PathLike[str], limits: MediaLimits) -> dict[str, Any]:
+        """name, duration (s), width, height (pixels) and whether browsers can play the file. Raises MediaError."""
+        file = check_file(path, limits.max_bytes)
+        (message,) = self._ask("probe", file, limits=_plain(limits))
+        return message.fields
+
+    def convert(
+        self, path: str | os.PathLike[str], out: Path, *, start: float, end: float | None, limits: MediaLimits
+    ) -> Iterator[float]:
+        """convert_for_browser in another process: yields the second that it has reached. Raises MediaError."""
+        file = check_file(path, limits.max_bytes)
+        for message in self._ask("convert", file, out=str(out), start=start, end=end, limits=_plain(limits)):
+            yield message.fields["reached"]
+
+    def close(self) -> None:
+        """End those that wait."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._ready.get_nowait().kill()
+
+    def _ask(self, call: str, file: Path, **arguments: Any) -> Generator[Message, None, None]:
+        if not self._places.acquire(timeout=self.limits.place):
+            raise MediaError(f"{file.name}: the server is reading other clips; try again in a moment")
+        try:
+            process = self._take()
+            try:
+                yield from process.ask(call, file.name, path=str(file.resolve()), **arguments)
+            finally:
+                if process.alive:
+                    self._ready.put(process)
+                else:
+                    process.kill()
+                    threading.Thread(target=self.prepare, daemon=True).start()
+        finally:
+            self._places.release()
+
+    def _take(self) -> DecodingProcess:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                process = self._ready.get_nowait()
+                if process.alive:
+                    return process
+                process.kill()
+        return DecodingProcess(self.limits)
+
+
+def _plain(limits: MediaLimits) -> dict[str, Any]:
+    """JSON has no infinity that every reader takes: strings have."""
+    return {name: str(value) for name, value in asdict(limits).items()}
+
+
+# ---- the child
+
+MEMORY_EXIT = 86
+
+
+def _limits(plain: dict[str, str]) -> MediaLimits:
+    return MediaLimits(
+        max_bytes=int(plain["max_bytes"]),
+        max_seconds=float(plain["max_seconds"]),
+        min_seconds=float(plain["min_seconds"]),
+        max_pixels=int(plain["max_pixels"]),
+    )
+
+
+def _write(kind: str, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    described = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
+    text = json.dumps({"kind": kind, "arrays": described, **fields}).encode()
+    blobs = [np.ascontiguousarray(array).tobytes() for array in arrays.values()]
+    out = sys.stdout.buffer
+    out.write(HEAD.pack(len(text), sum(map(len, blobs))) + text)
+    for blob in blobs:
+        out.write(blob)
+    out.flush()
+
+
+def _opened(clip: Any) -> dict[str, Any]:
+    names = ("name", "start", "duration", "has_video", "has_audio", "width", "height", "warnings")
+    return {name: getattr(clip, name) for name in names}
+
+
+def _seconds(path: str, limits: dict[str, str], frame_size: list[int], **arguments: Any) -> None:
+    clip = open_clip(path, limits=_limits(limits), frame_size=(frame_size[0], frame_size[1]), **arguments)
+    _write("clip", _opened(clip), {})
+    for second in clip.seconds():
+        still = None if second.still is None else np.frombuffer(second.still, np.uint8)
+        held = {"frames": second.frames, "samples": second.samples, "still": still}
+        arrays = {name: array for name, array in held.items() if array is not None}
+        _write("second", {"index": second.index, "partial": second.partial}, arrays)
+    _write("end", {"duration": clip.duration, "warnings": clip.warnings}, {})
+
+
+def _probe(path: str, limits: dict[str, str]) -> None:
+    clip = open_clip(path, limits=_limits(limits))
+    fields = {name: getattr(clip, name) for name in ("name", "duration", "width", "height")}
+    _write("probe", {**fields, "playable": browser_can_play(clip)}, {})
+
+
+def _convert(path: str, out: str, limits: dict[str, str], **arguments: Any) -> None:
+    def reached(second: float) -> None:
+        _write("progress", {"reached": second}, {})
+
+    convert_for_browser(path, out, limits=_limits(limits), progress=reached, **arguments)
+
+
+def _limit_memory(size: int) -> None:
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_processor(seconds: float) -> None:
+    if sys.platform != "win32":
+        import resource
+
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        until = int(usage.ru_utime + usage.ru_stime + seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+
+
+def main(memory: int) -> None:
+    """Answer calls until there are none."""
+    _limit_memory(memory)
+    calls: dict[str, Callable[..., None]] = {"seconds": _seconds, "probe": _probe, "convert": _convert}
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        _limit_processor(request.pop("processor"))
+        try:
+            calls[request.pop("call")](**request)
+        except MediaError as error:
+            _write("error", {"text": str(error)}, {})
+        except MemoryError:
+            os._exit(MEMORY_EXIT)
+        else:
+            _write("done", {}, {})
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
