@@ -17,8 +17,16 @@ LOCKS = importlib.util.find_spec("fcntl") is not None  # not on Windows
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target, then rename over it. Raises OSError; nothing is left behind then."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    """Write beside the target, then rename over it. Raises OSError; nothing is left behind then.
+
+    A link stays a link, and what it points to is written. A pipe or a device is written to: it cannot be replaced.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as file:
+            file.write(data)
+        return
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".sec2sec-", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
