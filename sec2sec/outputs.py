@@ -57,9 +57,9 @@ class Outputs:
         target = path.resolve()
         if target in self.claimed:
             raise FileError(f"{path}: two outputs have this name; give each its own")
+        _check_folder(path, target.parent, target.name)
         if target.is_dir():
             raise FileError(f"{path}: is a folder; give a file name")
-        _check_folder(path, target.parent, target.name)
         if target.exists():
             self._check_existing(path, target)
         elif shutil.disk_usage(target.parent).free < room:
