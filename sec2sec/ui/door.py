@@ -150,7 +150,7 @@ class Door:
         if not announced.isdecimal():
             await PlainTextResponse("An upload has to announce its size.", 411)(scope, receive, send)
             return
-        size, address = int(announced), self._address(scope, headers)
+        size, address = int(announced), visitor_address(scope, self.limits.proxied)
         why = self._no_room(size, address)
         if why is not None:
             await PlainTextResponse(why, 413)(scope, receive, send)
@@ -199,10 +199,6 @@ class Door:
         for address in [address for address, recent in self._uploads.items() if not recent or recent[-1][0] < oldest]:
             del self._uploads[address]
 
-    def _address(self, scope: Scope, headers: Headers) -> str:
-        forwarded = headers.get("x-forwarded-for") if self.limits.proxied else None
-        return forwarded.rpartition(",")[2].strip() if forwarded else (scope.get("client") or ("?", 0))[0]
-
     def _health(self) -> Response:
         """A line for whoever watches the server: 503 where the deletion job is late."""
         health = self.deletion.health()
@@ -238,6 +234,12 @@ class Door:
             await send(message)
 
         return sent
+
+
+def visitor_address(scope: Scope, proxied: bool) -> str:
+    """The address of whoever asks. proxied: as the proxy in front says, which is the last to add to X-Forwarded-For."""
+    forwarded = Headers(scope=scope).get("x-forwarded-for") if proxied else None
+    return forwarded.rpartition(",")[2].strip() if forwarded else str((scope.get("client") or ("?", 0))[0])
 
 
 class NoCors:
