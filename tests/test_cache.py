@@ -305,12 +305,12 @@ def test_workers_end_when_the_process_that_asked_for_them_is_killed(tmp_path, da
         f"if __name__ == '__main__': {called}(Path(sys.argv[1]))"
     )
     of = data if called == "decode_in_process" else tmp_path / "told"
-    process = subprocess.Popen([sys.executable, "-c", code, str(of)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    workers = [int(pid) for pid in process.stdout.readline().split()]
-    assert workers
-    time.sleep(2)  # until it has decoded ahead: more than a pipe holds, so that it waits to hand it over
-    process.kill()
-    process.wait()
+    command = [sys.executable, "-c", code, str(of)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert workers
+        time.sleep(2)  # until it has decoded ahead: more than a pipe holds, so that it waits to hand it over
+        process.kill()
     until = time.monotonic() + 60
     while any(alive(pid) for pid in workers) and time.monotonic() < until:
         time.sleep(0.1)

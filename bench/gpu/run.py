@@ -49,12 +49,14 @@ class Child:
                 start_new_session=True,  # so that its decoding processes end with it
             )
         self.lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line)
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.put(line)
         self.lines.put(None)
 
     def end(self, patience: float = 0.0) -> None:
@@ -70,6 +72,7 @@ class Child:
         else:
             self.process.kill()
         self.process.wait()
+        self.reader.join(LAST)  # it closes the pipe; a grandchild that got away may hold the other end
 
     def receive(self, until: float) -> dict[str, Any]:
         """Its next message. Raises ChildError where it ends, or says nothing until then (time.monotonic)."""

@@ -100,6 +100,7 @@ class RunFolder:
         with self._writing():
             self.lock = (self.path / "lock").open("wb")
         if not lock_file(self.lock, wait=False):
+            self.release()
             raise TrainingError(f"{self.path}: another process trains here; wait for it, or stop it")
         with self._writing():
             for part in self._parts():
