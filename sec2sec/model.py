@@ -19,12 +19,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from sec2sec.config import EncoderConfig, ModelConfig
+
+if TYPE_CHECKING:
+    from sec2sec.encoders import Encoders
 
 MOMENTS = 8  # terms of the cosine basis of time: tells eight moments of a second apart exactly
 
@@ -219,6 +223,14 @@ class Model(nn.Module):
     def backbone(self) -> list[nn.Parameter]:
         """Parameters that start from published weights; none unless a system says so."""
         return []
+
+    def cached_encoders(self, encoders: Encoders) -> Encoders:
+        """What makes the tokens that a training caches and learns from; of a frozen backbone, its outputs."""
+        return encoders
+
+    def learner(self, cached: EncoderConfig) -> Model:
+        """The part that learns from cached tokens. It is this model's own: what it learns, this model has learned."""
+        return self
 
     def references(self, seconds: int) -> tuple[Tensor, Tensor]:
         """The training mean as tokens of `seconds` seconds: (T, V, C), (T, A, C)."""

@@ -1,7 +1,7 @@
 """What ViT, ViViT, ViT-ViViT and AVM share: a backbone a modality takes in the whole clip; one FC layer joins them.
 
-A frozen backbone sees each clip once: `Summaries` writes its vectors to the token cache, and `LateFusion.head` learns
-from them alone.
+A frozen backbone sees each clip once: `ClipEmbeddings` writes its vectors to the token cache, and
+`LateFusion.learner` learns from them alone.
 
 B clips, T seconds, V visual and A audio tokens in a second, C channels of a token, K targets.
 """
@@ -21,7 +21,7 @@ from sec2sec.encoders import Encoders
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import LastLinear, Model, Output
 
-TYPICAL = 10  # s; how long the mean clip is that stands in for a missing modality when backbones are frozen
+TYPICAL_SECONDS = 10  # how long the mean clip is that stands in for a missing modality when backbones are frozen
 
 
 class Branch(nn.Module):
@@ -34,7 +34,7 @@ class Branch(nn.Module):
         raise NotImplementedError
 
 
-class Given(Branch):
+class GivenVector(Branch):
     """A vector that was made before: the same in each second of a clip, one token."""
 
     def __init__(self, width: int) -> None:
@@ -89,21 +89,27 @@ class LateFusion(Model):
                     module.eval()  # a batch holds few clips: its statistics would be worse than the published ones
         return self
 
+    def cached_encoders(self, encoders: Encoders) -> Encoders:
+        return ClipEmbeddings(encoders, self.branches) if self.config.backbone == "published" else encoders
+
+    def learner(self, cached: EncoderConfig) -> LateFusion:
+        """The FC layer on vectors from the cache where the backbones are frozen; all of the model otherwise."""
+        return self._head(cached) if self.config.backbone == "published" else self
+
     @torch.no_grad()
-    def head(self, summaries: EncoderConfig) -> LateFusion:
-        """The FC layer on vectors from the cache. It is this model's own: what it learns, this model has learned."""
-        given = {name: Given(branch.width) for name, branch in self.branches.items()}  # type: ignore[arg-type]
-        head = LateFusion(replace(self.config, backbone="own"), summaries, given)
+    def _head(self, cached: EncoderConfig) -> LateFusion:
+        vectors = {name: GivenVector(branch.width) for name, branch in self.branches.items()}  # type: ignore[arg-type]
+        head = LateFusion(replace(self.config, backbone="own"), cached, vectors)
         head.predict = self.predict
-        mask = torch.ones(1, TYPICAL, dtype=torch.bool, device=self.reference_video.device)
-        for name, reference in zip(("video", "audio"), self.references(TYPICAL), strict=True):
+        mask = torch.ones(1, TYPICAL_SECONDS, dtype=torch.bool, device=self.reference_video.device)
+        for name, reference in zip(("video", "audio"), self.references(TYPICAL_SECONDS), strict=True):
             if name in self.branches:
                 self.branches[name].eval()
                 head.get_buffer(f"reference_{name}").copy_(self.branches[name](reference[None], mask, False)[0])
         return head
 
 
-class Summaries(Encoders):
+class ClipEmbeddings(Encoders):
     """Inputs, then frozen backbones: what the token cache keeps of a clip is one vector a modality."""
 
     def __init__(self, inputs: Encoders, branches: nn.ModuleDict) -> None:
@@ -148,5 +154,5 @@ class Summaries(Encoders):
 
         return Tokens(vector("video", tokens.video), vector("audio", tokens.audio))
 
-    def folded(self) -> Summaries:
-        return Summaries(self.inputs.folded(), copy.deepcopy(self.branches)).eval()
+    def folded(self) -> ClipEmbeddings:
+        return ClipEmbeddings(self.inputs.folded(), copy.deepcopy(self.branches)).eval()

@@ -108,9 +108,9 @@ def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int 
     `compact` has no published weights: a checkpoint brings them, or training does.
     """
     if config.preset == "inputs":
-        from sec2sec.encoders.inputs import Inputs  # it extends Encoders
+        from sec2sec.encoders.inputs import RawInputs  # it extends Encoders
 
-        return Inputs(config)
+        return RawInputs(config)
     if config.preset == "paper":
         return Encoders(config, *load_paper(pretrained=pretrained, seed=seed))
     if seed is not None:

@@ -82,7 +82,7 @@ class Mel(nn.Module):
         return rearrange(10 * power.clamp_min(QUIETEST).log10(), "t b s -> t (b s) 1")
 
 
-class Inputs(Encoders):
+class RawInputs(Encoders):
     """What media yields → pixels and coefficients."""
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -97,5 +97,5 @@ class Inputs(Encoders):
     def encode_mfcc(self, image: Tensor) -> Tensor:
         return self.audio(image)
 
-    def folded(self) -> Inputs:
+    def folded(self) -> RawInputs:
         return copy.deepcopy(self).eval()

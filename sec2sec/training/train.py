@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
 from safetensors import SafetensorError
 
 from sec2sec.baselines import SYSTEMS
-from sec2sec.baselines.late_fusion import LateFusion, Summaries
 from sec2sec.checkpoints import environment
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
@@ -182,9 +181,7 @@ def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] =
     """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
     table, _ = data_of(config)
     encoders, _ = starting_encoders(config, table.split("train"), machine.decoders)
-    model = starting_model(config, ("any",), encoders.config)
-    if frozen_backbone(model):
-        encoders = Summaries(encoders, model.branches)
+    encoders = starting_model(config, ("any",), encoders.config).cached_encoders(encoders)
     cache = TokenCache(machine.cache, encoders)
     rows = table.rows[share[0] - 1 :: share[1]]
     longest, device = min(LONGEST, SYSTEMS[config.system].longest), pick_device(machine.device)
@@ -194,11 +191,6 @@ def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] =
 def tunes_encoders(config: TrainConfig) -> bool:
     """Whether encoders learn from frames; a system without encoders is tuned from its cached inputs."""
     return config.encoders == "tuned" and SYSTEMS[config.system].reads_tokens
-
-
-def frozen_backbone(model: Model) -> TypeGuard[LateFusion]:
-    """Whether only an FC layer learns, from one vector a clip."""
-    return isinstance(model, LateFusion) and model.config.backbone == "published"
 
 
 class _Run:
@@ -230,11 +222,10 @@ class _Run:
         encoders, origin = starting_encoders(self.config, training_rows, self.machine.decoders)
         torch.manual_seed(mixed(self.config.seed))
         model = starting_model(self.config, targets, encoders.config)
-        learner, cached = model, encoders
-        if frozen_backbone(model):
+        cached = model.cached_encoders(encoders)
+        if cached is not encoders:
             measure_references(model, training_rows, encoders, self.machine.decoders)
-            cached = Summaries(encoders, model.branches)
-            learner = model.head(cached.config)
+        learner = model.learner(cached.config)
         cache = TokenCache(self.machine.cache, cached)
         if self.first:  # before other processes are started: they would wait for hours
             longest = min(LONGEST, SYSTEMS[self.config.system].longest)
