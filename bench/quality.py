@@ -48,8 +48,7 @@ def rows() -> Iterator[Row]:
 def evaluated(bundle: Bundle, level: Level) -> dict:
     """The report of `evaluate` on unseen clips of a level."""
     directory = Path(f"build/bench/{level}")
-    for _ in make_clips(directory, CLIPS, SEEDS[level], level):
-        pass
+    drain(make_clips(directory, CLIPS, SEEDS[level], level))
     report = drain(evaluate_steps(bundle, read_table(directory))).report
     (directory / "report.json").write_text(json.dumps(report))
     return report

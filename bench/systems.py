@@ -26,7 +26,8 @@ from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.loop import TrainLoop, TrainModule
+from sec2sec.training.loop import TrainLoop
+from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
 
 TARGETS = ("arousal", "valence")

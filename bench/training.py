@@ -27,8 +27,10 @@ from sec2sec.encoding import stacked
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
+from sec2sec.progress import drain
 from sec2sec.training.batches import Clips, TokenSource, clips_of
-from sec2sec.training.loop import TrainLoop, TrainModule
+from sec2sec.training.loop import TrainLoop
+from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
 
 WORK = Path("build/bench/training")
@@ -91,9 +93,7 @@ def extraction() -> tuple[float, float]:
 
     The first clip is left out: it waits for the decoding processes to start, once for thousands of clips.
     """
-    for _ in make_clips(WORK / "clips", ENCODED, 4001):
-        pass
-    rows = read_table(WORK / "clips").rows
+    rows = read_table(drain(make_clips(WORK / "clips", ENCODED, 4001))).rows
     plain = encoders()
     folded = plain.folded()
 
@@ -111,11 +111,10 @@ def extraction() -> tuple[float, float]:
 
     shutil.rmtree(WORK / "extracted", ignore_errors=True)
     before = bare(rows[1 : ENCODED // 2])  # half before and half after: a machine's load comes and goes
-    steps, ends = [], []
-    for step in extract_steps(rows, plain, TokenCache(WORK / "extracted", plain), device=torch.device("cpu")):
-        steps.append(step)
-        ends.append(time.perf_counter())
-    assert (steps[-1].done, steps[-1].unusable) == (ENCODED, {})
+    ends: list[float] = []
+    steps = extract_steps(rows, plain, TokenCache(WORK / "extracted", plain), device=torch.device("cpu"))
+    extraction = drain(steps, lambda progress: ends.append(time.perf_counter()))
+    assert (extraction.total, extraction.unusable) == (ENCODED, {})
     after = bare(rows[ENCODED // 2 :])
     return (ends[-1] - ends[1]) / (ENCODED - 1), (before + after) / (ENCODED - 1)
 

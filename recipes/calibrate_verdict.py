@@ -39,6 +39,7 @@ from sec2sec.explanations.masker import SecondMasker, masker_of
 from sec2sec.explanations.results import Word
 from sec2sec.explanations.verdict import verdicts
 from sec2sec.files import write_json
+from sec2sec.progress import drain
 
 GIVEN = ("shuffled", "equal with jitter", "reverse of the effect", "random")
 ADVERSARIAL = "adversarial model"
@@ -79,8 +80,7 @@ class Calibration:
 
 def tokens_of(work: Path, bundle: Bundle, clips: int, seed: int) -> Iterator[tuple[Tokens, Planted]]:
     """Cluttered clips with decisive seconds, made in `work` where they are not there yet, and what was planted."""
-    for _ in make_clips(work, clips, seed, "cluttered", workers=1):
-        pass
+    drain(make_clips(work, clips, seed, "cluttered", workers=1))
     planted, rows = read_planted(work), open_data(work).split("all")
     for row, seconds in decode_all(rows, bundle.encoders.config, as_decoded, workers=0):
         assert not isinstance(seconds, str), seconds

@@ -110,10 +110,7 @@ def small_second_tensors(seconds: list[Second]) -> tuple[Tensor, Tensor]:
 
 def generated(work: Path, clips: Clips, workers: int) -> Path:
     """The folder of a set of clips, made as far as it is not there yet."""
-    directory = work / clips.name
-    for _ in make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)):
-        pass
-    return directory
+    return drain(make_clips(work / clips.name, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)))
 
 
 def decoded_set(work: Path, clips: Clips, workers: int) -> Decoded:

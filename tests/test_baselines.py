@@ -24,7 +24,7 @@ from sec2sec.media import MediaError
 from sec2sec.model import Sec2Sec
 from sec2sec.progress import drain
 from sec2sec.training.settings import SettingsError, TrainConfig
-from sec2sec.training.train import Trained, train_steps
+from sec2sec.training.train import train_steps
 from sec2sec.viewer.payload import encode
 from tests import clips
 from tests.systems import TARGETS, built, saved, tokens
@@ -201,7 +201,7 @@ def test_effect_equals_a_full_pass_with_that_second_replaced(name, monkeypatch):
 def test_training_ends_with_a_checkpoint_that_evaluate_reads(made, machine, tmp_path, name):
     start = {"init": str(made / "tiny"), "width": 16, "heads": 2} if SYSTEMS[name].reads_tokens else {}
     config = TrainConfig(data=str(made / "data"), system=name, epochs=1, batch=4, **start)
-    done = [step for step in train_steps(tmp_path / "run", config, machine) if isinstance(step, Trained)][-1]
+    done = drain(train_steps(tmp_path / "run", config, machine))
     assert np.isfinite(done.metrics["validation_score"])
     bundle = load_checkpoint(done.checkpoint, "cpu")
     assert bundle.system.name == name

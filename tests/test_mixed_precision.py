@@ -19,12 +19,14 @@ from sec2sec.features import MfccImage
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels, main_scores
 from sec2sec.model import LSTM, AttentionLSTM, Model
+from sec2sec.progress import drain
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.loop import TrainModule, predict
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.losses import clip_loss
+from sec2sec.training.module import TrainModule, predict
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.setup import encoders_of, split_clips
-from sec2sec.training.train import Hardware, Trained, train_steps
+from sec2sec.training.train import TrainingResult, train_steps
 from tests.systems import built, tokens
 from tests.trainings import CPU, settings
 
@@ -37,9 +39,9 @@ def mixed(monkeypatch):
     monkeypatch.setattr(Hardware, "precision", "bf16-mixed")
 
 
-def trained(run: Path, made: Path, machine: Hardware, **other) -> Trained:
-    end = list(train_steps(run, settings(made, **other), machine))[-1]
-    assert isinstance(end, Trained)
+def trained(run: Path, made: Path, machine: Hardware, **other) -> TrainingResult:
+    end = drain(train_steps(run, settings(made, **other), machine))
+    assert not end.stopped
     return end
 
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import add_workers
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import show_progress
+from sec2sec.progress import drain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,11 +58,10 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.datasets.known_truth import make_clips, make_excerpts
 
     if options.excerpts_of:
-        for step in make_excerpts(options.excerpts_of, options.directory, options.workers):
-            show(f"{step.done} of {step.total} excerpts", last=step.done == step.total)
-        print(f"{options.directory}: the clips of {options.excerpts_of} and {step.total} excerpts of one second")
+        excerpts = drain(make_excerpts(options.excerpts_of, options.directory, options.workers), show_progress)
+        print(f"{options.directory}: the clips of {options.excerpts_of} and {excerpts} excerpts of one second")
         return 0
-    for step in make_clips(
+    steps = make_clips(
         options.directory,
         options.clips,
         options.seed,
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         options.neutral,
         options.workers,
         options.splits,
-    ):
-        show(f"{step.done} of {step.total} clips", last=step.done == step.total)
+    )
+    drain(steps, show_progress)
     print(f"{options.directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from sec2sec.progress import Progress
+
 MAX_NAMED = 10  # unusable clips that are named on the terminal; all are in data.json
 
 
@@ -14,9 +16,14 @@ def show(line: str, last: bool = False) -> None:
         print(f"\r{line:<70}", end="\n" if last else "", file=sys.stderr, flush=True)
 
 
-def bar(done: int, total: int, width: int = 10) -> str:
+def show_progress(progress: Progress) -> None:
+    """How far some work is, as a line that overwrites itself."""
+    show(progress.message, last=progress.done == progress.total)
+
+
+def bar(done: float, total: float, width: int = 10) -> str:
     """The share that is done, as [####......]."""
-    full = width * done // max(total, 1)
+    full = int(width * done // max(total, 1))
     return f"[{'#' * full}{'.' * (width - full)}]"
 
 

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import read_tokens
-from sec2sec.datasets.extract import LONGEST, Decoded, end_with_parent
+from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Decoded, end_with_parent
 from sec2sec.datasets.table import DataError, Row
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import stacked
@@ -224,7 +224,7 @@ class FrameSource:
     def __init__(self, clips: Clips, config: EncoderConfig, workers: int) -> None:
         self.clips = clips
         self.waiting: list[list[int]] = []
-        decoded = Decoded(clips.rows, config, frames_and_samples, MediaLimits(max_seconds=LONGEST))
+        decoded = Decoded(clips.rows, config, frames_and_samples, MediaLimits(max_seconds=MAX_CLIP_SECONDS))
         self.loader: DataLoader[Any] = DataLoader(
             decoded,
             batch_sampler=_Handed(self.waiting),

@@ -20,7 +20,7 @@ from sec2sec.metrics import TrainingLabels, measure, span
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.card import trained_card
-from sec2sec.training.loop import Predictions
+from sec2sec.training.module import Predictions
 from sec2sec.training.settings import TrainConfig, as_json
 
 
