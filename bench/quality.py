@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata, spearmanr
@@ -45,7 +46,7 @@ def rows() -> Iterator[Row]:
     )
 
 
-def evaluated(bundle: Bundle, level: Level) -> dict:
+def evaluated(bundle: Bundle, level: Level) -> dict[str, Any]:
     """The report of `evaluate` on unseen clips of a level."""
     directory = Path(f"build/bench/{level}")
     drain(make_clips(directory, CLIPS, SEEDS[level], level))

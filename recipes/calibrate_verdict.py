@@ -127,7 +127,8 @@ class Asked:
     def uses(self, decisive: np.ndarray) -> np.ndarray:
         """(K,) bool: without the decisive seconds (T,) the prediction is at least half of the way at the baseline."""
         without = self.predict(~decisive[None], ~decisive[None])[0]
-        return (self.prediction - without) / (self.prediction - self.baseline) >= USED
+        used: np.ndarray = (self.prediction - without) / (self.prediction - self.baseline) >= USED
+        return used
 
     def words(self, attention: np.ndarray) -> list[Word]:
         """(K,) what the verdict says of some attention (K, T)."""

@@ -67,4 +67,5 @@ class MfccImage(nn.Module):
 
     def deltas(self, coefficients: Tensor) -> Tensor:
         """Slope per MFCC frame of a line fitted over `delta_width` frames, edges repeated. (T, C, S) → (T, C, S)."""
-        return torchaudio.functional.compute_deltas(coefficients, self.config.delta_width)
+        slopes: Tensor = torchaudio.functional.compute_deltas(coefficients, self.config.delta_width)
+        return slopes

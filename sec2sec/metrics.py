@@ -186,7 +186,8 @@ def _weighted_auroc(prediction: np.ndarray, truth: np.ndarray, weight: np.ndarra
     positive = np.add.reduceat((weight * truth)[:, order], first, axis=1)  # (R, different values)
     negative = np.add.reduceat((weight * ~truth)[:, order], first, axis=1)
     below = np.cumsum(negative, 1) - negative / 2
-    return (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+    shares: np.ndarray = (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+    return shares
 
 
 def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
@@ -195,7 +196,8 @@ def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarra
     with np.errstate(invalid="ignore", divide="ignore"):
 
         def mean(values: np.ndarray) -> np.ndarray:
-            return weight @ values / count
+            means: np.ndarray = weight @ values / count
+            return means
 
         said, truth = mean(prediction), mean(label)
         spread_said = mean(prediction**2) - said**2

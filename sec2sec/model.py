@@ -83,12 +83,12 @@ class Positions(nn.Module):
 
     def video(self) -> Tensor:
         """(V, D), v = time · places + place."""
-        moments = self.moment(self.video_time)
+        moments: Tensor = self.moment(self.video_time)
         return rearrange(moments[:, None] + self.place[None], "t p d -> (t p) d")
 
     def audio(self) -> Tensor:
         """(A, D), a = band · times + time."""
-        moments = self.moment(self.audio_time)
+        moments: Tensor = self.moment(self.audio_time)
         return rearrange(self.band[:, None] + moments[None], "b t d -> (b t) d")
 
 
@@ -110,7 +110,8 @@ class FeedForward(nn.Module):
             self.layers = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x) if self.residual else self.layers(x)
+        mixed: Tensor = self.layers(x)
+        return x + mixed if self.residual else mixed
 
 
 class AttentionBlock(nn.Module):
@@ -182,7 +183,8 @@ class AttentionLSTM(nn.Module):
         summary = torch.einsum("bkt,bth->bkh", weights, states.masked_fill(~mask[..., None], 0.0))
         last = last_real(states, mask)
         combined = torch.tanh(self.project_summary(summary) + self.project_last(last)[:, None])  # (B, K, hidden)
-        return (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
+        logits: Tensor = (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
+        return logits
 
 
 def last_real(states: Tensor, mask: Tensor) -> Tensor:
@@ -299,14 +301,16 @@ class Sec2Sec(Model):
         if not self.sees:
             return None
         z = self.enter_video(video) + self.positions.video()
-        return self.self_video(z, z, False)[0]
+        attended: Tensor = self.self_video(z, z, False)[0]
+        return attended
 
     def self_attend_audio(self, audio: Tensor) -> Tensor | None:
         """Eq. 1 for the sound: (N, A, C) → I_a (N, A, D); None for a model that does not hear."""
         if not self.hears:
             return None
         z = self.enter_audio(audio) + self.positions.audio()
-        return self.self_audio(z, z, False)[0]
+        attended: Tensor = self.self_audio(z, z, False)[0]
+        return attended
 
     def co_attend(
         self, seen: Tensor | None, heard: Tensor | None, evidence: bool = True

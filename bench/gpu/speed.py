@@ -26,6 +26,7 @@ from sec2sec.encoding import encode_seconds, stacked
 from sec2sec.explanations import ClipSummary
 from sec2sec.features import MfccImage, frame_tensor
 from sec2sec.media import open_clip
+from sec2sec.model import Output
 
 LIMIT = 150.0  # ms from decoded seconds to an explanation
 TURNS = 5
@@ -159,7 +160,8 @@ def published(setting: Setting, name: str) -> Iterator[Row]:
     @torch.inference_mode()
     def predict() -> Tensor:
         video, audio = encode_seconds(seconds, inputs, device).filled(model)
-        return model(video[None], audio[None], mask, evidence=False).logits
+        output: Output = model(video[None], audio[None], mask, evidence=False)
+        return output.logits
 
     title = f"{system.title}, {sizes.size} size, {end:g} s"
     yield Row(f"{title}: decoded → prediction", setting.milliseconds(predict, 3), "ms")

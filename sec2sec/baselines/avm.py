@@ -87,7 +87,8 @@ class SmallVideo(nn.Module):
         self.steps = nn.Sequential(*steps)
 
     def forward(self, frames: Tensor) -> Tensor:
-        return rearrange(self.steps(frames), "b c f h w -> b (f h w) c")
+        maps: Tensor = self.steps(frames)
+        return rearrange(maps, "b c f h w -> b (f h w) c")
 
 
 class SmallAudio(nn.Module):
@@ -105,7 +106,8 @@ class SmallAudio(nn.Module):
         self.steps = nn.Sequential(*steps)
 
     def forward(self, image: Tensor) -> Tensor:
-        return rearrange(self.steps(image), "b c k s -> b (k s) c")
+        maps: Tensor = self.steps(image)
+        return rearrange(maps, "b c k s -> b (k s) c")
 
 
 class MelResNet(nn.Module):
@@ -128,7 +130,8 @@ class MelResNet(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        return rearrange(self.steps(image), "b c k s -> b (k s) c")
+        maps: Tensor = self.steps(image)
+        return rearrange(maps, "b c k s -> b (k s) c")
 
 
 def build(config: ModelConfig, encoder: EncoderConfig) -> LateFusion:

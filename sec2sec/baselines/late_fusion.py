@@ -74,7 +74,8 @@ class LateFusion(Model):
 
     def join(self, vectors: Mapping[str, Tensor]) -> Tensor:
         """The vectors (B, width) of the branches → logits (B, K)."""
-        return self.predict(self.dropout(torch.cat([vectors[name] for name in self.branches], -1)))
+        logits: Tensor = self.predict(self.dropout(torch.cat([vectors[name] for name in self.branches], -1)))
+        return logits
 
     def backbone(self) -> list[nn.Parameter]:
         return list(self.branches.parameters()) if self.config.size == "published" else []
@@ -149,8 +150,8 @@ class ClipEmbeddings(Encoders):
                 return part.new_zeros(len(part), 1, 1)  # nothing reads it; it tells that the clip has the modality
             mask = torch.ones(1, len(part), dtype=torch.bool, device=part.device)
             with self.autocast(part.device):
-                found = self.branches[name](part[None], mask, False)[0].float()
-            return found[:, None].expand(len(part), -1, -1)
+                embedding: Tensor = self.branches[name](part[None], mask, False)[0].float()
+            return embedding[:, None].expand(len(part), -1, -1)
 
         return Tokens(vector("video", tokens.video), vector("audio", tokens.audio))
 

@@ -42,7 +42,7 @@ class ClassToken(nn.Module):
         split = {"pattern": "b n (h d) -> b h n d", "h": attention.num_attention_heads}
         query, key = rearrange(attention.q_proj(normal[:, :1]), **split), rearrange(attention.k_proj(normal), **split)
         weights = (query @ key.transpose(-1, -2) * attention.scaling).float().softmax(-1)  # (B, H, 1, 1 + N)
-        patches = weights.mean(1)[:, 0, 1:]
+        patches: Tensor = weights.mean(1)[:, 0, 1:]
         return patches / patches.sum(-1, keepdim=True)
 
 

@@ -33,7 +33,7 @@ MAX_CLIPS_IN_WRITING = 8  # that wait for the disk
 PROGRESS_INTERVAL = 0.5  # s between two reports while files are looked for
 
 
-class Decoded(Dataset):
+class Decoded(Dataset[Any]):
     """Decodes one clip an item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
 
     def __init__(

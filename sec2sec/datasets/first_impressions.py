@@ -182,7 +182,7 @@ def _scalar(dtype: object, data: object) -> float | int | bool:
     if not isinstance(dtype, _Dtype) or not isinstance(data, (str, bytes)):
         raise ValueError("a number without its type or bytes")
     raw = data.encode("latin-1") if isinstance(data, str) else data  # Python 2's bytes are read as Latin-1 text
-    (value,) = struct.unpack(dtype.format, raw)
+    value: float | int | bool = struct.unpack(dtype.format, raw)[0]
     return value
 
 

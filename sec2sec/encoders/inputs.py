@@ -78,7 +78,7 @@ class Mel(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         with torch.autocast(samples.device.type, enabled=False):
-            power = self.spectrogram(samples.float())[..., :STEPS]
+            power: Tensor = self.spectrogram(samples.float())[..., :STEPS]
         return rearrange(10 * power.clamp_min(QUIETEST).log10(), "t b s -> t (b s) 1")
 
 
@@ -92,10 +92,14 @@ class RawInputs(Encoders):
         return torch.cat([self.video(part) for part in frames.split(1)])  # large frames: a second at a time
 
     def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
-        return self.audio(samples) if self.config.sound == "mel" else super().encode_audio(samples, image)
+        return self._tokens(samples) if self.config.sound == "mel" else super().encode_audio(samples, image)
 
     def encode_mfcc(self, image: Tensor) -> Tensor:
-        return self.audio(image)
+        return self._tokens(image)
+
+    def _tokens(self, sound: Tensor) -> Tensor:
+        tokens: Tensor = self.audio(sound)
+        return tokens
 
     def folded(self) -> RawInputs:
         return copy.deepcopy(self).eval()

@@ -42,8 +42,7 @@ class PaperVideo(nn.Module):
         self.layer3, self.layer4 = network.layer3, network.layer4
 
     def forward(self, frames: Tensor) -> Tensor:
-        features = self.layer2(self.layer1(self.stem(frames)))
-        features = self.layer4(self.layer3(features))  # (N, 512, 2, 7, 7)
+        features: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(self.stem(frames)))))  # (N, 512, 2, 7, 7)
         return rearrange(features, "n d t y x -> n (t y x) d")
 
 
@@ -71,8 +70,8 @@ class PaperAudio(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         picture = (image - rearrange(self.mean, "c -> c 1 1")) / rearrange(self.std, "c -> c 1 1")
         picture = F.interpolate(picture, (IMAGE_SIDE, IMAGE_SIDE), mode="bilinear")  # (N, 3, 224, 224)
-        features = self.maxpool(self.relu(self.bn1(self.conv1(picture))))
-        features = self.layer4(self.layer3(self.layer2(self.layer1(features))))  # (N, 512, 7, 7)
+        entered = self.maxpool(self.relu(self.bn1(self.conv1(picture))))
+        features: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(entered))))  # (N, 512, 7, 7)
         return rearrange(features, "n d band time -> n (band time) d")
 
 
@@ -126,7 +125,7 @@ def _load(encoder: nn.Module, weights: Any) -> None:
 
 def _file_name(weights: Any) -> str:
     """The name that torch.hub gives the file of a weights enum."""
-    return weights.url.rsplit("/", 1)[-1]
+    return str(weights.url).rsplit("/", 1)[-1]
 
 
 def _damaged(file: Path, weights: Any, error: Exception) -> str:

@@ -104,9 +104,11 @@ def curves(
 
 def comprehensiveness(deletion: OrderCurve, sign: float) -> np.ndarray:
     """(S − 1,) sign · (prediction − prediction without the first k seconds): high where they were needed."""
-    return sign * (deletion.values[0] - deletion.values[1:])
+    fall: np.ndarray = sign * (deletion.values[0] - deletion.values[1:])
+    return fall
 
 
 def sufficiency(insertion: OrderCurve, sign: float) -> np.ndarray:
     """(S − 1,) sign · (prediction − prediction with the first k seconds alone): near 0 where they are enough."""
-    return sign * (insertion.values[-1] - insertion.values[1:])
+    missing: np.ndarray = sign * (insertion.values[-1] - insertion.values[1:])
+    return missing

@@ -52,7 +52,8 @@ def integrated_gradients(masker: SecondMasker, steps: int = STEPS) -> tuple[Tens
         clip, mean = masker.embeddings.both.clone()[None], masker.embeddings.neither.clone()[None]
 
         def logits(embedding: Tensor) -> Tensor:
-            return temporal(embedding, all_seconds(embedding))[0]
+            predicted: Tensor = temporal(embedding, all_seconds(embedding))[0]
+            return predicted
 
         found, delta = _integrated(logits).attribute(
             clip.repeat(targets, 1, 1),
@@ -111,7 +112,8 @@ def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS)
                 ]
                 joint = torch.cat(pieces)
             joint = rearrange(joint, "(n t) d -> n t d", n=count)
-            return temporal(joint, all_seconds(joint))[0]
+            predicted: Tensor = temporal(joint, all_seconds(joint))[0]
+            return predicted
 
         found, delta = _integrated(logits).attribute(
             tuple(clip[part] for part in used),

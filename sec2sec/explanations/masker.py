@@ -33,7 +33,7 @@ from sec2sec.explanations.embeddings import (
     to_numpy,
 )
 from sec2sec.explanations.results import Occlusion
-from sec2sec.model import Model, Sec2Sec
+from sec2sec.model import Model, Output, Sec2Sec
 
 # Picture and sound present, (N, T) bool each → predictions (N, K), 0..1
 MaskedPredictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -152,7 +152,8 @@ class InputMasker(Masker):
     @torch.inference_mode()
     def _forward(self, video: Tensor, audio: Tensor) -> Tensor:
         """video (N, T, V, C), audio (N, T, A, C) → predictions (N, K)."""
-        return self.model(video, audio, all_seconds(video), evidence=False).logits.sigmoid()
+        output: Output = self.model(video, audio, all_seconds(video), evidence=False)
+        return output.logits.sigmoid()
 
     @torch.inference_mode()
     def _predict(self, picture: np.ndarray, sound: np.ndarray) -> np.ndarray:

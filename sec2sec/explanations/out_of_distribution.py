@@ -52,11 +52,13 @@ class Usual:
 
     def distance(self, pooled: np.ndarray) -> np.ndarray:
         """(T, C) → (T,)."""
-        return np.linalg.norm((pooled - self.mean) @ self.whiten, axis=1)
+        distance: np.ndarray = np.linalg.norm((pooled - self.mean) @ self.whiten, axis=1)
+        return distance
 
     def percentile(self, distance: np.ndarray) -> np.ndarray:
         """Share of the training seconds that lie nearer, 0–100: (T,) → (T,)."""
-        return 100 * np.interp(distance, self.quantiles, QUANTILES)
+        percent: np.ndarray = 100 * np.interp(distance, self.quantiles, QUANTILES)
+        return percent
 
 
 Familiarity = Mapping[Modality, Usual]  # of the modalities that the training clips have

@@ -21,12 +21,14 @@ def centred_ranks(values: np.ndarray) -> np.ndarray:
     ranks = rankdata(values, axis=-1)
     ranks = ranks - ranks.mean(-1, keepdims=True)
     length = np.sqrt((ranks**2).sum(-1, keepdims=True))
-    return np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+    centred: np.ndarray = np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+    return centred
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Spearman's ρ along the last axis; NaN where either side is constant or not a number."""
-    return (centred_ranks(one) * centred_ranks(other)).sum(-1)
+    rho: np.ndarray = (centred_ranks(one) * centred_ranks(other)).sum(-1)
+    return rho
 
 
 def permutation_test(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:

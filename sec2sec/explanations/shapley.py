@@ -28,7 +28,8 @@ def two_players(
 
 def in_conflict(sound: np.ndarray, picture: np.ndarray, threshold: float) -> np.ndarray:
     """Where they pull in opposite directions and neither pull is negligible."""
-    return (sound * picture < 0) & (np.minimum(np.abs(sound), np.abs(picture)) >= threshold)
+    conflicts: np.ndarray = (sound * picture < 0) & (np.minimum(np.abs(sound), np.abs(picture)) >= threshold)
+    return conflicts
 
 
 def shapley(predict: MaskedPredictor, effects: list[SecondEffects]) -> list[Shapley]:

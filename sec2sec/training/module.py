@@ -91,7 +91,8 @@ class TrainModule(nn.Module):
         """Frames (N, M, 128, 171, 3) → (N, V, C); in one pass where batch norms learn: their batch is all of it."""
         assert self.encoders is not None
         if self.training and self.norms_learn:
-            return self.encoders.video(frame_tensor(frames)).float()
+            visual: Tensor = self.encoders.video(frame_tensor(frames)).float()
+            return visual
         if not (torch.is_grad_enabled() and self.encoders.config.preset == "paper"):
             return self.encoders.encode_video(frames)
         # R(2+1)D keeps 0.45 GB a second for the way back: only a few seconds' worth here, computed twice
@@ -104,7 +105,8 @@ class TrainModule(nn.Module):
         """Samples (N, 16000) → (N, A, C); the same."""
         assert self.encoders is not None
         if self.training and self.norms_learn:
-            return self.encoders.audio(self.encoders.mfcc(samples)).float()
+            audible: Tensor = self.encoders.audio(self.encoders.mfcc(samples)).float()
+            return audible
         return self.encoders.encode_audio(samples)
 
 
@@ -118,7 +120,8 @@ class Predictions:
     @property
     def probability(self) -> np.ndarray:
         """(N, K) in 0..1."""
-        return 1 / (1 + np.exp(-self.logits))
+        probability: np.ndarray = 1 / (1 + np.exp(-self.logits))
+        return probability
 
 
 @torch.no_grad()

@@ -85,8 +85,8 @@ class Plan:
 def graded_evidence(second: Second, target: str) -> float:
     """What the states of a second say about arousal or valence if it is decisive, in about [-1.4, 1.4]."""
     picture_cues, sound_cues = CUES[target]
-    picture = sum(w * (2 * getattr(second, name) - 1) for name, w in picture_cues.items())
-    sound = sum(w * (2 * getattr(second, name) - 1) for name, w in sound_cues.items())
+    picture: float = sum(w * (2 * getattr(second, name) - 1) for name, w in picture_cues.items())
+    sound: float = sum(w * (2 * getattr(second, name) - 1) for name, w in sound_cues.items())
     return ALONE * (picture + sound) + TOGETHER * math.copysign(max(0.0, picture * sound), picture)
 
 

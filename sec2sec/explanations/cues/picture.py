@@ -65,7 +65,8 @@ def colours(frames: np.ndarray) -> np.ndarray:
     count, cells = len(frames), LEVELS**3
     code += np.arange(count, dtype=np.int32)[:, None, None] * cells
     shares = np.bincount(code.ravel(), minlength=count * cells).reshape(count, cells)
-    return (shares / shares[0].sum()).astype(np.float32)
+    histograms: np.ndarray = (shares / shares[0].sum()).astype(np.float32)
+    return histograms
 
 
 def count_cuts(colours: np.ndarray) -> np.ndarray:
@@ -81,10 +82,12 @@ def count_cuts(colours: np.ndarray) -> np.ndarray:
         return np.zeros(seconds)
 
     def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.abs(one - other).sum(1) / 2 >= CUT
+        differ: np.ndarray = np.abs(one - other).sum(1) / 2 >= CUT
+        return differ
 
     before, here = frames[:-1], frames[1:]
     after = np.append(frames[2:], frames[-1:], axis=0)  # nothing follows the last frame: it answers for itself
     earlier = np.append(frames[:1], frames[:-2], axis=0)
     cut = np.append(False, apart(before, here) & apart(before, after) & apart(earlier, here))
-    return cut.reshape(seconds, per_second).sum(1).astype(np.float64)
+    cuts: np.ndarray = cut.reshape(seconds, per_second).sum(1).astype(np.float64)
+    return cuts

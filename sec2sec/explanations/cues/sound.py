@@ -20,7 +20,8 @@ SILENT = -60.0  # dBFS; sound whose loudest sample lies below has no tempo
 
 def decibels(amplitude: np.ndarray) -> np.ndarray:
     """Amplitude of 0–1 → dBFS, not below FLOOR."""
-    return 20 * np.log10(np.maximum(amplitude, 10 ** (FLOOR / 20)))
+    level: np.ndarray = 20 * np.log10(np.maximum(amplitude, 10 ** (FLOOR / 20)))
+    return level
 
 
 def loudness(sound: np.ndarray) -> np.ndarray:
