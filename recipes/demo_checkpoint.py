@@ -41,7 +41,7 @@ from sec2sec.encoders.compact import SHRINK
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import stacked
 from sec2sec.evaluation.evaluate import evaluate_steps
-from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
+from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
 from sec2sec.media import Second
@@ -288,8 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     save_checkpoint(chosen.out, card="", metrics=metrics, **contents)
     parts = (tokens.split(data.length.tolist()) for tokens in (data.video, data.audio))
-    usual = familiarity_statistics(Tokens(video, audio) for video, audio in zip(*parts, strict=True))
-    save_familiarity(chosen.out, usual, identity(chosen.out))
+    statistics = measure_training_seconds(Tokens(video, audio) for video, audio in zip(*parts, strict=True))
+    save_training_seconds(chosen.out, statistics, identity(chosen.out))
     bundle = load_checkpoint(chosen.out, "cpu")
     for clips in recipe.test:
         directory = generated(chosen.work, clips, chosen.workers)

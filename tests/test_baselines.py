@@ -176,7 +176,7 @@ def test_a_missing_modality_is_the_training_mean_or_refused_in_words(tmp_path, n
 @torch.no_grad()
 def test_effect_equals_a_full_pass_with_that_second_replaced(name, monkeypatch):
     """The passes, and vectors joined late, against the definition."""
-    monkeypatch.setattr("sec2sec.explanations.masker.INPUT_SECONDS_A_PASS", 7)  # 2 variants a pass
+    monkeypatch.setattr("sec2sec.explanations.masker.INPUT_SECONDS_PER_PASS", 7)  # 2 variants a pass
     model = built(name)
     video, audio, mask = tokens(name, (3,))
     masker = masker_of(model, Tokens(video[0], audio[0]))

@@ -226,8 +226,8 @@ def test_a_trial_whose_loss_diverges_is_named_and_the_others_are_compared(made, 
 
 
 def test_documents_say_what_was_run_on_what_and_what_came_out(run_once):
-    out, _, second = run_once
-    results = second[-1].results
+    out, *_, end = run_once
+    results = end.results
     text = (out / "RESULTS.md").read_text()
     assert text == as_markdown(results)
     note = noted(out)

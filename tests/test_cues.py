@@ -57,7 +57,7 @@ def scenes(colours: dict[float, tuple[int, int, int]]):
 
 def test_loudness_is_the_rms_below_full_scale():
     tone = of_sound(np.concatenate([clips.tone(1, 440, level, SAMPLE_RATE) for level in (1.0, 0.1, 0.0)]))
-    np.testing.assert_allclose(loudness(tone), [-3.01, -23.01, sound_cues.FLOOR], atol=0.01)
+    np.testing.assert_allclose(loudness(tone), [-3.01, -23.01, sound_cues.MIN_LEVEL], atol=0.01)
 
 
 def test_a_planted_cut_is_counted_in_its_second_and_movement_is_not(tmp_path):

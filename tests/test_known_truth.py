@@ -24,7 +24,7 @@ from sec2sec.datasets.known_truth import (
     read_planted,
 )
 from sec2sec.datasets.known_truth.generate import split_of
-from sec2sec.datasets.known_truth.states import DECOYED, MIN_SUM, NEUTRAL_SUM, Plan, plan_clip
+from sec2sec.datasets.known_truth.states import DECOY_SHARE, MIN_EVIDENCE_SUM, NEUTRAL_SUM, Plan, plan_clip
 from sec2sec.datasets.table import DataError
 
 SEED = 5
@@ -207,7 +207,7 @@ def test_evidence_adds_up_clearly_to_the_sign_of_each_class(plans: list[Plan]) -
         signs = np.array([2 * (plan.classes[target] or 0) - 1 for target in TARGETS])
         assert 1 <= decisive.sum() <= 3
         assert (signs * evidence[decisive] > 0.3).all()  # decisive seconds of a clip agree
-        assert (signs * evidence.sum(axis=0) >= MIN_SUM).all()
+        assert (signs * evidence.sum(axis=0) >= MIN_EVIDENCE_SUM).all()
         assert np.abs(evidence[~decisive].sum(axis=0)).max() <= NEUTRAL_SUM + 1e-9
 
 
@@ -257,7 +257,7 @@ def test_number_of_beats_says_nothing_about_the_rate(plans: list[Plan]) -> None:
 
 def test_decoys_contradict_themselves_and_weigh_nothing(plans: list[Plan]) -> None:
     decoyed = [any(second.decoy for second in plan.seconds) for plan in plans if plan.scene == "decisive"]
-    expected = DECOYED if plans[0].level == "cluttered" else 0.0
+    expected = DECOY_SHARE if plans[0].level == "cluttered" else 0.0
     assert np.mean(decoyed) == pytest.approx(expected, abs=0.06)
     for second in (second for plan in plans for second in plan.seconds if second.decoy):
         assert np.abs(second.evidence).max() < 0.05

@@ -172,7 +172,7 @@ def test_a_gpu_that_is_named_by_its_number_is_the_one_that_trains(monkeypatch, t
     asked: dict[str, object] = {}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("sec2sec.training.train.Fabric", lambda **arguments: asked.update(arguments))
+    monkeypatch.setattr("sec2sec.training.hardware.Fabric", lambda **arguments: asked.update(arguments))
     Hardware(tmp_path, device, devices=2 if device == "cuda" else 1).fabric()
     assert (asked["accelerator"], asked["devices"]) == ("cuda", devices)
     with pytest.raises(TrainingError, match="cuda:1 is one GPU, but 2 on 1 machines were asked for"):

@@ -25,8 +25,8 @@ from sec2sec.explanations.results import OrderCurve, Verdict
 from sec2sec.explanations.verdict import (
     HOLDS_P,
     HOLDS_SHARE,
-    MOVED,
-    SHORTEST,
+    MIN_CHANGE,
+    MIN_SECONDS_FOR_VERDICT,
     Criterion,
     correlation_criterion,
     judge,
@@ -94,10 +94,10 @@ def test_a_prediction_at_its_baseline_is_never_supported_since_no_seconds_carry_
     found = judged(weights, np.abs(weights) / np.abs(weights).sum())
     assert found.p_value <= HOLDS_P
     assert found.word == "mixed"
-    assert f"within {MOVED:g} of the baseline" in found.sentence
+    assert f"within {MIN_CHANGE:g} of the baseline" in found.sentence
 
 
-@pytest.mark.parametrize("seconds", [1, 2, SHORTEST - 1])
+@pytest.mark.parametrize("seconds", [1, 2, MIN_SECONDS_FOR_VERDICT - 1])
 def test_a_short_clip_gets_its_figures_and_no_verdict(seconds):
     found = judged(np.arange(1.0, seconds + 1), np.arange(1.0, seconds + 1))
     assert found.word == "too short"
@@ -108,7 +108,7 @@ def test_a_short_clip_gets_its_figures_and_no_verdict(seconds):
 
 def test_the_shortest_clip_with_a_verdict_can_be_supported():
     weights = np.array([0.2, 1.5, 0.1, 0.7, 0.4])
-    assert len(weights) == SHORTEST
+    assert len(weights) == MIN_SECONDS_FOR_VERDICT
     assert judged(weights, weights / weights.sum()).word == "supported"
 
 
@@ -157,7 +157,7 @@ def test_a_criterion_holds_from_its_threshold_on_and_says_its_figure():
     assert order_criterion(-0.3, beating(0.9), "x").grade == "weak"
     assert order_criterion(0.3, beating(0.5), "x").grade == "fails"
     assert order_criterion(0.3, None, "x").grade == "does not count"
-    assert order_criterion(MOVED / 2, beating(1.0), "x").grade == "does not count"
+    assert order_criterion(MIN_CHANGE / 2, beating(1.0), "x").grade == "does not count"
 
 
 def test_the_sentence_and_the_reasons_carry_the_figures_of_the_verdict():

@@ -12,10 +12,10 @@ import numpy as np
 
 from sec2sec.checkpoints import identity, save_checkpoint
 from sec2sec.datasets.cache import read_tokens
-from sec2sec.datasets.known_truth.generate import MANIFEST
+from sec2sec.datasets.known_truth.generate import MANIFEST_FILE
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
-from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
+from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
 from sec2sec.metrics import TrainingLabels, measure, span
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
@@ -54,7 +54,7 @@ def predictions(clips: Clips, found: Predictions, targets: Sequence[str]) -> dic
 def planted(table: Table) -> dict[str, Any] | None:
     """How the clips of this data set were generated; None for clips of the world."""
     try:
-        return dict(json.loads((table.directory / MANIFEST).read_text()))
+        return dict(json.loads((table.directory / MANIFEST_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -103,7 +103,9 @@ def save_trained(
         provenance=provenance,
     )
     tokens = (read_tokens(file, encoders.config) for file in training.files)
-    save_familiarity(part, familiarity_statistics(found for found in tokens if found is not None), identity(part))
+    save_training_seconds(
+        part, measure_training_seconds(found for found in tokens if found is not None), identity(part)
+    )
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
 
