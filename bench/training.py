@@ -28,7 +28,7 @@ from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.progress import drain
-from sec2sec.training.batches import Clips, TokenSource, clips_of
+from sec2sec.training.batches import Clips, TokenSource, cached_clips
 from sec2sec.training.loop import TrainLoop
 from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
@@ -62,7 +62,7 @@ def random_clips(count: int, made: Encoders | None = None) -> Clips:
             Clip(name, Path(name), {"arousal": float(number % 2), "valence": float(number % 3 == 0)}, "train", name)
         )
         files[name], lengths[name] = cache.path(sha256), SECONDS
-    return clips_of(rows, ("arousal", "valence"), files, lengths)
+    return cached_clips(rows, ("arousal", "valence"), files, lengths)
 
 
 def encoders() -> Encoders:

@@ -21,7 +21,7 @@ from sec2sec.training.batches import (
     ResidentTokens,
     TokenSource,
     batches_of,
-    clips_of,
+    cached_clips,
     room_for_tokens,
 )
 from sec2sec.training.train import train_steps
@@ -39,7 +39,7 @@ def mixed_clips(folder: Path, number: int = 23) -> tuple[Clips, EncoderConfig]:
         held.write(sha256, Tokens(None if clip % 5 == 1 else video, None if clip % 5 == 2 else audio))
         rows.append(Row(name, Path("nowhere"), {"a": clip % 2} if clip % 3 else {}, "train", name))
         files[name], lengths[name] = held.path(sha256), seconds
-    return clips_of(rows, ("a", "b"), files, lengths), TOKENS
+    return cached_clips(rows, ("a", "b"), files, lengths), TOKENS
 
 
 def identical(one: Batch, other: Batch) -> bool:

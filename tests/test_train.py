@@ -23,7 +23,7 @@ from sec2sec.checkpoints import load_checkpoint
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
 from sec2sec.progress import Progress, drain
-from sec2sec.training.batches import TokenSource, batches_of, real
+from sec2sec.training.batches import TokenSource, batches_of, clip_index
 from sec2sec.training.loop import DivergedError, TrainLoop
 from sec2sec.training.losses import clip_loss
 from sec2sec.training.module import TrainModule, predict
@@ -75,7 +75,7 @@ def test_processes_share_every_clip_once_in_batches_of_one_size(processes, seed)
     assert len({tuple(len(batch) for batch in share) for share in shares}) == 1
     everything = [index for share in shares for batch in share for index in batch]
     assert Counter(i for i in everything if i >= 0) == Counter(range(53))
-    assert all(0 <= real(i) < 53 for i in everything)
+    assert all(0 <= clip_index(i) < 53 for i in everything)
 
 
 def test_the_order_follows_seed_and_clips_of_like_length_go_together():
@@ -90,7 +90,7 @@ def test_the_order_follows_seed_and_clips_of_like_length_go_together():
 def test_a_batch_is_the_cached_tokens_padded_and_masked(tmp_path):
     clips, config = planted_tokens(tmp_path, 8)
     batch = TokenSource(clips, config).gather([3, -1 - 4])
-    assert batch.which.tolist() == [3, -1]
+    assert batch.clip_indices.tolist() == [3, -1]
     assert batch.mask.tolist() == [[True, True, False], [True, True, True]]
     assert batch.heard.tolist() == [False, True]
     assert bool((batch.video[0, 2] == 0).all())
@@ -354,10 +354,10 @@ def test_tokens_made_in_training_are_those_of_the_cache(tmp_path, made, machine)
     """The first tuned epoch starts where the frozen tokens are: same logits from frames as from the cache."""
     from sec2sec.datasets.table import read_table
     from sec2sec.training.batches import FrameSource
-    from sec2sec.training.setup import encoders_of, split_clips
+    from sec2sec.training.setup import load_encoders, split_clips
 
     list(train_steps(tmp_path / "run", settings(made, epochs=1), machine))
-    encoders, noted = encoders_of(made / "tiny"), RunFolder(tmp_path / "run").read("data.json")
+    encoders, noted = load_encoders(made / "tiny"), RunFolder(tmp_path / "run").read("data.json")
     from sec2sec.datasets.cache import TokenCache
 
     table = read_table(made / "data")

@@ -30,9 +30,9 @@ from sec2sec.files import write_atomically, write_json
 from sec2sec.progress import Progress, Steps, until
 from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
-from sec2sec.training.save import planted
+from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import SettingsError
-from sec2sec.training.setup import data_of
+from sec2sec.training.setup import load_data
 from sec2sec.training.train import extract_all
 from sec2sec.training.trial import Trial
 
@@ -65,13 +65,18 @@ def benchmark_steps(
     if jobs < 0:
         raise SettingsError(f"jobs must be at least 0, not {jobs}")
     asked = plan(request, out)
-    table, _ = data_of(asked[0].config)
+    table, _ = load_data(asked[0].config)
     request = begin(request, out, asked)
     trials = plan(request, out)
     threads = max(1, (os.cpu_count() or 1) // max(jobs, 1))
     note = noted(out) | _about(machine, jobs, threads)
     clips = {split: len(table.split(split)) for split in SPLITS}
-    note["data"] = {"name": table.name, "notes": list(table.notes), "clips": clips, "planted": planted(table)}
+    note["data"] = {
+        "name": table.name,
+        "notes": list(table.notes),
+        "clips": clips,
+        "planted": generator_settings(table),
+    }
     todo = [trial for trial in trials if not is_done(trial)]
     for name in dict.fromkeys(trial.differs["system"] for trial in todo):
         first = next(trial for trial in todo if trial.differs["system"] == name)

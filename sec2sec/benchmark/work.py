@@ -24,7 +24,7 @@ from sec2sec.files import file_sha256, write_json
 from sec2sec.progress import Steps, drain
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import PREDICTIONS
-from sec2sec.training.setup import data_of, encoders_of
+from sec2sec.training.setup import load_data, load_encoders
 from sec2sec.training.train import TrainingResult
 from sec2sec.training.trial import FAILED, Trial, run_trial
 
@@ -68,7 +68,7 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cost": cost(bundle),
     }
-    table, _ = data_of(trial.config)
+    table, _ = load_data(trial.config)
     if (table.directory / PLANTED).is_file():
         found["pointing"], found["pointing_by_target"] = point(
             bundle, table.directory, _occluded(trial, bundle, machine, table)
@@ -79,7 +79,7 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
 def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> list[tuple[Row, Occlusion]]:
     """The effect of each second of the test clips, from the tokens that the training has read."""
     asked = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
-    cache = TokenCache(machine.cache, encoders_of(trial.folder / "checkpoint"))
+    cache = TokenCache(machine.cache, load_encoders(trial.folder / "checkpoint"))
     found = []
     for row in table.split("test"):
         tokens = cache.read(file_sha256(row.path)) if row.id in asked else None

@@ -23,9 +23,9 @@ from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.files import write_json
 from sec2sec.progress import Steps
-from sec2sec.training.batches import TokenSource, clips_of
+from sec2sec.training.batches import TokenSource, cached_clips
 from sec2sec.training.module import TrainModule, predict
-from sec2sec.training.setup import encoders_of
+from sec2sec.training.setup import load_encoders
 
 QUARTILES = (25, 75)  # per cent
 BATCH = 32  # clips
@@ -129,12 +129,12 @@ def profile_steps(
     rows = table.split(split)
     if not rows:
         raise DataError(f"{table.directory}: no clip in the split {split!r}")
-    encoders = encoders_of(checkpoint)
+    encoders = load_encoders(checkpoint)
     tokens = TokenCache(cache, encoders)
     extraction = yield from extract_steps(rows, encoders, tokens, device=bundle.device, workers=workers)
     sha256 = extraction.sha256
     lengths = {name: seconds for name, sha in sha256.items() if (seconds := tokens.seconds(sha)) is not None}
-    clips = clips_of(rows, targets, {name: tokens.path(sha256[name]) for name in lengths}, lengths)
+    clips = cached_clips(rows, targets, {name: tokens.path(sha256[name]) for name in lengths}, lengths)
     if not len(clips):
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used")
     outputs = predict(TrainModule(bundle.model), TokenSource(clips, encoders.config), BATCH, bundle.device)

@@ -99,7 +99,7 @@ class TrainModule(nn.Module):
         see = partial(
             checkpoint, self.encoders.encode_video, use_reentrant=False, preserve_rng_state=False
         )  # no dropout inside
-        return torch.cat([see(part) for part in frames.split(CHUNK)])
+        return torch.cat([see(some) for some in frames.split(CHUNK)])
 
     def encode_audio(self, samples: Tensor) -> Tensor:
         """Samples (N, 16000) → (N, A, C); the same."""
@@ -146,7 +146,7 @@ def predict(
             weights = logits.new_zeros(len(logits), targets, 0)
         padded = nn.functional.pad(weights.double(), (0, longest - weights.shape[-1]))
         # one table, so that one gathering serves all
-        rows.append(torch.cat([moved.which[:, None].double(), logits.double(), padded.flatten(1)], 1))
+        rows.append(torch.cat([moved.clip_indices[:, None].double(), logits.double(), padded.flatten(1)], 1))
     table = torch.cat(rows)
     if fabric and processes > 1:
         table = torch.as_tensor(fabric.all_gather(table)).flatten(0, 1)

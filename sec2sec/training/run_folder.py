@@ -188,9 +188,9 @@ class RunFolder:
             self.progress_written = time.monotonic()
             value = {"stage": stage, "message": message, "done": done, "total": total, "process": os.getpid()}
             with self._writing():
-                part = self.path / f".progress.{os.getpid()}.part"
-                part.write_text(json.dumps(value))  # not synced: it is old a second later
-                os.replace(part, self.path / "progress.json")
+                partial = self.path / f".progress.{os.getpid()}.part"
+                partial.write_text(json.dumps(value))  # not synced: it is old a second later
+                os.replace(partial, self.path / "progress.json")
 
     def stop_requested(self) -> bool:
         """Whether somebody made the file `stop`."""

@@ -29,10 +29,10 @@ SCHEMA = "sec2sec.search/1"
 
 def plan(file: Path, out: Path) -> list[Trial]:
     """Every combination of the grid, in its order. Raises SettingsError."""
-    asked = read_mapping(file)
-    if unknown := sorted(set(asked) - {"base", "grid"}):
+    content = read_mapping(file)
+    if unknown := sorted(set(content) - {"base", "grid"}):
         raise SettingsError(f"{file}: a search has base and grid, not {', '.join(unknown)}")
-    base, grid = asked.get("base") or {}, asked.get("grid") or {}
+    base, grid = content.get("base") or {}, content.get("grid") or {}
     if not isinstance(base, dict) or not isinstance(grid, dict) or not grid:
         raise SettingsError(f"{file}: expected base: settings with values, grid: settings with lists of values")
     for name, values in grid.items():
@@ -63,7 +63,9 @@ def search_steps(
             if ended is not None and ended.stopped:
                 return ended
         _write_table(out, trials)
-    done = {trial.folder: found for trial in trials if (found := result(trial.folder)) and "validation_score" in found}
+    done = {
+        trial.folder: figures for trial in trials if (figures := result(trial.folder)) and "validation_score" in figures
+    }
     if not done:
         raise TrainingError(f"{out}: every trial failed; choose lower rates")
     best = max(done, key=lambda folder: done[folder]["validation_score"])  # the first of equals
@@ -99,8 +101,8 @@ def _write_table(out: Path, trials: list[Trial]) -> None:
     writer = csv.DictWriter(text, ["trial", *names, "validation_score", "best_epoch", "epochs", "minutes", "failed"])
     writer.writeheader()
     for trial in trials:
-        found = result(trial.folder) or {}
-        figures = {name: found.get(name, "") for name in writer.fieldnames if name not in ("trial", *names)}
+        outcome = result(trial.folder) or {}
+        figures = {name: outcome.get(name, "") for name in writer.fieldnames if name not in ("trial", *names)}
         writer.writerow({"trial": trial.folder.name, **trial.differs, **figures})
     write_atomically(out / "trials.csv", text.getvalue().encode())
 

@@ -27,16 +27,16 @@ from sec2sec.training.loop import TrainingError, TrainLoop, mixed
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.module import TrainModule, predict
 from sec2sec.training.run_folder import PREDICTIONS, RunFolder
-from sec2sec.training.save import measured, predictions, save_trained
+from sec2sec.training.save import list_predictions, measure_split, save_trained
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import (
-    data_of,
-    labels_of,
+    load_data,
     measure_references,
     set_references,
     split_clips,
     starting_encoders,
     starting_model,
+    training_labels,
 )
 
 DTYPES = {"bf16-mixed": torch.bfloat16, "32-true": torch.float32}  # precisions of a training, as Fabric calls them
@@ -79,8 +79,8 @@ def train_steps(
     fabric = machine.fabric(unused=tunes_encoders(config))
     if first:
         if not begun:
-            table, targets = data_of(config)
-            labels_of(table, targets, table.rows)  # said before hours of encoding, and leaves no folder behind
+            table, targets = load_data(config)
+            training_labels(table, targets, table.rows)  # said before hours of encoding, and leaves no folder behind
             folder.begin(config)
         folder.claim()
         folder.clear_stop()
@@ -104,7 +104,7 @@ def _write_failed(folder: RunFolder, error: Exception) -> None:
 
 def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] = (1, 1)) -> Steps[Extraction]:
     """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
-    table, _ = data_of(config)
+    table, _ = load_data(config)
     encoders, _ = starting_encoders(config, table.split("train"), machine.decoders)
     encoders = starting_model(config, ("any",), encoders.config).cached_encoders(encoders)
     cache = TokenCache(machine.cache, encoders)
@@ -132,7 +132,7 @@ def tunes_encoders(config: TrainConfig) -> bool:
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _Setup:
     """What is trained."""
 
     encoders: Encoders
@@ -169,7 +169,7 @@ class _Training:
         self.folder, self.config, self.machine, self.fabric = folder, config, machine, fabric
         self.first, self.test, self.stop, self.enough = first, test, stop, enough
         self.tuned = tunes_encoders(config)
-        self.table, self.targets = data_of(config)
+        self.table, self.targets = load_data(config)
 
     def stop_requested(self) -> bool:
         """Whether to stop, by a signal or by the file."""
@@ -183,24 +183,24 @@ class _Training:
         """All of it."""
         words = f"{self.table.name}: {len(self.table.rows)} clips, targets {', '.join(self.targets)}"
         yield from self.report(Progress(0, 0, words, "data"))
-        parts = self.build()
+        setup = self.build()
         if self.first:  # before other processes are started: they would wait for hours
-            extraction = yield from until(self.end_requested, self.extract(parts.cached, parts.cache))
+            extraction = yield from until(self.end_requested, self.extract(setup.cached, setup.cache))
             if extraction is None:
                 return self.stopped(0, "stopped before the first epoch")
-            data = self.folder.note_data(self.table, extraction.sha256, extraction.unusable, parts.cache.key)
-            self.note_environment(data, parts.cache.key)
+            data = self.folder.note_data(self.table, extraction.sha256, extraction.unusable, setup.cache.key)
+            self.note_environment(data, setup.cache.key)
         self.fabric.launch()
         self.fabric.barrier()
-        learned_from = self.read_data(parts.cache)
-        loop = self.prepare(parts, learned_from)
+        learned_from = self.read_data(setup.cache)
+        loop = self.prepare(setup, learned_from)
         yield from self.learn(loop)
         if loop.stopped and (self.stop_requested() or not loop.best):
             return self.stopped(loop.epoch, f"stopped in epoch {loop.epoch + 1}")
         loop.keep_best()
         metrics: Mapping[str, Any] = {}
         if self.first:
-            metrics = yield from self.finish(loop, parts, learned_from)
+            metrics = yield from self.finish(loop, setup, learned_from)
         self.fabric.barrier()
         return TrainingResult(loop.epoch, self.folder.checkpoint, metrics, learned_from.unusable)
 
@@ -210,7 +210,7 @@ class _Training:
             self.folder.write_progress("stopped", message, epochs, self.config.epochs, now=True)
         return TrainingResult(epochs, self.folder.checkpoint, stopped=True)
 
-    def build(self) -> _Parts:
+    def build(self) -> _Setup:
         """Encoders and model before any training."""
         rows = self.table.split("train")
         encoders, origin = starting_encoders(self.config, rows, self.machine.decoders)
@@ -220,7 +220,7 @@ class _Training:
         if cached is not encoders:
             measure_references(model, rows, encoders, self.machine.decoders)
         learner = model.learner(cached.config)
-        return _Parts(encoders, origin, model, cached, TokenCache(self.machine.cache, cached), learner)
+        return _Setup(encoders, origin, model, cached, TokenCache(self.machine.cache, cached), learner)
 
     def extract(self, encoders: Encoders, cache: TokenCache) -> Steps[Extraction]:
         """Encode what the cache does not hold yet."""
@@ -239,20 +239,20 @@ class _Training:
         noted = self.folder.read("data.json") or {}
         splits = split_clips(self.table, self.targets, cache, noted["clips"])
         usable = [row for clips in splits.values() for row in clips.rows]
-        return _Data(splits, labels_of(self.table, self.targets, usable), dict(noted["unusable"]))
+        return _Data(splits, training_labels(self.table, self.targets, usable), dict(noted["unusable"]))
 
-    def prepare(self, parts: _Parts, data: _Data) -> TrainLoop:
+    def prepare(self, setup: _Setup, data: _Data) -> TrainLoop:
         """The training loop, at its start or at its last saved state."""
         state = self.folder.load()
-        if parts.cached is parts.encoders and not state:  # a state brings the reference with the weights
-            set_references(parts.model, data.splits["train"], parts.encoders.config)
+        if setup.cached is setup.encoders and not state:  # a state brings the reference with the weights
+            set_references(setup.model, data.splits["train"], setup.encoders.config)
         module = TrainModule(
-            parts.learner,
-            parts.encoders if self.tuned else None,
+            setup.learner,
+            setup.encoders if self.tuned else None,
             norms_learn=self.config.init == "random",
             precision=DTYPES[self.machine.precision],
         )
-        training, validation = (self.source(data.splits[name], parts.cached.config) for name in ("train", "validation"))
+        training, validation = (self.source(data.splits[name], setup.cached.config) for name in ("train", "validation"))
         loop = TrainLoop(module, training, validation, self.config, data.labels, self.fabric)
         if state:
             loop.restore(state)
@@ -308,19 +308,19 @@ class _Training:
         set_references(model, splits["train"], encoders.config)
         return splits
 
-    def finish(self, loop: TrainLoop, parts: _Parts, data: _Data) -> Steps[dict[str, Any]]:
+    def finish(self, loop: TrainLoop, setup: _Setup, data: _Data) -> Steps[dict[str, Any]]:
         """The checkpoint of the best weights; returns its figures."""
-        model, encoders, splits = parts.model.eval(), parts.encoders, data.splits
+        model, encoders, splits = setup.model.eval(), setup.encoders, data.splits
         if self.tuned:
             splits = yield from self.encode_again(encoders.eval(), model)
         yield from self.report(Progress(0, 0, "measuring the best weights", "measuring"))
-        metrics = self.measure(loop, parts, splits, data)
+        metrics = self.measure(loop, setup, splits, data)
         noted = self.folder.read("data.json") or {}
         provenance = {
             "command": command(),
             "data_sha256": noted["sha256"],
             "encoders": noted["encoders"],
-            "encoders_from": parts.origin,
+            "encoders_from": setup.origin,
         }
         try:
             save_trained(
@@ -341,9 +341,9 @@ class _Training:
         self.folder.write_progress("done", "the checkpoint is ready", loop.epoch, self.config.epochs, now=True)
         return metrics
 
-    def measure(self, loop: TrainLoop, parts: _Parts, splits: Mapping[str, Clips], data: _Data) -> dict[str, Any]:
+    def measure(self, loop: TrainLoop, setup: _Setup, splits: Mapping[str, Clips], data: _Data) -> dict[str, Any]:
         """Figures of the best weights. Test clips are predicted here and nowhere else."""
-        module = TrainModule(parts.learner).to(self.fabric.device)
+        module = TrainModule(setup.learner).to(self.fabric.device)
         metrics: dict[str, Any] = {
             "training_positive": {name: round(t.positive, 4) for name, t in data.labels.items() if t.kind == "binary"},
             "training": {name: target.as_json() for name, target in data.labels.items()},
@@ -357,12 +357,12 @@ class _Training:
             clips = splits[split]
             if not len(clips):
                 continue
-            source = TokenSource(clips, parts.cached.config)
+            source = TokenSource(clips, setup.cached.config)
             outputs = predict(module, source, self.config.batch, self.fabric.device)
             if split != "train":
-                metrics[split] = measured(clips, outputs, data.labels, self.config.seed)
+                metrics[split] = measure_split(clips, outputs, data.labels, self.config.seed)
                 if split == "test":
-                    self.folder.write(PREDICTIONS, predictions(clips, outputs, self.targets))
+                    self.folder.write(PREDICTIONS, list_predictions(clips, outputs, self.targets))
             elif outputs.attention is not None:
                 metrics["mean_attention"] = profile(outputs.attention, self.targets)
         return metrics
