@@ -18,7 +18,7 @@ from bench.clip import FLIGHT, paper_bundle
 from bench.row import Row, in_turns
 from bench.training import GRIDS, LIRIS, encoders, random_clips
 from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.baselines.late_fusion import ClipEmbeddings, GivenVector, LateFusion
+from sec2sec.baselines.late_fusion import ClipEmbeddings, LateFusion, StoredEmbedding
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoding import batched, encode_seconds, join_tokens
@@ -56,8 +56,10 @@ def whole(model: Model, made: Encoders) -> tuple[Callable[[], object], Callable[
 
 
 def written_out(network: nn.Module, run: Callable[[], object]) -> None:
-    """The run with every attention weight of ViViT written out, as its published code does, and not by torch's fused
-    kernel, as we run it. ViT's few tokens make no difference."""
+    """The run with every attention weight of ViViT written out, as its published code does.
+
+    We run torch's fused kernel instead. ViT's few tokens make no difference.
+    """
     network.set_attn_implementation("eager")  # type: ignore[operator]
     run()
     network.set_attn_implementation("sdpa")  # type: ignore[operator]
@@ -109,7 +111,9 @@ def learner(name: str, clips: Callable[[Encoders], Clips]) -> tuple[Model, Clips
     if name not in SUMMARY:
         made = encoders()
         return build_system(config.model_config(TARGETS, GRIDS.width), GRIDS), clips(made), made, config
-    branches = {part: GivenVector(size) for part, size in zip(("video", "audio"), SUMMARY[name], strict=True) if size}
+    branches = {
+        part: StoredEmbedding(size) for part, size in zip(("video", "audio"), SUMMARY[name], strict=True) if size
+    }
     kept = ClipEmbeddings(build_encoders(SYSTEMS[name].encoder_config("paper")), nn.ModuleDict(branches))
     head = LateFusion(config.model_config(TARGETS), kept.config, branches)
     return head, clips(kept), kept, config

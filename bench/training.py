@@ -23,7 +23,7 @@ from sec2sec.datasets.table import Row as Clip
 from sec2sec.datasets.table import read_table
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import stacked
+from sec2sec.encoding import stack
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
@@ -101,7 +101,7 @@ def extraction() -> tuple[float, float]:
         taken = 0.0
         for row in some:
             seconds = list(open_clip(row.path, frames_per_second=GRIDS.frames_per_second).seconds())
-            frames, image = stacked([s.frames for s in seconds]), plain.mfcc(stacked([s.samples for s in seconds]))
+            frames, image = stack([s.frames for s in seconds]), plain.mfcc(stack([s.samples for s in seconds]))
             with torch.inference_mode():
                 began = time.perf_counter()
                 folded.encode_video(frames)

@@ -56,8 +56,10 @@ def look_away(model: Sec2Sec, clips: Sequence[tuple[SecondEmbeddings, np.ndarray
 
 
 def _variants(clips: Sequence[tuple[SecondEmbeddings, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Joint vectors (N, T, D) of each clip whole, without each second and without the marked ones; mask and marked
-    (N, T) bool, padded with False."""
+    """Joint vectors (N, T, D) of each clip whole, without each second and without the marked ones; mask; marked.
+
+    mask and marked (N, T) bool are padded with False.
+    """
     longest = max(len(marks) for _, marks in clips)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for joints, marks in clips:

@@ -62,6 +62,7 @@ class Calibration:
         return self.words[kind].get("supported", 0) / max(1, sum(self.words[kind].values()))
 
     def cases(self, kinds: Sequence[str]) -> int:
+        """How many cases these kinds have."""
         return sum(sum(self.words[kind].values()) for kind in kinds)
 
     @property

@@ -39,7 +39,7 @@ from sec2sec.datasets.table import read_table
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import stacked
+from sec2sec.encoding import stack
 from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
 from sec2sec.features import LEFT, TOP, MfccImage
@@ -102,10 +102,10 @@ class Decoded:
 
 def small_second_tensors(seconds: list[Second]) -> tuple[Tensor, Tensor]:
     """In a worker: a clip's seconds → frames (T, M, 56, 56, 3) uint8 and MFCC images (T, 3, n_mfcc, steps) float16."""
-    frames = stacked([s.frames for s in seconds])[:, :, TOP : TOP + CROP, LEFT : LEFT + CROP]
+    frames = stack([s.frames for s in seconds])[:, :, TOP : TOP + CROP, LEFT : LEFT + CROP]
     planes = rearrange(frames, "t m h w c -> (t m) c h w").float()
     small = rearrange(F.avg_pool2d(planes, SHRINK).round().byte(), "(t m) c h w -> t m h w c", t=len(seconds))
-    return small.contiguous(), MfccImage()(stacked([s.samples for s in seconds])).half()
+    return small.contiguous(), MfccImage()(stack([s.samples for s in seconds])).half()
 
 
 def generated(work: Path, clips: Clips, workers: int) -> Path:

@@ -67,6 +67,7 @@ class StateHeads(nn.Module):
         self.flash, self.beat = nn.Linear(width, 1), nn.Linear(width, 1)
 
     def forward(self, video: Tensor, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Tokens of seconds → their visual and audible states, flashes and beats."""
         (times, *_), (bands, steps) = self.grids
         assert times == steps == SLOTS
         seen = rearrange(video, "n (t p) c -> n t p c", t=times).mean(2)

@@ -53,6 +53,7 @@ class LastLinear(nn.Linear):
     """The layer that makes the logits, outside autocast: three digits of bfloat16 would tie predictions and epochs."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """input (…, width) → logits (…, K)."""
         with without_autocast(input):
             return super().forward(input.to(self.weight.dtype))
 
@@ -110,6 +111,7 @@ class FeedForward(nn.Module):
             self.layers = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (…, D) → (…, D)."""
         mixed: Tensor = self.layers(x)
         return x + mixed if self.residual else mixed
 
@@ -131,10 +133,10 @@ class AttentionBlock(nn.Module):
         hidden: (N, S) True where the source is padding. Without evidence torch uses its fused kernel, which cannot
         return the weights; results agree to rounding.
         """
-        heard, weights = self.attend(
+        attended, weights = self.attend(
             query, source, source, key_padding_mask=hidden, need_weights=evidence, average_attn_weights=False
         )
-        return self.feed_forward(self.norm(heard) + query), weights
+        return self.feed_forward(self.norm(attended) + query), weights
 
 
 # Both temporal modules compute outside autocast. Under it cuDNN runs an LSTM in float16, whatever the autocast says
@@ -149,6 +151,7 @@ class LSTM(nn.Module):
         self.predict = nn.Linear(config.hidden, len(config.targets))
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, None]:
+        """joint (B, T, D), mask (B, T) → logits (B, K); no attention."""
         with without_autocast(joint):
             states = self.lstm(joint.to(self.predict.weight.dtype))[0]
             return self.predict(self.dropout(last_real(states, mask))), None
@@ -171,6 +174,7 @@ class AttentionLSTM(nn.Module):
         nn.init.xavier_uniform_(self.predict_weight)
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """joint (B, T, D), mask (B, T) → logits (B, K) and attention (B, K, T)."""
         with without_autocast(joint):
             states = self.lstm(joint.to(self.predict_weight.dtype))[0]  # (B, T, hidden)
             scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)

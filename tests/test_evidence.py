@@ -40,7 +40,7 @@ def test_variants_over_second_embeddings_equal_whole_passes_with_tokens_replaced
 
 
 def test_each_distinct_variant_is_asked_once_and_answers_return_to_their_places():
-    from sec2sec.explanations.masker import _each_once
+    from sec2sec.explanations.masker import _distinct_only
 
     seen = []
 
@@ -49,7 +49,7 @@ def test_each_distinct_variant_is_asked_once_and_answers_return_to_their_places(
         return np.stack([picture.sum(1), 10 * sound.sum(1)], 1).astype(float)
 
     picture = np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1], [1, 1, 1]], bool)
-    np.testing.assert_array_equal(_each_once(counts)(picture, picture), [[2, 20], [0, 0], [2, 20], [3, 30]])
+    np.testing.assert_array_equal(_distinct_only(counts)(picture, picture), [[2, 20], [0, 0], [2, 20], [3, 30]])
     assert seen == [3]
 
 

@@ -19,7 +19,7 @@ from sec2sec.explanations.out_of_distribution import (
     load_training_seconds,
     measure_training_seconds,
     ood_seconds,
-    pooled,
+    pool_seconds,
     save_training_seconds,
 )
 from sec2sec.media import open_clip
@@ -46,7 +46,7 @@ def test_the_distance_is_scipys_mahalanobis_with_the_ledoit_wolf_covariance():
     usual = measure_training_seconds(training)["video"]
     seconds = np.concatenate([clip.video.mean(1).double().numpy() for clip in training])
     inverse = np.linalg.inv(ledoit_wolf(seconds)[0])
-    vectors = pooled(fresh)["video"]
+    vectors = pool_seconds(fresh)["video"]
     expected = [mahalanobis(vector, seconds.mean(0), inverse) for vector in vectors]
     np.testing.assert_allclose(usual.distance(vectors), expected, rtol=1e-5)
     assert usual.seconds == len(seconds)
@@ -54,12 +54,12 @@ def test_the_distance_is_scipys_mahalanobis_with_the_ledoit_wolf_covariance():
 
 def test_new_seconds_of_the_same_kind_are_as_often_unlike_as_training_seconds():
     usual = measure_training_seconds(training_clips(count=15))["audio"]  # 90 seconds of 16 channels: few
-    fresh = np.concatenate([pooled(clip)["audio"] for clip in training_clips(300, seed=5)])
+    fresh = np.concatenate([pool_seconds(clip)["audio"] for clip in training_clips(300, seed=5)])
     shares = usual.percentile(usual.distance(fresh))
     assert np.mean(shares >= 90) == pytest.approx(0.10, abs=0.06)
     assert np.mean(shares) == pytest.approx(50, abs=7)
     # without the cross-fitting nearly twice as many would lie beyond
-    seconds = np.concatenate([pooled(clip)["audio"] for clip in training_clips(count=15)])
+    seconds = np.concatenate([pool_seconds(clip)["audio"] for clip in training_clips(count=15)])
     assert np.mean(usual.distance(fresh) > np.quantile(usual.distance(seconds), 0.9)) > 0.15
 
 
@@ -129,7 +129,7 @@ def test_statistics_come_back_from_the_folder_and_leave_the_checkpoint_what_it_w
     save_training_seconds(tmp_path / "tiny", usual, identity(tmp_path / "tiny"))
     assert identity(tmp_path / "tiny") == bundle.summary.sha256
     back = load_training_seconds(bundle)
-    vectors = pooled(training_clips(1, seed=4)[0])
+    vectors = pool_seconds(training_clips(1, seed=4)[0])
     for name in ("video", "audio"):
         distance = usual[name].distance(vectors[name])
         np.testing.assert_allclose(back[name].distance(vectors[name]), distance, rtol=1e-4)

@@ -71,7 +71,7 @@ def rows_of(setting: Setting, name: str, config: TrainConfig) -> Iterator[Row]:
 
 def small(setting: Setting, system: str, **changes: Any) -> TrainConfig:
     """Two epochs on the small data set."""
-    if SYSTEMS[system].reads_tokens:
+    if SYSTEMS[system].uses_encoder_tokens:
         changes = {**SMALL, "init": str(setting.tiny), **changes}
     return TrainConfig(**{"data": str(setting.data), "epochs": 2, "batch": 4, "system": system, **changes})
 

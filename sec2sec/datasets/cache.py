@@ -136,8 +136,10 @@ def read_tokens(path: Path, config: EncoderConfig) -> Tokens | None:
 
 
 def _shapes(file: Any, config: EncoderConfig) -> dict[str, list[int]] | None:
-    """Shapes by modality, from the header of an open file; safetensors has refused one whose length is not what that
-    says. None where they do not fit the encoders."""
+    """Shapes by modality, from the header of an open file; None where they do not fit the encoders.
+
+    safetensors has refused a file whose length is not what the header says.
+    """
     wanted = config.shapes
     slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     shapes = {name: list(tensor.get_shape()) for name, tensor in slices.items()}

@@ -22,7 +22,7 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encoders import GPU_CHUNKS, Encoders
-from sec2sec.encoding import BATCH, batched, encode_seconds, join_tokens
+from sec2sec.encoding import BATCH_SECONDS, batched, encode_seconds, join_tokens
 from sec2sec.errors import FileError
 from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
@@ -176,7 +176,7 @@ def extract_steps(
     yield encoding_progress(done, len(rows))
     if not missing:
         return Extraction(len(rows), reused, hashes, unusable)
-    fast, size = encoders.for_inference(device), pass_size(BATCH, device, GPU_CHUNKS)
+    fast, size = encoders.for_inference(device), pass_size(BATCH_SECONDS, device, GPU_CHUNKS)
     precision = str(fast.precision)
     workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
     limits = MediaLimits(max_seconds=max_seconds)

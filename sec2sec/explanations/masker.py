@@ -103,7 +103,7 @@ class SecondMasker(Masker):
 
     @property
     def by_second(self) -> SecondMasker:
-        """This masker itself."""
+        """The masker itself."""
         return self
 
     def part(self, first: int, end: int) -> SecondMasker:

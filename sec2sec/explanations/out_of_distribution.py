@@ -10,7 +10,7 @@ N training seconds, T seconds, C channels of a token, Q quantiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from torch import Tensor
 from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.cues.collect import Measured
-from sec2sec.explanations.results import OutOfDistribution, OutOfDistributionKind
+from sec2sec.explanations.results import OutOfDistribution
 from sec2sec.files import write_atomically
 
 FILE = "training-seconds.safetensors"
@@ -65,7 +65,7 @@ class SecondStatistics:
 TrainingSeconds = Mapping[Modality, SecondStatistics]  # of the modalities that the training clips have
 
 
-def pooled(tokens: Tokens) -> dict[Modality, np.ndarray]:
+def pool_seconds(tokens: Tokens) -> dict[Modality, np.ndarray]:
     """A clip's seconds as one vector each, (T, C) a modality that it has; of tokens up to MAX_CHANNELS channels."""
     tensors: dict[Modality, Tensor | None] = {"video": tokens.video, "audio": tokens.audio}
     return {
@@ -79,7 +79,7 @@ def measure_training_seconds(clips: Iterable[Tokens]) -> dict[Modality, SecondSt
     """What the training clips look like; reads them once. A modality of fewer than MIN_TRAINING_CLIPS is left out."""
     vectors: dict[Modality, list[np.ndarray]] = {"video": [], "audio": []}
     for tokens in clips:
-        for name, seconds in pooled(tokens).items():
+        for name, seconds in pool_seconds(tokens).items():
             vectors[name].append(seconds.astype(np.float32))
     return {name: second_statistics(own) for name, own in vectors.items() if len(own) >= MIN_TRAINING_CLIPS}
 
@@ -155,27 +155,26 @@ def ood_seconds(
     measured: Measured, tokens: Tokens, training: TrainingSeconds | None = None
 ) -> tuple[OutOfDistribution, ...]:
     """What is to be said of a clip's seconds, in their order. A black second is not also called frozen."""
-    remarks: list[OutOfDistribution] = []
-
-    def add(second: int, kind: OutOfDistributionKind, words: str, value: float) -> None:
-        remarks.append(OutOfDistribution(second, kind, words, value))
-
-    for second in range(len(measured.partial)):
-        peak, black, change = measured.peak[second], measured.black[second], measured.stillness[second]
-        if peak <= SILENT_PEAK:
-            add(second, "silent", f"no sound above −{-SILENT_PEAK:.0f} dB", float(peak))
-        if black >= BLACK_SHARE:
-            add(second, "black", f"{black:.0%} of the picture is black", 100 * float(black))
-        elif change <= FROZEN_CHANGE:
-            add(second, "frozen", "the picture does not move", 100 * float(change))
-        if measured.partial[second]:
-            add(second, "partial", "less than a whole second", float("nan"))
-    vectors = pooled(tokens)
+    remarks = [remark for second in range(len(measured.partial)) for remark in _empty_second(measured, second)]
+    vectors = pool_seconds(tokens)
     for name, statistics in (training or {}).items():
         if name not in vectors:
             continue
         for second, share in enumerate(statistics.percentile(statistics.distance(vectors[name]))):
             if share >= UNLIKE_PERCENTILE:
                 words = f"{NAMES[name]} unlike {np.floor(10 * share) / 10:g} % of the training seconds"
-                add(second, "unlike", words, float(share))
+                remarks.append(OutOfDistribution(second, "unlike", words, float(share)))
     return tuple(sorted(remarks, key=lambda remark: remark.second))
+
+
+def _empty_second(measured: Measured, second: int) -> Iterator[OutOfDistribution]:
+    """What a second lacks, whatever the model learned."""
+    peak, black, change = measured.peak[second], measured.black[second], measured.stillness[second]
+    if peak <= SILENT_PEAK:
+        yield OutOfDistribution(second, "silent", f"no sound above −{-SILENT_PEAK:.0f} dB", float(peak))
+    if black >= BLACK_SHARE:
+        yield OutOfDistribution(second, "black", f"{black:.0%} of the picture is black", 100 * float(black))
+    elif change <= FROZEN_CHANGE:
+        yield OutOfDistribution(second, "frozen", "the picture does not move", 100 * float(change))
+    if measured.partial[second]:
+        yield OutOfDistribution(second, "partial", "less than a whole second", float("nan"))

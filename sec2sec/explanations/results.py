@@ -156,15 +156,12 @@ class Stability:
     prediction_high: float
 
 
-OutOfDistributionKind = Literal["silent", "black", "frozen", "partial", "unlike"]
-
-
 @dataclass(frozen=True)
 class OutOfDistribution:
     """A second unlike those that the model learned from."""
 
     second: int
-    kind: OutOfDistributionKind
+    kind: Literal["silent", "black", "frozen", "partial", "unlike"]
     words: str  # "no sound above −60 dB", "unlike 99 % of the training seconds"
     value: float  # in the unit that `words` names
 

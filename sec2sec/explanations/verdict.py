@@ -157,7 +157,7 @@ def judge(
 
 
 def correlation_criterion(rho: float, p: float) -> Criterion:
-    """Do more attended seconds have the larger effect?"""
+    """Whether more attended seconds have the larger effect."""
     if not np.isfinite(rho):
         return Criterion("fails", "there is no ranking, as all seconds have the same effect")
     grade: Grade = "holds" if p <= HOLDS_P else "weak" if p <= WEAK_P else "fails"
@@ -166,7 +166,7 @@ def correlation_criterion(rho: float, p: float) -> Criterion:
 
 
 def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criterion:
-    """Does the prediction follow the most attended seconds sooner than random ones? what: the order, in words."""
+    """Whether the most attended seconds move the prediction sooner than random ones do. what: the order, in words."""
     if curve is None:
         return Criterion("does not count", "deletion and insertion were not measured, as each point takes a whole run")
     better = curve.better_than_random

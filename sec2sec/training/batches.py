@@ -22,7 +22,7 @@ from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Decoded, end_with_parent
 from sec2sec.datasets.table import DataError, Row
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import stacked
+from sec2sec.encoding import stack
 from sec2sec.media import Second
 
 CPU = torch.device("cpu")
@@ -213,8 +213,8 @@ class ResidentTokens:
 def frames_and_samples(seconds: list[Second]) -> tuple[Tensor | None, Tensor | None]:
     """In a worker: a clip's seconds → frames (T, M, 128, 171, 3) and samples (T, 16000); None for what it lacks."""
     return (
-        stacked([s.frames for s in seconds]) if seconds[0].frames is not None else None,
-        stacked([s.samples for s in seconds]) if seconds[0].samples is not None else None,
+        stack([s.frames for s in seconds]) if seconds[0].frames is not None else None,
+        stack([s.samples for s in seconds]) if seconds[0].samples is not None else None,
     )
 
 

@@ -32,7 +32,7 @@ def trained_card(
     system = SYSTEMS[m.system]
     tuned = "tuned with the rest" if config.encoders == "tuned" else "frozen: only what stands right of them learned"
     about = [f"- System: {system.title}{f', {m.temporal}' if system.recurrent else ''}, targets {', '.join(m.targets)}"]
-    if system.reads_tokens:
+    if system.uses_encoder_tokens:
         about[0] += f"; D = {m.width}, {m.heads} heads."
         about += [
             f"- Encoders: {e.preset}, from {provenance['encoders_from']}; {tuned}. "
@@ -50,7 +50,7 @@ def trained_card(
         *about,
         f"- Parameters: {provenance['encoder_size'] + provenance['model_size']:,} in all, "
         f"{provenance['model_size']:,} "
-        f"{'right of the tokens' if system.reads_tokens else 'in the model'}.",
+        f"{'right of the tokens' if system.uses_encoder_tokens else 'in the model'}.",
         f"- Trained for {metrics['epochs']} epochs; these are the weights of epoch {metrics['best_epoch']}, "
         "the best by validation score (paper §4.2).",
         *(f"- {note}" for note in provenance["notes"]),

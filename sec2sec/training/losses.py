@@ -15,8 +15,8 @@ SMOOTH_BELOW = 0.1  # scores lie in 0..1: errors below this count squared, so th
 def clip_loss(logits: Tensor, labels: Tensor, kinds: Sequence[str], score_loss: str = "l1") -> tuple[Tensor, Tensor]:
     """Sum of the losses and number of labels. logits and labels (B, K), NaN where a clip has no label.
 
-    Binary targets: cross-entropy with logits. Scores: L1, or smooth L1 at SMOOTH_BELOW, between sigmoid and label (paper
-    §4.1 measures 1 − |y − ŷ|).
+    Binary targets: cross-entropy with logits. Scores: L1, or smooth L1 at SMOOTH_BELOW, between sigmoid and label
+    (paper §4.1 measures 1 − |y − ŷ|).
     """
     labelled = ~labels.isnan()
     truth = labels.nan_to_num()

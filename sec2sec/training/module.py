@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from sec2sec.encoders import CHUNK, Encoders
+from sec2sec.encoders import CHUNK_SECONDS, Encoders
 from sec2sec.features import frame_tensor
 from sec2sec.model import Model
 from sec2sec.training.batches import Batch, Source, batches_of
@@ -44,6 +44,7 @@ class TrainModule(nn.Module):
         self.model, self.encoders, self.norms_learn, self.precision = model, encoders, norms_learn, precision
 
     def train(self, mode: bool = True) -> TrainModule:
+        """Encoders that keep their batch norms stay in evaluation mode."""
         super().train(mode)
         if self.encoders is not None and not self.norms_learn:
             self.encoders.eval()  # a batch holds few clips: its statistics would be worse than the published ones
@@ -99,7 +100,7 @@ class TrainModule(nn.Module):
         see = partial(
             checkpoint, self.encoders.encode_video, use_reentrant=False, preserve_rng_state=False
         )  # no dropout inside
-        return torch.cat([see(some) for some in frames.split(CHUNK)])
+        return torch.cat([see(some) for some in frames.split(CHUNK_SECONDS)])
 
     def encode_audio(self, samples: Tensor) -> Tensor:
         """Samples (N, 16000) → (N, A, C); the same."""

@@ -23,7 +23,7 @@ from sec2sec.datasets.extract import decode_all
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encoders import Encoders, build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens, stacked
+from sec2sec.encoding import batched, encode_seconds, join_tokens, stack
 from sec2sec.features import MfccImage
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
@@ -83,7 +83,7 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
     Raises SettingsError, CheckpointError or EncoderError.
     """
     system = SYSTEMS[config.system]
-    if system.reads_tokens and config.preset == "compact" and config.init != "random":
+    if system.uses_encoder_tokens and config.preset == "compact" and config.init != "random":
         folder = Path(config.init) if config.init else DEMO
         encoders = load_encoders(folder)
         if encoders.config.preset != "compact":
@@ -92,7 +92,7 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
         return regrid(encoders, config), f"the checkpoint {folder.resolve().name} ({trained_on.rstrip('.')})"
     encoders = build_encoders(config.encoder_config(), seed=config.seed if config.init == "random" else None)
     published = "torchvision's weights (Kinetics-400 and ImageNet)"
-    if not system.reads_tokens:
+    if not system.uses_encoder_tokens:
         published = system.published if config.preset == "paper" else "random weights"
     origin = "random weights" if config.init == "random" else published
     if encoders.config.sound == "mel":
@@ -192,7 +192,7 @@ def sound_sums(seconds: list[Second], config: AudioConfig) -> Any:
     """In a worker: the number of a clip's MFCC frames, their sum and sum of squares (3, 3, C); None without sound."""
     if seconds[0].samples is None:
         return None
-    image = MfccImage(config)(stacked([s.samples for s in seconds])).double()
+    image = MfccImage(config)(stack([s.samples for s in seconds])).double()
     return torch.stack([torch.ones_like(image).sum((0, 3)), image.sum((0, 3)), image.square().sum((0, 3))])
 
 

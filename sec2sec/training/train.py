@@ -123,12 +123,12 @@ def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] =
 
 def max_clip_seconds(config: TrainConfig) -> float:
     """Seconds of a clip that a training takes."""
-    return min(MAX_CLIP_SECONDS, SYSTEMS[config.system].longest)
+    return min(MAX_CLIP_SECONDS, SYSTEMS[config.system].max_seconds)
 
 
 def tunes_encoders(config: TrainConfig) -> bool:
     """Whether encoders learn from frames; a system without encoders is tuned from its cached inputs."""
-    return config.encoders == "tuned" and SYSTEMS[config.system].reads_tokens
+    return config.encoders == "tuned" and SYSTEMS[config.system].uses_encoder_tokens
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class Look:
 
 
 def draw_look(rng: np.random.Generator) -> Look:
+    """A camera, a size and a background at random."""
     width, height = SIZES[rng.integers(len(SIZES))]
     letterbox = rng.random() < 0.15 and width > height
     return Look(
