@@ -60,7 +60,7 @@ def everything(bundle: Bundle, seconds: Sequence[Second], tokens: Tokens | None 
     """Explain some decoded seconds with all evidence, cues included, from their tokens on."""
     if tokens is None:
         tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-    given = replace(tokens, mfcc=None)
+    own = replace(tokens, mfcc=None)
     summary = ClipSummary(FLIGHT.name, "", 0.0, float(len(seconds)), len(seconds), True, True)
 
     @torch.inference_mode()
@@ -68,6 +68,6 @@ def everything(bundle: Bundle, seconds: Sequence[Second], tokens: Tokens | None 
         cues = CueCollector()
         for second in seconds:
             cues.add(second)
-        collect_explanation(bundle, masker_of(bundle.model, given), summary, {}, cues.finish())
+        collect_explanation(bundle, masker_of(bundle.model, own), summary, {}, cues.finish())
 
     return run

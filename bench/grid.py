@@ -45,9 +45,9 @@ def rows() -> Iterator[Row]:
     """About six minutes on two calm cores, two of them for making the clips the first time."""
     drain(make_clips(WORK / "clips", CLIPS, 5, shares=SPLITS, lengths=LENGTHS))
     pairs = [(score(FULL, seed), score(POOLED, seed)) for seed in SEEDS]
-    for name, grids, found in zip(("full", "pooled"), (FULL, POOLED), zip(*pairs, strict=True), strict=True):
-        told = f"{'×'.join(map(str, grids.video_grid))} and {'×'.join(map(str, grids.audio_grid))}"
-        yield Row(f"validation score, {name} grids {told}, mean of {len(SEEDS)} seeds", mean(found))
+    for name, grids, scores in zip(("full", "pooled"), (FULL, POOLED), zip(*pairs, strict=True), strict=True):
+        shape = f"{'×'.join(map(str, grids.video_grid))} and {'×'.join(map(str, grids.audio_grid))}"
+        yield Row(f"validation score, {name} grids {shape}, mean of {len(SEEDS)} seeds", mean(scores))
     lost = [full - pooled for full, pooled in pairs]
     yield Row("  what pooling costs", mean(lost))
     yield Row("  standard error over the seeds", stdev(lost) / len(lost) ** 0.5)

@@ -112,11 +112,13 @@ def learner(name: str, clips: Callable[[Encoders], Clips]) -> tuple[Model, Clips
         made = encoders()
         return build_system(config.model_config(TARGETS, GRIDS.width), GRIDS), clips(made), made, config
     branches = {
-        part: StoredEmbedding(size) for part, size in zip(("video", "audio"), SUMMARY[name], strict=True) if size
+        modality: StoredEmbedding(size)
+        for modality, size in zip(("video", "audio"), SUMMARY[name], strict=True)
+        if size
     }
-    kept = ClipEmbeddings(build_encoders(SYSTEMS[name].encoder_config("paper")), nn.ModuleDict(branches))
-    head = LateFusion(config.model_config(TARGETS), kept.config, branches)
-    return head, clips(kept), kept, config
+    cached = ClipEmbeddings(build_encoders(SYSTEMS[name].encoder_config("paper")), nn.ModuleDict(branches))
+    head = LateFusion(config.model_config(TARGETS), cached.config, branches)
+    return head, clips(cached), cached, config
 
 
 def epoch(model: Model, clips: Clips, made: Encoders, config: TrainConfig) -> None:

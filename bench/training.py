@@ -56,8 +56,8 @@ def random_clips(count: int, made: Encoders | None = None) -> Clips:
     for number in range(count):
         sha256, name = f"{number:064x}", str(number)
         if cache.seconds(sha256) is None:
-            parts = [torch.randn(SECONDS, *shape, generator=generator) for shape in cache.config.shapes.values()]
-            cache.write(sha256, Tokens(*parts))
+            tokens = [torch.randn(SECONDS, *shape, generator=generator) for shape in cache.config.shapes.values()]
+            cache.write(sha256, Tokens(*tokens))
         rows.append(
             Clip(name, Path(name), {"arousal": float(number % 2), "valence": float(number % 3 == 0)}, "train", name)
         )
@@ -128,18 +128,18 @@ def rss_anon() -> int:
 def peak(count: int) -> int:
     """kB at most while training on `count` clips, for as many steps whatever their number."""
     clips = random_clips(count)
-    found, done = [rss_anon()], threading.Event()
+    sizes, done = [rss_anon()], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.02):
-            found.append(rss_anon())
+            sizes.append(rss_anon())
 
     watching = threading.Thread(target=watch)
     watching.start()
     list(training(clips, width=64, epochs=max(1, CLIPS // count // 2)).reports())
     done.set()
     watching.join()
-    return max(found)
+    return max(sizes)
 
 
 def rows() -> Iterator[Row]:

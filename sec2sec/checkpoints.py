@@ -148,8 +148,8 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
     for prefix, module in modules.items():
         own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
         if prefix == "model":
-            kept = _published(model)
-            own = {name: t for name, t in module.state_dict().items() if name in kept} | own
+            published = _published(model)
+            own = {name: t for name, t in module.state_dict().items() if name in published} | own
         elif encoder_config.preset == "paper":
             own = module.state_dict() | own
         try:

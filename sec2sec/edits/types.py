@@ -255,13 +255,13 @@ def edit_from_json(value: Any) -> Edit:
     kind = EDITS.get(named) if isinstance(named, str) else None
     if kind is None:
         raise EditError(f"There is no such edit; there are {', '.join(EDITS)}")
-    given = {}
+    values = {}
     for field in fields(kind):
         if field.name not in value:
             continue
-        given[field.name] = _read(field.name, value[field.name])
+        values[field.name] = _read(field.name, value[field.name])
     try:
-        return kind(**given)
+        return kind(**values)
     except TypeError:
         raise EditError(f"The edit {kind.name} lacks its {', '.join(f.name for f in fields(kind))}") from None
 
