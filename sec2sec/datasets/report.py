@@ -16,7 +16,7 @@ from typing import Any
 from sec2sec.datasets.splits import obstacles, shared_groups
 from sec2sec.datasets.table import SPLITS, Row, Table, some
 from sec2sec.media import MediaError, open_clip
-from sec2sec.progress import Progress, Steps, drain
+from sec2sec.progress import Progress, Steps
 
 SCHEMA = "sec2sec.data/1"
 MAX_LISTED = 20  # names of each sort in a report; the count is always whole
@@ -74,16 +74,11 @@ class Report:
         return "\n".join(_text(self))
 
 
-def data_report(table: Table, probe: bool = True, workers: int | None = None) -> Report:
+def report_steps(table: Table, probe: bool = True, workers: int | None = None) -> Steps[Report]:
     """Look through a data set. probe: open each clip too (reads every file once, decodes its first picture).
 
     workers: threads, one per core if None.
     """
-    return drain(report_steps(table, probe, workers))
-
-
-def report_steps(table: Table, probe: bool = True, workers: int | None = None) -> Steps[Report]:
-    """The same, a clip at a time."""
     probes, clips = {}, len(table.rows)
     for done, (row, result) in enumerate(_probe_all(table.rows, probe, workers), start=1):
         probes[row.id] = result

@@ -20,7 +20,7 @@ from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
-from sec2sec.progress import Progress, Steps, tap, until
+from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.hardware import Hardware, command, first_process
 from sec2sec.training.loop import TrainingError, TrainLoop, mixed
@@ -232,7 +232,7 @@ class _Training:
             workers=self.machine.workers,
             max_seconds=max_clip_seconds(self.config),
         )
-        return tap(steps, self.write_progress)
+        return relay(steps, self.write_progress)
 
     def read_data(self, cache: TokenCache) -> _Data:
         """The clips that the first process has noted. Raises DataError where there is nothing to learn."""
@@ -281,11 +281,10 @@ class _Training:
     def report(self, progress: Progress) -> Steps[None]:
         """Tell the caller, and the page that polls."""
         if self.first:
-            self.write_progress(progress)
-            yield progress
+            yield self.write_progress(progress)
 
-    def write_progress(self, progress: Progress) -> None:
-        """Tell the page that polls."""
+    def write_progress(self, progress: Progress) -> Progress:
+        """Tell the page that polls, and pass the progress on."""
         self.folder.write_progress(
             progress.stage,
             progress.message,
@@ -293,6 +292,7 @@ class _Training:
             int(progress.total),
             now=progress.epoch is not None or progress.done == progress.total,
         )
+        return progress
 
     def note_environment(self, data: str, encoders: str) -> None:
         """What this runs on, and the hashes of what it learns from."""
