@@ -21,7 +21,7 @@ from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.baselines.late_fusion import ClipEmbeddings, LateFusion, StoredEmbedding
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import Encoders, build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens
+from sec2sec.encoding import encode_clip
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
@@ -48,8 +48,7 @@ def whole(model: Model, made: Encoders) -> tuple[Callable[[], object], Callable[
 
     @torch.inference_mode()
     def forward(seconds: object = decoded) -> object:
-        parts = [encode_seconds(part, made, cpu) for part in batched(seconds)]  # type: ignore[arg-type]
-        video, audio = join_tokens(parts).filled(model)
+        video, audio = encode_clip(seconds, made, cpu).filled(model)  # type: ignore[arg-type]
         return model(video[None], audio[None], torch.ones(1, len(video), dtype=torch.bool))
 
     return lambda: forward(opened().seconds()), forward

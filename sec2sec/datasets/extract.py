@@ -22,7 +22,7 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encoders import GPU_CHUNKS, Encoders
-from sec2sec.encoding import BATCH_SECONDS, batched, encode_seconds, join_tokens
+from sec2sec.encoding import BATCH_SECONDS, encode_clip
 from sec2sec.errors import FileError
 from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
@@ -192,8 +192,7 @@ def extract_steps(
                 for row in same:
                     hashes.pop(row.id, None)
             else:
-                parts = [encode_seconds(part, fast, device) for part in batched(seconds, size)]
-                tokens = fast.summarise(join_tokens(parts))
+                tokens = fast.summarise(encode_clip(seconds, fast, device, size))
                 writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
                 reused += len(same) - 1
             while len(writing) > (MAX_CLIPS_IN_WRITING if made < len(missing) else 0):

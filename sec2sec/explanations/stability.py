@@ -176,16 +176,16 @@ def carry_back(occlusion: Occlusion, shift: float) -> Occlusion:
     """Figures of shifted seconds → of the original seconds; attention sums to 1 again."""
     seconds = np.arange(occlusion.effect.shape[1])
 
-    def carried(rows: np.ndarray) -> np.ndarray:
+    def carry(rows: np.ndarray) -> np.ndarray:
         return np.stack([np.interp(seconds, seconds + shift, row) for row in rows])
 
-    attention = None if occlusion.attention is None else carried(occlusion.attention)
+    attention = None if occlusion.attention is None else carry(occlusion.attention)
     return replace(
         occlusion,
         attention=None if attention is None else attention / attention.sum(1, keepdims=True),
-        effect=carried(occlusion.effect),
-        effect_audio=carried(occlusion.effect_audio),
-        effect_video=carried(occlusion.effect_video),
+        effect=carry(occlusion.effect),
+        effect_audio=carry(occlusion.effect_audio),
+        effect_video=carry(occlusion.effect_video),
     )
 
 

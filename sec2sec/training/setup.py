@@ -23,7 +23,7 @@ from sec2sec.datasets.extract import decode_all
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encoders import Encoders, build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens, stack
+from sec2sec.encoding import encode_clip, stack
 from sec2sec.features import MfccImage
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
@@ -182,8 +182,7 @@ def measure_references(model: Model, rows: Sequence[Row], encoders: Encoders, wo
 
 def token_sums(seconds: list[Second], encoders: Encoders) -> dict[str, tuple[int, Tensor]]:
     """In a worker: how many seconds a clip has, and the sum of its tokens, by modality."""
-    cpu = torch.device("cpu")
-    tokens = join_tokens([encode_seconds(batch, encoders, cpu) for batch in batched(seconds)])
+    tokens = encode_clip(seconds, encoders, torch.device("cpu"))
     by_modality = {"video": tokens.video, "audio": tokens.audio}
     return {name: (len(own), own.double().sum(0)) for name, own in by_modality.items() if own is not None}
 

@@ -23,7 +23,7 @@ from sec2sec.model import Model
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.hardware import Hardware, command, first_process
-from sec2sec.training.loop import TrainingError, TrainLoop, mixed
+from sec2sec.training.loop import TrainingError, TrainLoop, mix_seeds
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.module import TrainModule, predict
 from sec2sec.training.run_folder import PREDICTIONS, RunFolder
@@ -214,7 +214,7 @@ class _Training:
         """Encoders and model before any training."""
         rows = self.table.split("train")
         encoders, origin = starting_encoders(self.config, rows, self.machine.decoders)
-        torch.manual_seed(mixed(self.config.seed))
+        torch.manual_seed(mix_seeds(self.config.seed))
         model = starting_model(self.config, self.targets, encoders.config)
         cached = model.cached_encoders(encoders)
         if cached is not encoders:

@@ -80,8 +80,8 @@ def draw_seconds(plan: Plan, look: Look, rng: np.random.Generator) -> Iterator[P
     alpha = _flash_shape(rng, look)
     for second in plan.seconds:
         luma, cb, cr = camera.film(second)
-        luma = _exposed(luma, second, look)
-        cb, cr = _tinted(cb, cr, second)
+        luma = _expose(luma, second, look)
+        cb, cr = _tint(cb, cr, second)
         _flash(luma, alpha, second, look)
         if look.grain:
             _add_grain(luma, look.grain, rng)
@@ -172,7 +172,7 @@ def _triangle(phase: float) -> float:
     return 1 - abs((2 * phase) % 4 - 2)
 
 
-def _exposed(luma: NDArray[np.uint8], second: Second, look: Look) -> NDArray[np.uint8]:
+def _expose(luma: NDArray[np.uint8], second: Second, look: Look) -> NDArray[np.uint8]:
     mean = luma_of(second.brightness)
     room = max(0.1, min(mean, 1 - mean))  # contrast shrinks towards black and white, or clipping would move the mean
     centred = (np.arange(256) - luma.mean(dtype=np.float64)) / 128
@@ -181,9 +181,7 @@ def _exposed(luma: NDArray[np.uint8], second: Second, look: Look) -> NDArray[np.
     return exposed
 
 
-def _tinted(
-    cb: NDArray[np.uint8], cr: NDArray[np.uint8], second: Second
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _tint(cb: NDArray[np.uint8], cr: NDArray[np.uint8], second: Second) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Turn the hues by warmth, then scale them to the mean length that saturation asks for."""
     warmth = 2 * second.warmth - 1
     thin = [plane[::4, ::2, ::2].astype(np.float32) - 128 for plane in (cb, cr)]
