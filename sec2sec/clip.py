@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from sec2sec.checkpoints import Bundle, encoder_hash
 from sec2sec.config import MediaLimits
-from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoders.tokens import Modality, Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
@@ -58,8 +58,6 @@ from sec2sec.progress import Progress, Steps, drain
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
-
-Modality = Literal["audio", "video"]
 
 
 class AskError(UserError):

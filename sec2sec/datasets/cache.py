@@ -79,10 +79,7 @@ class TokenCache:
 
     def write(self, sha256: str, tokens: Tokens, about: Mapping[str, str] | None = None) -> None:
         """Store a clip's tokens as fp16. Raises OSError, e.g. on a full disk; nothing half-written is left."""
-        tensors = {name: getattr(tokens, name) for name in MODALITIES}
-        stored = {
-            name: tensor.detach().half().cpu().contiguous() for name, tensor in tensors.items() if tensor is not None
-        }
+        stored = {str(name): own.detach().half().cpu().contiguous() for name, own in tokens.present.items()}
         path = self.path(sha256)
         try:
             path.parent.mkdir(exist_ok=True)
