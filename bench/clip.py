@@ -23,7 +23,7 @@ from sec2sec.encoding import encode_clip, stack
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 
-FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames a second
+FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames per second
 PEAK = """
 import json, resource, sys
 import sec2sec

@@ -32,7 +32,7 @@ from sec2sec.training.settings import TrainConfig
 
 TARGETS = ("arousal", "valence")
 CLIPS = 200  # an epoch is measured on so many, and stated for LIRIS
-TURNS = 1  # after one for warming up: ViViT-B takes ten seconds a clip
+TURNS = 1  # after one for warming up: ViViT-B takes ten seconds per clip
 PAPER = {  # minutes an epoch, arousal, table 1, on one RTX 3090
     **{"vit": "1:55", "vivit": "1:32", "vit-vivit": "3:31", "cma": "4:50", "avm": "4:49", "co-attention": "4:50"},
     **{"sec2sec-audio": "1:51", "sec2sec-vision": "1:20", "sec2sec-sa-sa": "2:17", "sec2sec-sa-ca": "2:14"},
@@ -129,7 +129,7 @@ def epoch(model: Model, clips: Clips, made: Encoders, config: TrainConfig) -> No
 
 
 def epoch_rows() -> Iterator[Row]:
-    """Frozen encoders and backbones: pooled encoder tokens, or one vector a clip and an FC layer."""
+    """Frozen encoders and backbones: pooled encoder tokens, or one vector per clip and an FC layer."""
     for name, system in SYSTEMS.items():
         ready = learner(name, partial(random_clips, CLIPS))
         (taken,) = in_turns(partial(epoch, *ready), turns=TURNS)

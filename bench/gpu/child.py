@@ -1,4 +1,4 @@
-"""The process that runs checks: reads their names, one a line, and writes JSON lines of what they measure.
+"""The process that runs checks: reads their names, one per line, and writes JSON lines of what they measure.
 
 An error of CUDA can spoil its process for good, and a kernel can hang. So run.py holds no GPU: it ends this process and
 starts another, and one bad check is one bad line.

@@ -34,12 +34,12 @@ PROGRESS_INTERVAL = 0.5  # s between two reports while files are looked for
 
 
 class Decoded(Dataset[Any]):
-    """Decodes one clip an item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
+    """Decodes one clip per item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
 
     def __init__(
         self, rows: Sequence[Row], config: EncoderConfig, prepare: Callable[[list[Second]], Any], limits: MediaLimits
     ) -> None:
-        """config: says how many frames a second, and of what size."""
+        """config: says how many frames per second, and of what size."""
         self.rows, self.config, self.prepare, self.limits = rows, config, prepare, limits
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ def encoding_progress(done: int, total: int, clips_per_second: float = 0.0, seco
 
 
 def pace(clips_per_second: float) -> str:
-    """A rate that is no 0.0: the paper's encoders take seconds a clip on a CPU."""
+    """A rate that is no 0.0: the paper's encoders take seconds per clip on a CPU."""
     return f"{clips_per_second:.1f} clips/s" if clips_per_second >= 1 else f"{1 / clips_per_second:.1f} s a clip"
 
 

@@ -1,4 +1,4 @@
-"""A data set is a table of clips: id, path, one column a target, split, group (film or speaker)."""
+"""A data set is a table of clips: id, path, one column per target, split, group (film or speaker)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Seconds that the model has little to say about: silent, black, frozen, partial, or unlike its training data.
 
-Unlike: the Mahalanobis distance of a second's pooled tokens (their mean, one vector a modality) from the training
+Unlike: the Mahalanobis distance of a second's pooled tokens (their mean, one vector per modality) from the training
 seconds, after Lee et al. (2018), with a covariance shrunk after Ledoit & Wolf (2004), and its percentile among training
 seconds. The statistics travel as training-seconds.safetensors in a checkpoint's folder, with the SHA-256 of the
 checkpoint that they belong to. Of a checkpoint without them no second is said to be unlike.
@@ -63,7 +63,7 @@ TrainingSeconds = Mapping[Modality, SecondStatistics]  # of the modalities that 
 
 
 def pool_seconds(tokens: Tokens) -> dict[Modality, np.ndarray]:
-    """A clip's seconds as one vector each, (T, C) a modality that it has; of tokens up to MAX_CHANNELS channels."""
+    """A clip's seconds as one vector each, (T, C) per modality that it has; of tokens up to MAX_CHANNELS channels."""
     return {
         name: own.float().mean(1).double().cpu().numpy()
         for name, own in tokens.present.items()

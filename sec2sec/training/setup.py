@@ -102,7 +102,7 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
     with torch.no_grad():
         for name, values in (("mean", mean), ("std", std)):
             buffer = encoders.audio.get_buffer(name)
-            # the paper's encoder has one figure a channel, the compact one a figure a coefficient
+            # the paper's encoder has one figure per channel, the compact one a figure per coefficient
             buffer.copy_(values if buffer.ndim == 3 else values.mean((1, 2)))
     return encoders.eval(), origin
 

@@ -19,7 +19,7 @@ from sec2sec.datasets.known_truth.textures import Texture, draw_texture
 
 BLACK, WHITE = 16, 235  # luma of limited-range video
 SIZES = ((192, 144), (256, 144), (192, 108), (208, 160), (144, 192), (176, 176))  # width, height
-RATES = (24, 24, 24, 24, 16, 32)  # frames a second; multiples of 8, so that an eighth is a whole number of frames
+RATES = (24, 24, 24, 24, 16, 32)  # frames per second; multiples of 8, so that an eighth is a whole number of frames
 # Unit vector from cool to warm in (Cb, Cr): blue is (+, −), orange is (−, +).
 WARM = (-0.77, 0.64)
 
@@ -106,9 +106,9 @@ class _Camera:
 
     def film(self, second: Second) -> Planes:
         look, rng = self.look, self.rng
-        speed = speed_of(second.motion) / look.fps  # widths a frame
+        speed = speed_of(second.motion) / look.fps  # widths per frame
         direction = rng.uniform(0, 2 * math.pi)
-        shake_hz = rng.uniform(1.0, 2.2)  # below 4 Hz, which eight frames a second could not show
+        shake_hz = rng.uniform(1.0, 2.2)  # below 4 Hz, which eight frames per second could not show
         shares = {"pan": (1.0, 0.0, 0.0), "zoom": (0.3, 0.7, 0.0), "shake": (0.2, 0.0, 0.8), "local": (0.35, 0.0, 0.0)}
         pan, zoom, shake = shares[look.style]
         chroma = (look.width // 2, look.height // 2)
@@ -120,7 +120,7 @@ class _Camera:
             self.zoom += zoom * speed / 0.35  # mean distance from the centre is about 0.35 widths
             self.shaken += 2 * math.pi * shake_hz / look.fps
             scale = math.exp(0.3 * _triangle(self.zoom / 0.6)) if zoom else 1.0
-            # a sine of amplitude a and frequency f moves 4·a·f a second
+            # a sine of amplitude a and frequency f moves 4·a·f per second
             swing = shake * speed * look.fps / (4 * shake_hz) * math.sin(self.shaken)
             for number, (plane, stack, (w, h)) in enumerate(zip(self.planes, stacks, sizes, strict=True)):
                 # the window slides within what the texture leaves free around it

@@ -28,7 +28,7 @@ def level_of(loudness: float) -> float:
 
 
 def onsets_of(rate: float) -> float:
-    """Notes or syllables a second: 1 at 0, 3 at the middle, 9 at 1."""
+    """Notes or syllables per second: 1 at 0, 3 at the middle, 9 at 1."""
     return float(9.0**rate)
 
 

@@ -1,4 +1,4 @@
-"""Decoded seconds → cues, second by second: only the sound and a colour histogram a frame are kept of a clip.
+"""Decoded seconds → cues, second by second: only the sound and a colour histogram per frame are kept of a clip.
 
 T seconds, M frames in a second.
 """
