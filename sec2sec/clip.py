@@ -132,7 +132,7 @@ class PresentedExplanation(Explanation):
 class EncodedClip:
     """A clip as tokens of a model's encoders, of which any question costs milliseconds.
 
-    Results are computed when they are first asked for, and kept. Arrays are (T,), one figure per second. A target is
+    Results are computed at their first use, and stay. Arrays are (T,), one figure per second. A target is
     named as in the model's `targets`; AskError says which there are.
     """
 
@@ -241,7 +241,7 @@ class EncodedClip:
 
     @cached_property
     def _scores(self) -> dict[str, np.ndarray | None]:
-        """(K, T) by method, of those that were asked for."""
+        """(K, T) by method, of those that were computed."""
         return {}
 
     @cached_property

@@ -1,8 +1,8 @@
 """Tokens of clips on disk: each clip is encoded once, whoever asks for it and however often.
 
-CACHE/KEY/ab/abcdef….safetensors, one file a clip. KEY stands for the encoders (weights and settings) and for how clips
-are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is ever
-found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
+CACHE/KEY/ab/abcdef….safetensors, one file per clip. KEY stands for the encoders (weights and settings) and for how
+clips are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is
+ever found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
 nothing, and two processes at the same clip do its work twice at worst. What a killed process left half-written is
 removed by the next that opens the cache, unless somebody is writing at that moment.
 

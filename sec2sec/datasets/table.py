@@ -121,7 +121,7 @@ def _row(where: str, directory: Path, cells: Mapping[str, str], targets: Sequenc
 
 
 def _check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
-    """DataError where one file is two clips: in two splits it would be learned and then asked."""
+    """DataError where one file is two clips: in two splits it would be learned and then tested."""
     seen: dict[Path, Row] = {}
     for row in rows:
         other = seen.setdefault(row.path, row)

@@ -1,7 +1,7 @@
 """Second embeddings: the vector that co-attention makes of each second, with its own tokens and without some of them.
 
-Co-attention works within a second, so a second that is replaced changes its own embedding alone: everything that is
-asked of a clip afterwards is runs of the LSTM over these vectors.
+Co-attention works within a second, so a second that is replaced changes its own embedding alone: every question
+about a clip afterwards is runs of the LSTM over these vectors.
 
 N variants of a clip, T seconds, V visual and A audio tokens in a second, D width, K targets.
 """

@@ -44,7 +44,7 @@ INPUT_SECONDS_PER_PASS = 64  # of input, over all variants of a pass on a CPU
 
 
 class Masker:
-    """A model and the tokens of one clip. Results are computed when they are first asked for."""
+    """A model and the tokens of one clip. Results are computed at their first use."""
 
     effort: Effort = "full"
 
@@ -63,7 +63,7 @@ class Masker:
 
     @property
     def by_second(self) -> SecondMasker | None:
-        """The second embeddings of the clip, of which more can be asked; None where the system has none."""
+        """The second embeddings of the clip, which answer more questions; None where the system has none."""
         return None
 
     @cached_property

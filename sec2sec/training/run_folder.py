@@ -1,4 +1,4 @@
-"""The folder of a training: what it was asked, how far it is, and all that going on needs. Nothing is half-written.
+"""The folder of a training: its settings, how far it is, and all that resuming needs. Nothing is half-written.
 
 config.json       the settings, and the schema of the folder
 environment.json  versions, the command, hashes of the data and of the encoders

@@ -80,7 +80,7 @@ def train_steps(
     if first:
         if not begun:
             table, targets = load_data(config)
-            training_labels(table, targets, table.rows)  # said before hours of encoding, and leaves no folder behind
+            training_labels(table, targets, table.rows)  # refused before hours of encoding, and without a folder
             folder.begin(config)
         folder.claim()
         folder.clear_stop()
