@@ -93,7 +93,8 @@ def extraction() -> tuple[float, float]:
 
     The first clip is left out: it waits for the decoding processes to start, once for thousands of clips.
     """
-    rows = read_table(drain(make_clips(WORK / "clips", ENCODED, 4001))).rows
+    drain(make_clips(WORK / "clips", ENCODED, 4001))
+    rows = read_table(WORK / "clips").rows
     plain = encoders()
     folded = plain.folded()
 

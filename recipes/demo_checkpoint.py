@@ -110,7 +110,9 @@ def small_second_tensors(seconds: list[Second]) -> tuple[Tensor, Tensor]:
 
 def make_set(work: Path, clips: Clips, workers: int) -> Path:
     """The folder of a set of clips, made as far as it is not there yet."""
-    return drain(make_clips(work / clips.name, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)))
+    directory = work / clips.name
+    drain(make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)))
+    return directory
 
 
 def decode_set(work: Path, clips: Clips, workers: int) -> Decoded:

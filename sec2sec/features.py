@@ -57,7 +57,7 @@ class MfccImage(nn.Module):
         )
 
     def forward(self, samples: Tensor) -> Tensor:
-        """samples (T, 16000) → (T, 3, C, S): MFCC, Δ, ΔΔ."""
+        """samples (T, 16000) → images (T, 3, C, S), in single precision whatever the encoders run in."""
         # Half precision loses quiet bands next to loud ones, whatever precision the encoders run in
         with torch.autocast(samples.device.type, enabled=False):
             # torchaudio takes top_db below the maximum of all that shares the axis before (frequency, time): one second

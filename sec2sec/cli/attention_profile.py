@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers
-from sec2sec.cli.terminal import list_unusable, show_progress
+from sec2sec.cli.terminal import drain_to_terminal, list_unusable
 from sec2sec.extras import require_extra
-from sec2sec.progress import drain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         device=options.device,
         workers=options.workers,
     )
-    profile = drain(steps, show_progress)
+    profile = drain_to_terminal(steps)
     print(as_text(profile.curves, profile.clips))
     list_unusable(profile.unusable)
     if options.json:

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import add_json
-from sec2sec.cli.terminal import show_progress
-from sec2sec.progress import drain
+from sec2sec.cli.terminal import drain_to_terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     table = open_data(
         options.directory, liris_rule=options.liris_rule, split=options.split, interview=options.interview
     )
-    report = drain(report_steps(table, probe=not options.no_probe, workers=options.workers), show_progress)
+    report = drain_to_terminal(report_steps(table, probe=not options.no_probe, workers=options.workers))
     print(report.as_text())
     if options.json:
         write_json(options.json, report.as_json())

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
     def report(progress: Progress) -> None:
         nonlocal logged
-        show(f"{bar(progress.done, progress.total)} {progress.message}", last=progress.done == progress.total)
+        show(f"{bar(int(progress.done), int(progress.total))} {progress.message}", last=progress.done == progress.total)
         if not sys.stderr.isatty() and time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
             print(progress.message, file=sys.stderr, flush=True)

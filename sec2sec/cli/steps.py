@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sec2sec.cli.terminal import list_unusable, show_progress
+from sec2sec.cli.terminal import list_unusable, show
 from sec2sec.progress import Progress
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def print_progress(progress: Progress) -> None:
     if progress.epoch is not None:
         print_epoch(progress.epoch)
     elif progress.total:
-        show_progress(progress)
+        show(progress.message, last=progress.done == progress.total)
     else:
         print(progress.message, flush=True)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import TypeVar
 
-from sec2sec.progress import Progress
+from sec2sec.progress import Progress, Steps, drain
 
+R = TypeVar("R")
 MAX_NAMED = 10  # unusable clips that are named on the terminal; all are in data.json
 
 
@@ -17,13 +19,21 @@ def show(line: str, last: bool = False) -> None:
 
 
 def show_progress(progress: Progress) -> None:
-    """How far some work is, as a line that overwrites itself."""
-    show(progress.message, last=progress.done == progress.total)
+    """One step of long work, in the place of the last one."""
+    share = f"{progress.fraction:4.0%}  " if progress.total else ""
+    show(f"{share}{progress.message}")
 
 
-def bar(done: float, total: float, width: int = 10) -> str:
+def drain_to_terminal(steps: Steps[R]) -> R:
+    """Run the steps to their end with a line that shows their progress, and return their result."""
+    result = drain(steps, show_progress)
+    show("", last=True)
+    return result
+
+
+def bar(done: int, total: int, width: int = 10) -> str:
     """The share that is done, as [####......]."""
-    full = int(width * done // max(total, 1))
+    full = width * done // max(total, 1)
     return f"[{'#' * full}{'.' * (width - full)}]"
 
 

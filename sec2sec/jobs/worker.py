@@ -75,9 +75,12 @@ class _Worker:
             return True
         folder = self.job.set_of(make) / "clips"
         self.say("clips", f"0 of {make.clips}", 0, make.clips)
+        before: int | None = None  # clips that were there already
         for step in make_clips(folder, make.clips, make.seed, make.level, lengths=make.lengths):
-            left = "" if math.isnan(step.seconds_left) else f", {in_words(step.seconds_left)} left"
             done, total = int(step.done), int(step.total)
+            before = done if before is None else before
+            seconds_per_clip = (time.monotonic() - self.began) / max(done - before, 1)
+            left = f", {in_words(seconds_per_clip * (total - done))} left" if done > before else ""
             self.say("clips", f"{done} of {total}{left}", done, total, now=False)
             if self.stop() or self.enough():
                 self.say("stopped", self.why("while the clips were made; those that exist stay"))
