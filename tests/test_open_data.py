@@ -13,9 +13,10 @@ import pytest
 import sklearn.metrics
 
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.report import LISTED, data_report, missing_bytes
-from sec2sec.datasets.splits import RANDOM
+from sec2sec.datasets.report import MAX_LISTED, missing_bytes, report_steps
+from sec2sec.datasets.splits import RANDOM_SPLIT
 from sec2sec.datasets.table import DataError, Row, Table
+from sec2sec.progress import drain
 from tests.clips import make_clip, truncate
 from tests.formats import (
     make_liris,
@@ -45,7 +46,7 @@ def test_any_table_of_clips_is_a_data_set_and_one_level_up_the_way_is_shown(tmp_
         open_data(tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"liris_rule": "3"}, {"split": RANDOM}, {"interview": True}])
+@pytest.mark.parametrize("options", [{"liris_rule": "3"}, {"split": RANDOM_SPLIT}, {"interview": True}])
 def test_an_option_of_another_data_set_is_refused(tmp_path, options):
     with pytest.raises(DataError, match="it is not"):
         open_data(write_table(tmp_path, "a,a.mp4,0.5,train,g"), **options)
@@ -77,7 +78,7 @@ def test_a_report_counts_clips_films_durations_and_what_is_missing_or_damaged(tm
     (folder / "data/ACCEDE00006.mp4").write_bytes(b"no film")
     shutil.copy(clips[0], folder / "data/ACCEDE00008.mp4")
     seen = []
-    report = data_report(open_data(folder), progress=lambda done, total: seen.append((done, total)))
+    report = drain(report_steps(open_data(folder)), lambda step: seen.append((step.done, step.total)))
     assert seen == [(i, 9) for i in range(1, 10)]
     assert report.missing.listed == [{"id": "ACCEDE00001", "path": str(folder / "data/ACCEDE00001.mp4")}]
     assert [found["id"] for found in report.damaged.listed] == ["ACCEDE00004", "ACCEDE00006"]
@@ -100,16 +101,16 @@ def test_a_report_counts_clips_films_durations_and_what_is_missing_or_damaged(tm
 
 
 def test_a_quick_report_opens_no_clip(tmp_path):
-    report = data_report(open_data(make_liris(tmp_path / "liris")), probe=False)
+    report = drain(report_steps(open_data(make_liris(tmp_path / "liris")), probe=False))
     assert report.missing.count == 9
     assert report.splits["all"]["seconds"] is None
     assert "were not opened" in report.as_text()
 
 
 def test_long_lists_are_cut_and_counted():
-    rows = [Row(str(i), Path(f"/nowhere/{i}.mp4"), {"a": i % 2}, "train", "g") for i in range(LISTED + 5)]
-    report = data_report(Table(Path("/nowhere"), ("a",), rows))
-    assert (report.missing.count, len(report.missing.listed)) == (LISTED + 5, LISTED)
+    rows = [Row(str(i), Path(f"/nowhere/{i}.mp4"), {"a": i % 2}, "train", "g") for i in range(MAX_LISTED + 5)]
+    report = drain(report_steps(Table(Path("/nowhere"), ("a",), rows)))
+    assert (report.missing.count, len(report.missing.listed)) == (MAX_LISTED + 5, MAX_LISTED)
     assert "  and 5 more" in report.as_text()
 
 
@@ -128,7 +129,7 @@ def made_up(kind: str, seed: int) -> Table:
 @pytest.mark.parametrize("seed", range(3))
 def test_trivial_baselines_of_classes_equal_scikit_learns(seed):
     table = made_up("binary", seed)
-    trivial = data_report(table, probe=False).targets["t"]["trivial"]["test"]
+    trivial = drain(report_steps(table, probe=False)).targets["t"]["trivial"]["test"]
     truth = np.array(table.values("t", "test"))
     for name, answer in (("majority", float(np.mean(table.values("t", "train")) >= 0.5)), ("always_positive", 1.0)):
         said = np.full_like(truth, answer)
@@ -140,7 +141,7 @@ def test_trivial_baselines_of_classes_equal_scikit_learns(seed):
 
 def test_trivial_baselines_of_scores_come_from_the_training_labels():
     table = made_up("score", 0)
-    about = data_report(table, probe=False).targets["t"]
+    about = drain(report_steps(table, probe=False)).targets["t"]
     training, truth = (np.array(table.values("t", split)) for split in ("train", "validation"))
     for name, answer in (("training_mean", training.mean()), ("training_median", np.median(training))):
         found = about["trivial"]["validation"][name]
@@ -150,11 +151,11 @@ def test_trivial_baselines_of_scores_come_from_the_training_labels():
 
 
 def test_shared_speakers_one_class_and_empty_splits_are_said(tmp_path):
-    report = data_report(open_data(make_v2(tmp_path / "fi")), probe=False)
+    report = drain(report_steps(open_data(make_v2(tmp_path / "fi")), probe=False))
     assert report.groups_shared.listed == [{"group": "_uNup91ZYw0", "splits": ["validation", "test"]}]
     assert "1 in validation and test" in " ".join(report.problems)
     folder = write_table(tmp_path / "mine", "a,a.mp4,1,train,g", "b,b.mp4,1,train,h", "c,c.mp4,0,test,i")
-    said = data_report(open_data(folder), probe=False).problems
+    said = drain(report_steps(open_data(folder), probe=False)).problems
     assert "The split validation is empty; give it clips." in said
     assert any("Arousal has one class only in the split train, 1" in text for text in said)
     assert any("arousal has one class only in the split test" in text for text in said)

@@ -10,6 +10,7 @@ from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.terminal import bar, list_unusable, show
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
+from sec2sec.progress import Progress, drain
 from sec2sec.training.settings import add_flags, settings_among, train_config
 
 LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
@@ -34,13 +35,17 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.training.train import extract_all
 
     logged = time.monotonic()
-    for step in extract_all(train_config(settings_among(options)), machine_of(options), share):
-        show(f"{bar(step.done, step.total)} {step.line}", last=step.done == step.total)
+
+    def report(progress: Progress) -> None:
+        nonlocal logged
+        show(f"{bar(int(progress.done), int(progress.total))} {progress.message}", last=progress.done == progress.total)
         if not sys.stderr.isatty() and time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
-            print(step.line, file=sys.stderr, flush=True)
-    list_unusable(step.unusable)
-    print(f"{step.done} clips: {step.encoded} encoded, {step.kept} were there, {len(step.unusable)} unusable")
+            print(progress.message, file=sys.stderr, flush=True)
+
+    made = drain(extract_all(train_config(settings_among(options)), machine_of(options), share), report)
+    list_unusable(made.unusable)
+    print(f"{made.total} clips: {made.encoded} encoded, {made.reused} were there, {len(made.unusable)} unusable")
     return 0
 
 

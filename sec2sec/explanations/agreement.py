@@ -17,12 +17,12 @@ from sec2sec.explanations.results import TargetExplanation
 
 Word = Literal["agree", "partly", "disagree", "short", "unknown"]
 TOO_SHORT = 4  # s; three ranks agree by chance once in six
-AGREE, PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
+MIN_AGREE, MIN_PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """ρ of two rankings of the same seconds, in a word; NaN where it cannot be told."""
+    """ρ of two rankings of the same seconds, in a word; NaN where it is undefined."""
 
     word: Word
     rho: float
@@ -45,7 +45,7 @@ def agreement(a: np.ndarray, b: np.ndarray) -> Agreement:
     rho = float(rank_correlation(a, b))
     if not np.isfinite(rho):
         return Agreement("unknown", rho)
-    return Agreement("agree" if rho >= AGREE else "partly" if rho >= PARTLY else "disagree", rho)
+    return Agreement("agree" if rho >= MIN_AGREE else "partly" if rho >= MIN_PARTLY else "disagree", rho)
 
 
 def compare_target(first: TargetExplanation, second: TargetExplanation) -> TargetAgreement:

@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from sec2sec.datasets.known_truth.states import LEVELS, SHORTEST, Level
+from sec2sec.datasets.known_truth.states import LEVELS, MIN_CLIP_SECONDS, Level
 from sec2sec.errors import UserError
 from sec2sec.files import lock_file, write_json
 from sec2sec.paths import program_paths
@@ -59,9 +59,9 @@ class KnownTruth:
             raise JobError(f"the level of known-truth clips is {' or '.join(LEVELS)}, not {self.level!r}")
         if self.clips < 20:
             raise JobError(f"known-truth clips: at least 20, not {self.clips}: a tenth of them is for validation")
-        if not SHORTEST <= self.lengths[0] <= self.lengths[1] <= 60:
+        if not MIN_CLIP_SECONDS <= self.lengths[0] <= self.lengths[1] <= 60:
             raise JobError(
-                f"a known-truth clip lasts from {SHORTEST} to 60 s, not {self.lengths[0]} to {self.lengths[1]}"
+                f"a known-truth clip lasts from {MIN_CLIP_SECONDS} to 60 s, not {self.lengths[0]} to {self.lengths[1]}"
             )
         if self.seed < 0:
             raise JobError(f"the seed of known-truth clips is at least 0, not {self.seed}")

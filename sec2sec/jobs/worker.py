@@ -16,6 +16,7 @@ from sec2sec.datasets.known_truth import make_clips
 from sec2sec.errors import one_line
 from sec2sec.jobs.job import Job, Order
 from sec2sec.jobs.turns import LeftQueueError, turn
+from sec2sec.progress import drain
 from sec2sec.training.settings import train_config
 from sec2sec.training.signals import stop_on_signals
 
@@ -74,11 +75,13 @@ class _Worker:
             return True
         folder = self.job.set_of(make) / "clips"
         self.say("clips", f"0 of {make.clips}", 0, make.clips)
+        before: int | None = None  # clips that were there already
         for step in make_clips(folder, make.clips, make.seed, make.level, lengths=make.lengths):
-            left = (
-                f", {in_words(step.seconds_per_clip * (step.total - step.done))} left" if step.seconds_per_clip else ""
-            )
-            self.say("clips", f"{step.done} of {step.total}{left}", step.done, step.total, now=False)
+            done, total = int(step.done), int(step.total)
+            before = done if before is None else before
+            seconds_per_clip = (time.monotonic() - self.began) / max(done - before, 1)
+            left = f", {in_words(seconds_per_clip * (total - done))} left" if done > before else ""
+            self.say("clips", f"{done} of {total}{left}", done, total, now=False)
             if self.stop() or self.enough():
                 self.say("stopped", self.why("while the clips were made; those that exist stay"))
                 return False
@@ -87,23 +90,22 @@ class _Worker:
     def train(self) -> None:
         """The training itself, in its run folder."""
         self.say("run", "")
-        from sec2sec.training.train import Hardware, Stopped, Trained, train_steps  # torch: only when it is our turn
+        from sec2sec.training.hardware import Hardware  # torch: only when it is our turn
+        from sec2sec.training.train import train_steps
 
         machine = Hardware(Path(self.order.cache), self.order.device, workers=self.order.workers)
         config = train_config(dict(self.order.config))
         steps = train_steps(self.job.run, config, machine, resume=True, stop=self.stop, enough=self.enough)
-        for step in steps:
-            if isinstance(step, Stopped):
-                self.say("stopped", self.why(f"after epoch {step.epoch}"), step.epoch, config.epochs)
-            elif isinstance(step, Trained):
-                done = step.metrics["epochs"]
-                words = f"After {done} of at most {config.epochs} epochs; the weights are those of epoch "
-                early = f" {self.why(f'in epoch {done + 1}')}" if self.enough() and done < config.epochs else ""
-                unusable = f" {len(step.unusable)} clips could not be used." if step.unusable else ""
-                message = f"{words}{step.metrics['best_epoch']}, chosen by the validation clips.{early}{unusable}"
-                self.say("done", message, done, config.epochs)
-            else:
-                self.say("run", "", now=False)
+        result = drain(steps, lambda progress: self.say("run", "", now=False))
+        done = result.epochs
+        if result.stopped:
+            self.say("stopped", self.why(f"after epoch {done}"), done, config.epochs)
+            return
+        words = f"After {done} of at most {config.epochs} epochs; the weights are those of epoch "
+        early = f" {self.why(f'in epoch {done + 1}')}" if self.enough() and done < config.epochs else ""
+        unusable = f" {len(result.unusable)} clips could not be used." if result.unusable else ""
+        message = f"{words}{result.metrics['best_epoch']}, chosen by the validation clips.{early}{unusable}"
+        self.say("done", message, done, config.epochs)
 
     def why(self, where: str) -> str:
         """Who ended it, and where."""

@@ -125,7 +125,7 @@ class TrainConfig:
                 raise SettingsError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.modality_dropout <= 0.5:
             raise SettingsError(f"modality_dropout must be from 0 to 0.5, not {self.modality_dropout}")
-        if SYSTEMS[self.system].reads_tokens:
+        if SYSTEMS[self.system].uses_encoder_tokens:
             if self.preset == "paper" and self.init:
                 raise SettingsError(
                     "init is for the compact preset; the paper preset starts from torchvision's weights"

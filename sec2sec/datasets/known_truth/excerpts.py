@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,32 +22,31 @@ from sec2sec.datasets.known_truth.generate import (
     PLANTED,
     PLANTED_COLUMNS,
     VERSION,
-    Progress,
     as_csv,
     clip_path,
-    render_all,
+    render_steps,
     write_whole,
 )
 from sec2sec.datasets.known_truth.states import LENGTHS, Plan, plan_clip
 from sec2sec.datasets.table import DataError, Row, read_table
+from sec2sec.progress import Steps
 
 
-def make_excerpts(source: Path, directory: Path, workers: int | None = None) -> Iterator[Progress]:
+def make_excerpts(source: Path, directory: Path, workers: int | None = None) -> Steps[int]:
     """A data set of the clips of `source`, where they are, and each decisive second of its training clips, drawn anew.
 
     The excerpts are training clips of one second, with the labels and the group of their clip; splits stay as they are.
-    Excerpts made before are kept. Raises DataError where source was not made by this version's generator.
+    Excerpts made before are kept; returns the number of all excerpts. Raises DataError where source was not made by
+    this version's generator.
     """
     table, made = read_table(source), _settings(source)
     excerpts = [(row, plan) for row in table.split("train") for plan in _excerpts(row, made, source)]
     claim = {**made, "excerpts_of": os.path.relpath(source, directory)}
     _claim(directory, claim)
     missing = [plan for _, plan in excerpts if not clip_path(directory, plan).exists()]
-    kept, began = len(excerpts) - len(missing), time.monotonic()
-    yield Progress(kept, len(excerpts), 0.0)
-    for done, _ in enumerate(render_all(directory, missing, workers), start=1):
-        yield Progress(kept + done, len(excerpts), (time.monotonic() - began) / done)
+    yield from render_steps(directory, missing, len(excerpts), "excerpts", workers)
     _write_tables(source, directory, table.rows, excerpts)
+    return len(excerpts)
 
 
 def _settings(source: Path) -> dict[str, Any]:
@@ -65,8 +63,8 @@ def _settings(source: Path) -> dict[str, Any]:
 def _excerpts(row: Row, made: dict[str, Any], source: Path) -> Iterator[Plan]:
     number = row.id.rpartition("-")[2]
     lengths = tuple(made.get("lengths", LENGTHS))
-    drawn = made["seed"], int(number) if number.isdecimal() else 0, made["level"], made["neutral"]
-    plan = plan_clip(*drawn, lengths)
+    settings = made["seed"], int(number) if number.isdecimal() else 0, made["level"], made["neutral"]
+    plan = plan_clip(*settings, lengths)
     if plan.id != row.id:
         raise DataError(f"{source}: {row.id!r} is no clip of its generator; bring its table back")
     for t, second in enumerate(plan.seconds):
@@ -93,10 +91,10 @@ def _claim(directory: Path, settings: dict[str, Any]) -> None:
 
 def _write_tables(source: Path, directory: Path, rows: Sequence[Row], excerpts: Sequence[tuple[Row, Plan]]) -> None:
     planted = _read(source / PLANTED)
-    at = {(each["id"], int(each["second"])): each for each in planted}
+    at = {(line["id"], int(line["second"])): line for line in planted}
     for row, plan in excerpts:
         planted.append({**at[row.id, int(plan.id.rpartition("-")[2])], "id": plan.id, "second": "0"})
-    level = {each["id"]: each.get("level", "") for each in _read(source / CLIPS)}
+    level = {line["id"]: line.get("level", "") for line in _read(source / CLIPS)}
     clips = [(row.id, os.path.relpath(row.path, directory), row.split, row) for row in rows]
     clips += [(plan.id, f"{FOLDER}/{plan.id}.mp4", "train", row) for row, plan in excerpts]
     listed = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
-from sec2sec.datasets.splits import NAMES as SPLITS
+from sec2sec.datasets.splits import SPLIT_RULES as SPLITS
 from sec2sec.training.settings import SettingsError, TrainConfig
 
 SYSTEM = "system"  # the field that names the system; its choices are the field's own
