@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sec2sec.viewer.evidence import ALONG
+from sec2sec.viewer.evidence import MIN_CORRELATION_NAMED
 
 DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ("Prediction", "How the model says that people perceive the clip, from 0 (low) to 1 (high).", "Sec2Sec, §3"),
@@ -85,7 +85,7 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     (
         "Cues that people know",
         "Loudness (RMS, dBFS), motion (mean change of luma from frame to frame), cuts, brightness, saturation, tempo, "
-        f"onset strength and speech of each second. One goes along with the effect where |ρ| of their ranks is {ALONG} "
+        f"onset strength and speech of each second. One goes along with the effect where |ρ| of their ranks is {MIN_CORRELATION_NAMED} "
         "or more.",
         "librosa; Silero VAD",
     ),
