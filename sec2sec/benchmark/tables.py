@@ -5,37 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sec2sec.metrics import MAIN, figure, span, title_of
+from sec2sec.tables import TextTable
 
 NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
 COLUMNS = {
     "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of cells; a row of one cell stands over those below it."""
-
-    caption: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def as_markdown(self) -> str:
-        """A pipe table under its caption."""
-        width = len(self.head)
-        lines = [f"**{self.caption}**", "", _pipes(self.head), "|---|" + "---:|" * (width - 1)]
-        for row in self.rows:
-            lines.append(_pipes([f"*{row[0]}*", *[""] * (width - 1)] if len(row) == 1 else row))
-        return "\n".join(lines)
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def counted(number: int, what: str) -> str:

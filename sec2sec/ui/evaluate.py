@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ import gradio as gr
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
+from sec2sec.evaluation.document import as_fragment, as_page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
-from sec2sec.evaluation.pages import evaluated as page
-from sec2sec.evaluation.pages.html import heading, listed, paragraph
+from sec2sec.evaluation.report import EvaluationReport, TargetReport
 from sec2sec.progress import Progress
 from sec2sec.ui.clips import FULL, WAITING, cached, hidden, probe_upload, span
 from sec2sec.ui.devices import RunsOn, device_words
@@ -130,10 +129,10 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         }
         public = without_paths(ended.report, folder, title)
         written = cached(save, f"{public['checkpoint']['name']} on {title}.html")
-        written.write_text(page.as_page(public), encoding="utf-8")
+        written.write_text(as_page(public), encoding="utf-8")
         yield outputs(
             status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {where}."),
-            as_html(public, [_named(line, folder) for line in ended.unusable]),
+            as_fragment(public, [_named(line, folder) for line in ended.unusable]),
             gr.update(value=str(written), visible=True),
             Found(public["checkpoint"]["name"], worst, into),
         )
@@ -196,47 +195,13 @@ def _evaluation(models: Models, name: str | None, folder: Path, split: str, *, i
     return work
 
 
-def without_paths(report: Mapping[str, Any], folder: Path, title: str) -> dict[str, Any]:
+def without_paths(report: EvaluationReport, folder: Path, title: str) -> EvaluationReport:
     """The report as its visitor may read it: nothing of where this server keeps the data."""
-    targets = {
-        name: {**target, "worst": [{**clip, "path": _named(clip["path"], folder)} for clip in target["worst"]]}
-        for name, target in report["targets"].items()
-    }
-    return {**report, "data": title, "targets": targets}
 
+    def public(target: TargetReport) -> TargetReport:
+        return {**target, "worst": [{**clip, "path": _named(clip["path"], folder)} for clip in target["worst"]]}
 
-def as_html(report: Mapping[str, Any], unusable: list[str]) -> str:
-    """Figures beside their trivial baselines, curves, and the clips farthest off, each with a button. HTML."""
-    parts = [
-        paragraph(f"{report['clips']} clips of {report['data']} (split: {report['split']})."),
-        page.learned(report),
-    ]
-    if report.get("seen_in_training"):
-        parts.append(paragraph("The checkpoint learned from these very clips: the figures say nothing about others."))
-    parts.append(page.metrics_tables(report))
-    if "pointing" in report:
-        shares = [f"{method}: {share:.3f}" for method, share in report["pointing"].items()]
-        parts += [heading("Is the top second a planted one? Share of clips", 3), listed(shares)]
-    for name, target in report["targets"].items():
-        parts += [heading(name, 3), page.target_charts(name, target), _worst(name, target["worst"])]
-    if unusable:
-        parts += [heading(f"{len(unusable)} clips could not be used", 3), listed(unusable[:20])]
-    return "\n".join(parts)
-
-
-def _worst(name: str, clips: list[Mapping[str, Any]]) -> str:
-    caption = html.escape(f"{name}: the clips farthest off; a press opens one in Inspect")
-    rows = "".join(
-        f'<tr><th scope="row"><button type="button" data-target="{html.escape(name)}" data-rank="{rank}">'
-        f"{html.escape(str(clip['id']))}</button></th><td>{clip['truth']:.3g}</td><td>{clip['prediction']:.3f}</td>"
-        f"<td>{clip['error']:.3f}</td></tr>"
-        for rank, clip in enumerate(clips)
-    )
-    head = "".join(f'<th scope="col">{word}</th>' for word in ("clip", "truth", "prediction", "error"))
-    return (
-        f'<div class="wide worst" role="region" tabindex="0" aria-label="{caption}"><table>'
-        f"<caption><span>{caption}</span></caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return {**report, "data": title, "targets": {name: public(target) for name, target in report["targets"].items()}}
 
 
 def _report_view() -> gr.HTML:
@@ -244,7 +209,7 @@ def _report_view() -> gr.HTML:
     return gr.HTML(
         value="",
         html_template='<div class="report">${value}</div>',
-        css_template=files.style(Path(str(resources.files(page.__package__) / "page.css")), HERE / "evaluate.css"),
+        css_template=files.style(files.PAGE_STYLE, HERE / "evaluate.css"),
         js_on_load=files.script(HERE / "evaluate.js"),
         apply_default_css=False,
         elem_id="evaluate-report",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import itertools
 import logging
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import gradio as gr
 
 from sec2sec.media import MediaError, open_clip
 from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 log = logging.getLogger("sec2sec.ui")
 SCRIPT = Path(__file__).with_name("examples.js")
@@ -49,7 +49,7 @@ def find_examples(folder: Path) -> list[Example]:
 def example_tiles(examples: list[Example]) -> gr.HTML:
     """Buttons; a press triggers `select` with the index of the example."""
     return gr.HTML(
-        value="".join(_tile(index, example) for index, example in enumerate(examples)),
+        value=render("tiles.html", examples=[(example, _base64(example.still)) for example in examples]),
         html_template='<div class="tiles" role="group" aria-label="Example clips">${value}</div>',
         js_on_load=files.script(SCRIPT),
         apply_default_css=False,
@@ -57,11 +57,5 @@ def example_tiles(examples: list[Example]) -> gr.HTML:
     )
 
 
-def _tile(index: int, example: Example) -> str:
-    title = html.escape(example.title)
-    still = base64.b64encode(example.still).decode() if example.still else ""
-    image = f'<img src="data:image/jpeg;base64,{still}" alt="">' if still else ""
-    return (
-        f'<button type="button" data-index="{index}" aria-pressed="false">{image}'
-        f"<span>{title}</span><small>{example.seconds:.0f} s</small></button>"
-    )
+def _base64(still: bytes | None) -> str:
+    return base64.b64encode(still).decode() if still else ""

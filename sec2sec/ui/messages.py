@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.errors import UserError
+from sec2sec.viewer.templates import render
 
 SORRY = "Something went wrong here, and it is our mistake, not yours. It has been noted; another clip may work."
 ABORTED = ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
@@ -82,16 +83,10 @@ def errors_as_json(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def alert(message: str) -> str:
     """An error, read out at once by screen readers."""
-    return f'<div class="status alert" role="alert"><b>Not possible:</b> {html.escape(message)}</div>'
+    return render("status.html", message=message, alert=True)
 
 
 def status(message: str, fraction: float | None = None) -> str:
     """A stage in words, with a bar where a fraction of the whole is known."""
-    bar = ""
-    if fraction is not None:
-        whole = round(100 * min(max(fraction, 0.0), 1.0))
-        bar = (
-            f'<div class="meter" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" '
-            f'aria-valuenow="{whole}"><i style="width:{whole}%"></i></div>'
-        )
-    return f'<div class="status" role="status">{bar}<span>{html.escape(message)}</span></div>'
+    percent = None if fraction is None else round(100 * min(max(fraction, 0.0), 1.0))
+    return render("status.html", message=message, alert=False, percent=percent)

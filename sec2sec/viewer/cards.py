@@ -10,8 +10,6 @@ from sec2sec.explanations.results import Explanation
 from sec2sec.viewer.evidence import Tug, VerdictView, tug_of, tug_reach
 from sec2sec.viewer.templates import render
 
-LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "in the middle"), (0.8, "high"))
-
 
 @dataclass(frozen=True)
 class Card:
@@ -19,15 +17,9 @@ class Card:
 
     name: str
     prediction: float
-    level: str
     baseline: float
     tug: Tug | None
     verdict: VerdictView
-
-
-def level(prediction: float) -> str:
-    """A prediction of 0..1 in words."""
-    return next((words for limit, words in LEVELS if prediction < limit), "very high")
 
 
 def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
@@ -48,7 +40,6 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
         Card(
             name,
             target.prediction,
-            level(target.prediction),
             target.baseline,
             tug_of(target.shapley, reach),
             VerdictView.of(name, target.verdict),

@@ -6,7 +6,7 @@ import functools
 
 import jinja2
 
-from sec2sec.metrics import figure, span, title_of
+LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "in the middle"), (0.8, "high"))
 
 
 @functools.cache
@@ -18,13 +18,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "span": span, "title_of": title_of, "words": words}
+    environment.filters["level"] = level
     return environment
 
 
-def words(name: object) -> str:
-    """A key of a report as it is read: "always_positive" → "always positive"."""
-    return str(name).replace("_", " ")
+def level(prediction: float) -> str:
+    """A prediction of 0..1 in words."""
+    return next((words for limit, words in LEVELS if prediction < limit), "very high")
 
 
 def render(template: str, **values: object) -> str:
