@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sec2sec.datasets.table import Row
-from sec2sec.evaluation.report import Bin, Calibration, CalibrationError, Curves, Points, Roc, WorstClip
+from sec2sec.evaluation.report import Bin, Calibration, CalibrationScores, Curves, Points, Roc, WorstClip
 from sec2sec.metrics import TrainingLabels, draws, interval_of
 
 BINS = 10  # of the reliability diagram, equally wide
@@ -70,10 +70,12 @@ def calibration(
     (p − y)² (Brier 1950). trivial: the training labels' share of class 1 for every clip. Resampling adds to an ECE,
     never takes away: its interval lies high where clips are few.
     """
+    scores = _scores(prediction, label)
     calibration: Calibration = {
-        **_error(prediction, label),
+        "ece": scores["ece"],
+        "brier": scores["brier"],
         "bins": _bins(prediction, label),
-        "trivial": _error(np.full(len(label), training_positive), label),
+        "trivial": _scores(np.full(len(label), training_positive), label),
     }
     if groups is not None:
         several = len(set(groups)) > 1
@@ -82,7 +84,7 @@ def calibration(
     return calibration
 
 
-def _error(prediction: np.ndarray, label: np.ndarray) -> CalibrationError:
+def _scores(prediction: np.ndarray, label: np.ndarray) -> CalibrationScores:
     values = _weighted(prediction, label, np.ones((1, len(label))))
     return {"ece": round(float(values["ece"][0]), DIGITS), "brier": round(float(values["brier"][0]), DIGITS)}
 
@@ -135,4 +137,5 @@ def worst(prediction: np.ndarray, rows: Sequence[Row], label: np.ndarray, count:
 
 
 def _listed(values: np.ndarray) -> list[float]:
-    return np.round(values.astype(np.float64), DIGITS).tolist()
+    rounded: list[float] = np.round(values.astype(np.float64), DIGITS).tolist()
+    return rounded

@@ -16,23 +16,21 @@ class Roc(TypedDict):
 
 
 # One bin of a reliability diagram: its edges, its clips, their mean prediction and share of class 1, None where empty
-Bin = TypedDict(
-    "Bin", {"from": float, "to": float, "clips": int, "prediction": float | None, "positive": float | None}
-)
+Bin = TypedDict("Bin", {"from": float, "to": float, "clips": int, "prediction": float | None, "positive": float | None})
 
 
-class CalibrationError(TypedDict):
+class CalibrationScores(TypedDict):
     """How far predictions are from what comes true."""
 
     ece: float
     brier: float
 
 
-class Calibration(CalibrationError):
+class Calibration(CalibrationScores):
     """The error, the reliability diagram, and the error of the training share alone."""
 
     bins: list[Bin]
-    trivial: CalibrationError
+    trivial: CalibrationScores
     interval: NotRequired[dict[str, Interval]]
 
 

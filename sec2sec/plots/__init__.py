@@ -7,7 +7,6 @@ carries a meaning alone: sign is also a side of the zero line, modality also a s
 T seconds, V visual tokens and A audio tokens in a second.
 """
 
-from sec2sec.plots.svg import order_curve
 from sec2sec.plots.evidence import cue, integrated, position, stability, tug_of_war
 from sec2sec.plots.heatmap import audio_words, co_attention, video_words
 from sec2sec.plots.lanes import Bars, Measured, Seconds, attention, effect, reach, sound, tallest
@@ -22,6 +21,7 @@ from sec2sec.plots.style import (
     WAVE,
     Figure,
 )
+from sec2sec.plots.svg import order_curve
 
 __all__ = [
     "ATTENTION", "INTERACTION", "LOWERS", "MAX_WAVE_POINTS", "PICTURE", "RAISES", "SOUND", "WAVE", "Bars", "Figure",

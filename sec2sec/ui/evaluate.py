@@ -14,7 +14,7 @@ import gradio as gr
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
-from sec2sec.evaluation.document import as_fragment, as_page
+from sec2sec.evaluation import document as page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.evaluation.report import EvaluationReport, TargetReport
 from sec2sec.progress import Progress
@@ -129,10 +129,10 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) 
         }
         public = without_paths(ended.report, folder, title)
         written = cached(save, f"{public['checkpoint']['name']} on {title}.html")
-        written.write_text(as_page(public), encoding="utf-8")
+        written.write_text(page.as_page(public), encoding="utf-8")
         yield outputs(
             status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {where}."),
-            as_fragment(public, [_named(line, folder) for line in ended.unusable]),
+            page.as_fragment(public, [_named(line, folder) for line in ended.unusable]),
             gr.update(value=str(written), visible=True),
             Found(public["checkpoint"]["name"], worst, into),
         )

@@ -85,8 +85,8 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     (
         "Cues that people know",
         "Loudness (RMS, dBFS), motion (mean change of luma from frame to frame), cuts, brightness, saturation, tempo, "
-        f"onset strength and speech of each second. One goes along with the effect where |ρ| of their ranks is {MIN_CORRELATION_NAMED} "
-        "or more.",
+        f"onset strength and speech of each second. One goes along with the effect where |ρ| of their ranks is "
+        f"{MIN_CORRELATION_NAMED} or more.",
         "librosa; Silero VAD",
     ),
     (

@@ -1,4 +1,4 @@
-"""Jinja2 templates of all HTML. They escape what they are given, unless its type says that it is markup (`__html__`)."""
+"""Jinja2 templates of all HTML. They escape every value, unless its type says by `__html__` that it is markup."""
 
 from __future__ import annotations
 
