@@ -146,8 +146,7 @@ def _roc_chart(row: MetricRow, roc: Roc) -> ChartView:
 
 
 def _reliability(name: str, calibration: Calibration) -> ChartView:
-    filled = [(b, b["prediction"], b["positive"]) for b in calibration["bins"]]
-    bins = [(b, said, true) for b, said, true in filled if said is not None and true is not None]
+    filled = [b for b in calibration["bins"] if b["clips"]]
     intervals: Mapping[str, Sequence[float] | None] = calibration.get("interval", {})
     words = (
         f"ECE {calibration['ece']:.3f}{span(intervals.get('ece'))}, Brier {calibration['brier']:.3f}"
@@ -156,15 +155,16 @@ def _reliability(name: str, calibration: Calibration) -> ChartView:
     bars = Series(
         "share of class 1, number of clips above",
         "bar",
-        [(b["from"] + b["to"]) / 2 for b, _, _ in bins],
-        [true for _, _, true in bins],
-        [str(b["clips"]) for b, _, _ in bins],
+        [(b["from"] + b["to"]) / 2 for b in filled],
+        [b["positive"] or 0.0 for b in filled],
+        [str(b["clips"]) for b in filled],
         0.9 / len(calibration["bins"]),
     )
     ideal = Series("what each prediction says", "dashed", DIAGONAL, DIAGONAL)
-    head = ["prediction", "clips", "mean prediction", "share of class 1"]
     rows = [
-        [f"{b['from']:.1f} to {b['to']:.1f}", str(b["clips"]), f"{said:.3f}", f"{true:.3f}"] for b, said, true in bins
+        [f"{b['from']:.1f} to {b['to']:.1f}", str(b["clips"]), figure(b["prediction"]), figure(b["positive"])]
+        for b in filled
     ]
+    table = TextTable(f"{name}: reliability", ["prediction", "clips", "mean prediction", "share of class 1"], rows)
     drawing = chart(f"{name}: reliability", "prediction", "share of class 1", [bars, ideal], words)
-    return ChartView(drawing, words, TextTable(f"{name}: reliability", head, rows))
+    return ChartView(drawing, words, table)

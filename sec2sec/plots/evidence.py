@@ -65,10 +65,10 @@ def position(name: str, from_start: np.ndarray, from_end: np.ndarray, seconds: S
     """Attention minus the checkpoint's mean attention at that place (T,) each; NaN where the profile ends."""
     check(f"position of {name}", from_start, seconds.count)
     half = reach(from_start, from_end)
-    said = f"%{{customdata}}<br>attention for {name} %{{y:+.1%}} against the mean, counted from the"
+    hover = f"%{{customdata}}<br>attention for {name} %{{y:+.1%}} against the mean, counted from the"
     data = [
         bar(seconds, from_start, ATTENTION[index % len(ATTENTION)], "counted from the start")
-        | {"hovertemplate": f"{said} start<extra></extra>"},
+        | {"hovertemplate": f"{hover} start<extra></extra>"},
         {
             "type": "scatter",
             "mode": "markers",
@@ -76,7 +76,7 @@ def position(name: str, from_start: np.ndarray, from_end: np.ndarray, seconds: S
             "x": seconds.centres.tolist(),
             "y": plain(from_end),
             "marker": {"symbol": "line-ew", "size": 11, "line": {"width": 2.5, "color": WAVE}},
-            "hovertemplate": f"{said} end<extra></extra>",
+            "hovertemplate": f"{hover} end<extra></extra>",
         },
     ]
     return lane(
@@ -136,5 +136,5 @@ def stability(
         axis = y_axis("share", (0, top), None, ".0%", 3)
         return lane(key, title, detail, ATTENTION_PX, axis, [bars, whiskers], [level(1 / seconds.count, seconds.count)])
     half = reach(values, low, high)
-    drawn = signed_bars(seconds, values, "effect %{y:+.3f}")
-    return lane(key, title, detail, EFFECT_PX, y_axis("effect", (-half, half), None, ".2~f", 3), [*drawn, whiskers])
+    signs = signed_bars(seconds, values, "effect %{y:+.3f}")
+    return lane(key, title, detail, EFFECT_PX, y_axis("effect", (-half, half), None, ".2~f", 3), [*signs, whiskers])

@@ -33,26 +33,40 @@ class Bars(Protocol):
     """One target: arrays (T,). attention sums to 1, or None; effects are signed, in units of the prediction."""
 
     @property
-    def attention(self) -> np.ndarray | None: ...
+    def attention(self) -> np.ndarray | None:
+        """The share of each second."""
+
     @property
-    def effect(self) -> np.ndarray: ...
+    def effect(self) -> np.ndarray:
+        """Of the whole second."""
+
     @property
-    def effect_audio(self) -> np.ndarray: ...
+    def effect_audio(self) -> np.ndarray:
+        """Of its sound."""
+
     @property
-    def effect_video(self) -> np.ndarray: ...
+    def effect_video(self) -> np.ndarray:
+        """Of its picture."""
 
 
 class Measured(Protocol):
     """The effects under one reference: arrays (T,), signed, in units of the prediction."""
 
     @property
-    def whole(self) -> np.ndarray: ...
+    def whole(self) -> np.ndarray:
+        """Of the whole second."""
+
     @property
-    def audio(self) -> np.ndarray: ...
+    def audio(self) -> np.ndarray:
+        """Of its sound."""
+
     @property
-    def video(self) -> np.ndarray: ...
+    def video(self) -> np.ndarray:
+        """Of its picture."""
+
     @property
-    def interaction(self) -> np.ndarray: ...
+    def interaction(self) -> np.ndarray:
+        """Of both together, beyond each by itself."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +82,12 @@ class Seconds:
 
     @property
     def centres(self) -> np.ndarray:
+        """(T,) the middle of each second, s."""
         return np.arange(self.count) + 0.5
 
     @property
     def few(self) -> bool:
+        """Whether there is room for a marker in each second."""
         return self.count <= FEW_SECONDS
 
 
@@ -174,11 +190,11 @@ def _part(part: str, values: np.ndarray, seconds: Seconds, offset: float, target
     }
 
 
-def signed_bars(seconds: Seconds, values: np.ndarray, said: str) -> list[dict[str, Any]]:
-    """Two traces, above and below zero. said: what a hover says, with %{y}."""
+def signed_bars(seconds: Seconds, values: np.ndarray, hover: str) -> list[dict[str, Any]]:
+    """Two traces, above and below zero. hover: what a hover says, with %{y}."""
     return [
         bar(seconds, np.where(which, values, np.nan), colour, f"{side} the prediction")
-        | {"meta": {"part": side}, "hovertemplate": f"%{{customdata}}<br>{said}<extra></extra>"}
+        | {"meta": {"part": side}, "hovertemplate": f"%{{customdata}}<br>{hover}<extra></extra>"}
         for side, colour, which in (("raises", RAISES, values >= 0), ("lowers", LOWERS, values < 0))
     ]
 

@@ -32,11 +32,12 @@ LEAST_EFFECT = 0.02  # of the prediction, at the end of the scale: noise must no
 def plain(text: str) -> str:
     """What PIL's own font can draw: no accents, a hyphen for a minus."""
     text = text.translate({0x2212: "-", 0x2013: "-", 0x2192: "->", 0x00D7: "x"})
-    kept = unicodedata.normalize("NFKD", text)
-    return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in kept)
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in decomposed)
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """PIL's own font. size: px."""
     return ImageFont.load_default(size=size)
 
 
@@ -59,14 +60,17 @@ class Chart:
 
     @property
     def left(self) -> int:
+        """Pixel column where the lanes begin."""
         return self.box.left + LABELS
 
     @property
     def right(self) -> int:
+        """Pixel column where the lanes end."""
         return self.box.left + self.box.width - RIGHT
 
     @property
     def bottom(self) -> int:
+        """Pixel row where the lanes end."""
         return self.box.top + self.box.height - AXIS
 
     def x(self, time: float) -> float:
@@ -94,16 +98,16 @@ def draw_chart(
     most_attention = max((float(a.max()) for a in attended), default=0.0)
     most_effect = max(LEAST_EFFECT, *(float(np.abs(t.effect).max()) for t in targets.values()))
     for name, kind in lanes:
-        found = targets[name]
+        target = targets[name]
         if kind == "attention":
-            if found.attention is None:
+            if target.attention is None:
                 _label(pen, chart, top, height, name, "no attention", "", "")
             else:
-                _bars(pen, chart, found.attention / (most_attention or 1.0), top, top + height)
+                _bars(pen, chart, target.attention / (most_attention or 1.0), top, top + height)
                 _label(pen, chart, top, height, name, "attention", f"{100 * most_attention:.0f} %", "0")
         else:
             middle = top + height / 2
-            signed = found.effect / most_effect
+            signed = target.effect / most_effect
             _bars(pen, chart, np.maximum(signed, 0), top, middle, UP)
             _bars(pen, chart, np.maximum(-signed, 0), middle, top + height, DOWN, downwards=True)
             _label(pen, chart, top, height, name, "effect", f"+{most_effect:.2f}", f"-{most_effect:.2f}")
@@ -217,19 +221,19 @@ def draw_panel(
     top += 30
     lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
     row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))
-    for name, found in targets.items():
-        value = f"{found.prediction:.2f}"
+    for name, target in targets.items():
+        value = f"{target.prediction:.2f}"
         pen.text((left, top), shortened(name, width - 120, 18), font=font(18), fill=INK, anchor="lt")
         pen.text((left + width, top), f"{value} of 1", font=font(18), fill=INK, anchor="rt")
         if row >= 62:
             pen.rectangle([left, top + 24, left + width, top + 32], fill=LINE)
-            pen.rectangle([left, top + 24, left + width * found.prediction, top + 32], fill=LEVEL)
-        effect = round(float(found.effect[second]), 3) + 0.0  # no minus before a zero
-        said = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
-        if found.attention is not None:
-            said = f"attention {100 * found.attention[second]:.1f} %, " + said
+            pen.rectangle([left, top + 24, left + width * target.prediction, top + 32], fill=LEVEL)
+        effect = round(float(target.effect[second]), 3) + 0.0  # no minus before a zero
+        words = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
+        if target.attention is not None:
+            words = f"attention {100 * target.attention[second]:.1f} %, " + words
         pen.text(
-            (left, top + (38 if row >= 62 else 21)), shortened(said, width, 16), font=font(16), fill=SOFT, anchor="lt"
+            (left, top + (38 if row >= 62 else 21)), shortened(words, width, 16), font=font(16), fill=SOFT, anchor="lt"
         )
         top += row
     for i, line in enumerate(reversed(lines)):

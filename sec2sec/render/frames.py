@@ -52,12 +52,12 @@ class Screen:
         self.close()
         self._track = self._clip.track("video")
         self._source = self._track.frames(time)
-        found = next(self._source, None)
-        if found is None:  # nothing decodes from there on: the last frame that does is held
+        shown = next(self._source, None)
+        if shown is None:  # nothing decodes from there on: the last frame that does is held
             self._source = self._track.frames(0.0)
-            found = next(self._source, None)
-        self._current, self._array, self._next = found, None, next(self._source, None)
-        self._since = time if found is None else min(found.time, time)
+            shown = next(self._source, None)
+        self._current, self._array, self._next = shown, None, next(self._source, None)
+        self._since = time if shown is None else min(shown.time, time)
 
     def close(self) -> None:
         """Closes the file."""

@@ -52,6 +52,7 @@ class EvaluationTable:
 
     @property
     def head(self) -> list[str]:
+        """Titles of the metrics."""
         return [METRICS[metric] for metric in self.metrics]
 
 

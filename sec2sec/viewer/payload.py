@@ -50,7 +50,7 @@ def encode(
         "groups": [[key, title] for key, title in TITLES.items()],
         **_figures(explanation, preview, shown),
         "targets": [_target(explanation, name) for name in shown],
-        "sanity": [found for name in shown if (found := _sanity(explanation, name))],
+        "sanity": [test for name in shown if (test := _sanity(explanation, name))],
         "unfamiliar": _unfamiliar(explanation),
         "stills": [base64.b64encode(still).decode() if still else None for still in preview.stills],
         "mfcc": mfcc_image(preview.mfcc),
@@ -121,8 +121,8 @@ def _target(explanation: Explanation, name: str) -> dict[str, Any]:
 
 def _column(column: Column) -> dict[str, Any]:
     values = list(column.values) if column.unit == "words" else _list(np.asarray(column.values, float))
-    kept = {"target": column.target, "name": column.name, "unit": column.unit, "main": column.main}
-    return kept | {"values": values}
+    described = {"target": column.target, "name": column.name, "unit": column.unit, "main": column.main}
+    return described | {"values": values}
 
 
 def _sanity(explanation: Explanation, name: str) -> dict[str, Any] | None:
@@ -142,12 +142,12 @@ def _unfamiliar(explanation: Explanation) -> dict[str, Any]:
 
 def _relevance(explanation: Explanation, names: list[str]) -> list[dict[str, Any]]:
     """Gradient × attention of each visual and audio token, for the targets that have it."""
-    found = []
+    relevance = []
     for name in names:
         g = explanation.targets[name].gradients
         if g is not None and g.relevance_video is not None and g.relevance_audio is not None:
-            found.append({"target": name, "video": _rows(g.relevance_video), "audio": _rows(g.relevance_audio)})
-    return found
+            relevance.append({"target": name, "video": _rows(g.relevance_video), "audio": _rows(g.relevance_audio)})
+    return relevance
 
 
 def _rows(values: np.ndarray) -> dict[str, Any]:
@@ -169,7 +169,8 @@ def quantise(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def dequantise(steps: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """What the browser does with quantise()'s answer; here for the tests."""
-    return steps.astype(np.float32) / 255 * scale[..., None]
+    weights: np.ndarray = steps.astype(np.float32) / 255 * scale[..., None]
+    return weights
 
 
 def entropy(weights: np.ndarray) -> np.ndarray:
@@ -178,7 +179,8 @@ def entropy(weights: np.ndarray) -> np.ndarray:
     if columns == 1:
         return np.ones(weights.shape[:-2])
     terms = np.where(weights > 0, weights * np.log(np.maximum(weights, 1e-30)), 0)
-    return (-terms.sum(-1) / math.log(columns)).mean(-1)
+    mean: np.ndarray = (-terms.sum(-1) / math.log(columns)).mean(-1)
+    return mean
 
 
 def mfcc_image(mfcc: np.ndarray | None) -> dict[str, Any] | None:

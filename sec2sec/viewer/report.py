@@ -50,7 +50,8 @@ def playable(
     clip: Path, part: tuple[float, float | None], max_megabytes: float, limits: MediaLimits
 ) -> tuple[bytes | None, float | None]:
     """The clip as a browser plays it, None where it is too large; and where the analysed part begins in it, None for
-    as in the file. What browsers cannot play is converted, the analysed part alone."""
+    as in the file. What browsers cannot play is converted, the analysed part alone.
+    """
     most = max_megabytes * MEGABYTE
     if most <= 0:
         return None, None
