@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
-from sec2sec.explanations.results import OutOfDistribution, Shapley
+from sec2sec.explanations.results import OutOfDistribution, Shapley, TargetExplanation
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
 from sec2sec.plots.lanes import Seconds
@@ -27,8 +27,17 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Job, stream_from_thread
 from sec2sec.viewer import cards as words
 from sec2sec.viewer import evidence as verdict
+from sec2sec.viewer.templates import render
 
 # ---- words
+
+
+def verdict_html(target: TargetExplanation) -> str:
+    return render("verdict.html", verdict=verdict.VerdictView.of("arousal", target.verdict))
+
+
+def tug_html(shapley: Shapley | None, reach: float) -> str:
+    return render("tug.html", tug=verdict.tug_of(shapley, reach))
 
 
 def test_names_from_files_cannot_become_markup() -> None:
@@ -53,7 +62,7 @@ def test_card_says_the_verdict_of_its_target_and_of_no_other() -> None:
 def test_verdict_carries_its_figures_behind_one_click() -> None:
     made = synthetic.explanation()
     found = made.targets["arousal"]
-    said = verdict.verdict("arousal", found)
+    said = verdict_html(found)
     assert said.startswith("<details")  # closed until somebody asks
     assert "size of the effect, ρ</dt><dd>0.830</dd>" in said
     assert "by permutation</dt><dd>0.004</dd>" in said
@@ -77,33 +86,33 @@ def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
     v = dataclasses.replace(
         v, p_value=0.4051, uniform_change=-0.0004, deletion=dataclasses.replace(v.deletion, better_than_random=0.8775)
     )
-    said = verdict.verdict("arousal", dataclasses.replace(found, verdict=v))
+    said = verdict_html(dataclasses.replace(found, verdict=v))
     assert "by permutation</dt><dd>0.406</dd>" in said
     assert "p = 0.406" in correlation_criterion(0.1, 0.4051).words
     assert "Better than 87 % of random orders" in said
     assert "87 % of random orders" in order_criterion(0.3, v.deletion, "x").words
     assert "equal attention</dt><dd>0.000</dd>" in said
-    small = verdict.verdict("arousal", dataclasses.replace(found, verdict=dataclasses.replace(v, p_value=0.0002)))
+    small = verdict_html(dataclasses.replace(found, verdict=dataclasses.replace(v, p_value=0.0002)))
     assert "by permutation</dt><dd>p &lt; 0.001</dd>" in small
 
 
 def test_verdict_without_figures_is_a_sentence_alone() -> None:
     for options in ({"seconds": 1, "flat": ()}, {"attention": False}):
         made = synthetic.explanation(**options)  # type: ignore[arg-type]
-        said = verdict.verdict("arousal", made.targets["arousal"])
+        said = verdict_html(made.targets["arousal"])
         assert "<svg" not in said
         assert "nan" not in said
 
 
 def test_tug_of_war_points_to_the_side_it_pulls() -> None:
     pulled = Shapley(0.2, -0.1, np.zeros(1), np.zeros(1), True, np.zeros(1, bool))
-    said = verdict.tug_of_war(pulled, 0.2)
+    said = tug_html(pulled, 0.2)
     assert "Sound +0.20, picture −0.10 <b>⇅ they pull against each other</b>" in said
     assert 'class="sound" style="left:50.0%;width:50.0%"' in said
     assert 'class="picture" style="left:25.0%;width:25.0%"' in said
-    assert "⇅" not in verdict.tug_of_war(dataclasses.replace(pulled, conflict=False), 0.2)
-    assert verdict.tug_of_war(dataclasses.replace(pulled, sound=float("nan")), 0.2) == ""
-    assert verdict.tug_of_war(None, 0.2) == ""
+    assert "⇅" not in tug_html(dataclasses.replace(pulled, conflict=False), 0.2)
+    assert tug_html(dataclasses.replace(pulled, sound=float("nan")), 0.2) == ""
+    assert tug_html(None, 0.2) == ""
 
 
 def test_cues_that_go_along_are_named() -> None:

@@ -83,18 +83,10 @@ class TargetReport(TypedDict):
     worst: list[WorstClip]
 
 
-class EvaluatedCheckpoint(TypedDict):
-    """Which checkpoint was measured."""
-
-    name: str
-    sha256: str
-    trained_on: str
-
-
 class EvaluationReport(TypedDict):
     """A checkpoint on a data set. The last three only where clips with planted seconds were measured."""
 
-    checkpoint: EvaluatedCheckpoint
+    checkpoint: dict[str, str]  # name, sha256, trained_on
     data: str
     split: str
     clips: int

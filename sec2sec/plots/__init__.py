@@ -1,4 +1,4 @@
-"""Arrays → Plotly figures, as plain dicts ready for JSON; the small curves of a verdict come as SVG.
+"""Arrays → Plotly figures, as plain dicts ready for JSON. Small charts are SVG: `svg`.
 
 The timeline is a list of lanes, each a figure of its own: the screen stacks those that are unfolded on one x-axis in
 seconds, on which bar i covers [i, i+1). Colours hold on white and on near-black alike (at least 3:1 on both), and none
@@ -21,10 +21,9 @@ from sec2sec.plots.style import (
     WAVE,
     Figure,
 )
-from sec2sec.plots.svg import order_curve
 
 __all__ = [
     "ATTENTION", "INTERACTION", "LOWERS", "MAX_WAVE_POINTS", "PICTURE", "RAISES", "SOUND", "WAVE", "Bars", "Figure",
-    "Measured", "Seconds", "attention", "audio_words", "co_attention", "cue", "effect", "integrated", "order_curve",
+    "Measured", "Seconds", "attention", "audio_words", "co_attention", "cue", "effect", "integrated",
     "position", "reach", "sound", "stability", "tallest", "tug_of_war", "video_words",
 ]  # fmt: skip

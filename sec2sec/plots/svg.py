@@ -6,13 +6,15 @@ A page styles them by the classes of their elements. ElementTree writes them, so
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 from xml.etree import ElementTree
 
 import numpy as np
+
+from sec2sec.explanations.results import OrderCurve
 
 KEY_PX, ROW_PX = 18, 24  # height of a line of the legend, and of a row of `ranges`
 FIGURE_NUMBER = count(1)  # ids must differ within a page
@@ -124,22 +126,24 @@ class Drawing:
         """The drawing alone."""
         return _written(self.root)
 
-    def figure(self, title: str, kind: str = "") -> Svg:
-        """The drawing under its title. kind: the class of the figure; one that is "broad" scrolls by itself."""
-        figure = ElementTree.Element("figure", _named({"class_": kind, "tabindex": "0"}) if kind else {})
+    def figure(self, title: str, description: str, kind: str = "") -> Svg:
+        """The drawing under its title. description: what a person sees in it, for those who do not.
+
+        kind: the class of the figure; one that is "broad" scrolls by itself.
+        """
+        number = next(FIGURE_NUMBER)
+        self.root.set("aria-labelledby", f"t{number} d{number}")
+        for place, (tag, words) in enumerate({"title": title, "desc": description}.items()):
+            element = ElementTree.Element(tag, {"id": f"{tag[0]}{number}"})
+            element.text = words
+            self.root.insert(place, element)
+        figure = ElementTree.Element("figure", {"class": kind, "tabindex": "0"} if kind else {})
         ElementTree.SubElement(figure, "figcaption").text = title
         figure.append(self.root)
         return _written(figure)
 
-    def described(self, title: str, description: str) -> None:
-        """What a person sees in the drawing, for those who do not."""
-        number = next(FIGURE_NUMBER)
-        self.root.set("aria-labelledby", f"t{number} d{number}")
-        self.add("title", title, id=f"t{number}")
-        self.add("desc", description, id=f"d{number}")
 
-
-def _named(attributes: dict[str, object] | dict[str, str]) -> dict[str, str]:
+def _named(attributes: Mapping[str, object]) -> dict[str, str]:
     return {name.rstrip("_").replace("_", "-"): str(value) for name, value in attributes.items()}
 
 
@@ -147,17 +151,10 @@ def _written(element: ElementTree.Element) -> Svg:
     return Svg(ElementTree.tostring(element, encoding="unicode"))
 
 
-def order_curve(
-    title: str,
-    steps: np.ndarray,
-    values: np.ndarray,
-    last_first: np.ndarray,
-    random_low: np.ndarray,
-    random_high: np.ndarray,
-    x_title: str,
-) -> Svg:
-    """Prediction (S,) over the seconds changed so far (S,), the band of random orders and the last seconds first."""
-    shown = np.concatenate([values, last_first, random_low, random_high])
+def order_curve(title: str, curve: OrderCurve, x_title: str) -> Svg:
+    """Prediction over the seconds changed so far, the band of random orders and the last seconds first."""
+    steps, values, last_first = curve.steps, curve.values, curve.last_first
+    shown = np.concatenate([values, last_first, curve.random_low, curve.random_high])
     shown = shown[np.isfinite(shown)]
     low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 1.0)
     middle, span = (low + high) / 2, max(high - low, 0.02) * 1.1  # never so small that noise looks tall
@@ -170,7 +167,7 @@ def order_curve(
     )
     drawing = Drawing(frame, class_="curve", aria_label=words)
     both_ways = np.concatenate([steps, steps[::-1]])
-    band = drawing.points(both_ways, np.concatenate([random_high, random_low[::-1]]))
+    band = drawing.points(both_ways, np.concatenate([curve.random_high, curve.random_low[::-1]]))
     drawing.add("polygon", class_="random", points=band)
     for step in sorted({0, round(last / 2), round(last)}):
         drawing.text(str(step), frame.x(step), frame.floor + 13)
@@ -187,7 +184,6 @@ def chart(title: str, x_title: str, y_title: str, series: Sequence[Series], desc
     """A chart over the unit square, both axes from 0 to 1, in a figure. description: what a person sees in it."""
     frame = Frame(380, 300, left=48, right=12, top=22, bottom=48)
     drawing = Drawing(frame, legend=KEY_PX * len(series))
-    drawing.described(title, description)
     for tick in UNIT_TICKS:
         x, y = frame.x(tick), frame.y(tick)
         drawing.line("grid", f"M{x} {frame.floor}V{frame.top}M{frame.left} {y}H{frame.end}")
@@ -201,7 +197,7 @@ def chart(title: str, x_title: str, y_title: str, series: Sequence[Series], desc
         y = frame.height + KEY_PX * row + 4
         _draw_key(drawing, one.kind, frame.left, y)
         drawing.text(one.name, frame.left + 28, y + 4, "start")
-    return drawing.figure(title)
+    return drawing.figure(title, description)
 
 
 def _draw(drawing: Drawing, series: Series) -> None:
@@ -240,7 +236,6 @@ def ranges(title: str, x_title: str, rows: Sequence[Range], mark: str, descripti
     bottom = height - top - ROW_PX * len(rows)
     frame = Frame(640, height, left=170, right=28, top=top, bottom=bottom, x_limits=(ticks[0], ticks[-1]))
     drawing = Drawing(frame)
-    drawing.described(title, description)
     for value in ticks:
         drawing.line("grid", f"M{frame.x(value)} {top}V{frame.floor}")
         drawing.text(f"{value:g}".replace("-", "−"), frame.x(value), frame.floor + 15, class_="tick")
@@ -253,7 +248,7 @@ def ranges(title: str, x_title: str, rows: Sequence[Range], mark: str, descripti
     if any(row.mark is not None for row in rows):
         _draw_diamond(drawing, frame.left + 150, height - 12)
         drawing.text(mark, frame.left + 161, height - 8, "start")
-    return drawing.figure(title, "broad")
+    return drawing.figure(title, description, "broad")
 
 
 def _draw_range(drawing: Drawing, row: Range, y: float) -> None:

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sec2sec.explanations.results import Explanation
-from sec2sec.viewer.evidence import Tug, VerdictView, tug_of, tug_reach
+from sec2sec.viewer.evidence import VerdictView, tug_of, tug_reach
 from sec2sec.viewer.templates import render
-
-
-@dataclass(frozen=True)
-class Card:
-    """What predictions.html shows of one target."""
-
-    name: str
-    prediction: float
-    baseline: float
-    tug: Tug | None
-    verdict: VerdictView
 
 
 def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
@@ -37,13 +25,7 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
         tail = clip.duration - (clip.seconds - 1)
         warnings.append(f"The last second holds only {tail:.2f} s; the rest of it is padding (hatched).")
     cards = [
-        Card(
-            name,
-            target.prediction,
-            target.baseline,
-            tug_of(target.shapley, reach),
-            VerdictView.of(name, target.verdict),
-        )
+        (name, target, tug_of(target.shapley, reach), VerdictView.of(name, target.verdict))
         for name, target in targets.items()
     ]
     return {"cards": cards, "checkpoint": explanation.checkpoint, "warnings": warnings}

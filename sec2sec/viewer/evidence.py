@@ -11,9 +11,13 @@ import numpy as np
 from sec2sec.explanations.results import OrderCurve, OutOfDistribution, Shapley, TargetExplanation, Verdict
 from sec2sec.explanations.verdict import p_words, share_words
 from sec2sec.plots.svg import Svg, order_curve
-from sec2sec.viewer.templates import render
+from sec2sec.tables import TextTable
 
 SYMBOLS = {"supported": "✔", "mixed": "◐", "not supported": "✘", "too short": "…", "no attention": "∅"}
+ERASER_CAPTION = (
+    "The prediction without the k most attended seconds and with them alone. Comprehensiveness: its change when they "
+    "go (large is good); sufficiency: its change when they alone stay (small is good). DeYoung et al. 2020."
+)
 MIN_CORRELATION_NAMED = 0.6  # |ρ| from which on a feature is said to go along with an effect
 
 
@@ -28,14 +32,6 @@ class CurveView:
 
 
 @dataclass(frozen=True)
-class EraserTable:
-    """Comprehensiveness and sufficiency at each number k of seconds; it also holds the curves as text."""
-
-    head: list[str]
-    rows: list[tuple[int, list[str]]]
-
-
-@dataclass(frozen=True)
 class VerdictView:
     """What verdict.html shows: the word with a symbol, the sentence, and the figures behind one click."""
 
@@ -46,7 +42,7 @@ class VerdictView:
     rest: str  # of the sentence: where there are figures, they say it
     reasons: tuple[str, ...]
     curves: list[CurveView]
-    eraser: EraserTable | None
+    eraser: TextTable | None  # comprehensiveness and sufficiency at each k; it also holds the curves as text
     figures: list[tuple[str, str]]
 
     @staticmethod
@@ -82,11 +78,6 @@ class Tug:
     end: str  # of the scale
 
 
-def verdict(name: str, target: TargetExplanation) -> str:
-    """The verdict on the explanation of a target. HTML."""
-    return render("verdict.html", verdict=VerdictView.of(name, target.verdict))
-
-
 def tug_reach(targets: Iterable[TargetExplanation]) -> float:
     """The end of the scale of `tug_of`, one for all cards so that they compare; a whole tenth."""
     shares = [share for target in targets if (share := target.shapley) is not None]
@@ -100,11 +91,6 @@ def tug_of(shapley: Shapley | None, reach: float) -> Tug | None:
         return None
     bars = [("sound", _bar_style(shapley.sound, reach)), ("picture", _bar_style(shapley.picture, reach))]
     return Tug(signed(shapley.sound), signed(shapley.picture), shapley.conflict, bars, f"{reach:.1f}")
-
-
-def tug_of_war(shapley: Shapley | None, reach: float) -> str:
-    """The same as HTML; empty where nothing is shared out."""
-    return render("tug.html", tug=tug_of(shapley, reach))
 
 
 def along(correlation: Mapping[str, float], names: Sequence[str]) -> str:
@@ -154,15 +140,10 @@ def _curves(name: str, verdict: Verdict) -> list[CurveView]:
         ("Insertion", "it should arrive soon", "seconds put back, most attended first", verdict.insertion),
     )
     return [
-        CurveView(title, what, _drawing(f"{title} of {name}", curve, x_title), _area_words(curve))
+        CurveView(title, what, order_curve(f"{title} of {name}", curve, x_title), _area_words(curve))
         for title, what, x_title, curve in kinds
         if curve is not None
     ]
-
-
-def _drawing(title: str, curve: OrderCurve, x_title: str) -> Svg:
-    band = curve.random_low, curve.random_high
-    return order_curve(title, curve.steps, curve.values, curve.last_first, *band, x_title)
 
 
 def _area_words(curve: OrderCurve) -> str:
@@ -171,7 +152,7 @@ def _area_words(curve: OrderCurve) -> str:
     return f"Area {curve.area:.3f}; {areas}. Better than {share} of random orders."
 
 
-def _eraser(verdict: Verdict) -> EraserTable | None:
+def _eraser(verdict: Verdict) -> TextTable | None:
     if verdict.deletion is None:
         return None
     steps = np.asarray(verdict.deletion.steps)[1:]
@@ -180,8 +161,8 @@ def _eraser(verdict: Verdict) -> EraserTable | None:
         columns.append(("with them alone", verdict.insertion.values[1:]))
     both = (("comprehensiveness", verdict.comprehensiveness), ("sufficiency", verdict.sufficiency))
     columns += [(title, values) for title, values in both if len(values) == len(steps)]
-    rows = [(int(step), [_number(values[i]) for _, values in columns]) for i, step in enumerate(steps)]
-    return EraserTable([title for title, _ in columns], rows)
+    rows = [[str(step), *(_number(values[i]) for _, values in columns)] for i, step in enumerate(steps)]
+    return TextTable(ERASER_CAPTION, ["k", *(title for title, _ in columns)], rows)
 
 
 def _figures(verdict: Verdict) -> list[tuple[str, str]]:
