@@ -33,7 +33,7 @@ from sec2sec.viewer.templates import render
 
 
 def verdict_html(target: TargetExplanation) -> str:
-    return render("verdict.html", verdict=verdict.VerdictView.of("arousal", target.verdict))
+    return render("verdict.html", view=verdict.VerdictView.of("arousal", target.verdict))
 
 
 def tug_html(shapley: Shapley | None, reach: float) -> str:

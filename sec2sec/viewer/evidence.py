@@ -35,12 +35,8 @@ class CurveView:
 class VerdictView:
     """What verdict.html shows: the word with a symbol, the sentence, and the figures behind one click."""
 
-    style: str
+    verdict: Verdict
     symbol: str
-    word: str
-    opening: str
-    rest: str  # of the sentence: where there are figures, they say it
-    reasons: tuple[str, ...]
     curves: list[CurveView]
     eraser: TextTable | None  # comprehensiveness and sufficiency at each k; it also holds the curves as text
     figures: list[tuple[str, str]]
@@ -48,23 +44,8 @@ class VerdictView:
     @staticmethod
     def of(target: str, verdict: Verdict) -> VerdictView:
         """The verdict on the explanation of a target."""
-        first, _, rest = verdict.sentence.partition(". ")
-        return VerdictView(
-            verdict.word.replace(" ", "-"),
-            SYMBOLS[verdict.word],
-            verdict.word.capitalize(),
-            first + "." if rest else first,
-            rest,
-            verdict.reasons,
-            _curves(target, verdict),
-            _eraser(verdict),
-            _figures(verdict),
-        )
-
-    @property
-    def has_figures(self) -> bool:
-        """Whether there is something to open."""
-        return bool(self.reasons or self.curves or self.eraser or self.figures)
+        curves = _curves(target, verdict)
+        return VerdictView(verdict, SYMBOLS[verdict.word], curves, _eraser(verdict), _figures(verdict))
 
 
 @dataclass(frozen=True)
