@@ -75,7 +75,7 @@ def _pair(explanations: Sequence[Explanation], a: int, b: int, name: str, found:
 
 
 def _figures(values: np.ndarray) -> list[float]:
-    return np.round(values, 7).tolist()
+    return [round(float(value), 7) for value in values]
 
 
 def _json(
