@@ -251,4 +251,4 @@ def test_predictions_stand_side_by_side_and_names_cannot_become_markup() -> None
     drawn = words.side_by_side(made, [[evil], ["arousal"]], clips=False)
     assert "<img" not in drawn
     assert drawn.count("not predicted") == 2
-    assert drawn.count("average clip") == 2
+    assert drawn.count("<small>baseline") == 2

@@ -161,8 +161,8 @@ def test_payload_says_what_the_history_says(clip):
         )
         assert sum(target["attention"]) == pytest.approx(1, abs=1e-4)
     assert [second["still"] for second in payload["seconds"]] == [3, 2, 1, 0]
-    assert payload["seconds"][3]["marks"] == ["was 1", "muted"]
-    assert payload["seconds"][0]["from"] == "picture: second 4; sound: second 4"
+    assert payload["seconds"][3]["marks"] == ["was 0–1 s", "muted"]
+    assert payload["seconds"][0]["from"] == "picture: 3–4 s; sound: 3–4 s"
     assert len(payload["stills"]) == 4
     again = json.loads(encode(clip))
     assert again["serial"] == payload["serial"] + 1

@@ -110,7 +110,9 @@ def test_tug_of_war_points_to_the_side_it_pulls() -> None:
 def test_cues_that_go_along_are_named() -> None:
     found = {"arousal": 0.8, "valence": -0.7, "synchrony": 0.1, "other": float("nan")}
     said = verdict.along(found, list(found))
-    assert said == "goes along with the effect on arousal (ρ = 0.80); runs against the effect on valence (ρ = −0.70)"
+    assert said == (
+        "correlates with the effect on arousal (ρ = 0.80); anticorrelates with the effect on valence (ρ = −0.70)"
+    )
     assert verdict.along(found, ["other"]) == ""
 
 
@@ -118,7 +120,7 @@ def test_unfamiliar_seconds_in_a_row_are_one_sentence() -> None:
     found = [OutOfDistribution(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [
         OutOfDistribution(3, "black", "no light", 0.0)
     ]
-    assert verdict.unfamiliar_words(found) == ["Seconds 3 to 5: silent, no sound", "Second 4: black, no light"]
+    assert verdict.unfamiliar_words(found) == ["2–5 s: silent, no sound", "3–4 s: black, no light"]
 
 
 def test_predictions_say_what_the_model_learned_from() -> None:

@@ -152,7 +152,8 @@ def warning(similar: Mapping[Part, float]) -> str:
     stays = [f"the {SIMILAR[part]} (rank correlation {v:.2f})" for part, v in similar.items() if v >= HARDLY_CHANGES]
     if not stays:
         return ""
-    return f"With random weights, {_listed(stays)} would look much the same here: read no learning into it."
+    verbs = "barely changes" if len(stays) == 1 else "barely change"
+    return f"{_listed(stays)} {verbs} with random weights, so it does not show what the model learned."
 
 
 def _listed(parts: list[str]) -> str:

@@ -26,7 +26,7 @@ def clip_view(
     gr.set_static_paths([PLOTLY_JS])  # served from the installed package: no network, long cache headers
     return gr.HTML(
         html_template=files.markup(),
-        css_template=files.style(files.VIEW_STYLE),
+        css_template=files.style(*files.VIEW_STYLES),
         js_on_load=files.script(files.VIEW),
         apply_default_css=False,
         elem_id=elem_id,

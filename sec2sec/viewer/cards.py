@@ -11,7 +11,7 @@ from sec2sec.viewer.evidence import tug_of_war, tug_reach, verdict
 
 def level(prediction: float) -> str:
     """A prediction of 0..1 in words."""
-    for limit, words in ((0.2, "very low"), (0.4, "low"), (0.6, "in the middle"), (0.8, "high")):
+    for limit, words in ((0.2, "very low"), (0.4, "low"), (0.6, "medium"), (0.8, "high")):
         if prediction < limit:
             return words
     return "very high"
@@ -41,7 +41,7 @@ def _card(name: str, target: TargetExplanation, half: float) -> str:
     return (
         f'<div class="card"><h3>{html.escape(name)}</h3>'
         f'<p class="figure"><b>{target.prediction:.2f}</b> {level(target.prediction)}'
-        f"<small>average clip {target.baseline:.2f}</small></p>"
+        f"<small>baseline {target.baseline:.2f} (same length, average seconds)</small></p>"
         f'<div class="meter" aria-hidden="true"><i style="width:{whole}%"></i>'
         f'<u style="left:{100 * target.baseline:.0f}%"></u></div>'
         f"{tug_of_war(target.shapley, half)}{verdict(name, target)}</div>"

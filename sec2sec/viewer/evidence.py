@@ -13,7 +13,7 @@ from sec2sec.explanations.results import OrderCurve, OutOfDistribution, Shapley,
 from sec2sec.explanations.verdict import p_words, share_words
 
 SYMBOLS = {"supported": "✔", "mixed": "◐", "not supported": "✘", "too short": "…", "no attention": "∅"}
-ALONG = 0.6  # |ρ| from which on a cue is said to go along with an effect
+ALONG = 0.6  # |ρ| from which on a feature is said to correlate with an effect
 
 
 def verdict(name: str, found: TargetExplanation) -> str:
@@ -56,12 +56,12 @@ def tug_of_war(found: Shapley | None, half: float) -> str:
 
 
 def along(goes_along: Mapping[str, float], names: Sequence[str]) -> str:
-    """Which targets' effects a cue goes along with in this clip, in words; empty for none."""
+    """Which targets' effects a feature correlates with in this clip, in words; empty for none."""
     said = []
     for name in names:
         rho = goes_along.get(name, math.nan)
         if math.isfinite(rho) and abs(rho) >= ALONG:
-            said.append(f"{'goes along with' if rho > 0 else 'runs against'} the effect on {name} ({figure(rho)})")
+            said.append(f"{'correlates' if rho > 0 else 'anticorrelates'} with the effect on {name} ({figure(rho)})")
     return "; ".join(said)
 
 
@@ -74,10 +74,7 @@ def unfamiliar_words(found: Sequence[OutOfDistribution]) -> list[str]:
         else:
             runs.append((one.second, one.second, one))
     runs.sort(key=lambda run: run[:2])
-    return [
-        f"{f'Second {first + 1}' if first == last else f'Seconds {first + 1} to {last + 1}'}: {one.kind}, {one.words}"
-        for first, last, one in runs
-    ]
+    return [f"{first}–{last + 1} s: {one.kind}, {one.words}" for first, last, one in runs]
 
 
 def signed(value: float) -> str:

@@ -55,7 +55,7 @@ def report_page(
         title=f"{name} · sec2sec",
         name=name,
         styles="\n".join(
-            [files.style(*files.PAGE_STYLES, HERE / "report.css"), f"#view {{ {files.style(files.VIEW_STYLE)} }}"]
+            [files.style(*files.PAGE_STYLES, HERE / "report.css"), f"#view {{ {files.style(*files.VIEW_STYLES)} }}"]
         ),
         player='<video controls preload="auto"></video>' if clip else "<p>The clip itself is not in this page.</p>",
         predictions=predictions(explanation, shown),

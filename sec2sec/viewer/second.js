@@ -155,7 +155,7 @@ export class SecondPanel {
     const still = view.payload.stills[second];
     const pinned = view.pinned !== null ? 'pinned' : 'follows playback';
     host.dataset.second = String(second);
-    this.where.textContent = `Second ${second + 1} (${secondSpan(second)}), ${pinned}`;
+    this.where.textContent = `${secondSpan(second)}, ${pinned}`;
     controls.show(choices);
     this.still.hidden = !still;
     if (still) this.still.src = 'data:image/jpeg;base64,' + still;

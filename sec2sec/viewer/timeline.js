@@ -4,6 +4,7 @@
 import {Axis} from './axis.js';
 import {CONFIG, themed} from './charts.js';
 import {find, make} from './dom.js';
+import {secondSpan} from './numbers.js';
 
 /** @typedef {{button: HTMLButtonElement, first: number, count: number}} Thumb the still of `count` seconds */
 
@@ -75,11 +76,10 @@ export class Timeline {
 
   /** @param {number} first @param {number} end @param {string | null} still JPEG in base64 */
   thumb(first, end, still) {
-    const seconds = end - first > 1 ? `seconds ${first + 1} to ${end}` : `second ${first + 1}`;
     const button = make('button', {
       type: 'button',
       class: 's2s-thumb',
-      'aria-label': `${seconds}, ${first} s to ${end} s`,
+      'aria-label': secondSpan(first, end),
       tabindex: -1,
       'aria-pressed': 'false',
       onclick: () => this.view.player.seek(first),

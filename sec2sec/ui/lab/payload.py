@@ -73,7 +73,7 @@ def still_of(picture: Picture | None) -> int | None:
 
 
 def source(second: PlannedSecond) -> str:
-    """Where picture and sound of a planned second come from, counted from 1."""
+    """Where picture and sound of a planned second come from."""
     return f"picture: {_picture(second.picture)}; sound: {_sound(second.sound)}"
 
 
@@ -87,7 +87,7 @@ def marks(second: PlannedSecond, place: int) -> list[str]:
         elif picture.kind == "freeze":
             words.append("frozen")
         elif picture.second != place:
-            words.append(f"was {picture.second + 1}")
+            words.append(f"was {picture.second}–{picture.second + 1} s")
         if picture.blur:
             words.append("blurred")
     if sound is not None:
@@ -96,7 +96,7 @@ def marks(second: PlannedSecond, place: int) -> list[str]:
         elif sound.track:
             words.append("other sound")
         elif sound.second != place and not (picture is not None and picture == Picture("play", sound.second)):
-            words.append(f"sound of {sound.second + 1}")
+            words.append(f"sound of {sound.second}–{sound.second + 1} s")
     return words
 
 
@@ -104,7 +104,8 @@ def _picture(picture: Picture | None) -> str:
     if picture is None:
         return "none"
     blur = f", blurred (σ {100 * picture.blur:.3g} %)" if picture.blur else ""
-    words = {"play": f"second {picture.second + 1}", "freeze": f"first frame of second {picture.second + 1}"}
+    span = f"{picture.second}–{picture.second + 1} s"
+    words = {"play": span, "freeze": f"first frame of {span}"}
     return words.get(picture.kind, {"black": "black", "mean": "removed"}.get(picture.kind, "")) + blur
 
 
@@ -113,7 +114,7 @@ def _sound(sound: Sound | None) -> str:
         return "none"
     if sound.kind != "play":
         return {"silence": "silence", "mean": "removed"}[sound.kind]
-    return f"second {sound.second + 1}" + (f" of {sound.track}" if sound.track else "")
+    return f"{sound.second}–{sound.second + 1} s" + (f" of {sound.track}" if sound.track else "")
 
 
 def _list(values: Sequence[float] | np.ndarray) -> list[float]:

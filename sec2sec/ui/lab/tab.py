@@ -71,7 +71,7 @@ def lay_out(clip_id: gr.State) -> Layout:
     """Lays out the tab; called within gr.Blocks."""
     view = gr.HTML(
         html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-        css_template=files.style(HERE / "lab.css"),
+        css_template=files.style(files.SHARED_STYLE, HERE / "lab.css"),
         js_on_load=files.script(HERE / "lab.js"),
         apply_default_css=False,
         elem_id="lab",

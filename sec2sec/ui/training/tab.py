@@ -124,7 +124,7 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     standing_of.__name__ = "standing"
     view = gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
-        css_template=files.style(files.VIEW_STYLE, HERE / "view.css"),
+        css_template=files.style(*files.VIEW_STYLES, HERE / "view.css"),
         js_on_load=files.script(HERE / "view.js"),
         apply_default_css=False,
         elem_id="train-view",
