@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -23,13 +22,14 @@ Form = Literal["json", "html"]
 SCRIPT = Path(__file__).with_name("downloads.js")
 
 
-@dataclass(frozen=True, eq=False)
 class Downloads:
-    """Buttons that are hidden before a clip was explained. saved: holds the file's address for the browser."""
+    """Buttons that are hidden before a clip was explained."""
 
-    as_json: gr.Button
-    as_page: gr.Button
-    saved: gr.DownloadButton
+    def __init__(self) -> None:
+        """Lays out the buttons; called within a row."""
+        self.as_json = gr.Button("JSON", visible=False, elem_id="json", min_width=80)
+        self.as_page = gr.Button("Report", visible=False, elem_id="report", min_width=80)
+        self.saved = gr.DownloadButton(visible="hidden", elem_id="saved")  # holds the file's address for the browser
 
     @property
     def buttons(self) -> list[gr.Button]:
@@ -49,15 +49,6 @@ class Downloads:
             button.click(functools.partial(write, form), clip_id, [self.saved, line], **AT_ONCE).then(
                 None, self.saved, None, js=save_js, **AT_ONCE
             )
-
-
-def lay_out_downloads() -> Downloads:
-    """Lays out the buttons; called within a row."""
-    return Downloads(
-        gr.Button("JSON", visible=False, elem_id="json", min_width=80),
-        gr.Button("Report", visible=False, elem_id="report", min_width=80),
-        gr.DownloadButton(visible="hidden", elem_id="saved"),
-    )
 
 
 def write_file(models: Models, clip: ExplainedClip, form: Form, component: Component) -> Path:

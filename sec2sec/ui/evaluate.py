@@ -21,7 +21,7 @@ from sec2sec.evaluation.pages import evaluated as page
 from sec2sec.evaluation.pages.html import heading, listed, paragraph
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
 from sec2sec.ui.devices import acquire, device_words
-from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue
+from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue, upload_field
 from sec2sec.ui.gradio_private import delete_when_old, event_data, served_path
 from sec2sec.ui.inspect_tab import InspectTab
 from sec2sec.ui.messages import alert, errors_as_messages, status
@@ -56,64 +56,44 @@ def data_sets_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-@dataclass(frozen=True, eq=False)
 class Layout:
-    """The components of the tab."""
+    """The components of the tab; made within gr.Blocks."""
 
-    last: gr.State  # LastEvaluation
-    model: gr.Dropdown
-    data: gr.Dropdown
-    upload: gr.File
-    split: gr.Dropdown
-    evaluate: gr.Button
-    stop: gr.Button
-    save: gr.DownloadButton
-    status: gr.HTML
-    report: gr.HTML
+    def __init__(self, settings: Settings, models: Models) -> None:
+        names, offered = models.names(), data_sets_in(settings.data_sets)
+        self.last = gr.State(None)  # LastEvaluation
+        with gr.Row(elem_classes="inspect evaluate"):
+            with gr.Column(scale=0, min_width=364, elem_classes="left"):
+                self.model = gr.Dropdown(
+                    names, value=names[0] if names else None, label="Model", elem_id="evaluate-model"
+                )
+                self.data = gr.Dropdown(
+                    offered,
+                    value=offered[0] if offered else None,
+                    label="Data set of this server",
+                    elem_id="evaluate-data",
+                    visible=bool(offered),
+                )
+                self.upload = upload_field("Upload a data set (zip)", [".zip"], "evaluate-upload")
+                gr.HTML(
+                    f"<p>A zip of clips with a table, clips.csv (columns id, path, split, group, and one per target), "
+                    f"up to {settings.max_megabytes} MB; only you can see it; deleted after "
+                    f"{duration_words(settings.delete_after)}.</p>",
+                    elem_classes="limits",
+                )
+                self.split = gr.Dropdown(["all", *SPLITS], value="all", label="Split", elem_id="evaluate-split")
+                with gr.Row(elem_classes="actions"):
+                    self.evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
+                    self.save = gr.DownloadButton("Report", visible=False, elem_id="evaluate-save", min_width=80)
+                self.status = gr.HTML(status(PICK_DATA), elem_id="evaluate-status")
+            with gr.Column(scale=1, min_width=320, elem_classes="right"):
+                self.report = _report_view()
 
     @property
     def for_results(self) -> list[Block]:
         """What an evaluation changes."""
         return [self.last, self.status, self.report, self.save, self.evaluate, self.stop]
-
-
-def lay_out(settings: Settings, models: Models) -> Layout:
-    """Lays out the tab; called within gr.Blocks."""
-    names, offered = models.names(), data_sets_in(settings.data_sets)
-    last = gr.State(None)
-    with gr.Row(elem_classes="inspect evaluate"):
-        with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="evaluate-model")
-            data = gr.Dropdown(
-                offered,
-                value=offered[0] if offered else None,
-                label="Data set of this server",
-                elem_id="evaluate-data",
-                visible=bool(offered),
-            )
-            upload = gr.File(
-                label="Upload a data set (zip)",
-                file_types=[".zip"],
-                height=58,
-                show_label=False,
-                elem_id="evaluate-upload",
-                elem_classes="pick",
-            )
-            gr.HTML(
-                f"<p>A zip of clips with a table, clips.csv (columns id, path, split, group, and one per target), up "
-                f"to {settings.max_megabytes} MB; only you can see it; deleted after "
-                f"{duration_words(settings.delete_after)}.</p>",
-                elem_classes="limits",
-            )
-            split = gr.Dropdown(["all", *SPLITS], value="all", label="Split", elem_id="evaluate-split")
-            with gr.Row(elem_classes="actions"):
-                evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
-                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
-                save = gr.DownloadButton("Report", visible=False, elem_id="evaluate-save", min_width=80)
-            line = gr.HTML(status(PICK_DATA), elem_id="evaluate-status")
-        with gr.Column(scale=1, min_width=320, elem_classes="right"):
-            report = _report_view()
-    return Layout(last, model, data, upload, split, evaluate, stop, save, line, report)
 
 
 class EvaluateTab:
@@ -223,7 +203,7 @@ class EvaluateTab:
 
 def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: InspectTab) -> gr.Dropdown:
     """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
-    layout = lay_out(settings, models)
+    layout = Layout(settings, models)
     EvaluateTab(layout, settings, models, tabs, inspecting).connect()
     return layout.model
 

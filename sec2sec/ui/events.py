@@ -78,6 +78,13 @@ def hide(*components: Block) -> Updates:
     }
 
 
+def upload_field(label: str, file_types: list[str], elem_id: str) -> gr.File:
+    """Where a file is dropped or picked."""
+    return gr.File(
+        label=label, show_label=False, file_types=file_types, height=58, elem_id=elem_id, elem_classes="pick"
+    )
+
+
 def forget_example_js(inputs: int) -> str:
     """A script of an upload: its tiles show no example as chosen any more, and so many inputs pass through."""
     passed = "all[0]" if inputs == 1 else f"all.slice(0, {inputs})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,12 @@ from sec2sec.ui.chosen_clip import UPLOADS, ChosenClip, ClipPart, ClipResult, li
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.clip_view import clip_view
 from sec2sec.ui.devices import device_words, with_device_lock
-from sec2sec.ui.downloads import Downloads, lay_out_downloads
-from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, hide, run_in_queue
+from sec2sec.ui.downloads import Downloads
+from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, hide, run_in_queue, upload_field
 from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.gradio_private import served_path
-from sec2sec.ui.lab.annotated import annotated_box
+from sec2sec.ui.lab.annotated import AnnotatedFilm
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.places import places_function, view_value
@@ -39,26 +38,45 @@ PLAYER = "player"  # elem_id that the timeline follows
 PICK_CLIP = "Pick an example or upload a clip, then press Explain."
 
 
-@dataclass(frozen=True, eq=False)
 class Layout:
-    """The components of the tab."""
+    """The components of the tab; made within gr.Blocks."""
 
-    chosen: gr.State  # ChosenClip
-    clip_id: gr.State  # of the explained clip, in the cache
-    tiles: gr.HTML
-    upload: gr.File
-    model: gr.Dropdown
-    start: gr.Number
-    end: gr.Number
-    explain: gr.Button
-    stop: gr.Button
-    downloads: Downloads
-    stability: gr.Button
-    status: gr.HTML
-    player: Player
-    film: gr.Accordion
-    cards: gr.HTML
-    view: gr.HTML
+    def __init__(
+        self, settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State, examples: Sequence[Example]
+    ) -> None:
+        names = models.names()
+        self.chosen = gr.State(None)  # ChosenClip
+        self.clip_id = clip_id  # of the explained clip, in the cache
+        with gr.Row(elem_classes="inspect"):
+            with gr.Column(scale=0, min_width=364, elem_classes="left"):
+                self.tiles = example_tiles(examples)
+                self.upload = upload_field("Upload a clip", UPLOADS, "upload")
+                gr.HTML(limits_words(settings), elem_classes="limits")
+                with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
+                    self.model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
+                    with gr.Row():
+                        self.start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
+                        self.end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
+                with gr.Row(elem_classes="actions"):
+                    self.explain = gr.Button(
+                        "Explain", variant="primary", interactive=False, elem_id="explain", min_width=120
+                    )
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
+                    self.downloads = Downloads()
+                self.stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
+                self.status = gr.HTML(status(PICK_CLIP), elem_id="status")
+                self.player = Player(
+                    label="Clip", show_label=False, interactive=False, elem_id=PLAYER, buttons=[], height="auto"
+                )
+                self.film = AnnotatedFilm(settings, cache, clip_id).box
+            with gr.Column(scale=1, min_width=320, elem_classes="right"):
+                self.cards = gr.HTML(elem_id="predictions")
+                self.view = clip_view(
+                    video_id=PLAYER,
+                    elem_id="view",
+                    link=True,
+                    places=places_function(models, cache, settings.concurrency),
+                )
 
     @property
     def for_choice(self) -> list[Block]:
@@ -70,67 +88,6 @@ class Layout:
         """What an explanation changes."""
         answer = [self.status, self.cards, self.view, self.player]
         return [*answer, self.explain, self.stop, self.stability, *self.downloads.buttons, self.clip_id]
-
-
-def lay_out(
-    settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State, examples: Sequence[Example]
-) -> Layout:
-    """Lays out the tab; called within gr.Blocks."""
-    names = models.names()
-    chosen = gr.State(None)
-    with gr.Row(elem_classes="inspect"):
-        with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            tiles = example_tiles(examples)
-            upload = gr.File(
-                label="Upload a clip",
-                show_label=False,
-                file_types=UPLOADS,
-                height=58,
-                elem_id="upload",
-                elem_classes="pick",
-            )
-            gr.HTML(limits_words(settings), elem_classes="limits")
-            with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
-                model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
-                with gr.Row():
-                    start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
-                    end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
-            with gr.Row(elem_classes="actions"):
-                explain = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
-                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
-                downloads = lay_out_downloads()
-            stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
-            line = gr.HTML(status(PICK_CLIP), elem_id="status")
-            player = Player(
-                label="Clip", show_label=False, interactive=False, elem_id=PLAYER, buttons=[], height="auto"
-            )
-            film = annotated_box(settings, cache, clip_id)
-        with gr.Column(scale=1, min_width=320, elem_classes="right"):
-            cards = gr.HTML(elem_id="predictions")
-            view = clip_view(
-                video_id=PLAYER,
-                elem_id="view",
-                link=True,
-                places=places_function(models, cache, settings.concurrency),
-            )
-    return Layout(
-        chosen=chosen,
-        clip_id=clip_id,
-        tiles=tiles,
-        upload=upload,
-        model=model,
-        start=start,
-        end=end,
-        explain=explain,
-        stop=stop,
-        downloads=downloads,
-        stability=stability,
-        status=line,
-        player=player,
-        film=film,
-        cards=cards,
-        view=view,
-    )
 
 
 class InspectTab:
@@ -334,7 +291,7 @@ def tab(settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State)
     """Lays out the tab and wires it; called within gr.Blocks. clip_id: gets the id of the explained clip."""
     examples = find_examples(settings.examples)
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
-    inspecting = InspectTab(lay_out(settings, models, cache, clip_id, examples), settings, models, cache, examples)
+    inspecting = InspectTab(Layout(settings, models, cache, clip_id, examples), settings, models, cache, examples)
     inspecting.connect()
     return inspecting
 

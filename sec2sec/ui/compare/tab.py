@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -31,7 +31,7 @@ from sec2sec.ui.compare.board import (
 from sec2sec.ui.compare.view import compare_view
 from sec2sec.ui.compare.words import LETTERS
 from sec2sec.ui.devices import device_words, with_device_lock
-from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, run_in_queue
+from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, run_in_queue, upload_field
 from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.gradio_private import served_path
@@ -41,136 +41,95 @@ from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 
 
-@dataclass(frozen=True, eq=False)
 class Layout:
-    """The components of the tab."""
+    """The components of the tab; made within gr.Blocks."""
 
-    board: gr.State
-    mode: gr.Radio
-    pinned: gr.Radio
-    swap: gr.Button
-    model_a: gr.Dropdown
-    model_b: gr.Dropdown
-    more: gr.Dropdown
-    start_a: gr.Number
-    start_b: gr.Number
-    length: gr.Number
-    tiles: gr.HTML
-    upload: gr.File
-    compare: gr.Button
-    stop: gr.Button
-    status: gr.HTML
-    players: list[Player]
-    cards: gr.HTML
-    comparison: gr.HTML
-    headings: list[gr.HTML]
-    views: list[gr.HTML]
+    def __init__(self, settings: Settings, models: Models, examples: Sequence[Example]) -> None:
+        names = models.names()
+        self.board = gr.State(Board())
+        with gr.Row(elem_classes="inspect compare"):
+            with gr.Column(scale=0, min_width=364, elem_classes="left"):
+                self.mode = gr.Radio(
+                    [("One clip, several models", "models"), ("Two clips, one model", "clips")],
+                    value="models",
+                    label="Compare",
+                    elem_id="compare-mode",
+                )
+                with gr.Row(elem_classes="pins"):
+                    self.pinned = gr.Radio(
+                        ["A", "B"],
+                        value="A",
+                        label="Pinned side",
+                        info="It stays; choices go to the other.",
+                        elem_id="compare-pinned",
+                        min_width=180,
+                    )
+                    self.swap = gr.Button("Swap A and B", elem_id="compare-swap", min_width=110)
+                with gr.Row():
+                    self.model_a = gr.Dropdown(
+                        names,
+                        value=_nth(names, 0),
+                        label="Model A",
+                        interactive=False,
+                        elem_id="model-a",
+                        min_width=150,
+                    )
+                    self.model_b = gr.Dropdown(
+                        names, value=_nth(names, 1), label="Model B", elem_id="model-b", min_width=150
+                    )
+                with gr.Accordion("More models, and which part to analyse", open=False, elem_classes="options"):
+                    self.more = gr.Dropdown(
+                        names,
+                        value=[],
+                        label=f"Further models, at most {MAX_MODELS - 2}",
+                        multiselect=True,
+                        max_choices=MAX_MODELS - 2,
+                        elem_id="model-more",
+                    )
+                    with gr.Row():
+                        self.start_a = gr.Number(None, label="Start of A, s", min_width=80, elem_id="start-a")
+                        self.start_b = gr.Number(
+                            None, label="Start of B, s", min_width=80, elem_id="start-b", visible=False
+                        )
+                        self.length = gr.Number(None, label="Length, s", min_width=80, elem_id="compare-length")
+                self.tiles = example_tiles(examples)
+                self.upload = upload_field("Upload a clip", UPLOADS, "compare-upload")
+                gr.HTML(limits_words(settings), elem_classes="limits")
+                with gr.Row(elem_classes="actions"):
+                    self.compare = gr.Button(
+                        "Compare", variant="primary", interactive=False, elem_id="compare", min_width=120
+                    )
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="compare-stop", min_width=80)
+                self.status = gr.HTML(status(PICK_CLIP), elem_id="compare-status")
+                with gr.Row(elem_classes="players"):
+                    self.players = [
+                        Player(
+                            label=f"Clip {letter}",
+                            interactive=False,
+                            elem_id=name,
+                            buttons=[],
+                            height="auto",
+                            min_width=150,
+                            visible=letter == "A",
+                        )
+                        for letter, name in zip("AB", PLAYERS, strict=True)
+                    ]
+            with gr.Column(scale=1, min_width=320, elem_classes="right"):
+                self.cards = gr.HTML(elem_id="compare-predictions")
+                self.comparison = compare_view(elem_id="compare-view")
+                self.headings: list[gr.HTML] = []
+                self.views: list[gr.HTML] = []
+                for letter, name in zip("ab", PLAYERS, strict=True):
+                    # style.css hides an empty view: gradio loses the properties of one that it has not mounted yet
+                    with gr.Column(elem_classes="side"):
+                        self.headings.append(gr.HTML(elem_id=f"heading-{letter}"))
+                        self.views.append(clip_view(video_id=name, elem_id=f"view-{letter}"))
 
     @property
     def for_results(self) -> list[Block]:
         """What a comparison changes."""
         answer = [self.cards, self.comparison, *self.headings, *self.views, *self.players]
         return [self.board, self.status, self.compare, self.stop, *answer]
-
-
-def lay_out(settings: Settings, models: Models, examples: Sequence[Example]) -> Layout:
-    """Lays out the tab; called within gr.Blocks."""
-    names = models.names()
-    board = gr.State(Board())
-    with gr.Row(elem_classes="inspect compare"):
-        with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            mode = gr.Radio(
-                [("One clip, several models", "models"), ("Two clips, one model", "clips")],
-                value="models",
-                label="Compare",
-                elem_id="compare-mode",
-            )
-            with gr.Row(elem_classes="pins"):
-                pinned = gr.Radio(
-                    ["A", "B"],
-                    value="A",
-                    label="Pinned side",
-                    info="It stays; choices go to the other.",
-                    elem_id="compare-pinned",
-                    min_width=180,
-                )
-                swap = gr.Button("Swap A and B", elem_id="compare-swap", min_width=110)
-            with gr.Row():
-                model_a = gr.Dropdown(
-                    names, value=_nth(names, 0), label="Model A", interactive=False, elem_id="model-a", min_width=150
-                )
-                model_b = gr.Dropdown(names, value=_nth(names, 1), label="Model B", elem_id="model-b", min_width=150)
-            with gr.Accordion("More models, and which part to analyse", open=False, elem_classes="options"):
-                more = gr.Dropdown(
-                    names,
-                    value=[],
-                    label=f"Further models, at most {MAX_MODELS - 2}",
-                    multiselect=True,
-                    max_choices=MAX_MODELS - 2,
-                    elem_id="model-more",
-                )
-                with gr.Row():
-                    start_a = gr.Number(None, label="Start of A, s", min_width=80, elem_id="start-a")
-                    start_b = gr.Number(None, label="Start of B, s", min_width=80, elem_id="start-b", visible=False)
-                    length = gr.Number(None, label="Length, s", min_width=80, elem_id="compare-length")
-            tiles = example_tiles(examples)
-            upload = gr.File(
-                label="Upload a clip",
-                show_label=False,
-                file_types=UPLOADS,
-                height=58,
-                elem_id="compare-upload",
-                elem_classes="pick",
-            )
-            gr.HTML(limits_words(settings), elem_classes="limits")
-            with gr.Row(elem_classes="actions"):
-                compare = gr.Button("Compare", variant="primary", interactive=False, elem_id="compare", min_width=120)
-                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="compare-stop", min_width=80)
-            line = gr.HTML(status(PICK_CLIP), elem_id="compare-status")
-            with gr.Row(elem_classes="players"):
-                players = [
-                    Player(
-                        label=f"Clip {letter}",
-                        interactive=False,
-                        elem_id=name,
-                        buttons=[],
-                        height="auto",
-                        min_width=150,
-                        visible=letter == "A",
-                    )
-                    for letter, name in zip("AB", PLAYERS, strict=True)
-                ]
-        with gr.Column(scale=1, min_width=320, elem_classes="right"):
-            cards = gr.HTML(elem_id="compare-predictions")
-            comparison = compare_view(elem_id="compare-view")
-            headings, views = [], []
-            for letter, name in zip("ab", PLAYERS, strict=True):
-                # style.css hides an empty view: gradio loses the properties of one that it has not mounted yet
-                with gr.Column(elem_classes="side"):
-                    headings.append(gr.HTML(elem_id=f"heading-{letter}"))
-                    views.append(clip_view(video_id=name, elem_id=f"view-{letter}"))
-    return Layout(
-        board=board,
-        mode=mode,
-        pinned=pinned,
-        swap=swap,
-        model_a=model_a,
-        model_b=model_b,
-        more=more,
-        start_a=start_a,
-        start_b=start_b,
-        length=length,
-        tiles=tiles,
-        upload=upload,
-        compare=compare,
-        stop=stop,
-        status=line,
-        players=players,
-        cards=cards,
-        comparison=comparison,
-        headings=headings,
-        views=views,
-    )
 
 
 class CompareTab:
@@ -380,7 +339,7 @@ class CompareTab:
 def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
     """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
     examples = find_examples(settings.examples)
-    layout = lay_out(settings, models, examples)
+    layout = Layout(settings, models, examples)
     CompareTab(layout, settings, models, examples).connect()
     return [layout.model_a, layout.model_b, layout.more]
 

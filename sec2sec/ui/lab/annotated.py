@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
@@ -18,17 +17,21 @@ from sec2sec.ui.settings import Settings
 MAKING = "Writing the annotated clip"
 
 
-@dataclass(frozen=True, eq=False)
 class AnnotatedFilm:
-    """Makes the film, and then offers to save it, in a box that is there once a clip was explained."""
+    """A box that is there once a clip was explained: it makes the film, and then offers to save it."""
 
-    cache: ClipCache
-    box: gr.Accordion
-    overlay: gr.Checkbox
-    make: gr.Button
-    stop: gr.Button
-    save: gr.DownloadButton
-    line: gr.HTML
+    def __init__(self, settings: Settings, cache: ClipCache, clip_id: gr.State) -> None:
+        """Lays out and wires the box; called within gr.Blocks."""
+        self.cache = cache
+        self.box = gr.Accordion("Annotated MP4", open=False, visible=False, elem_id="annotated", elem_classes="options")
+        with self.box:
+            self.overlay = gr.Checkbox(True, label="With the co-attention over the picture", elem_id="annotate-overlay")
+            with gr.Row(elem_classes="actions"):
+                self.make = gr.Button("Make annotated MP4", elem_id="annotate", min_width=120)
+                self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="annotate-stop", min_width=80)
+                self.save = gr.DownloadButton("Save MP4", visible=False, elem_id="annotate-save", min_width=100)
+            self.line = gr.HTML("", elem_id="annotate-status")
+        self.connect(settings, clip_id)
 
     def render(self, key: str | None, overlay: bool) -> Iterator[Updates]:
         """Write the film of an explained clip."""
@@ -68,17 +71,3 @@ class AnnotatedFilm:
         )
         self.stop.click(lambda: self.end(status("Stopped.")), None, [self.line, self.stop], cancels=[making], **AT_ONCE)
         clip_id.change(self.renew, clip_id, [self.box, self.save, self.line, self.stop], cancels=[making], **AT_ONCE)
-
-
-def annotated_box(settings: Settings, cache: ClipCache, clip_id: gr.State) -> gr.Accordion:
-    """Lays out and wires the box; called within gr.Blocks."""
-    box = gr.Accordion("Annotated MP4", open=False, visible=False, elem_id="annotated", elem_classes="options")
-    with box:
-        overlay = gr.Checkbox(True, label="With the co-attention over the picture", elem_id="annotate-overlay")
-        with gr.Row(elem_classes="actions"):
-            make = gr.Button("Make annotated MP4", elem_id="annotate", min_width=120)
-            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="annotate-stop", min_width=80)
-            save = gr.DownloadButton("Save MP4", visible=False, elem_id="annotate-save", min_width=100)
-        line = gr.HTML("", elem_id="annotate-status")
-    AnnotatedFilm(cache, box, overlay, make, stop, save, line).connect(settings, clip_id)
-    return box

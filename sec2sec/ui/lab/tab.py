@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -48,52 +47,40 @@ RENDERING = "Rendering the edited clip"
 RENDERED = "The edited clip. H.264 and AAC lose a little: the prediction for this very file may differ slightly."
 
 
-@dataclass(frozen=True, eq=False)
 class Layout:
-    """The components of the tab."""
+    """The components of the tab; made within gr.Blocks."""
 
-    clip_id: gr.State  # of the explained clip, in the cache
-    view: gr.HTML
-    film: gr.Column
-    own_sound: gr.UploadButton
-    play: gr.Button
-    stop: gr.Button
-    status: gr.HTML
-    player: Player
+    def __init__(self, clip_id: gr.State) -> None:
+        self.clip_id = clip_id  # of the explained clip, in the cache
+        self.view = gr.HTML(
+            html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
+            css_template=files.style(files.SHARED_STYLE, HERE / "lab.css"),
+            js_on_load=files.script(HERE / "lab.js"),
+            apply_default_css=False,
+            elem_id="lab",
+        )
+        self.film = gr.Column(visible=False, elem_classes="lab-film")
+        with self.film:
+            with gr.Row(elem_classes="actions"):
+                self.own_sound = gr.UploadButton(
+                    "Upload a soundtrack", file_types=["video", "audio"], elem_id="lab-own", size="md"
+                )
+                self.play = gr.Button("Render and play", variant="primary", elem_id="lab-render")
+                self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
+            self.status = gr.HTML("", elem_id="lab-status")
+            self.player = Player(
+                label="The edited clip",
+                interactive=False,
+                visible=False,
+                elem_id="lab-player",
+                buttons=["download"],
+                height="auto",
+            )
 
     @property
     def for_edits(self) -> list[Block]:
         """What an edit changes."""
         return [self.view, self.status, self.stop]
-
-
-def lay_out(clip_id: gr.State) -> Layout:
-    """Lays out the tab; called within gr.Blocks."""
-    view = gr.HTML(
-        html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-        css_template=files.style(files.SHARED_STYLE, HERE / "lab.css"),
-        js_on_load=files.script(HERE / "lab.js"),
-        apply_default_css=False,
-        elem_id="lab",
-    )
-    film = gr.Column(visible=False, elem_classes="lab-film")
-    with film:
-        with gr.Row(elem_classes="actions"):
-            own_sound = gr.UploadButton(
-                "Upload a soundtrack", file_types=["video", "audio"], elem_id="lab-own", size="md"
-            )
-            play = gr.Button("Render and play", variant="primary", elem_id="lab-render")
-            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
-        line = gr.HTML("", elem_id="lab-status")
-        player = Player(
-            label="The edited clip",
-            interactive=False,
-            visible=False,
-            elem_id="lab-player",
-            buttons=["download"],
-            height="auto",
-        )
-    return Layout(clip_id, view, film, own_sound, play, stop, line, player)
 
 
 class LabTab:
@@ -202,7 +189,7 @@ class LabTab:
 
 def tab(settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State, opened: gr.Tab) -> None:
     """Lays out the tab and wires it; called within gr.Blocks. clip_id: of the clip that was explained last."""
-    LabTab(lay_out(clip_id), settings, models, cache).connect(opened)
+    LabTab(Layout(clip_id), settings, models, cache).connect(opened)
 
 
 def open_lab(models: Models, clip: ExplainedClip, soundtracks: dict[str, Path]) -> None:
