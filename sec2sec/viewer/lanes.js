@@ -121,11 +121,11 @@ export class Lanes {
       shapes: [],
       xaxis: this.timeAxis(),
     };
-    let drawn = 0;
+    let openLanes = 0;
     for (const {lane, open, top} of rows) {
       if (!lane || !open) continue;
-      drawn += 1;
-      const number = drawn > 1 ? drawn : '';
+      openLanes += 1;
+      const number = openLanes > 1 ? openLanes : '';
       const {yaxis, shapes, height} = lane.layout;
       const bottom = inner - top - TITLE_PX - height;
       const domain = [Math.max(bottom / inner, 0), (bottom + height) / inner];
@@ -133,7 +133,7 @@ export class Lanes {
       for (const trace of lane.data) data.push(this.chosen(trace, lane, 'y' + number, words));
       for (const shape of shapes) layout.shapes.push({...shape, yref: 'y' + number});
     }
-    if (!drawn) layout.yaxis = {visible: false, anchor: 'x', domain: [0, 1]};
+    if (!openLanes) layout.yaxis = {visible: false, anchor: 'x', domain: [0, 1]};
     const {duration} = view.payload.clip;
     if (duration < view.count) {
       // what was padded is no sound and no picture

@@ -63,12 +63,12 @@ export class Timeline {
   drawThumbs() {
     const {view, axis} = this;
     const {stills} = view.payload;
-    const each = Math.max(1, Math.ceil((thumbPx(axis) * axis.span) / axis.plotWidth)); // seconds
+    const step = Math.max(1, Math.ceil((thumbPx(axis) * axis.span) / axis.plotWidth)); // seconds per still
     this.strip.classList.toggle('is-bare', !stills.some(Boolean));
     this.thumbs = [];
-    for (let first = Math.floor(axis.from / each) * each; first < axis.to; first += each) {
-      const end = Math.min(first + each, view.count);
-      const still = stills[Math.min(first + (each >> 1), end - 1)] ?? stills[first];
+    for (let first = Math.floor(axis.from / step) * step; first < axis.to; first += step) {
+      const end = Math.min(first + step, view.count);
+      const still = stills[Math.min(first + (step >> 1), end - 1)] ?? stills[first];
       this.thumbs.push({button: this.thumb(first, end, still), first, count: end - first});
     }
     this.strip.replaceChildren(...this.thumbs.map(thumb => thumb.button));

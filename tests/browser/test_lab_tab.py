@@ -236,16 +236,16 @@ def test_second_shown_in_inspect_is_selected_and_edits_outlive_a_change_of_tab(
 def test_impossible_edits_say_why(page: Page) -> None:
     page.click("[data-pick=all]")
     press(page, "drop")
-    expect(page.locator(".lab-said")).to_contain_text("at least one")
+    expect(page.locator(".lab-refusal")).to_contain_text("at least one")
     page.select_option(".lab-order", "own")
     page.fill(".lab-typed", "3, 1")
     press(page, "reorder")
-    expect(page.locator(".lab-said")).to_contain_text("each of the 10 seconds once")
+    expect(page.locator(".lab-refusal")).to_contain_text("each of the 10 seconds once")
     page.click("[data-pick=none]")
     assert page.locator("[data-edit=mute]").is_disabled()
     select(page, 0)
     press(page, "mute")
-    expect(page.locator(".lab-said")).to_be_hidden()
+    expect(page.locator(".lab-refusal")).to_be_hidden()
 
 
 def test_removed_seconds_change_the_prediction_but_cannot_be_rendered(page: Page) -> None:
@@ -265,7 +265,7 @@ def test_soundtrack_of_a_file_of_ones_own(page: Page, tmp_path: Path, engine: Ca
     assert figures(page, "after") == pytest.approx(engine([Soundtrack(str(mine))])[1], abs=1e-3)
     silent = make_clip(tmp_path / "silent.mp4", 2, sound=None)
     answered(page, lambda: take(page, silent))
-    expect(page.locator(".lab-said")).to_contain_text("no sound to take")
+    expect(page.locator(".lab-refusal")).to_contain_text("no sound to take")
 
 
 def test_edited_clip_is_rendered_and_plays(page: Page) -> None:

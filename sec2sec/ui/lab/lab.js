@@ -86,7 +86,7 @@ class LabView {
     }
     this.find('.lab-name').textContent = lab.clip.name;
     this.find('.lab-model').textContent = lab.model;
-    const refusal = this.find('.lab-said');
+    const refusal = this.find('.lab-refusal');
     refusal.hidden = !lab.refused;
     refusal.textContent = lab.refused ? 'Error: ' + lab.refused : '';
     this.strip.draw(lab.seconds, this.stills);
@@ -191,8 +191,8 @@ class LabView {
   drawSoundtracks({soundtracks}) {
     const select = this.select('.lab-track');
     const {value} = select;
-    const drawn = [...select.options].map(option => option.value);
-    if (drawn.join('\n') === soundtracks.join('\n')) return;
+    const listed = [...select.options].map(option => option.value);
+    if (listed.join('\n') === soundtracks.join('\n')) return;
     select.replaceChildren(...soundtracks.map(name => make('option', {value: name}, name)));
     if (soundtracks.includes(value)) select.value = value;
   }
