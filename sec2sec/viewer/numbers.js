@@ -45,7 +45,8 @@ function withMinus(digits) {
   return digits.replace('-', '−');
 }
 
-/** A second, or several in a row, by where they begin and end on the axis. @param {number} first @param {number} [end] */
+/** A second, or several in a row, by where they begin and end on the axis.
+ * @param {number} first @param {number} [end] */
 export function secondSpan(first, end = first + 1) {
   return `${first}–${end} s`;
 }
