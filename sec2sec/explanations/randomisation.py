@@ -149,10 +149,13 @@ def _of_target(similar: np.ndarray) -> RandomisationTest:
 
 def warning(similar: Mapping[Part, float]) -> str:
     """A sentence that names what hardly changes when every weight is random; empty where all of it does."""
-    stays = [f"the {SIMILAR[part]} (rank correlation {v:.2f})" for part, v in similar.items() if v >= HARDLY_CHANGES]
+    stays = {SIMILAR[part]: value for part, value in similar.items() if value >= HARDLY_CHANGES}
     if not stays:
         return ""
-    return f"With random weights, {_listed(stays)} would look much the same here: read no learning into it."
+    listed = _listed([f"the {name} (rank correlation {value:.2f})" for name, value in stays.items()])
+    is_plural = len(stays) > 1 or next(iter(stays)).endswith("s")
+    changes, so = ("barely change", "they do") if is_plural else ("barely changes", "it does")
+    return f"With random weights, {listed} {changes}, so {so} not show what the model learned."
 
 
 def _listed(parts: list[str]) -> str:

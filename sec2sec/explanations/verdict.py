@@ -61,7 +61,7 @@ class Criterion:
 
     @property
     def reason(self) -> str:
-        return f"{self.grade.capitalize()}: {self.words}{self.asked and f'; {self.asked} is asked'}."
+        return f"{self.grade.capitalize()}: {self.words}{self.asked and f' (threshold {self.asked})'}."
 
 
 def verdicts(
@@ -133,8 +133,8 @@ def judge(
     reasons = [criterion.reason for criterion in criteria]
     if np.isfinite(shuffled):
         reasons.append(
-            f"Beside it: with shuffled weights the prediction changes by {shuffled:.3f} (median of {RANDOM_ORDERS}), "
-            f"with equal weights by {uniform:.3f}."
+            f"For comparison, with shuffled weights the prediction changes by {shuffled:.3f} "
+            f"(median of {RANDOM_ORDERS}), with equal weights by {uniform:.3f}."
         )
     return Verdict(
         word=word,

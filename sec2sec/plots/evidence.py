@@ -54,7 +54,7 @@ def integrated(name: str, values: np.ndarray, gap: float, seconds: Seconds) -> F
     return lane(
         f"integrated {name}",
         f"{name} · integrated gradients",
-        f"change of the logit from an average clip to this one{missed}",
+        f"change of the logit from the baseline to this clip{missed}",
         EVIDENCE_PX,
         y_axis("logits", (-half, half), None, ".2~f", 3),
         signed_bars(seconds, values, f"integrated gradients for {name} %{{y:+.3f}} logits"),
@@ -81,8 +81,8 @@ def position(name: str, from_start: np.ndarray, from_end: np.ndarray, seconds: S
     ]
     return lane(
         f"position {name}",
-        f"{name} · attention against the usual",
-        "minus its mean at that place, since attention rises at the end of most clips · bar: from the start, "
+        f"{name} · attention relative to its mean at that position",
+        "minus the mean over many clips, since attention rises at the end of most clips · bar: from the start, "
         "dash: from the end",
         EVIDENCE_PX,
         y_axis("share", (-half, half), None, ".0%", 3),

@@ -217,7 +217,7 @@ def draw_panel(
     pen.rectangle([box.left, box.top, box.left + box.width - 1, box.top + box.height - 1], fill=PANEL)
     left, width, top = box.left + 16, box.width - 32, box.top + 10
     begin = start + second
-    pen.text((left, top), f"Second {second + 1} ({begin:g} to {begin + 1:g} s)", font=font(20), fill=INK, anchor="lt")
+    pen.text((left, top), f"{begin:g}–{begin + 1:g} s", font=font(20), fill=INK, anchor="lt")
     top += 30
     lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
     row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))

@@ -15,26 +15,28 @@ import gradio as gr
 from sec2sec.errors import UserError
 from sec2sec.viewer.templates import render
 
-SORRY = "Something went wrong here, and it is our mistake, not yours. It has been noted; another clip may work."
-ABORTED = ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
+INTERNAL_ERROR = "Internal error (logged). Try another clip."
+GPU_ABORTED = (
+    ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
+)
 TAG = re.compile(r"<[^<>]*>")
 LINK = re.compile(r"\[([^\[\]]*)\]\(([^()]*)\)")  # of Markdown
 log = logging.getLogger("sec2sec.ui")
 
 
 def message_for(error: BaseException) -> str:
-    """The error's own sentence if it was written for people, an apology if not (and the error goes to the log)."""
+    """The error's own sentence if it was written for people, INTERNAL_ERROR if not (and the error goes to the log)."""
     sentence = message_if_for_people(error)
     if sentence is None:
         log.error("unexpected error", exc_info=error)
-        return SORRY
+        return INTERNAL_ERROR
     return sentence
 
 
 def message_if_for_people(error: BaseException) -> str | None:
     """The error's own sentence, in one line, if it was written for people."""
     if isinstance(error, gr.Error):
-        return _of_the_lender(error)
+        return _lender_message(error)
     return " ".join(str(error).split()) if is_user_error(error) else None
 
 
@@ -43,13 +45,13 @@ def is_user_error(error: BaseException) -> bool:
     return isinstance(error, UserError)
 
 
-def _of_the_lender(error: gr.Error) -> str | None:
+def _lender_message(error: gr.Error) -> str | None:
     """What the package `spaces` says where it lends no GPU, without its markup; None for the bare name of a class."""
     text = str(error.message)
     if text.isidentifier():  # what its own process raised
         return None
     text = LINK.sub(r"\1 (\2)", html.unescape(TAG.sub("", text)))
-    advice = ABORTED if text == "GPU task aborted" else ""
+    advice = GPU_ABORTED if text == "GPU task aborted" else ""
     return " ".join(f"{error.title}: {text}{advice}".split())
 
 
@@ -77,7 +79,7 @@ def errors_as_messages(on_error: Callable[[str], Any]) -> Callable[[Callable[...
 
 
 def errors_as_json(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function that a view asks by its name: what it raises becomes {"error": message}."""
+    """A function that a view calls by its name: what it raises becomes {"error": message}."""
     return errors_as_messages(lambda message: {"error": message})(function)
 
 

@@ -18,7 +18,7 @@ ERASER_CAPTION = (
     "The prediction without the k most attended seconds and with them alone. Comprehensiveness: its change when they "
     "go (large is good); sufficiency: its change when they alone stay (small is good). DeYoung et al. 2020."
 )
-MIN_CORRELATION_NAMED = 0.6  # |ρ| from which on a feature is said to go along with an effect
+MIN_CORRELATION_NAMED = 0.6  # |ρ| from which on a feature is said to correlate with an effect
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ def tug_of(shapley: Shapley | None, reach: float) -> Tug | None:
 
 
 def along(correlation: Mapping[str, float], names: Sequence[str]) -> str:
-    """Which targets' effects a feature goes along with in this clip, in words; empty for none."""
+    """Which targets' effects a feature correlates with in this clip, in words; empty for none."""
     phrases = []
     for name in names:
         rho = correlation.get(name, math.nan)
         if math.isfinite(rho) and abs(rho) >= MIN_CORRELATION_NAMED:
-            verb = "goes along with" if rho > 0 else "runs against"
-            phrases.append(f"{verb} the effect on {name} ({figure(rho)})")
+            verb = "correlates" if rho > 0 else "anticorrelates"
+            phrases.append(f"{verb} with the effect on {name} ({figure(rho)})")
     return "; ".join(phrases)
 
 
@@ -94,10 +94,7 @@ def unfamiliar_words(unfamiliar: Sequence[OutOfDistribution]) -> list[str]:
         else:
             runs.append((one.second, one.second, one))
     runs.sort(key=lambda run: run[:2])
-    return [
-        f"{f'Second {first + 1}' if first == last else f'Seconds {first + 1} to {last + 1}'}: {one.kind}, {one.words}"
-        for first, last, one in runs
-    ]
+    return [f"{first}–{last + 1} s: {one.kind}, {one.words}" for first, last, one in runs]
 
 
 def signed(value: float) -> str:

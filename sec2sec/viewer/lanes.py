@@ -13,8 +13,8 @@ from sec2sec.viewer.evidence import along
 Group = Literal["evidence", "cues", "more"]
 TITLES: dict[Group, str] = {
     "evidence": "",  # stands first and needs no heading
-    "cues": "Cues that people know",
-    "more": "More questions asked of the explanation",
+    "cues": "Audio-visual features",
+    "more": "More analyses",
 }
 
 

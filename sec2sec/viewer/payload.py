@@ -30,13 +30,22 @@ MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
 def encode(
     explanation: Explanation, preview: Preview, *, diagnostics: bool = False, offset: float | None = None
 ) -> str:
-    """diagnostics: also show the targets that have a truth on known-truth clips alone.
+    """The JSON of view_payload()."""
+    return as_json(view_payload(explanation, preview, diagnostics=diagnostics, offset=offset))
+
+
+def view_payload(
+    explanation: Explanation, preview: Preview, *, diagnostics: bool = False, offset: float | None = None
+) -> dict[str, Any]:
+    """What the view shows.
+
+    diagnostics: also show the targets that have a truth on known-truth clips alone.
 
     offset: where in what is played the analysed part begins, s; as in the file, unless the part was cut out of it.
     """
     clip = explanation.clip
     shown = shown_targets(explanation, diagnostics)
-    payload = {
+    return {
         "clip": {
             "name": clip.name,
             "start": clip.start,
@@ -48,7 +57,7 @@ def encode(
             "partial": clip.partial,
         },
         "groups": [[key, title] for key, title in TITLES.items()],
-        **_figures(explanation, preview, shown),
+        **changing_payload(explanation, preview, shown),
         "targets": [_target(explanation, name) for name in shown],
         "sanity": [test for name in shown if (test := _sanity(explanation, name))],
         "unfamiliar": _unfamiliar(explanation),
@@ -57,17 +66,10 @@ def encode(
         "maps": maps(explanation.co_attention, 0 if preview.mfcc is None else preview.mfcc.shape[1]),
         "relevance": _relevance(explanation, shown),
     }
-    return _json(payload)
 
 
-def updated(payload: str, explanation: Explanation, preview: Preview, *, diagnostics: bool = False) -> str:
-    """The same payload where more is known of the explanation; its maps, stills and MFCC stay as they were sent."""
-    shown = shown_targets(explanation, diagnostics)
-    return _json(json.loads(payload) | _figures(explanation, preview, shown))
-
-
-def _figures(explanation: Explanation, preview: Preview, shown: list[str]) -> dict[str, Any]:
-    """What can change without the clip being encoded again."""
+def changing_payload(explanation: Explanation, preview: Preview, shown: list[str]) -> dict[str, Any]:
+    """The part of the payload that changes once more is known of the explanation: all but maps, stills and MFCC."""
     return {
         "lanes": lanes(explanation, preview, shown),
         "columns": [_column(column) for column in columns(explanation, shown)],
@@ -75,7 +77,8 @@ def _figures(explanation: Explanation, preview: Preview, shown: list[str]) -> di
     }
 
 
-def _json(payload: dict[str, Any]) -> str:
+def as_json(payload: dict[str, Any]) -> str:
+    """JSON for a browser, which knows no NaN."""
     return json.dumps(payload, allow_nan=False, separators=(",", ":"))
 
 

@@ -49,7 +49,7 @@ def report_page(
         ("Learned from", checkpoint.trained_on),
         ("Made by", f"sec2sec {__version__}"),
     )
-    view_style = f"#view {{ {files.style(files.VIEW_STYLE)} }}"
+    view_style = f"#view {{ {files.style(*files.VIEW_STYLES)} }}"
     return render(
         "report.html",
         clip_name=clip_summary.name,

@@ -15,25 +15,25 @@ NOT_DEFINED = (
 )
 
 
-def agreement_words(found: Agreement | None, without: Sequence[str] = ()) -> str:
+def agreement_words(agreement: Agreement | None, without: Sequence[str] = ()) -> str:
     """One cell: a word and the figure; `without` names the sides that have nothing to compare."""
-    if found is None:
+    if agreement is None:
         return f"{' and '.join(without)} {'have' if len(without) > 1 else 'has'} none"
-    if found.word == "short":
-        return f"too short to say (under {TOO_SHORT} s)"
-    if found.word == "unknown":
-        return "the same in every second: cannot be told"
-    word = {"agree": "agree", "partly": "agree partly", "disagree": "do not agree"}[found.word]
-    rho = round(found.rho, 2) + 0.0  # + 0.0: no minus before a zero
+    if agreement.word == "short":
+        return f"too short to judge (under {TOO_SHORT} s)"
+    if agreement.word == "unknown":
+        return "the same in every second: not defined"
+    word = {"agree": "agree", "partly": "agree partly", "disagree": "do not agree"}[agreement.word]
+    rho = round(agreement.rho, 2) + 0.0  # + 0.0: no minus before a zero
     return f"{word}, ρ\u00a0=\u00a0{rho:.2f}".replace("-", "−")
 
 
 def shared_words(shared: Sequence[str], others: Mapping[str, Sequence[int]]) -> list[str]:
     """Which targets are compared, and which are not because some model does not predict them."""
-    said = [f"Compared: {', '.join(shared)}."] if shared else ["They share no target, so nothing can be compared."]
-    for name, who in others.items():
-        said.append(f"Not compared: {name}, which only {' and '.join(LETTERS[i] for i in who)} predicts.")
-    return said
+    words = [f"Compared: {', '.join(shared)}."] if shared else ["They share no target, so nothing can be compared."]
+    for name, sides in others.items():
+        words.append(f"Not compared: {name}, which only {' and '.join(LETTERS[i] for i in sides)} predicts.")
+    return words
 
 
 def side_by_side(explanations: Sequence[Explanation], shown: Sequence[Sequence[str]], *, clips: bool) -> str:

@@ -13,7 +13,7 @@ import gradio as gr
 
 from sec2sec.jobs.job import JobError, Jobs
 from sec2sec.ui.clip_view import PLOTLY_JS
-from sec2sec.ui.inspect_tab import cached
+from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
@@ -72,7 +72,7 @@ def tab(
     @errors_as_messages(lambda message: (alert(message), gr.skip(), *[gr.skip()] * len(pickers)))
     def inspect(who: str | None, event: gr.EventData) -> tuple[Any, ...]:
         owner = whose(settings, who)
-        job = jobs.get(event._data.get("run"), owner)  # comes from a browser
+        job = jobs.get(event_data(event).get("run"), owner)  # comes from a browser
         choices = models.choices(owner)
         others = [gr.update(choices=choices) for _ in pickers[1:]]
         return "", gr.update(selected="inspect"), gr.update(choices=choices, value=TRAINED + job.id), *others
@@ -114,7 +114,7 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
         elif what == "remove":
             job.remove()
         elif what == "download":
-            packed = cached(view, f"sec2sec-{job.id[:15]}.zip")
+            packed = served_path(view, f"sec2sec-{job.id[:15]}.zip")
             job.pack(packed)
             return {"file": str(packed), "name": packed.name}
         else:
@@ -124,7 +124,7 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     standing_of.__name__ = "standing"
     view = gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
-        css_template=files.style(files.VIEW_STYLE, HERE / "view.css"),
+        css_template=files.style(*files.VIEW_STYLES, HERE / "view.css"),
         js_on_load=files.script(HERE / "view.js"),
         apply_default_css=False,
         elem_id="train-view",

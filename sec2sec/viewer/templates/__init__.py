@@ -6,7 +6,7 @@ import functools
 
 import jinja2
 
-LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "in the middle"), (0.8, "high"))
+LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "medium"), (0.8, "high"))
 
 
 @functools.cache
