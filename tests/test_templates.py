@@ -57,13 +57,12 @@ def test_no_module_but_the_templates_escapes_html() -> None:
 
 
 def test_no_element_is_written_in_python() -> None:
-    """The app's own forms hold sentences without a name from a file; all else is a template."""
+    """But for the elements that gradio puts around a value in the browser."""
     written = [
         f"{name}:{node.lineno}"
         for name, tree in modules().items()
-        if not name.startswith("ui/")
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and TAG.search(str(node.value))
+        if isinstance(node, ast.Constant) and TAG.search(str(node.value)) and "${value}" not in str(node.value)
     ]
     assert written == []
 

@@ -22,10 +22,7 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.warm import warm_up, warm_up_once_served
 from sec2sec.viewer import files
-
-HEADER = """<header class="top"><h1>sec2sec</h1>
-<p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>
-</header>"""
+from sec2sec.viewer.templates import render
 
 
 def build(settings: Settings) -> gr.Blocks:
@@ -38,7 +35,7 @@ def build(settings: Settings) -> gr.Blocks:
         title="sec2sec", fill_width=True, analytics_enabled=False, delete_cache=(sweep, int(settings.delete_after))
     )
     with demo:
-        gr.HTML(HEADER)
+        gr.HTML(render("header.html"))
         visitor = training.visitor_state()
         clip_id = gr.State(None, time_to_live=settings.delete_after, delete_callback=cache.discard)
         with gr.Tabs() as tabs:

@@ -16,6 +16,7 @@ from sec2sec.progress import Progress
 from sec2sec.ui.gpu import gpu_seconds
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Channel
+from sec2sec.viewer.templates import render
 
 UPLOADS = ["video", "audio", ".mkv", ".ts", ".m2ts", ".mts", ".gif", ".ogv", ".flac", ".opus"]
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
@@ -110,10 +111,9 @@ def probe_upload(path: str, settings: Settings) -> tuple[ChosenClip, str]:
 
 def limits_words(settings: Settings) -> str:
     """What may be uploaded, before anybody starts to. HTML."""
-    return (
-        f"<p>Up to {settings.max_seconds / 60:g} minutes and {settings.max_megabytes} MB; only you can see it; "
-        f"deleted after {duration_words(settings.delete_after)}.</p>"
-    )
+    limits = f"Up to {settings.max_seconds / 60:g} minutes and {settings.max_megabytes} MB"
+    text = f"{limits}; only you can see it; deleted after {duration_words(settings.delete_after)}."
+    return render("paragraph.html", text=text)
 
 
 def duration_words(seconds: float) -> str:

@@ -28,6 +28,7 @@ from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 MAX_FILES = 20_000  # of an uploaded data set
 PICK_DATA = "Choose a data set, or upload one as a zip, then press Evaluate."
@@ -75,9 +76,12 @@ class Layout:
                 )
                 self.upload = upload_field("Upload a data set (zip)", [".zip"], "evaluate-upload")
                 gr.HTML(
-                    f"<p>A zip of clips with a table, clips.csv (columns id, path, split, group, and one per target), "
-                    f"up to {settings.max_megabytes} MB; only you can see it; deleted after "
-                    f"{duration_words(settings.delete_after)}.</p>",
+                    render(
+                        "paragraph.html",
+                        text="A zip of clips with a table, clips.csv (columns id, path, split, group, and one per "
+                        f"target), up to {settings.max_megabytes} MB; only you can see it; deleted after "
+                        f"{duration_words(settings.delete_after)}.",
+                    ),
                     elem_classes="limits",
                 )
                 self.split = gr.Dropdown(["all", *SPLITS], value="all", label="Split", elem_id="evaluate-split")

@@ -39,6 +39,7 @@ from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
+from sec2sec.viewer.templates import render
 
 
 class Layout:
@@ -143,7 +144,7 @@ class CompareTab:
     def show_board(self, board: Board, line: str, *, busy: bool = False) -> Updates:
         """All of what lies on the board."""
         own, screen, is_clips = self.layout, screen_of(board), board.mode == "clips"
-        headings = [f"<h3>{title}</h3>" if title else "" for title in screen.titles]
+        headings = [render("heading.html", text=title) for title in screen.titles]
         views = [*screen.views, None, None][:2]  # an empty one is hidden
         player_a, player_b = own.players
         return {

@@ -21,6 +21,7 @@ from sec2sec.ui.training.form import form
 from sec2sec.ui.training.orders import go_on, place, whose
 from sec2sec.ui.training.standing import examples, standing
 from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 HERE = Path(str(resources.files(__package__)))
 OFF = "Training is switched off on this server. At your own machine it is on: see the README."
@@ -46,7 +47,7 @@ def tab(
     pickers: where a model is chosen in other tabs, the Inspect tab's first: that one opens what was trained.
     """
     if not settings.training:
-        gr.HTML(f"<p>{OFF}</p>")
+        gr.HTML(render("paragraph.html", text=OFF))
         return
     jobs = Jobs(settings.runs)
     jobs.sweep()
