@@ -149,11 +149,11 @@ def _of_target(similar: np.ndarray) -> RandomisationTest:
 
 def warning(similar: Mapping[Part, float]) -> str:
     """A sentence that names what hardly changes when every weight is random; empty where all of it does."""
-    stays = {SIMILAR[part]: value for part, value in similar.items() if value >= HARDLY_CHANGES}
+    stays = [part for part, value in similar.items() if value >= HARDLY_CHANGES]
     if not stays:
         return ""
-    listed = _listed([f"the {name} (rank correlation {value:.2f})" for name, value in stays.items()])
-    is_plural = len(stays) > 1 or next(iter(stays)).endswith("s")
+    listed = _listed([f"the {SIMILAR[part]} (rank correlation {similar[part]:.2f})" for part in stays])
+    is_plural = len(stays) > 1 or stays[0] in ("maps", "integrated")
     changes, so = ("barely change", "they do") if is_plural else ("barely changes", "it does")
     return f"With random weights, {listed} {changes}, so {so} not show what the model learned."
 

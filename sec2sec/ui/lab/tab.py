@@ -177,13 +177,15 @@ class LabTab:
         queued: dict[str, Any] = {"concurrency_limit": self.settings.concurrency, **QUIET}
         open_clip = errors_as_messages(lambda message: self.close(alert(message)))(self.open)
         opened.select(open_clip, own.clip_id, [own.view, own.film, own.player, own.status], **AT_ONCE)
-        own.view.select(guard(self.edit_at_once), own.clip_id, own.for_edits, **AT_ONCE)
+        # what runs meanwhile can still be stopped
+        edit_at_once = errors_as_messages(lambda message: {own.status: alert(message)})(self.edit_at_once)
+        own.view.select(edit_at_once, own.clip_id, [own.view, own.status], **AT_ONCE)
         running = own.view.submit(guard(self.edit_slowly), own.clip_id, own.for_edits, **queued)
         taking = own.own_sound.upload(guard(self.take_sound), [own.clip_id, own.own_sound], own.for_edits, **queued)
-        rendering = own.play.click(guard(self.render), own.clip_id, [own.status, own.stop, own.player], **queued)
+        playing = own.play.click(guard(self.render), own.clip_id, [own.status, own.stop, own.player], **queued)
         for event in (running, taking):
             event.failure(guard(self.refuse_when_full), [own.clip_id, own.status], own.for_edits, **AT_ONCE)
-        cancelled: list[dict[str, Any]] = [running, taking, rendering]
+        cancelled: list[dict[str, Any]] = [running, taking, playing]
         own.stop.click(guard(self.stop), own.clip_id, own.for_edits, cancels=cancelled, **AT_ONCE)
 
 
