@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from sec2sec.baselines import SYSTEMS
-from sec2sec.benchmark.compare import LEVEL, PAIRED, Draws, LabelledPredictions, differences, measure_trials
+from sec2sec.benchmark.compare import (
+    COMPARISON_DRAWS,
+    SIGNIFICANCE_LEVEL,
+    Draws,
+    LabelledPredictions,
+    differences,
+    measure_trials,
+)
 from sec2sec.benchmark.paper import figures_of
 from sec2sec.benchmark.plan import noted
 from sec2sec.benchmark.systems import group_of
@@ -53,7 +60,7 @@ def collect(out: Path) -> dict[str, Any]:
         "clips": len(first.answers["id"]),
         "groups": len(set(first.answers["group"])),
         "targets": {name: labels.kind for name, labels in training.items()},
-        "draws": {"intervals": DRAWS, "comparisons": PAIRED, "level": LEVEL},
+        "draws": {"intervals": DRAWS, "comparisons": COMPARISON_DRAWS, "level": SIGNIFICANCE_LEVEL},
         "systems": [_system(name, done.get(name, []), failed.get(name, {}), note) for name in note["systems"]],
         "trivial": {},
         "comparisons": {},

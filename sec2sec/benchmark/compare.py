@@ -18,8 +18,8 @@ import numpy as np
 
 from sec2sec.metrics import DRAWS, MAIN, WEIGHTED, interval_of
 
-PAIRED = 10_000  # draws of a comparison: with 1,000 no p value could outlive Holm's correction for fifty of them
-LEVEL = 0.05
+COMPARISON_DRAWS = 10_000  # with 1,000 no p value could outlive Holm's correction for fifty comparisons
+SIGNIFICANCE_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ def differences(
     predicted.
     """
     groups = [group for trials in systems.values() for trial in trials for group in trial.groups]
-    draws = Draws(groups, PAIRED, seed)
+    draws = Draws(groups, COMPARISON_DRAWS, seed)
     comparisons = [_difference(kind, systems, pair, draws) for pair in pairs]
     tested = sorted((one for one in comparisons if one["p"] is not None), key=lambda one: one["p"])
     largest = 0.0
     for rank, comparison in enumerate(tested):
         largest = max(largest, min(1.0, comparison["p"] * (len(tested) - rank)))
         comparison["p_holm"] = round(largest, 6)
-        comparison["holds"] = largest < LEVEL
+        comparison["holds"] = largest < SIGNIFICANCE_LEVEL
     return comparisons
 
 

@@ -19,7 +19,7 @@ from sec2sec.training.trial import Trial
 
 SCHEMA = "sec2sec.benchmark/1"
 FILE = "benchmark.json"
-OWN = ("system", "seed")  # settings that the benchmark sets itself
+BENCHMARK_SETTINGS = ("system", "seed")  # settings that the benchmark sets itself
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def requested(values: Mapping[str, Any], systems: str, seeds: int, source: str =
         raise SettingsError(f"a benchmark needs at least one system and one seed, not {len(names)} and {seeds}")
     settings = {name: value for name, value in values.items() if name != "systems"}
     for mapping in (settings, *overrides.values()):
-        if taken := [name for name in OWN if name in mapping]:
+        if taken := [name for name in BENCHMARK_SETTINGS if name in mapping]:
             raise SettingsError(f"{where}{' and '.join(taken)} cannot be set: the benchmark goes through them")
     ordered = tuple(name for name in ORDER if name in names)
     return Request(settings, ordered, seeds, {name: dict(own) for name, own in overrides.items()})

@@ -11,7 +11,7 @@ from sec2sec.metrics import MAIN, figure, span, title_of
 from sec2sec.tables import TextTable
 
 NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
-COLUMNS = {
+METRICS_SHOWN = {
     "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
@@ -29,7 +29,7 @@ def target_tables(results: Mapping[str, Any]) -> list[TextTable]:
 
 def _target(results: Mapping[str, Any], target: str, kind: str) -> TextTable:
     published = {metric for row in results["systems"] for metric in row["paper"].get(target, {})}
-    columns = [(metric, metric in published) for metric in COLUMNS[kind]]  # and whether the paper has a figure
+    columns = [(metric, metric in published) for metric in METRICS_SHOWN[kind]]  # and whether the paper has a figure
     head = ["system", "input"]
     for metric, of_paper in columns:
         head += [f"{title_of(metric)} (paper)"] if of_paper else []

@@ -23,7 +23,7 @@ from sec2sec.render.movie import Progress, write_film
 
 WIDTH, HEIGHT = 1280, 720  # pixels
 MARGIN_PX = 16
-MOST_TARGETS = 5  # more lanes than ten would be too low to read
+MAX_TARGETS = 5  # more lanes than ten would be too low to read
 MAX_FPS = 30  # frames a second
 PLAYHEAD = (255, 92, 108)
 MARK_BRIGHTNESS = 34  # added to the ground under the second that plays, of 255
@@ -43,7 +43,7 @@ def annotate(
 ) -> None:
     """Writes the explained part of a clip as H.264 and AAC in MP4, 1280×720, with the explanation beside the picture.
 
-    targets: which to draw, at most MOST_TARGETS; default: all but diagnostics. overlay: also burn in where the sound's
+    targets: which to draw, at most MAX_TARGETS; default: all but diagnostics. overlay: also burn in where the sound's
     co-attention lies in the picture. progress takes the share that is done; what it raises stops the work.
     Raises MediaError for a file that cannot be read or is not the one that was explained, ExplanationError for an
     unknown target, OSError where `out` cannot be written.
@@ -66,11 +66,11 @@ def chosen_targets(explanation: Explanation, targets: Sequence[str] | None) -> l
     """Names that are drawn; ExplanationError for what is not there."""
     if targets is None:
         named = [name for name in explanation.targets if name not in explanation.checkpoint.diagnostics]
-        return named[:MOST_TARGETS]
+        return named[:MAX_TARGETS]
     unknown = [name for name in targets if name not in explanation.targets]
-    if unknown or not targets or len(targets) > MOST_TARGETS:
+    if unknown or not targets or len(targets) > MAX_TARGETS:
         raise ExplanationError(
-            f"targets {', '.join(targets) or 'none'}: choose one to {MOST_TARGETS} of {', '.join(explanation.targets)}"
+            f"targets {', '.join(targets) or 'none'}: choose one to {MAX_TARGETS} of {', '.join(explanation.targets)}"
         )
     return list(targets)
 

@@ -22,10 +22,10 @@ UP, DOWN = "#e8793a", "#6aa4ea"  # plots' hues, lighter, for a ground that is al
 assert (RAISES, LOWERS) == ("#c2571a", "#3b78c4"), "UP and DOWN are these two, lightened"
 TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # s between labels of the axis
 MAX_TICKS = 15
-LABELS = 128  # px left of the lanes
-RIGHT = 20
-AXIS = 42  # px under the lanes: ticks and the axis's name
-GAP = 8
+LABELS_PX = 128  # left of the lanes
+RIGHT_PX = 20
+AXIS_PX = 42  # under the lanes: ticks and the axis's name
+GAP_PX = 8
 LEAST_EFFECT = 0.02  # of the prediction, at the end of the scale: noise must not look tall, as in plots
 
 
@@ -61,17 +61,17 @@ class Chart:
     @property
     def left(self) -> int:
         """Pixel column where the lanes begin."""
-        return self.box.left + LABELS
+        return self.box.left + LABELS_PX
 
     @property
     def right(self) -> int:
         """Pixel column where the lanes end."""
-        return self.box.left + self.box.width - RIGHT
+        return self.box.left + self.box.width - RIGHT_PX
 
     @property
     def bottom(self) -> int:
         """Pixel row where the lanes end."""
-        return self.box.top + self.box.height - AXIS
+        return self.box.top + self.box.height - AXIS_PX
 
     def x(self, time: float) -> float:
         """Pixel column of an instant, s from the beginning of the part that was analysed."""
@@ -89,11 +89,11 @@ def draw_chart(
     pen = ImageDraw.Draw(canvas)
     lanes = [(name, kind) for name in targets for kind in ("attention", "effect")]
     count = len(lanes) + (envelope is not None)
-    height = (chart.bottom - chart.box.top - GAP * (count - 1)) / count
+    height = (chart.bottom - chart.box.top - GAP_PX * (count - 1)) / count
     top = float(chart.box.top)
     if envelope is not None:
         _wave(pen, chart, envelope, top, top + height)
-        top += height + GAP
+        top += height + GAP_PX
     attended = [t.attention for t in targets.values() if t.attention is not None]
     most_attention = max((float(a.max()) for a in attended), default=0.0)
     most_effect = max(LEAST_EFFECT, *(float(np.abs(t.effect).max()) for t in targets.values()))
@@ -112,7 +112,7 @@ def draw_chart(
             _bars(pen, chart, np.maximum(-signed, 0), middle, top + height, DOWN, downwards=True)
             _label(pen, chart, top, height, name, "effect", f"+{most_effect:.2f}", f"-{most_effect:.2f}")
             pen.line([(chart.left, middle), (chart.right, middle)], fill=SOFT)
-        top += height + GAP
+        top += height + GAP_PX
     _axis(pen, chart, start)
 
 

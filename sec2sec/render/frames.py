@@ -13,7 +13,7 @@ from sec2sec.media.sound import pieces
 from sec2sec.media.video import Scaler
 
 SOUND_RATE = 48_000  # Hz
-JUMP = 3.0  # s ahead from which on seeking is quicker than decoding what lies between
+MIN_SEEK_SECONDS = 3.0  # s ahead from which on seeking is quicker than decoding what lies between
 
 
 class Screen:
@@ -35,7 +35,7 @@ class Screen:
         The very same array while the same frame is on screen. Before the first frame the first is shown, after the
         last the last is held.
         """
-        far = self._next is not None and self._next.time < time - JUMP
+        far = self._next is not None and self._next.time < time - MIN_SEEK_SECONDS
         if self._current is None or time < self._since - MOMENT or far:
             self._restart(time)
         while self._next is not None and self._next.time <= time + MOMENT:

@@ -22,7 +22,7 @@ from sec2sec.explanations.embeddings import SecondEmbeddings
 from sec2sec.explanations.stability import Bands, with_stability
 from sec2sec.ui.chosen_clip import Part
 from sec2sec.viewer.payload import as_json, changing_payload, shown_targets
-from sec2sec.viewer.report import EMBEDDED, MEGABYTE
+from sec2sec.viewer.report import MAX_EMBEDDED_MEGABYTES, MEGABYTE
 from sec2sec.viewer.report_page import report_page
 
 MAX_CLIPS = 64
@@ -86,7 +86,7 @@ class ExplainedClip:
     def report(self, card: str) -> str:
         """The report's page, with the clip as a browser plays it; one that is absent or too large is left out."""
         clip = Path(self.played)
-        is_small = clip.is_file() and clip.stat().st_size <= EMBEDDED * MEGABYTE
+        is_small = clip.is_file() and clip.stat().st_size <= MAX_EMBEDDED_MEGABYTES * MEGABYTE
         mime = mimetypes.guess_type(clip.name)[0] or "video/mp4"
         film = clip.read_bytes() if is_small else None
         return report_page(self.explanation, as_json(self.payload), self.shown_targets, card, film, mime)

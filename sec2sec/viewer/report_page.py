@@ -25,7 +25,7 @@ from sec2sec.viewer.definitions import DEFINITIONS
 from sec2sec.viewer.templates import render
 
 HERE = Path(str(resources.files(__package__)))
-PLAYER = "player"
+PLAYER_ID = "player"
 
 
 def report_page(
@@ -59,7 +59,7 @@ def report_page(
         facts=facts,
         card=card,
         payload=inert(payload),
-        options=inert(json.dumps({"player": PLAYER, "mime": mime})),
+        options=inert(json.dumps({"player": PLAYER_ID, "mime": mime})),
         embedded=base64.b64encode(clip).decode() if clip else "",
         plotly=packed_plotly(),
         script=files.script(HERE / "report_page.js", "openReport();"),

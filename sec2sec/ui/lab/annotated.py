@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.render.annotate import MOST_TARGETS, annotate
+from sec2sec.render.annotate import MAX_TARGETS, annotate
 from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide
 from sec2sec.ui.gradio_private import served_path
@@ -38,7 +38,7 @@ class AnnotatedFilm:
         clip = self.cache.get(key)
         yield {self.line: status(MAKING, 0.0), self.stop: gr.update(visible=True)} | hide(self.save)
         out = served_path(self.save, f"{Path(clip.explanation.clip.name).stem}-annotated.mp4")
-        names = clip.shown_targets[:MOST_TARGETS]
+        names = clip.shown_targets[:MAX_TARGETS]
         yield from follow(
             lambda channel: annotate(
                 clip.path,
