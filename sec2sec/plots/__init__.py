@@ -9,7 +9,7 @@ T seconds, V visual tokens and A audio tokens in a second.
 
 from sec2sec.plots.evidence import cue, integrated, position, stability, tug_of_war
 from sec2sec.plots.heatmap import audio_words, co_attention, video_words
-from sec2sec.plots.lanes import Bars, Measured, Seconds, attention, effect, reach, sound, tallest
+from sec2sec.plots.lanes import Seconds, attention, effect, reach, sound, tallest
 from sec2sec.plots.style import (
     ATTENTION,
     INTERACTION,
@@ -23,7 +23,7 @@ from sec2sec.plots.style import (
 )
 
 __all__ = [
-    "ATTENTION", "INTERACTION", "LOWERS", "MAX_WAVE_POINTS", "PICTURE", "RAISES", "SOUND", "WAVE", "Bars", "Figure",
-    "Measured", "Seconds", "attention", "audio_words", "co_attention", "cue", "effect", "integrated",
+    "ATTENTION", "INTERACTION", "LOWERS", "MAX_WAVE_POINTS", "PICTURE", "RAISES", "SOUND", "WAVE", "Figure",
+    "Seconds", "attention", "audio_words", "co_attention", "cue", "effect", "integrated",
     "position", "reach", "sound", "stability", "tallest", "tug_of_war", "video_words",
 ]  # fmt: skip
