@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -20,6 +21,7 @@ import synthetic
 import sec2sec
 from sec2sec.evaluation.document import as_fragment, as_page
 from sec2sec.evaluation.report import EvaluationReport
+from sec2sec.paths import program_paths
 from sec2sec.plots.svg import Series, chart
 from sec2sec.tables import TextTable
 from sec2sec.ui import about
@@ -77,6 +79,15 @@ def test_every_template_is_used() -> None:
 def test_a_value_that_a_template_needs_cannot_be_left_out() -> None:
     with pytest.raises(jinja2.UndefinedError, match="message"):
         render("status.html", alert=True)
+
+
+def test_an_explanation_without_a_page_does_not_load_the_templates() -> None:
+    clip = sorted(program_paths().examples.glob("*.mp4"))[0]
+    program = "import sys; sys.modules['jinja2'] = None; from sec2sec.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "explain", str(clip), "--end", "1", "--device", "cpu"]
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "arousal" in done.stdout
 
 
 class Parsed(HTMLParser):
