@@ -95,7 +95,7 @@ def test_lanes_fold_by_keyboard_and_are_drawn_only_when_open(page: Page) -> None
     assert lanes_drawn() == 5  # sound, and attention and effect of two targets
     cues = button(page, "group cues")
     expect(cues).to_have_attribute("aria-expanded", "false")
-    expect(cues).to_contain_text("here with the effect: loudness, brightness")  # said before anybody opens it
+    expect(cues).to_contain_text("correlated with an effect here: loudness, brightness")  # before anybody opens it
     expect(button(page, "cue loudness")).to_have_count(0)
     cues.focus()
     page.keyboard.press("Enter")
