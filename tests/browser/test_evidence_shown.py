@@ -75,7 +75,7 @@ def test_legend_chooses_what_is_drawn_and_the_browser_remembers(page: Page) -> N
         )  # type: ignore[no-any-return]
 
     assert [visible(part) for part in ("audio", "video", "interaction", "whisker")] == [True, True, False, True]
-    page.get_by_label("of both together, beyond each alone").check()
+    page.get_by_label("interaction: beyond sound and picture").check()
     page.get_by_label("range over the references").uncheck()
     page.wait_for_function(
         "document.querySelector('.s2s-plot').data.find(t => t.meta?.part === 'whisker').visible === false"
