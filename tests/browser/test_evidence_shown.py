@@ -75,7 +75,7 @@ def test_legend_chooses_what_is_drawn_and_the_browser_remembers(page: Page) -> N
         )  # type: ignore[no-any-return]
 
     assert [visible(part) for part in ("audio", "video", "interaction", "whisker")] == [True, True, False, True]
-    page.get_by_label("of both together, beyond each alone").check()
+    page.get_by_label("interaction: beyond sound and picture").check()
     page.get_by_label("range over the references").uncheck()
     page.wait_for_function(
         "document.querySelector('.s2s-plot').data.find(t => t.meta?.part === 'whisker').visible === false"
@@ -95,7 +95,7 @@ def test_lanes_fold_by_keyboard_and_are_drawn_only_when_open(page: Page) -> None
     assert lanes_drawn() == 5  # sound, and attention and effect of two targets
     cues = button(page, "group cues")
     expect(cues).to_have_attribute("aria-expanded", "false")
-    expect(cues).to_contain_text("here with the effect: loudness, brightness")  # said before anybody opens it
+    expect(cues).to_contain_text("correlated with an effect here: loudness, brightness")  # before anybody opens it
     expect(button(page, "cue loudness")).to_have_count(0)
     cues.focus()
     page.keyboard.press("Enter")
