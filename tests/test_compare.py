@@ -224,10 +224,10 @@ def test_three_models_are_compared_pair_by_pair() -> None:
     assert [side["letter"] for side in sent["sides"]] == ["A", "B", "C"]
 
 
-def test_short_clip_is_too_short_to_say() -> None:
+def test_short_clip_is_too_short_to_judge() -> None:
     made = [with_targets(arousal=target([0.1, 0.2, 0.3])) for _ in range(2)]
     sent = json.loads(payload.compare_models(made, [["arousal"]] * 2, SIDES))
-    assert sent["pairs"][0]["targets"][0]["effect"] == "too short to say (under 4 s)"
+    assert sent["pairs"][0]["targets"][0]["effect"] == "too short to judge (under 4 s)"
 
 
 def test_models_without_a_shared_target_are_told_so() -> None:
@@ -251,4 +251,4 @@ def test_predictions_stand_side_by_side_and_names_cannot_become_markup() -> None
     drawn = words.side_by_side(made, [[evil], ["arousal"]], clips=False)
     assert "<img" not in drawn
     assert drawn.count("not predicted") == 2
-    assert drawn.count("average clip") == 2
+    assert drawn.count("<small>baseline") == 2

@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from sec2sec.benchmark.compare import Draws, Said, differences, measured
+from sec2sec.benchmark.compare import Draws, LabelledPredictions, differences, measure_trials
 from sec2sec.metrics import TrainingLabels, measure
 
 
-def said_of(seed: int, right: float, clips: int = 200, groups: int = 40) -> Said:
+def said_of(seed: int, right: float, clips: int = 200, groups: int = 40) -> LabelledPredictions:
     """A trial that is right about a share of the clips, whole groups more or less."""
     truth = (np.random.default_rng(0).random(clips) < 0.5).astype(float)
     rng = np.random.default_rng(seed + 1)
     correct = rng.random(clips) < right
     ids, of_groups = tuple(f"c{i}" for i in range(clips)), tuple(f"g{i % groups}" for i in range(clips))
-    return Said(ids, of_groups, truth, np.where(correct, truth, 1 - truth) * 0.8 + 0.1)
+    return LabelledPredictions(ids, of_groups, truth, np.where(correct, truth, 1 - truth) * 0.8 + 0.1)
 
 
 def test_an_interval_over_groups_and_seeds_is_wider_than_over_groups_alone_when_seeds_differ():
     trials = [said_of(0, 0.95), said_of(1, 0.75), said_of(2, 0.55)]
     drawn = Draws(trials[0].groups)
-    both = measured("binary", trials, "x", drawn)["accuracy"]
+    both = measure_trials("binary", trials, "x", drawn)["accuracy"]
     assert both["value"] == pytest.approx(np.mean(both["seeds"]), abs=1e-6)
-    alone = [measured("binary", [each], "x", drawn)["accuracy"]["interval"] for each in trials]
+    alone = [measure_trials("binary", [each], "x", drawn)["accuracy"]["interval"] for each in trials]
     assert both["interval"][1] - both["interval"][0] > max(high - low for low, high in alone)
     plain = measure(TrainingLabels("binary", 0, 0.5, 0.0), trials[1].prediction, trials[1].label)
     assert both["seeds"][1] == pytest.approx(plain["accuracy"], abs=1e-5)
@@ -44,7 +44,7 @@ def test_the_bootstrap_over_both_is_the_slow_loop_of_its_definition():
                 right, weight = right + times * ((said > 0.5) == (label > 0.5)), weight + times
             total += seeds[r, s] * right / weight
         slow.append(total)
-    found = measured("binary", trials, "x", drawn)["accuracy"]["interval"]
+    found = measure_trials("binary", trials, "x", drawn)["accuracy"]["interval"]
     assert found == pytest.approx(np.percentile(slow, (2.5, 97.5)))
 
 
@@ -73,10 +73,12 @@ def test_pairing_in_the_groups_sees_what_separate_intervals_cannot():
     worse = np.where(hard, 1 - one.label, one.label)
     better = np.where(np.arange(200) % 10 == 0, one.label, worse)
     groups = tuple(str(i // 5) for i in range(200))
-    systems = {n: [Said(one.ids, groups, one.label, p)] for n, p in (("better", better), ("worse", worse))}
+    systems = {
+        n: [LabelledPredictions(one.ids, groups, one.label, p)] for n, p in (("better", better), ("worse", worse))
+    }
     drawn = Draws(groups)
-    low = measured("binary", systems["better"], "better", drawn)["accuracy"]["interval"][0]
-    assert low < measured("binary", systems["worse"], "worse", drawn)["accuracy"]["interval"][1]
+    low = measure_trials("binary", systems["better"], "better", drawn)["accuracy"]["interval"][0]
+    assert low < measure_trials("binary", systems["worse"], "worse", drawn)["accuracy"]["interval"][1]
     assert differences("binary", systems, [("better", "worse")])[0]["holds"] is True
 
 
@@ -106,13 +108,13 @@ def test_holms_correction_is_its_definition():
 
 def test_only_clips_that_both_predicted_are_compared_and_one_group_tells_nothing():
     whole, half = said_of(0, 0.9), said_of(1, 0.9)
-    half = Said(half.ids[:100], half.groups[:100], half.label[:100], half.prediction[:100])
+    half = LabelledPredictions(half.ids[:100], half.groups[:100], half.label[:100], half.prediction[:100])
     (found,) = differences("binary", {"a": [whole], "b": [half]}, [("a", "b")])
     assert found["clips"] == 100
-    one = Said(half.ids, ("film",) * 100, half.label, half.prediction)
+    one = LabelledPredictions(half.ids, ("film",) * 100, half.label, half.prediction)
     (found,) = differences("binary", {"a": [one], "b": [one]}, [("a", "b")])
     assert (found["difference"], found["p"], found["holds"]) == (0, None, None)
-    other = Said(tuple(f"x{i}" for i in range(100)), half.groups, half.label, half.prediction)
+    other = LabelledPredictions(tuple(f"x{i}" for i in range(100)), half.groups, half.label, half.prediction)
     (found,) = differences("binary", {"a": [whole], "b": [other]}, [("a", "b")])
     assert (found["difference"], found["holds"]) == (None, None)
 
@@ -120,7 +122,9 @@ def test_only_clips_that_both_predicted_are_compared_and_one_group_tells_nothing
 def test_scores_are_compared_by_their_mean_accuracy():
     one = said_of(0, 1.0)
     label = np.linspace(0, 1, 200)
-    systems = {n: [Said(one.ids, one.groups, label, label + d)] for n, d in (("near", 0.05), ("far", -0.15))}
+    systems = {
+        n: [LabelledPredictions(one.ids, one.groups, label, label + d)] for n, d in (("near", 0.05), ("far", -0.15))
+    }
     (found,) = differences("score", systems, [("near", "far")])
     assert found["difference"] == pytest.approx(0.10)
     assert (found["metric"], found["holds"]) == ("mean_accuracy", True)

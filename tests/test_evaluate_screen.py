@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sec2sec.datasets.open import open_data
+from sec2sec.evaluation.document import as_fragment, as_page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
-from sec2sec.evaluation.pages import evaluated as page
 from sec2sec.progress import drain
 from sec2sec.ui import evaluate
 from tests.datasets import clip_folder
@@ -37,8 +37,8 @@ def test_only_visible_folders_are_data_sets(tmp_path: Path) -> None:
 
 def test_report_tells_nothing_of_where_the_server_keeps_its_data(ended: Evaluated, folder: Path) -> None:
     public = evaluate.without_paths(ended.report, folder, "their data")
-    drawn = evaluate.as_html(public, [evaluate._named(line, folder) for line in ended.unusable])
-    for told in (drawn, page.as_page(public), str(public)):
+    drawn = as_fragment(public, [evaluate._named(line, folder) for line in ended.unusable])
+    for told in (drawn, as_page(public), str(public)):
         assert "secret place" not in told
         assert str(folder.parent) not in told
         assert "their data" in told
@@ -48,7 +48,7 @@ def test_report_tells_nothing_of_where_the_server_keeps_its_data(ended: Evaluate
 
 
 def test_every_worst_clip_has_a_button_that_says_which_it_is(ended: Evaluated, folder: Path) -> None:
-    drawn = evaluate.as_html(evaluate.without_paths(ended.report, folder, "x"), [])
+    drawn = as_fragment(evaluate.without_paths(ended.report, folder, "x"), [])
     for name, target in ended.report["targets"].items():
         errors = [clip["error"] for clip in target["worst"]]
         assert errors == sorted(errors, reverse=True)
@@ -57,7 +57,7 @@ def test_every_worst_clip_has_a_button_that_says_which_it_is(ended: Evaluated, f
 
 
 def test_classes_get_reliability_and_roc_and_scores_a_scatter(ended: Evaluated, folder: Path) -> None:
-    drawn = evaluate.as_html(evaluate.without_paths(ended.report, folder, "x"), [])
+    drawn = as_fragment(evaluate.without_paths(ended.report, folder, "x"), [])
     for title in ("arousal: reliability", "arousal: ROC", "calm: predicted and true", "majority (trivial)"):
         assert title in drawn
     assert "calm: ROC" not in drawn
@@ -68,4 +68,4 @@ def test_names_from_a_table_cannot_become_markup(ended: Evaluated) -> None:
     found = ended.report["targets"]["calm"]
     worst = [{**found["worst"][0], "id": evil}]
     report = {**ended.report, "data": evil, "targets": {evil: {**found, "worst": worst}}}
-    assert "<img" not in evaluate.as_html(report, [evil])
+    assert "<img" not in as_fragment(report, [evil])

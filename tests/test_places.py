@@ -15,10 +15,10 @@ import torch
 from sec2sec.baselines import SYSTEMS
 from sec2sec.clip import EncodedClip
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.ui.downloads import written
-from sec2sec.ui.places import payload_with_places, places_function
-from sec2sec.ui.shelf import ClipCache, Kept
-from sec2sec.viewer.payload import encode
+from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
+from sec2sec.ui.downloads import write_file
+from sec2sec.ui.places import places_function, view_value
+from sec2sec.viewer.payload import view_payload
 from tests import clips
 from tests.explaining import encoded
 from tests.models import tiny_bundle
@@ -41,25 +41,25 @@ def found(folder, bundle) -> EncodedClip:
 
 
 @pytest.fixture
-def kept(found, folder) -> Kept:
-    drawn = encode(found.explain(), found.preview)
-    return Kept(
-        found.explain(), found.preview, found.tokens.cpu(), folder / "clip.mp4", (0.0, None), "tiny", drawn=drawn
+def clip(found, folder) -> ExplainedClip:
+    payload = view_payload(found.explain(), found.preview)
+    return ExplainedClip(
+        found.explain(), found.preview, found.tokens.cpu(), folder / "clip.mp4", (0.0, None), "tiny", payload=payload
     )
 
 
 @pytest.fixture
-def shelf() -> ClipCache:
+def cache() -> ClipCache:
     return ClipCache(60)
 
 
 @pytest.fixture
-def ask(bundle, shelf):
-    return places_function(SimpleNamespace(get=lambda name: bundle), shelf, 1)
+def ask(bundle, cache):
+    return places_function(SimpleNamespace(get=lambda name: bundle), cache, 1)
 
 
-def test_answer_is_place_effects_for_the_targets_that_are_shown(ask, shelf, kept, bundle, found):
-    key = shelf.put(kept)
+def test_answer_is_place_effects_for_the_targets_that_are_shown(ask, cache, clip, bundle, found):
+    key = cache.put(clip)
     for second in range(3):
         expected = found.places(second)
         said = json.loads(json.dumps(ask({"key": key, "second": second})))
@@ -72,28 +72,28 @@ def test_answer_is_place_effects_for_the_targets_that_are_shown(ask, shelf, kept
 @pytest.mark.parametrize(
     "sent", [None, 3, [], {"second": 3}, {"second": -1}, {"second": True}, {"second": "1"}, {"second": None}, {}]
 )
-def test_bad_requests_are_refused_in_a_sentence(ask, shelf, kept, sent):
-    key = shelf.put(kept)
+def test_bad_requests_are_refused_in_a_sentence(ask, cache, clip, sent):
+    key = cache.put(clip)
     said = ask({"key": key, **sent} if isinstance(sent, dict) else sent)
     assert list(said) == ["error"]
     assert "explain it again" in said["error"] or "seconds 0 to 2" in said["error"]
 
 
-def test_a_clip_that_has_left_the_shelf_says_what_to_do(bundle, kept):
+def test_a_clip_that_has_left_the_cache_says_what_to_do(bundle, clip):
     now = [0.0]
-    shelf = ClipCache(60, clock=lambda: now[0])
-    ask = places_function(SimpleNamespace(get=lambda name: bundle), shelf, 1)
-    key = shelf.put(kept)
+    cache = ClipCache(60, clock=lambda: now[0])
+    ask = places_function(SimpleNamespace(get=lambda name: bundle), cache, 1)
+    key = cache.put(clip)
     assert "error" not in ask({"key": key, "second": 0})
     now[0] = 61.0
     for gone in (key, "guess", [key], None):
         assert "explain it again" in ask({"key": gone, "second": 0})["error"]
 
 
-def test_what_is_offered_follows_the_system_and_the_clip(kept, bundle):
+def test_what_is_offered_follows_the_system_and_the_clip(clip, bundle):
     def offer(model) -> dict:
-        said = json.loads(payload_with_places(kept, "k", replace(bundle, model=model)))
-        assert {name: value for name, value in said.items() if name != "places"} == json.loads(kept.drawn)
+        said = json.loads(view_value(clip, "k", replace(bundle, model=model)))
+        assert {name: value for name, value in said.items() if name != "places"} == clip.payload
         return said["places"]
 
     assert offer(bundle.model) == {"key": "k", "small": 0.001, "absent": "", "video": True, "audio": True}
@@ -101,25 +101,25 @@ def test_what_is_offered_follows_the_system_and_the_clip(kept, bundle):
     assert (hears["video"], hears["audio"], hears["absent"]) == (False, True, "")
     for name in ("co-attention", "cma"):
         assert SYSTEMS[name].title in offer(built(name))["absent"]
-    kept.tokens = Tokens(kept.tokens.video, None)
+    clip.tokens = Tokens(clip.tokens.video, None)
     assert not offer(bundle.model)["audio"]
 
 
-def test_a_silent_clip_is_measured_by_its_picture_alone(ask, shelf, kept):
-    kept.tokens = Tokens(kept.tokens.video, None)
-    said = ask({"key": shelf.put(kept), "second": 1})
+def test_a_silent_clip_is_measured_by_its_picture_alone(ask, cache, clip):
+    clip.tokens = Tokens(clip.tokens.video, None)
+    said = ask({"key": cache.put(clip), "second": 1})
     assert np.abs(said["video"]).max() > 1e-4
     assert torch.tensor(said["audio"]).abs().max() < 1e-6
 
 
-def test_downloads_say_what_is_kept_and_reports_ask_nobody(kept, bundle, folder, shelf):
+def test_downloads_say_what_was_explained_and_reports_ask_nobody(clip, bundle, folder, cache):
     models = SimpleNamespace(get=lambda name: bundle)
     with gr.Blocks():
         button = gr.DownloadButton()
     button.GRADIO_CACHE = str(folder)
-    key = shelf.put(kept)
-    said = json.loads(Path(written(models, kept, "json", button)).read_text(encoding="utf-8"))
+    key = cache.put(clip)
+    said = json.loads(Path(write_file(models, clip, "json", button)).read_text(encoding="utf-8"))
     assert said["clip"]["seconds"] == 3
-    page = Path(written(models, kept, "html", button)).read_text(encoding="utf-8")
+    page = Path(write_file(models, clip, "html", button)).read_text(encoding="utf-8")
     assert key not in page
     assert '"places"' not in page

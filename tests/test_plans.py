@@ -83,7 +83,7 @@ def test_two_blurs_add_their_variances_and_a_frozen_second_can_be_blurred():
     ("edit", "words"),
     [
         (Mute(()), "select"),
-        (Blank((7,)), "no second 8"),
+        (Blank((7,)), "no second 7–8 s"),
         (Drop((0, 1, 2, 3, 4)), "at least one"),
         (ShiftSound(0), "1 to 4"),
         (ShiftSound(5), "1 to 4"),
@@ -166,5 +166,5 @@ def test_partial_last_second_keeps_its_length_only_at_the_end():
 
 def test_every_edit_is_listed_with_words():
     assert len(EDITS) == 9
-    assert in_words(Mute((0, 1, 2, 4))) == "mute seconds 1–3, 5"
+    assert in_words(Mute((0, 1, 2, 4))) == "mute 0–3 s, 4–5 s"
     assert in_words(ShiftSound(-2)) == "sound 2 s earlier"

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sec2sec import plots
+from sec2sec.explanations.results import OrderCurve
+from sec2sec.plots.svg import order_curve
 
 
 @dataclass
@@ -200,7 +202,8 @@ def test_curve_draws_what_it_was_given_and_says_it_in_words() -> None:
     steps = np.arange(5)
     values = np.array([0.8, 0.4, np.nan, 0.3, 0.2])
     line = np.linspace(0.8, 0.2, 5)
-    drawn = plots.order_curve("Deletion of <b>", steps, values, line, line - 0.1, line + 0.1, "seconds taken away")
+    curve = OrderCurve(steps, values, 0.4, line - 0.1, line + 0.1, 0.5, line, 0.5, 0.9)
+    drawn = order_curve("Deletion of <b>", curve, "seconds taken away")
     root = ElementTree.fromstring(drawn)
     own = next(e for e in root.iter() if e.get("class") == "own")
     points = [tuple(map(float, p.split(","))) for p in (own.get("points") or "").split()]

@@ -171,7 +171,7 @@ def test_a_killed_training_is_shown_as_ended_and_can_be_started_again(tmp_path: 
         os.kill(pid(job), signal.SIGKILL)
         wait(lambda: not job.alive(), "it is dead")
         assert job.state().stage == "dead"
-        assert job.state().message.startswith("Ended without a word")
+        assert job.state().message.startswith("Stopped unexpectedly")
         (job.run).mkdir()
         (job.run / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
         assert "Resume goes on from epoch 2." in job.state().message

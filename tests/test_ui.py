@@ -16,19 +16,29 @@ sys.path.insert(0, str(Path(__file__).parent / "browser"))
 
 import synthetic
 
-from sec2sec.explanations.results import OutOfDistribution, Shapley
+from sec2sec.explanations.results import OutOfDistribution, Shapley, TargetExplanation
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
 from sec2sec.plots.lanes import Seconds
+from sec2sec.progress import Progress, drain
 from sec2sec.ui import about, messages
-from sec2sec.ui.clips import known_truth
+from sec2sec.ui.chosen_clip import is_known_truth
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Job, stream_from_thread
+from sec2sec.ui.work import Channel, stream_from_thread
 from sec2sec.viewer import cards as words
 from sec2sec.viewer import evidence as verdict
+from sec2sec.viewer.templates import render
 
 # ---- words
+
+
+def verdict_html(target: TargetExplanation) -> str:
+    return render("verdict.html", view=verdict.VerdictView.of("arousal", target.verdict))
+
+
+def tug_html(shapley: Shapley | None, reach: float) -> str:
+    return render("tug.html", tug=verdict.tug_of(shapley, reach))
 
 
 def test_names_from_files_cannot_become_markup() -> None:
@@ -53,7 +63,7 @@ def test_card_says_the_verdict_of_its_target_and_of_no_other() -> None:
 def test_verdict_carries_its_figures_behind_one_click() -> None:
     made = synthetic.explanation()
     found = made.targets["arousal"]
-    said = verdict.verdict("arousal", found)
+    said = verdict_html(found)
     assert said.startswith("<details")  # closed until somebody asks
     assert "size of the effect, ρ</dt><dd>0.830</dd>" in said
     assert "by permutation</dt><dd>0.004</dd>" in said
@@ -77,39 +87,41 @@ def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
     v = dataclasses.replace(
         v, p_value=0.4051, uniform_change=-0.0004, deletion=dataclasses.replace(v.deletion, better_than_random=0.8775)
     )
-    said = verdict.verdict("arousal", dataclasses.replace(found, verdict=v))
+    said = verdict_html(dataclasses.replace(found, verdict=v))
     assert "by permutation</dt><dd>0.406</dd>" in said
     assert "p = 0.406" in correlation_criterion(0.1, 0.4051).words
     assert "Better than 87 % of random orders" in said
     assert "87 % of random orders" in order_criterion(0.3, v.deletion, "x").words
     assert "equal attention</dt><dd>0.000</dd>" in said
-    small = verdict.verdict("arousal", dataclasses.replace(found, verdict=dataclasses.replace(v, p_value=0.0002)))
+    small = verdict_html(dataclasses.replace(found, verdict=dataclasses.replace(v, p_value=0.0002)))
     assert "by permutation</dt><dd>p &lt; 0.001</dd>" in small
 
 
 def test_verdict_without_figures_is_a_sentence_alone() -> None:
     for options in ({"seconds": 1, "flat": ()}, {"attention": False}):
         made = synthetic.explanation(**options)  # type: ignore[arg-type]
-        said = verdict.verdict("arousal", made.targets["arousal"])
+        said = verdict_html(made.targets["arousal"])
         assert "<svg" not in said
         assert "nan" not in said
 
 
 def test_tug_of_war_points_to_the_side_it_pulls() -> None:
     pulled = Shapley(0.2, -0.1, np.zeros(1), np.zeros(1), True, np.zeros(1, bool))
-    said = verdict.tug_of_war(pulled, 0.2)
+    said = tug_html(pulled, 0.2)
     assert "Sound +0.20, picture −0.10 <b>⇅ they pull against each other</b>" in said
     assert 'class="sound" style="left:50.0%;width:50.0%"' in said
     assert 'class="picture" style="left:25.0%;width:25.0%"' in said
-    assert "⇅" not in verdict.tug_of_war(dataclasses.replace(pulled, conflict=False), 0.2)
-    assert verdict.tug_of_war(dataclasses.replace(pulled, sound=float("nan")), 0.2) == ""
-    assert verdict.tug_of_war(None, 0.2) == ""
+    assert "⇅" not in tug_html(dataclasses.replace(pulled, conflict=False), 0.2)
+    assert tug_html(dataclasses.replace(pulled, sound=float("nan")), 0.2) == ""
+    assert tug_html(None, 0.2) == ""
 
 
 def test_cues_that_go_along_are_named() -> None:
     found = {"arousal": 0.8, "valence": -0.7, "synchrony": 0.1, "other": float("nan")}
     said = verdict.along(found, list(found))
-    assert said == "goes along with the effect on arousal (ρ = 0.80); runs against the effect on valence (ρ = −0.70)"
+    assert said == (
+        "correlates with the effect on arousal (ρ = 0.80); anticorrelates with the effect on valence (ρ = −0.70)"
+    )
     assert verdict.along(found, ["other"]) == ""
 
 
@@ -117,7 +129,7 @@ def test_unfamiliar_seconds_in_a_row_are_one_sentence() -> None:
     found = [OutOfDistribution(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [
         OutOfDistribution(3, "black", "no light", 0.0)
     ]
-    assert verdict.unfamiliar_words(found) == ["Seconds 3 to 5: silent, no sound", "Second 4: black, no light"]
+    assert verdict.unfamiliar_words(found) == ["2–5 s: silent, no sound", "3–4 s: black, no light"]
 
 
 def test_predictions_say_what_the_model_learned_from() -> None:
@@ -138,8 +150,8 @@ def test_own_errors_speak_and_others_apologise() -> None:
     for mistake in (lambda: int("x"), lambda: Seconds(0)):  # ValueErrors, but for programmers: a library's, and ours
         with pytest.raises(ValueError) as raised:
             mistake()
-        assert messages.message_for(raised.value) == messages.SORRY
-    assert messages.message_for(KeyError("x")) == messages.SORRY
+        assert messages.message_for(raised.value) == messages.INTERNAL_ERROR
+    assert messages.message_for(KeyError("x")) == messages.INTERNAL_ERROR
 
 
 def test_guarded_handlers_end_with_the_message() -> None:
@@ -160,24 +172,36 @@ def test_guarded_handlers_end_with_the_message() -> None:
 
 
 def test_work_passes_steps_and_errors_on() -> None:
-    def work(job: Job) -> None:
-        job.tell(1)
-        job.tell(2)
+    first, second = Progress(1, 2, "first"), Progress(2, 2, "second")
+
+    def work(channel: Channel) -> None:
+        channel.send(first)
+        channel.send(second)
         raise MediaError("clip.mp4: no")
 
     steps = stream_from_thread(work)
-    assert [next(steps), next(steps)] == [1, 2]
+    assert [next(steps), next(steps)] == [first, second]
     with pytest.raises(MediaError):
         next(steps)
+
+
+def test_work_returns_its_result_at_the_end() -> None:
+    def work(channel: Channel) -> str:
+        channel.share_sender("Working")(0.5)
+        return "result"
+
+    shares: list[float] = []
+    assert drain(stream_from_thread(work), lambda progress: shares.append(progress.fraction)) == "result"
+    assert shares == [0.5]
 
 
 def test_visitor_who_leaves_stops_the_work_and_frees_its_lock() -> None:
     lock, steps_done = threading.Lock(), []
 
-    def work(job: Job) -> None:
+    def work(channel: Channel) -> None:
         with lock:
             for step in range(1000):
-                job.tell(step)
+                channel.send(Progress(step, 1000, "Working"))
                 steps_done.append(step)
                 time.sleep(0.01)
 
@@ -222,9 +246,9 @@ def test_bad_settings_are_refused(arguments: list[str], capsys: pytest.CaptureFi
 
 def test_known_truth_is_known_by_its_plan(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
-    assert not known_truth(tmp_path / "clips" / "a.mp4")
+    assert not is_known_truth(tmp_path / "clips" / "a.mp4")
     (tmp_path / "planted.csv").write_text("id,second,decisive\n")
-    assert known_truth(tmp_path / "clips" / "a.mp4")
+    assert is_known_truth(tmp_path / "clips" / "a.mp4")
 
 
 def test_about_shows_figures_beside_trivial_baselines() -> None:

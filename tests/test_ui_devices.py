@@ -13,15 +13,15 @@ import pytest
 import torch
 
 from sec2sec.clip import EncodedClip
-from sec2sec.progress import Progress
+from sec2sec.progress import Progress, Steps, drain
 from sec2sec.ui import about, app, devices, models, warm
 from sec2sec.ui import inspect_tab as inspect
-from sec2sec.ui.clips import with_device_lock
-from sec2sec.ui.devices import Devices, all_devices_words, device_names, device_words
+from sec2sec.ui.devices import WAITING, Devices, all_devices_words, device_names, device_words, with_device_lock
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Job, stream_from_thread
+from sec2sec.ui.work import Channel, stream_from_thread
 from tests import clips
+from tests.handlers import by_name, find_handler
 from tests.models import save_tiny
 
 ENCODING = Progress(0, 1, "Encoding", "encoding")
@@ -104,34 +104,33 @@ def test_clips_on_two_devices_are_encoded_at_once_and_a_third_waits() -> None:
     at_once = Devices(["a", "b"])
     encoding, go_on = threading.Barrier(3), threading.Event()
 
-    def held(device: str) -> Iterator[Any]:
-        yield device
+    ran_on: list[str] = []
+
+    def held(device: str) -> Steps[None]:
+        ran_on.append(device)
         yield ENCODING
         encoding.wait(10)  # both of them are here at the same time
         go_on.wait(10)
-        yield "done"
 
-    def waiting(device: str) -> Iterator[Any]:
-        yield device
+    def waiting(device: str) -> Steps[str]:
         yield ENCODING
-        yield "done"
+        return device
 
-    first, second = Job(), Job()
     threads = [
-        threading.Thread(target=with_device_lock(at_once, held), args=(job,), daemon=True) for job in (first, second)
+        threading.Thread(target=with_device_lock(at_once, held), args=(Channel(),), daemon=True) for _ in range(2)
     ]
     for thread in threads:
         thread.start()
     encoding.wait(10)
     third = stream_from_thread(with_device_lock(at_once, waiting))
-    assert next(third) in ("a", "b")
-    waits = "Waiting: another clip is being encoded"
-    assert next(step for step in third if step in (waits, "done")) == waits
+    assert [next(third), next(third)] == [ENCODING, WAITING]
     go_on.set()
-    assert list(third)[-1] == "done"
+    waits: list[Progress] = []
+    assert drain(third, waits.append) in ("a", "b")
+    assert set(waits) <= {WAITING}
     for thread in threads:
         thread.join(10)
-    assert {job.news.get() for job in (first, second)} == {"a", "b"}
+    assert set(ran_on) == {"a", "b"}
     for device in at_once.devices:
         assert device.lock is not None
         assert not device.lock.locked()
@@ -176,17 +175,13 @@ def test_two_visitors_are_served_by_two_devices_and_each_is_told_which(
     monkeypatch.setattr(app, "warm_up_once_served", lambda *_: None)
     settings = Settings(checkpoints=two.folder, examples=tmp_path / "none", data_sets=tmp_path, training=False)
     demo = app.build(settings)
-    choose, run = (
-        next(f.fn for f in demo.fns.values() if getattr(f.fn, "__qualname__", "") == f"tab.<locals>.{name}"
-             and f.fn.__module__ == inspect.__name__)
-        for name in ("choose", "run")
-    )  # fmt: skip
-    source = choose(str(clips.make_clip(tmp_path / "clip.mp4", 2)))[0]
+    choose, run = (find_handler(demo, "inspect_tab", name) for name in ("choose", "explain"))
+    chosen = by_name(choose, choose(str(clips.make_clip(tmp_path / "clip.mp4", 2))))["chosen"]
     last: list[str] = []
 
     def visitor() -> None:
-        *_, shown = run(source, None, None, "tiny")
-        last.append(shown[0])
+        *_, shown = run(chosen, None, None, "tiny")
+        last.append(by_name(run, shown)["status"])
 
     threads = [threading.Thread(target=visitor) for _ in range(2)]
     for thread in threads:

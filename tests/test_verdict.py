@@ -174,8 +174,8 @@ def test_the_sentence_and_the_reasons_carry_the_figures_of_the_verdict():
             assert f"{found.rank_correlation:.2f}" in text
             assert f"{int(100 * found.deletion.better_than_random + 1e-6)} % of random orders" in text
             assert f"{int(100 * found.insertion.better_than_random + 1e-6)} % of random orders" in text
-        assert "p ≤ 0.05 is asked" in found.reasons[0]
-        assert all("95 % is asked" in reason for reason in found.reasons[1:3])
+        assert "(threshold p ≤ 0.05)" in found.reasons[0]
+        assert all("(threshold 95 %)" in reason for reason in found.reasons[1:3])
 
 
 def test_a_figure_just_short_of_its_threshold_does_not_look_like_it():

@@ -29,8 +29,8 @@ from sec2sec.clip import explain
 from sec2sec.config import MediaLimits
 from sec2sec.explanations import Explanation
 from sec2sec.ui import gpu, inspect_tab
-from sec2sec.ui.clips import Source, probe_upload
-from sec2sec.ui.messages import SORRY, message_for
+from sec2sec.ui.chosen_clip import ChosenClip, probe_upload
+from sec2sec.ui.messages import INTERNAL_ERROR, message_for
 from sec2sec.ui.settings import Settings
 from tests import clips
 from tests.datasets import clip_folder
@@ -115,8 +115,8 @@ def is_the_reference(answer: Any, reference: Explanation) -> None:
 def test_the_package_alone_changes_nothing() -> None:
     assert importlib.util.find_spec("spaces")
     assert not gpu.LENT
-    assert inspect.isgeneratorfunction(inspect_tab.explained)
-    assert not hasattr(inspect_tab.explained, "__wrapped__")
+    assert inspect.isgeneratorfunction(inspect_tab.explain_on_device)
+    assert not hasattr(inspect_tab.explain_on_device, "__wrapped__")
     assert multiprocessing.reduction.ForkingPickler._extra_reducers[torch.Tensor] is reduce_tensor
 
 
@@ -138,7 +138,7 @@ def test_the_package_alone_changes_nothing() -> None:
 def test_a_gpu_is_asked_for_as_long_as_the_part_takes(
     part: tuple[float, float | None], duration: float, pixels: int, encodings: int, expected: int
 ) -> None:
-    source = Source("clip.mp4", playable=True, duration=duration, pixels=pixels)
+    source = ChosenClip("clip.mp4", playable=True, duration=duration, pixels=pixels)
     assert source.analysed(part, MediaLimits(max_seconds=600)).gpu_seconds(encodings) == expected
 
 
@@ -197,7 +197,7 @@ def test_forked_processes_import_nothing(ran: SimpleNamespace) -> None:
 
 def test_what_crosses_is_small_and_no_shared_memory(ran: SimpleNamespace) -> None:
     crossed = [note for note in ran.forked if "crossed" in note]
-    assert {"RunsOn", "Progress", "ExplainedClip", "dict", "list", "Raised"} == {note["crossed"] for note in crossed}
+    assert {"Progress", "ClipResult", "tuple", "list", "Raised"} == {note["crossed"] for note in crossed}
     assert max(note["bytes"] for note in crossed) < 2e6  # of 30 s
     assert getattr(ran, "shared memory") == []
 
@@ -206,33 +206,33 @@ def test_what_crosses_is_small_and_no_shared_memory(ran: SimpleNamespace) -> Non
 
 
 def test_a_clip_that_cannot_be_used_says_what_is_wrong_with_it(ran: SimpleNamespace) -> None:
-    assert re.match(r"Not possible: spoilt\.mp4: not a video or sound file .*; convert it to MP4", said(ran.spoilt))
-    assert re.match(r"Not possible: other\.mp4: .*start", said(ran.late))
+    assert re.match(r"Error: spoilt\.mp4: not a video or sound file .*; convert it to MP4", said(ran.spoilt))
+    assert re.match(r"Error: other\.mp4: .*start", said(ran.late))
 
 
 def test_a_mistake_of_ours_is_an_apology_on_screen_and_a_traceback_in_the_log(ran: SimpleNamespace) -> None:
-    assert said(ran.mistake) == f"Not possible: {SORRY}"
+    assert said(ran.mistake) == f"Error: {INTERNAL_ERROR}"
     assert "KeyError: 'planted'" in ran.printed
     assert 'tests/zero_gpu.py", line' in ran.printed
 
 
 def test_what_the_lender_says_is_shown_without_markup(ran: SimpleNamespace) -> None:
     assert said(ran.refused) == (
-        "Not possible: ZeroGPU quota exceeded: You have exceeded your free ZeroGPU quota (16s requested vs. 3s left). "
+        "Error: ZeroGPU quota exceeded: You have exceeded your free ZeroGPU quota (16s requested vs. 3s left). "
         "Try again in 1:00:00."
     )
-    assert said(ran.timeout).startswith("Not possible: ZeroGPU queue timeout: No GPU was available after 60s")
+    assert said(ran.timeout).startswith("Error: ZeroGPU queue timeout: No GPU was available after 60s")
     for mark in ("<", ">", "[", "]"):
         assert mark not in said(ran.timeout)
 
 
 def test_a_process_that_was_ended_says_what_to_do(ran: SimpleNamespace) -> None:
-    assert said(ran.killed).startswith("Not possible: ZeroGPU worker error: GPU task aborted")
+    assert said(ran.killed).startswith("Error: ZeroGPU worker error: GPU task aborted")
     assert said(ran.killed).endswith("Try again, or choose a shorter part.")
 
 
 def test_a_model_that_is_not_there_says_so_before_a_gpu_is_lent(ran: SimpleNamespace) -> None:
-    assert said(ran.unknown).startswith("Not possible: nowhere: not in checkpoints/ (there: a, b, slow)")
+    assert said(ran.unknown).startswith("Error: nowhere: not in checkpoints/ (there: a, b, slow)")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,10 @@ def test_a_model_that_is_not_there_says_so_before_a_gpu_is_lent(ran: SimpleNames
             "Queue: GPU busy & more",
         ),
         (gr.Error("no [quota](https://x.y)\nleft", title="Quota"), "Quota: no quota (https://x.y) left"),
-        (gr.Error("AssertionError", title="ZeroGPU worker error"), SORRY),  # the bare name of a class tells nobody
+        (
+            gr.Error("AssertionError", title="ZeroGPU worker error"),
+            INTERNAL_ERROR,
+        ),  # the bare name of a class tells nobody
     ],
 )
 def test_errors_of_the_lender_become_one_line(error: gr.Error, sentence: str) -> None:

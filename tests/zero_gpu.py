@@ -34,6 +34,7 @@ from sec2sec.ui import app, models
 from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.models import models_in, on_cpu
 from sec2sec.ui.settings import Settings
+from tests.handlers import by_name, find_handler
 
 PATIENCE = 60.0  # s after which a question counts as never answered
 EMPTY = "e30"  # {} in base64
@@ -81,7 +82,7 @@ def observed_put(self: Any, value: Any) -> None:
     put(self, value)
     what = getattr(value, "value", None)
     if os.getpid() != PARENT and what is not None:
-        note(crossed=type(what).__name__, bytes=len(ForkingPickler.dumps(value)))
+        note(crossed=type(getattr(what, "value", what)).__name__, bytes=len(ForkingPickler.dumps(value)))
 
 
 def observed_backward(*arguments: Any, **options: Any) -> Any:
@@ -134,46 +135,57 @@ def ask(question: Callable[[], Any]) -> Any:
     return stream_from_thread(question)()
 
 
-def handler(module: str, name: str) -> Callable[..., Any]:
-    """What gradio calls for an event of the app."""
-    return next(
-        function.fn
-        for function in demo.fns.values()
-        if getattr(function.fn, "__module__", "") == f"sec2sec.ui.{module}"
-        and function.fn.__qualname__.endswith(f".{name}")
-    )
+def call(module: str, name: str, *inputs: Any) -> dict[str, Any]:
+    """What an event of the app returns, of several answers the last one: by the names of components."""
+    handler = find_handler(demo, module, name)
+    updates = handler(*inputs)
+    if not isinstance(updates, dict):
+        *_, updates = updates
+    return by_name(handler, updates)
 
 
 def explained(clip: str, model: str = "a", start: float | None = None, spoilt: bool = False) -> dict[str, Any]:
     """Choose a clip and press Explain. spoilt: its file is overwritten in between."""
-    source = handler("inspect_tab", "choose")(str(FOLDER / clip))[0]
+    chosen = call("inspect_tab", "choose", str(FOLDER / clip))["chosen"]
     if spoilt:
         (FOLDER / clip).write_bytes(b"x" * 5000)
-    *_, last = handler("inspect_tab", "run")(source, start, None, model)
-    return {"status": last[0], "key": last[-1], "drawn": json.loads(last[2]) if isinstance(last[2], str) else None}
+    last = call("inspect_tab", "explain", chosen, start, None, model)
+    return {"status": last["status"], "key": last["clip_id"], "drawn": json.loads(last["view"] or "null")}
 
 
 def left(clip: str) -> str:
     """Press Explain, and leave as soon as the clip is being encoded."""
-    source = handler("inspect_tab", "choose")(str(FOLDER / clip))[0]
-    steps = handler("inspect_tab", "run")(source, None, None, "a")
-    said = next(step[0] for step in steps if "Encoding" in step[0])
+    chosen = call("inspect_tab", "choose", str(FOLDER / clip))["chosen"]
+    explain = find_handler(demo, "inspect_tab", "explain")
+    steps = explain(chosen, None, None, "a")
+    lines = (by_name(explain, step)["status"] for step in steps)
+    line = next(line for line in lines if "Encoding" in line)
     steps.close()
-    return said
+    return line
 
 
 def compared(clip: str) -> dict[str, Any]:
-    board = handler("compare.tab", "choose_upload")(Board(), str(FOLDER / clip), "A")[0]
-    *_, last = handler("compare.tab", "run")(board, "a", "b", [], None, None, None)
-    return {"status": last[1], "answers": len(last[0].answers) if isinstance(last[0], Board) else 0}
+    board = call("compare.tab", "choose", Board(), str(FOLDER / clip), "A")["board"]
+    last = call("compare.tab", "compare", board, "a", "b", [], None, None, None)
+    return {"status": last["status"], "answers": len(last["board"].results) if "board" in last else 0}
 
 
 def edited(key: str) -> dict[str, Any]:
     """Open the lab, freeze two seconds (which are decoded and encoded), blank another (black is encoded once)."""
-    opened = handler("lab.tab", "show")(key)
-    *_, frozen = handler("lab.tab", "slow")(key, Event({"edit": {"edit": "freeze", "seconds": [1, 2]}}))
-    blank = handler("lab.tab", "instant")(key, Event({"edit": {"edit": "blank", "seconds": [0]}}))
-    return {"opened": opened[0], "frozen": frozen[0], "blank": blank[0], "status": [opened[3], frozen[1], blank[1]]}
+    opened = call("lab.tab", "open", key)
+    frozen = call("lab.tab", "edit_slowly", key, Event({"edit": {"edit": "freeze", "seconds": [1, 2]}}))
+    blank = call("lab.tab", "edit_at_once", key, Event({"edit": {"edit": "blank", "seconds": [0]}}))
+    states = {"opened": opened, "frozen": frozen, "blank": blank}
+    return {
+        **{name: state["view"] for name, state in states.items()},
+        "status": [state["status"] for state in states.values()],
+    }
+
+
+def evaluated() -> list[str]:
+    """Press Evaluate → status and report."""
+    last = call("evaluate", "evaluate", None, "a", "set", None, "all")
+    return [last["status"], last["report"]]
 
 
 class Event:
@@ -228,11 +240,11 @@ if __name__ == "__main__":
     answers["left"] = ask(lambda: left("long.mp4"))
     answers["after"] = ask(lambda: explained("good.mp4"))
     answers["long"] = ask(lambda: explained("long.mp4"))
-    answers["stable"] = ask(lambda: [list(step) for step in handler("inspect_tab", "steady")(key)][-1][0])
+    answers["stable"] = ask(lambda: call("inspect_tab", "check_stability", key)["status"])
     answers["compared"] = ask(lambda: compared("good.mp4"))
 
     answer_next("lent")  # marks in the lender's record that nothing is asked of it from here on
-    answers["evaluated"] = ask(lambda: list(handler("evaluate", "run")(None, "a", "set", None, "all"))[-1][1:3])
+    answers["evaluated"] = ask(evaluated)
     answers["edited"] = ask(lambda: edited(key))
     view = next(block for block in demo.blocks.values() if block.elem_id == "view")
     answers["places"] = ask(lambda: view.server_fns[0]({"key": key, "second": 1}))

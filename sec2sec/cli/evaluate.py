@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
             check_writable(file)
     table = open_data(options.data)
     from sec2sec.checkpoints import load_checkpoint  # torch
-    from sec2sec.evaluation.evaluate import as_text, evaluate_steps
-    from sec2sec.evaluation.pages.evaluated import as_page
+    from sec2sec.evaluation.document import as_page, as_text
+    from sec2sec.evaluation.evaluate import evaluate_steps
     from sec2sec.progress import drain
 
     bundle = load_checkpoint(options.checkpoint, options.device)

@@ -47,7 +47,7 @@ class OfSeconds(Edit):
             raise EditError("No second is selected; select one or more first")
         wrong = [s for s in self.seconds if not 0 <= s < len(plan)]
         if wrong:
-            raise EditError(f"There is no second {wrong[0] + 1}: the edited clip has {len(plan)}")
+            raise EditError(f"There is no second {wrong[0]}–{wrong[0] + 1} s: the edited clip has {len(plan)} s")
         return sorted(set(self.seconds))
 
     def change_each(self, plan: Plan, change: Callable[[PlannedSecond], PlannedSecond]) -> Plan:
@@ -282,15 +282,15 @@ def _read(name: str, value: Any) -> Any:
 
 
 def in_words(edit: Edit) -> str:
-    """One line for a list of edits; seconds are counted from 1, as on the screen."""
+    """One line for a list of edits; seconds by where they begin and end, as on the screen."""
     if isinstance(edit, ShiftSound):
         return f"sound {abs(edit.by)} s {'later' if edit.by > 0 else 'earlier'}"
     if isinstance(edit, Soundtrack):
         return f"soundtrack of {edit.track}"
     if isinstance(edit, Reorder):
-        return f"order {', '.join(str(i + 1) for i in edit.order)}"
+        return f"order {', '.join(map(str, edit.order))}"
     assert isinstance(edit, OfSeconds)
-    where = f"{'second' if len(edit.seconds) == 1 else 'seconds'} {ranges(edit.seconds)}"
+    where = ranges(edit.seconds)
     if isinstance(edit, Blur):
         return f"blur {where} (σ {100 * edit.strength:.3g} % of the height)"
     if isinstance(edit, Remove):
@@ -300,11 +300,11 @@ def in_words(edit: Edit) -> str:
 
 
 def ranges(seconds: Sequence[int]) -> str:
-    """(0, 1, 2, 5) → "1–3, 6"."""
+    """(0, 1, 2, 5) → "0–3 s, 5–6 s"."""
     runs: list[list[int]] = []
     for second in sorted(set(seconds)):
         if runs and second == runs[-1][1] + 1:
             runs[-1][1] = second
         else:
             runs.append([second, second])
-    return ", ".join(f"{a + 1}" if a == b else f"{a + 1}–{b + 1}" for a, b in runs)
+    return ", ".join(f"{first}–{last + 1} s" for first, last in runs)

@@ -149,10 +149,13 @@ def _test_of(similar: np.ndarray) -> RandomisationTest:
 
 def warning(similar: Mapping[Kind, float]) -> str:
     """A sentence that names what hardly changes when every weight is random; empty where all of it does."""
-    stays = [f"the {KINDS[kind]} (rank correlation {v:.2f})" for kind, v in similar.items() if v >= HARDLY_CHANGES]
+    stays = [kind for kind, value in similar.items() if value >= HARDLY_CHANGES]
     if not stays:
         return ""
-    return f"With random weights, {_join_phrases(stays)} would look much the same here: read no learning into it."
+    listed = _join_phrases([f"the {KINDS[kind]} (rank correlation {similar[kind]:.2f})" for kind in stays])
+    is_plural = len(stays) > 1 or stays[0] in ("maps", "integrated")
+    changes, so = ("barely change", "they do") if is_plural else ("barely changes", "it does")
+    return f"With random weights, {listed} {changes}, so {so} not show what the model learned."
 
 
 def _join_phrases(phrases: list[str]) -> str:

@@ -64,7 +64,7 @@ class Criterion:
     @property
     def reason(self) -> str:
         """Grade and figures as a sentence."""
-        return f"{self.grade.capitalize()}: {self.words}{self.threshold and f'; {self.threshold} is asked'}."
+        return f"{self.grade.capitalize()}: {self.words}{self.threshold and f' (threshold {self.threshold})'}."
 
 
 def verdicts(
@@ -136,8 +136,8 @@ def judge(
     reasons = [criterion.reason for criterion in criteria]
     if np.isfinite(shuffled):
         reasons.append(
-            f"Beside it: with shuffled weights the prediction changes by {shuffled:.3f} (median of {RANDOM_ORDERS}), "
-            f"with equal weights by {uniform:.3f}."
+            f"For comparison, with shuffled weights the prediction changes by {shuffled:.3f} "
+            f"(median of {RANDOM_ORDERS}), with equal weights by {uniform:.3f}."
         )
     return Verdict(
         word=word,

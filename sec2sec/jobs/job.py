@@ -230,7 +230,7 @@ class Job:
             lines = []
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         words = f" The last line of its log: {last[:200]}" if last else ""
-        return f"Ended without a word: it was killed, or the machine restarted. {on}{words}"
+        return f"Stopped unexpectedly: it was killed, or the machine restarted. {on}{words}"
 
     def epochs(self) -> int:
         """Epochs that are saved."""

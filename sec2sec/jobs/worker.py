@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(message, file=sys.stderr)
                 return 2
             traceback.print_exc()
-            worker.say("failed", f"It failed by a mistake of this program: {type(error).__name__}: {error}")
+            worker.say("failed", f"Internal error: {type(error).__name__}: {error}")
             return 1
     return 0
 

@@ -10,6 +10,7 @@ from sec2sec.checkpoints import environment
 from sec2sec.encoders import Encoders
 from sec2sec.metrics import SHOWN, figure, span, title_of
 from sec2sec.model import Model
+from sec2sec.tables import MetricRow, metric_rows, pipe_table
 from sec2sec.training.settings import TrainConfig
 
 NOT_FOR = "Not for hiring, not for monitoring pupils or staff."
@@ -76,21 +77,21 @@ def trained_card(
 def _table(split: str, report: Mapping[str, Any]) -> list[str]:
     """One split: each target's metrics with intervals, its baselines below."""
     lines = [f"## On {report['clips']} {split} clips, with 95 % intervals by bootstrap over groups"]
-    for kind, keys in SHOWN.items():
-        targets = {name: figures for name, figures in report["targets"].items() if figures["kind"] == kind}
-        if not targets:
-            continue
-        lines += ["", "| target | " + " | ".join(title_of(key) for key in keys) + " | gain |"]
-        lines += ["|---|" + "---|" * (len(keys) + 1)]
-        for name, figures in targets.items():
-            gain = figures["gain"]
-            over = f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
-            cells = [figure(figures[key]) + span(figures["interval"].get(key)) for key in keys]
-            lines.append(f"| {name} | " + " | ".join([*cells, over]) + " |")
-            for baseline, values in figures["trivial"].items():
-                cells = [figure(values.get(key)) for key in keys]
-                lines.append(f"| {name}, {baseline.replace('_', ' ')} (trivial) | " + " | ".join([*cells, ""]) + " |")
+    for kind, metrics in SHOWN.items():
+        if rows := metric_rows(report["targets"], kind):
+            cells = [
+                [row.label, *(row.cell(metric, figure(None)) for metric in metrics), _gain_words(row, report)]
+                for row in rows
+            ]
+            lines += ["", pipe_table(["target", *map(title_of, metrics), "gain"], cells)]
     return lines
+
+
+def _gain_words(row: MetricRow, report: Mapping[str, Any]) -> str:
+    if row.baseline:
+        return ""
+    gain = report["targets"][row.target]["gain"]
+    return f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
 
 
 def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:

@@ -19,8 +19,8 @@ from sec2sec.ui.gpu import LENT
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models
 
-BLACK = 4  # s; of fewer, less is measured
-LATER = ("scipy.stats", "captum.attr", "librosa.onset")  # imported where they are first used
+BLACK_SECONDS = 4  # of fewer, less is measured
+IMPORTED_LATE = ("scipy.stats", "captum.attr", "librosa.onset")  # imported where they are first used
 
 
 def warm_up(models: Models) -> None:
@@ -39,7 +39,7 @@ def warm_up(models: Models) -> None:
                     explain_black(bundle, gradients=not LENT)
             except Exception as error:  # the visitor who asks for it is told
                 message_for(error)
-    for name in LATER:
+    for name in IMPORTED_LATE:
         import_module(name)
     cues.warm_up()
 
@@ -61,10 +61,10 @@ def explain_black(bundle: Bundle, *, gradients: bool = True) -> None:
     config = bundle.encoders.config
     black = np.zeros((config.frames_per_second, *config.frame_size, 3), np.uint8)
     silence = np.zeros(SAMPLE_RATE, np.float32)
-    seconds = [Second(index, black, silence, None, False) for index in range(BLACK)]
+    seconds = [Second(index, black, silence, None, False) for index in range(BLACK_SECONDS)]
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
     if not gradients:
         assert masker_of(bundle.model, tokens).occlusion is not None
         return
-    summary = ClipSummary("black", "", 0.0, float(BLACK), BLACK, has_audio=True, has_video=True)
+    summary = ClipSummary("black", "", 0.0, float(BLACK_SECONDS), BLACK_SECONDS, has_audio=True, has_video=True)
     EncodedClip(bundle, tokens, summary).explain()

@@ -291,7 +291,7 @@ def test_clip_of_another_format_is_converted_and_short_clips_say_so(
     page.set_input_files("#compare-upload input[type=file]", str(clip))
     expect(page.locator("#compare-status")).to_contain_text("short.mkv")
     compare(page)
-    expect(page.locator(".cmp-agree")).to_contain_text("too short to say")
+    expect(page.locator(".cmp-agree")).to_contain_text("too short to judge")
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, True), (360, False), (360, True)])

@@ -13,6 +13,7 @@ from sec2sec.jobs.job import KnownTruth
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.fields import MAIN, SYSTEM, Field, offered
 from sec2sec.ui.training.orders import Asked, data_sets
+from sec2sec.viewer.templates import render
 
 MADE, UPLOAD, SET, FOLDER = "made", "upload", "set", "folder"
 CLIPS = KnownTruth()
@@ -63,8 +64,11 @@ def form(settings: Settings) -> Form:
             label="Zip with a data set", file_types=[".zip"], height=90, elem_id="train-upload"
         )
         gr.HTML(
-            f"<p>A folder with clips.csv (id, path, one column a target, split) and its clips. At most "
-            f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the training.</p>",
+            render(
+                "paragraph.html",
+                text="A folder with clips.csv (id, path, one column per target, split) and its clips. At most "
+                f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the training.",
+            ),
             elem_classes="limits",
         )
     with gr.Column(visible=False) as one_of:

@@ -39,7 +39,7 @@ LABELS = {
     "stopped": "Stopped",
     "failed": "Failed",
     "done": "Done",
-    "dead": "Ended without a word",
+    "dead": "Stopped unexpectedly",
 }
 
 

@@ -13,7 +13,7 @@ import gradio as gr
 
 from sec2sec.jobs.job import JobError, Jobs
 from sec2sec.ui.clip_view import PLOTLY_JS
-from sec2sec.ui.inspect_tab import cached
+from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
@@ -21,6 +21,7 @@ from sec2sec.ui.training.form import form
 from sec2sec.ui.training.orders import go_on, place, whose
 from sec2sec.ui.training.standing import examples, standing
 from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 HERE = Path(str(resources.files(__package__)))
 OFF = "Training is switched off on this server. At your own machine it is on: see the README."
@@ -46,7 +47,7 @@ def tab(
     pickers: where a model is chosen in other tabs, the Inspect tab's first: that one opens what was trained.
     """
     if not settings.training:
-        gr.HTML(f"<p>{OFF}</p>")
+        gr.HTML(render("paragraph.html", text=OFF))
         return
     jobs = Jobs(settings.runs)
     jobs.sweep()
@@ -72,7 +73,7 @@ def tab(
     @errors_as_messages(lambda message: (alert(message), gr.skip(), *[gr.skip()] * len(pickers)))
     def inspect(who: str | None, event: gr.EventData) -> tuple[Any, ...]:
         owner = whose(settings, who)
-        job = jobs.get(event._data.get("run"), owner)  # comes from a browser
+        job = jobs.get(event_data(event).get("run"), owner)  # comes from a browser
         choices = models.choices(owner)
         others = [gr.update(choices=choices) for _ in pickers[1:]]
         return "", gr.update(selected="inspect"), gr.update(choices=choices, value=TRAINED + job.id), *others
@@ -114,7 +115,7 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
         elif what == "remove":
             job.remove()
         elif what == "download":
-            packed = cached(view, f"sec2sec-{job.id[:15]}.zip")
+            packed = served_path(view, f"sec2sec-{job.id[:15]}.zip")
             job.pack(packed)
             return {"file": str(packed), "name": packed.name}
         else:
@@ -124,7 +125,7 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     standing_of.__name__ = "standing"
     view = gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
-        css_template=files.style(files.VIEW_STYLE, HERE / "view.css"),
+        css_template=files.style(*files.VIEW_STYLES, HERE / "view.css"),
         js_on_load=files.script(HERE / "view.js"),
         apply_default_css=False,
         elem_id="train-view",

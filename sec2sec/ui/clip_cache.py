@@ -1,4 +1,4 @@
-"""Clips that were explained, kept in memory for the questions that follow: few, not for long, each for its visitor."""
+"""Clips that were explained, in memory for the questions that follow: few, not for long, each for its visitor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -19,24 +20,24 @@ from sec2sec.errors import UserError
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.explanations.embeddings import SecondEmbeddings
 from sec2sec.explanations.stability import Bands, with_stability
-from sec2sec.ui.clips import Part
-from sec2sec.viewer.payload import shown_targets, updated
-from sec2sec.viewer.report import EMBEDDED, MEGABYTE
+from sec2sec.ui.chosen_clip import Part
+from sec2sec.viewer.payload import as_json, changing_payload, shown_targets
+from sec2sec.viewer.report import MAX_EMBEDDED_MEGABYTES, MEGABYTE
 from sec2sec.viewer.report_page import report_page
 
-MOST = 64  # clips
-MOST_BYTES = 1 << 30  # ten minutes of the paper preset have 180 MB of tokens
-GONE = (
+MAX_CLIPS = 64
+MAX_BYTES = 1 << 30  # ten minutes of the paper preset have 180 MB of tokens
+CLIP_GONE = (
     "This clip is no longer in memory, because it was explained long ago or many others came after it; explain it again"
 )
 
 
 class ClipGoneError(UserError):
-    """A clip that the shelf does not hold any more: what to do."""
+    """A clip that the cache does not hold any more: what to do."""
 
 
 @dataclass
-class Kept:
+class ExplainedClip:
     """What one visitor explained last, for everything that can still be asked of it. tokens on the CPU."""
 
     explanation: Explanation
@@ -46,7 +47,7 @@ class Kept:
     part: Part  # that was asked for
     model: str | None
     known_truth: bool = False
-    drawn: str = ""  # the payload on the screen
+    payload: dict[str, Any] = field(default_factory=dict)  # of viewer.payload, on the screen
     played: str = ""  # what the player shows; empty before it is converted
     pixels: int = 0  # of a picture; 0 without one
     embeddings: SecondEmbeddings | None = None  # once single places were asked for
@@ -56,7 +57,8 @@ class Kept:
     lock: threading.Lock = field(default_factory=threading.Lock)  # one edit after the other
 
     def __post_init__(self) -> None:
-        self.preview = replace(self.preview, mfcc=None)  # it stands in `drawn` alone
+        self.preview = replace(self.preview, mfcc=None)  # it stands in `payload` alone
+        self._payload_bytes = len(as_json(self.payload))  # what is added later is small
 
     @property
     def start(self) -> float:
@@ -67,64 +69,67 @@ class Kept:
     def nbytes(self) -> int:
         """Bytes of what is heavy in it: tokens, maps, and what is on the screen."""
         maps = self.explanation.co_attention.video_from_audio, self.explanation.co_attention.audio_from_video
-        parts: list[Tensor | np.ndarray | None] = [self.tokens.video, self.tokens.audio, *maps, self.preview.waveform]
+        arrays: list[Tensor | np.ndarray | None] = [self.tokens.video, self.tokens.audio, *maps, self.preview.waveform]
         stills = sum(len(still) for still in self.preview.stills if still is not None)
-        return sum(part.nbytes for part in parts if part is not None) + stills + len(self.drawn)
+        return sum(array.nbytes for array in arrays if array is not None) + stills + self._payload_bytes
+
+    @property
+    def shown_targets(self) -> list[str]:
+        """Names of the targets that its visitor may read."""
+        return shown_targets(self.explanation, self.known_truth)
 
     def add_stability(self, bands: Bands) -> None:
-        """Adds each target's bands of stability, also to what is drawn."""
+        """Adds each target's bands of stability, also to what is on the screen."""
         self.explanation = with_stability(self.explanation, bands)
-        self.drawn = updated(self.drawn, self.explanation, self.preview, diagnostics=self.known_truth)
+        self.payload |= changing_payload(self.explanation, self.preview, self.shown_targets)
 
     def report(self, card: str) -> str:
         """The report's page, with the clip as a browser plays it; one that is absent or too large is left out."""
         clip = Path(self.played)
-        small = clip.is_file() and clip.stat().st_size <= EMBEDDED * MEGABYTE
-        shown = shown_targets(self.explanation, self.known_truth)
+        is_small = clip.is_file() and clip.stat().st_size <= MAX_EMBEDDED_MEGABYTES * MEGABYTE
         mime = mimetypes.guess_type(clip.name)[0] or "video/mp4"
-        return report_page(self.explanation, self.drawn, shown, card, clip.read_bytes() if small else None, mime)
+        film = clip.read_bytes() if is_small else None
+        return report_page(self.explanation, as_json(self.payload), self.shown_targets, card, film, mime)
 
 
 class ClipCache:
-    """Kept clips by an id that nobody can guess."""
+    """Explained clips by an id that nobody can guess."""
 
-    def __init__(
-        self, max_age: float, max_bytes: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, max_age: float, max_bytes: int = MAX_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
         """max_age: s after the last use."""
         self._max_age, self._max_bytes, self._clock = max_age, max_bytes, clock
-        self._clips: dict[str, tuple[float, Kept]] = {}  # the one used longest ago first
+        self._clips: dict[str, tuple[float, ExplainedClip]] = {}  # the one used longest ago first
         self._guard = threading.Lock()
 
-    def put(self, kept: Kept) -> str:
+    def put(self, clip: ExplainedClip) -> str:
         """Keeps a clip, at the cost of those used longest ago; returns its id."""
         key = secrets.token_hex(16)
         with self._guard:
-            self._clips[key] = self._clock(), kept
-            self._sweep()
+            self._clips[key] = self._clock(), clip
+            self._discard_old()
         return key
 
-    def get(self, key: str | None) -> Kept:
+    def get(self, key: str | None) -> ExplainedClip:
         """The clip of an id. ClipGoneError if it is gone."""
         with self._guard:
-            self._sweep()
-            found = self._clips.pop(key, None) if key is not None else None
-            if key is None or found is None:
-                raise ClipGoneError(GONE)
-            self._clips[key] = self._clock(), found[1]
-            return found[1]
+            self._discard_old()
+            entry = self._clips.pop(key, None) if key is not None else None
+            if key is None or entry is None:
+                raise ClipGoneError(CLIP_GONE)
+            self._clips[key] = self._clock(), entry[1]
+            return entry[1]
 
-    def drop(self, key: str | None) -> None:
+    def discard(self, key: str | None) -> None:
         """Forgets a clip: its visitor left."""
         if key is not None:
             with self._guard:
                 self._clips.pop(key, None)
 
-    def _sweep(self) -> None:
+    def _discard_old(self) -> None:
         now = self._clock()
-        self._clips = {key: value for key, value in self._clips.items() if now - value[0] <= self._max_age}
-        total = sum(kept.nbytes for _, kept in self._clips.values())
+        self._clips = {key: entry for key, entry in self._clips.items() if now - entry[0] <= self._max_age}
+        total = sum(clip.nbytes for _, clip in self._clips.values())
         for key in list(self._clips)[:-1]:  # never the newest
-            if total <= self._max_bytes and len(self._clips) <= MOST:
+            if total <= self._max_bytes and len(self._clips) <= MAX_CLIPS:
                 return
             total -= self._clips.pop(key)[1].nbytes
