@@ -61,7 +61,7 @@ def pressed(runs: Path) -> tuple[float, dict[str, float]]:
         began = last = time.monotonic()
         stages: dict[str, float] = {}
         now = "Starting"
-        while now not in ("Done", "Failed", "Stopped", "Ended without a word"):
+        while now not in ("Done", "Failed", "Stopped", "Stopped unexpectedly"):
             page.wait_for_timeout(500)
             label = page.locator(".tr-label").inner_text() or now
             stages[now] = stages.get(now, 0.0) + (time.monotonic() - last) / 60

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.steps import print_step
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import drain_to_terminal, show
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
+from sec2sec.fields import add_flags, fields_of, flag_values
 from sec2sec.paths import program_paths
-from sec2sec.training.settings import add_flags, read_mapping, settings_among
+from sec2sec.training.settings import TrainConfig, read_mapping
 from sec2sec.training.signals import stop_on_signals
 
 
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     explanations.add_argument(
         "--clips", type=int, metavar="N", help="number of test clips that --explanations takes (default: all)"
     )
-    groups = add_flags(parser, without=("system", "seed"))
+    groups = add_flags(parser, TrainConfig, [name for name in fields_of(TrainConfig) if name not in ("system", "seed")])
     groups["output"].add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the benchmark; one in it is resumed"
     )
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     if options.tables:
         print_results(options.out, findings(write_tables(options.out)))
         return 0
-    values = (read_mapping(options.config) if options.config else {}) | settings_among(options)
+    values = (read_mapping(options.config) if options.config else {}) | flag_values(options, TrainConfig)
     request = requested(values, options.systems, options.seeds, str(options.config or ""))
     with stop_on_signals() as stop:
         for step in benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop):
@@ -103,15 +104,13 @@ def compare_explanations(options: argparse.Namespace) -> None:
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
     from sec2sec.evaluation.scoreboard import as_markdown, scoreboard_steps, write_scoreboard
-    from sec2sec.progress import drain
 
     if not getattr(options, "data", ""):
         raise SettingsError("--data is missing: give a folder of known-truth clips, as make-clips makes them")
     table = open_data(options.data)
     bundle, *others = [load_checkpoint(folder, options.device) for folder in (options.checkpoint, *options.others)]
     steps = scoreboard_steps(bundle, table, others=others, clips=options.clips, workers=options.workers)
-    scored = drain(steps, lambda progress: show(progress.message))
-    show("", last=True)
+    scored = drain_to_terminal(steps)
     print(as_markdown(scored.report))
     for message in scored.unusable:
         print(f"not usable: {message}", file=sys.stderr)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli.options import add_checkpoint, add_device, add_json
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import drain_to_terminal, show
 from sec2sec.config import MediaLimits
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
@@ -16,7 +16,6 @@ from sec2sec.files import check_writable
 if TYPE_CHECKING:
     from sec2sec.clip import EncodedClip
     from sec2sec.explanations import Explanation
-    from sec2sec.progress import Progress
 
 REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 
@@ -92,25 +91,19 @@ def run(options: argparse.Namespace) -> int:
     limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
     from sec2sec.checkpoints import load_checkpoint  # torch
     from sec2sec.clip import explain_steps
-    from sec2sec.progress import drain
 
     model = load_checkpoint(options.checkpoint, options.device)
     part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits}
-    clip = drain(explain_steps(options.clip, model, **part), show_progress)
+    clip = drain_to_terminal(explain_steps(options.clip, model, **part))
     explanation: Explanation = clip.explain()
     if options.stability or options.seeds:
         from sec2sec.explanations.stability import stability_steps, with_stability
 
         models = [model, *(load_checkpoint(folder, options.device) for folder in options.seeds)]
-        bands = drain(stability_steps(options.clip, models, **part), show_progress)
+        bands = drain_to_terminal(stability_steps(options.clip, models, **part))
         explanation = with_stability(explanation, bands)
     write_results(options, clip, explanation, limits)
     return 0
-
-
-def show_progress(progress: Progress) -> None:
-    """One line in the terminal, in the place of the last one."""
-    show(f"{progress.fraction:4.0%}  {progress.message}")
 
 
 def write_results(
@@ -121,7 +114,6 @@ def write_results(
     from sec2sec.export.as_text import as_text
     from sec2sec.files import write_json
 
-    show("", last=True)
     print(as_text(explanation))
     if options.report:
         from sec2sec.viewer.report import write_report

@@ -10,7 +10,8 @@ from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.terminal import bar, list_unusable, show
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
-from sec2sec.training.settings import add_flags, settings_among, train_config
+from sec2sec.fields import add_flags, flag_values
+from sec2sec.training.settings import TrainConfig, train_config
 
 LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="I/N",
         help="share of the clips that this process encodes, e.g. 2/4 (default: 1/1)",
     )
-    add_flags(parser)
+    add_flags(parser, TrainConfig)
     add_machine(parser)
 
 
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.training.train import extract_all
 
     logged = time.monotonic()
-    for step in extract_all(train_config(settings_among(options)), machine_of(options), share):
+    for step in extract_all(train_config(flag_values(options, TrainConfig)), machine_of(options), share):
         show(f"{bar(step.done, step.total)} {step.line}", last=step.done == step.total)
         if not sys.stderr.isatty() and time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def share_of(text: str) -> tuple[int, int]:
-    """ "2/4" → (2, 4). Raises SettingsError."""
+    """The share that the text 2/4 names: (2, 4). Raises SettingsError."""
     index, _, number = text.partition("/")
     if not (index.isdecimal() and number.isdecimal() and 1 <= int(index) <= int(number)):
         raise SettingsError(f"--part takes I/N with I from 1 to N, not {text!r}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.steps import print_step
 from sec2sec.extras import require_extra
-from sec2sec.training.settings import add_flags, as_json, read_mapping, settings_among, train_config
+from sec2sec.fields import add_flags, flag_values
+from sec2sec.training.settings import TrainConfig, as_json, read_mapping, train_config
 from sec2sec.training.signals import stop_on_signals
 
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="wait for the other trainings of this queue first (the app's: runs/app/queue); without it, none waits",
     )
-    groups = add_flags(parser)
+    groups = add_flags(parser, TrainConfig)
     output = groups["output"]
     output.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder, e.g. runs/first")
     output.add_argument("--resume", action="store_true", help="resume the training of the run folder")
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.training.run_folder import RunFolder
     from sec2sec.training.train import train_steps
 
-    values = (read_mapping(options.config) if options.config else {}) | settings_among(options)
+    values = (read_mapping(options.config) if options.config else {}) | flag_values(options, TrainConfig)
     folder = RunFolder(options.out)
     if options.resume and folder.exists():
         config = train_config(as_json(folder.config()) | values) if values else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,32 +22,31 @@ from sec2sec.datasets.known_truth.generate import (
     PLANTED,
     PLANTED_COLUMNS,
     VERSION,
-    Progress,
     as_csv,
     clip_path,
-    render_all,
+    render_steps,
     write_whole,
 )
 from sec2sec.datasets.known_truth.states import LENGTHS, Plan, plan_clip
 from sec2sec.datasets.table import DataError, Row, read_table
+from sec2sec.progress import Steps
 
 
-def make_excerpts(source: Path, directory: Path, workers: int | None = None) -> Iterator[Progress]:
+def make_excerpts(source: Path, directory: Path, workers: int | None = None) -> Steps[int]:
     """A data set of the clips of `source`, where they are, and each decisive second of its training clips, drawn anew.
 
     The excerpts are training clips of one second, with the labels and the group of their clip; splits stay as they are.
-    Excerpts made before are kept. Raises DataError where source was not made by this version's generator.
+    Excerpts made before are kept; returns the number of all excerpts. Raises DataError where source was not made by
+    this version's generator.
     """
     table, made = read_table(source), _settings(source)
     excerpts = [(row, plan) for row in table.split("train") for plan in _excerpts(row, made, source)]
     claim = {**made, "excerpts_of": os.path.relpath(source, directory)}
     _claim(directory, claim)
     missing = [plan for _, plan in excerpts if not clip_path(directory, plan).exists()]
-    kept, began = len(excerpts) - len(missing), time.monotonic()
-    yield Progress(kept, len(excerpts), 0.0)
-    for done, _ in enumerate(render_all(directory, missing, workers), start=1):
-        yield Progress(kept + done, len(excerpts), (time.monotonic() - began) / done)
+    yield from render_steps(directory, missing, len(excerpts), "excerpts", workers)
     _write_tables(source, directory, table.rows, excerpts)
+    return len(excerpts)
 
 
 def _settings(source: Path) -> dict[str, Any]:

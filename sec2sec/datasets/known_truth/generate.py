@@ -6,10 +6,8 @@ import csv
 import io
 import json
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from sec2sec.datasets.known_truth.states import (
 )
 from sec2sec.datasets.table import DataError
 from sec2sec.errors import SettingsError
+from sec2sec.progress import Progress, Steps
 
 VERSION = 2  # raise it when the clips of a seed change
 MANIFEST, CLIPS, PLANTED, FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
@@ -48,15 +47,6 @@ SHARES = (8, 1, 1)  # of training, validation and test clips
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the making of clips has come."""
-
-    done: int  # clips that exist, kept ones included
-    total: int
-    seconds_per_clip: float  # wall time for each clip made in this run; 0 before the first
-
-
 def make_clips(
     directory: Path,
     clips: int,
@@ -66,8 +56,8 @@ def make_clips(
     workers: int | None = None,
     shares: tuple[int, int, int] = SHARES,
     lengths: tuple[int, int] = LENGTHS,
-) -> Iterator[Progress]:
-    """Write clips/*.mp4, clips.csv and planted.csv into directory, yielding how far it has come.
+) -> Steps[int]:
+    """Write clips/*.mp4, clips.csv and planted.csv into directory; returns the number of clips that it holds.
 
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
     shares: training, validation and test clips among each sum of them, in the order of the seed.
@@ -93,11 +83,18 @@ def make_clips(
     _claim(directory, settings, shares)
     plans = [plan_clip(seed, index, level, neutral, lengths) for index in range(clips)]
     missing = [plan for plan in plans if not clip_path(directory, plan).exists()]
-    kept, began = clips - len(missing), time.monotonic()
-    yield Progress(kept, clips, 0.0)
-    for made, _ in enumerate(render_all(directory, missing, workers), start=1):
-        yield Progress(kept + made, clips, (time.monotonic() - began) / made)
+    yield from render_steps(directory, missing, clips, "clips", workers)
     _write_tables(directory, plans, shares)
+    return clips
+
+
+def render_steps(directory: Path, missing: list[Plan], total: int, noun: str, workers: int | None) -> Steps[None]:
+    """Render the clips that are missing of all. noun: what a person calls them."""
+    done = total - len(missing)
+    yield Progress(done, total, f"{done} of {total} {noun}")
+    for _ in render_all(directory, missing, workers):
+        done += 1
+        yield Progress(done, total, f"{done} of {total} {noun}")
 
 
 def render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:

@@ -1,6 +1,6 @@
 // The trainings of a visitor: asks the server how they stand while the view is on screen, and draws what has changed.
 /** @import {Component, Failure} from '../../viewer/types.d.ts' */
-/** @import {ActAnswer, Run, ScoreTable, Standing, Entry, TrainingProps, TrainingServer} from './types.d.ts' */
+/** @import {ActAnswer, Run, ScoreTable, JobStatus, Entry, TrainingProps, TrainingServer} from './types.d.ts' */
 import {find, make} from '../../viewer/dom.js';
 import {isNumber, signed} from '../../viewer/numbers.js';
 import {saveAs, servedFile, valueOf, watchTheme, whenRemoved} from '../../viewer/page.js';
@@ -102,7 +102,7 @@ class TrainingView {
     if (!this.isOnScreen || this.isAsking) return;
     this.isAsking = true;
     const question = {visitor, run, since: this.learning.epochs.length, signature};
-    const answer = await this.server.standing(question).catch(() => null);
+    const answer = await this.server.job_status(question).catch(() => null);
     this.isAsking = false;
     if (run !== this.chosen) return; // another was chosen meanwhile
     if (answer) this.take(answer);
@@ -110,7 +110,7 @@ class TrainingView {
     this.isLost = !answer;
   }
 
-  /** @param {Failure | Standing} answer */
+  /** @param {Failure | JobStatus} answer */
   take(answer) {
     if (answer.error !== undefined) {
       this.say(answer.error);
