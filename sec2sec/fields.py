@@ -85,7 +85,8 @@ class Field:
     def requirement(self) -> str:
         """What a value must be, in words."""
         if self.choices:
-            return " or ".join(choice or "empty" for choice in self.choices)
+            words = [choice or "empty" for choice in self.choices]
+            return " or ".join(words) if len(words) < 4 else f"one of {', '.join(words)}"
         if self.is_list:
             item, *others = get_args(self.type)
             count = "" if others == [...] else f"{1 + len(others)} "

@@ -43,7 +43,7 @@ def refused(made: Path, machine: Hardware, out: Path, config: TrainConfig | None
         ({"epochs": 0}, "epochs must be a whole number of at least 1"),
         ({"dropout": 1.0}, "dropout must be a number of at least 0 and below 1"),
         ({"heads": 5}, "multiple of heads"),
-        ({"system": "SA"}, "system must be vit or vivit"),
+        ({"system": "SA"}, "system must be one of vit, vivit"),
         ({"system": "vit", "init": "somewhere"}, "the small vit has no encoders"),
         ({"system": "vivit", "preset": "paper", "video_grid": (2, 3, 3)}, "vivit reads no encoder tokens"),
         ({"preset": "paper", "init": "x"}, "init is for the compact preset"),

@@ -14,8 +14,8 @@ const MARKS = {done: '✓', failed: '✕', dead: '✕', stopped: '❚❚', waiti
 const ACTIONS = [
   {name: 'open', words: 'Open in Inspect'},
   {name: 'download', words: 'Download checkpoint'},
-  {name: 'stop', words: 'Stop', hint: 'Resume goes on later as if nothing had happened'},
-  {name: 'finish', words: 'Finish now', hint: 'Ends it and keeps the best weights so far'},
+  {name: 'stop', words: 'Stop', hint: 'Resume continues later as if nothing had happened'},
+  {name: 'finish', words: 'Finish now', hint: 'Ends the training and keeps the best weights so far'},
   {name: 'resume', words: 'Resume'},
   {name: 'remove', words: 'Remove', question: 'Remove this training with its model? This cannot be undone.'},
 ];
@@ -106,7 +106,7 @@ class TrainingView {
     this.isAsking = false;
     if (run !== this.chosen) return; // another was chosen meanwhile
     if (answer) this.take(answer);
-    else this.say('The server does not answer. A training goes on without it; this page keeps asking.');
+    else this.say('The server does not answer. Trainings continue without it; this page keeps asking.');
     this.isLost = !answer;
   }
 
