@@ -19,7 +19,7 @@ from sec2sec.checkpoints import Bundle, CheckpointSummary, load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens, stacked
+from sec2sec.encoding import batched, encode_seconds, join_tokens, stack
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 
@@ -59,7 +59,7 @@ def paper_rows() -> Iterator[Row]:
     encoders, model = bundle.encoders, bundle.model
     rate = encoders.config.frames_per_second
     seconds = list(open_clip(FLIGHT, frames_per_second=rate).seconds())
-    frames, samples = stacked([s.frames for s in seconds]), stacked([s.samples for s in seconds])
+    frames, samples = stack([s.frames for s in seconds]), stack([s.samples for s in seconds])
     image = encoders.mfcc(samples)
 
     def to_output() -> None:

@@ -18,7 +18,7 @@ from bench.clip import FLIGHT, paper_bundle
 from bench.row import Row, in_turns
 from bench.training import GRIDS, LIRIS, encoders, random_clips
 from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.baselines.late_fusion import Given, LateFusion, Summaries
+from sec2sec.baselines.late_fusion import ClipEmbeddings, LateFusion, StoredEmbedding
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoding import batched, encode_seconds, join_tokens
@@ -26,7 +26,8 @@ from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.loop import TrainLoop, TrainModule
+from sec2sec.training.loop import TrainLoop
+from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
 
 TARGETS = ("arousal", "valence")
@@ -55,8 +56,10 @@ def whole(model: Model, made: Encoders) -> tuple[Callable[[], object], Callable[
 
 
 def written_out(network: nn.Module, run: Callable[[], object]) -> None:
-    """The run with every attention weight of ViViT written out, as its published code does, and not by torch's fused
-    kernel, as we run it. ViT's few tokens make no difference."""
+    """The run with every attention weight of ViViT written out, as its published code does.
+
+    We run torch's fused kernel instead. ViT's few tokens make no difference.
+    """
     network.set_attn_implementation("eager")  # type: ignore[operator]
     run()
     network.set_attn_implementation("sdpa")  # type: ignore[operator]
@@ -108,10 +111,14 @@ def learner(name: str, clips: Callable[[Encoders], Clips]) -> tuple[Model, Clips
     if name not in SUMMARY:
         made = encoders()
         return build_system(config.model_config(TARGETS, GRIDS.width), GRIDS), clips(made), made, config
-    branches = {part: Given(size) for part, size in zip(("video", "audio"), SUMMARY[name], strict=True) if size}
-    kept = Summaries(build_encoders(SYSTEMS[name].encoder_config("paper")), nn.ModuleDict(branches))
-    head = LateFusion(config.model_config(TARGETS), kept.config, branches)
-    return head, clips(kept), kept, config
+    branches = {
+        modality: StoredEmbedding(size)
+        for modality, size in zip(("video", "audio"), SUMMARY[name], strict=True)
+        if size
+    }
+    cached = ClipEmbeddings(build_encoders(SYSTEMS[name].encoder_config("paper")), nn.ModuleDict(branches))
+    head = LateFusion(config.model_config(TARGETS), cached.config, branches)
+    return head, clips(cached), cached, config
 
 
 def epoch(model: Model, clips: Clips, made: Encoders, config: TrainConfig) -> None:

@@ -36,7 +36,7 @@ class CheckpointError(UserError):
 
 @dataclass(frozen=True)
 class CheckpointSummary:
-    """Which model was asked, as every screen and file that shows a prediction names it."""
+    """Which model predicted, as every screen and file that shows a prediction names it."""
 
     name: str
     sha256: str
@@ -96,10 +96,10 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     published = _published(model)
     state = {f"model.{n}": t.contiguous() for n, t in model.state_dict().items() if n not in published}
-    for part in ("video", "audio"):
-        module = getattr(encoders, part)
+    for modality in ("video", "audio"):
+        module = getattr(encoders, modality)
         own = statistics(module) if encoders.config.preset == "paper" else module.state_dict()
-        state |= {f"{part}.{name}": tensor.contiguous() for name, tensor in own.items()}
+        state |= {f"{modality}.{name}": tensor.contiguous() for name, tensor in own.items()}
     config = {
         "schema": SCHEMA,
         "system": model.config.system,
@@ -145,12 +145,12 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
 
     encoders = build_encoders(encoder_config)
     model = build_system(model_config, encoder_config)
-    parts: dict[str, torch.nn.Module] = {"model": model, "video": encoders.video, "audio": encoders.audio}
-    for prefix, module in parts.items():
+    modules: dict[str, torch.nn.Module] = {"model": model, "video": encoders.video, "audio": encoders.audio}
+    for prefix, module in modules.items():
         own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
         if prefix == "model":
-            kept = _published(model)
-            own = {name: t for name, t in module.state_dict().items() if name in kept} | own
+            published = _published(model)
+            own = {name: t for name, t in module.state_dict().items() if name in published} | own
         elif encoder_config.preset == "paper":
             own = module.state_dict() | own
         try:

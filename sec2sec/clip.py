@@ -224,7 +224,7 @@ class EncodedClip:
         if encoder_hash(other.model) != encoder_hash(self.model):
             raise AskError(f"{other.info.name} was encoded by other encoders than {self.info.name}")
         chosen = other._second(by)
-        tokens = (None if part is None else part[chosen] for part in (other.tokens.video, other.tokens.audio))
+        tokens = (None if own is None else own[chosen] for own in (other.tokens.video, other.tokens.audio))
         return self._with([self._second(second)], modality, *tokens)
 
     def explain(self) -> PresentedExplanation:
@@ -306,7 +306,7 @@ def encode_steps(
     yield Progress(0, 0, "Opening the clip", "decoding")
     config = model.encoders.config
     limits = limits or MediaLimits()
-    limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.longest))
+    limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.max_seconds))
     clip = open_clip(
         path,
         start=start,
@@ -324,16 +324,16 @@ def encode_steps(
     # a live recording does not say how long it is; explaining takes about a tenth of the whole
     expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0
     total = expected / 0.9
-    parts: list[Tokens] = []
+    encoded: list[Tokens] = []
     pictures, cues = PreviewCollector(), CueCollector()
     for batch in batched(clip.seconds()):
         clock.charge("decoding")
         done = min(pictures.seconds, expected)
         yield Progress(done, total, f"Encoding from second {pictures.seconds} of {expected or 'unknown'}", "encoding")
         clock.skip()
-        part = encode_seconds(batch, model.encoders, model.device)
-        pictures.add(batch, part)
-        parts.append(Tokens(part.video, part.audio))
+        tokens = encode_seconds(batch, model.encoders, model.device)
+        pictures.add(batch, tokens)
+        encoded.append(Tokens(tokens.video, tokens.audio))
         clock.charge("encoding")
         for second in batch:
             cues.add(second)
@@ -341,11 +341,11 @@ def encode_steps(
         done = min(pictures.seconds, expected)
         yield Progress(done, total, f"Decoded and encoded {pictures.seconds} s", "decoding")
         clock.skip()
-    if not parts:
+    if not encoded:
         raise MediaError(f"{clip.name}: nothing of it could be decoded; try to convert it to MP4 (H.264, AAC)")
     measured = cues.finish()
     clock.charge("explaining")
-    return EncodedClip(model, join_tokens(parts), pictures.summary(clip), pictures.preview(), measured, taken)
+    return EncodedClip(model, join_tokens(encoded), pictures.summary(clip), pictures.preview(), measured, taken)
 
 
 def explain_steps(

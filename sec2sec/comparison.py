@@ -14,7 +14,7 @@ from sec2sec.progress import Progress, Steps
 
 @dataclass(frozen=True)
 class Comparison:
-    """The clip through each checkpoint, in the order that was asked for."""
+    """The clip through each checkpoint, in the order of the checkpoints."""
 
     clips: list[EncodedClip]
     encoded: int  # how often the clip was decoded and encoded
@@ -41,7 +41,7 @@ def compare_steps(
         names = ", ".join(bundles[i].summary.name for i in members)
         prefix = "" if len(groups) == 1 else f"{names}: "
         steps = encode_steps(path, first, start=start, end=end, limits=limits)
-        encoded = yield from _of_several(steps, prefix, done, len(groups))
+        encoded = yield from _as_part(steps, prefix, done, len(groups))
         for i in members:
             clips[i] = replace(encoded, model=bundles[i])
             message = f"{prefix}Measuring the effect of each second"
@@ -50,7 +50,7 @@ def compare_steps(
     return Comparison([clips[i] for i in range(len(bundles))], len(groups))
 
 
-def _of_several(steps: Steps[EncodedClip], prefix: str, done: int, total: int) -> Steps[EncodedClip]:
+def _as_part(steps: Steps[EncodedClip], prefix: str, done: int, total: int) -> Steps[EncodedClip]:
     """The steps as the part from done to done + 1 of `total`."""
     while True:
         try:

@@ -10,9 +10,8 @@ imported with the first value that is no default.
 from __future__ import annotations
 
 import argparse
-import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -42,18 +41,12 @@ class Setting:
     le: float | None = None
 
     @property
-    def bounds(self) -> dict[str, float]:
-        """Those that are set, by the names that pydantic has for them."""
-        named = {"gt": self.gt, "ge": self.ge, "lt": self.lt, "le": self.le}
-        return {name: bound for name, bound in named.items() if bound is not None}
-
-    @property
     def range(self) -> str:
         """The bounds in words."""
         if self.ge is not None and self.le is not None:
             return f"from {self.ge:g} to {self.le:g}"
-        words = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}
-        return " and ".join(f"{words[name]} {bound:g}" for name, bound in self.bounds.items())
+        bounds = {"above": self.gt, "of at least": self.ge, "below": self.lt, "of at most": self.le}
+        return " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None)
 
 
 @dataclass(frozen=True)
@@ -110,9 +103,15 @@ class Field:
         from pydantic import BeforeValidator, TypeAdapter
         from pydantic import Field as Bounds
 
+        setting = self.setting
+
         def bounded(kind: Any) -> Any:
             if kind in (int, float):
-                return Annotated[kind, Bounds(**self.setting.bounds), BeforeValidator(refuse_bool)]
+                return Annotated[
+                    kind,
+                    Bounds(gt=setting.gt, ge=setting.ge, lt=setting.lt, le=setting.le),
+                    BeforeValidator(refuse_bool),
+                ]
             return kind
 
         if self.is_list:
@@ -139,6 +138,9 @@ class Field:
     def split(self, text: str) -> str | list[str]:
         """The text of an option or of a widget: a list where the setting is one."""
         return [item.strip() for item in text.split(",") if item.strip()] if self.is_list else text
+
+
+_fields: dict[type[Any], Mapping[str, Field]] = {}  # by class
 
 
 def refuse_bool(value: Any) -> Any:
@@ -169,18 +171,22 @@ class Validated:
             raise SettingsError(f"{where}{error}") from None
 
 
-@functools.cache
 def fields_of(settings: type[Any]) -> Mapping[str, Field]:
     """The fields of a class of settings, by name, in their order."""
-    hints, found = get_type_hints(settings, include_extras=True), {}
+    if settings not in _fields:
+        _fields[settings] = {field.name: field for field in _read_fields(settings)}
+    return _fields[settings]
+
+
+def _read_fields(settings: type[Any]) -> Iterator[Field]:
+    hints = get_type_hints(settings, include_extras=True)
     for field in fields(settings):
         hint, setting = hints[field.name], Setting()
         if get_origin(hint) is Annotated:
             hint, setting = get_args(hint)
         may_be_none = NoneType in get_args(hint)
         kind = get_args(hint)[0] if may_be_none else hint
-        found[field.name] = Field(field.name, kind, may_be_none, field.default, setting)
-    return found
+        yield Field(field.name, kind, may_be_none, field.default, setting)
 
 
 def add_flags(

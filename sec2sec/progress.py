@@ -8,9 +8,10 @@ Closing the generator between two steps cancels the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 R = TypeVar("R")
 
@@ -23,6 +24,8 @@ class Progress:
     total: float  # 0 where nobody knows it
     message: str
     stage: str = ""  # which part of the work this is, where somebody acts on it: "decoding", "encoding", "explaining"
+    seconds_left: float = math.nan  # NaN where nobody knows
+    epoch: Mapping[str, Any] | None = None  # figures of the epoch that has just ended, where a model is trained
 
     @property
     def fraction(self) -> float:
@@ -42,3 +45,29 @@ def drain(steps: Generator[Progress, None, R], on_progress: Callable[[Progress],
             result: R = end.value
             return result
         on_progress(progress)
+
+
+def tap(steps: Generator[Progress, None, R], on_progress: Callable[[Progress], object]) -> Steps[R]:
+    """The same steps; each Progress is passed on to `on_progress` as well."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        on_progress(progress)
+        yield progress
+
+
+def until(stop: Callable[[], bool], steps: Generator[Progress, None, R]) -> Steps[R | None]:
+    """The same steps, closed after one of them where `stop` says so; the result is None then."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        yield progress
+        if stop():
+            steps.close()
+            return None

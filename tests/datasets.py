@@ -12,7 +12,7 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row
 from sec2sec.encoders import build_encoders
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.training.batches import Clips, clips_of
+from sec2sec.training.batches import Clips, cached_clips
 from tests import clips
 
 TOKENS = EncoderConfig(width=6, video_grid=(2, 1, 2), audio_grid=(2, 2))
@@ -61,4 +61,4 @@ def planted_tokens(
         cache.write(sha256, Tokens(video, None if number % 7 == 3 else audio))
         rows.append(Row(name, Path("nowhere"), {"a": float(label), "b": 0.2 + 0.6 * label}, split, name))
         files[name], lengths[name] = cache.path(sha256), seconds
-    return clips_of(rows, ("a", "b"), files, lengths), TOKENS
+    return cached_clips(rows, ("a", "b"), files, lengths), TOKENS

@@ -21,8 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.train import Hardware, train_steps
+from sec2sec.training.train import train_steps
 from tests.trainings import settings, weights
 
 UNIQUE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}|[0-9a-f]{16,}")  # names of clips in the token cache, and of the cache

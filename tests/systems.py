@@ -20,7 +20,7 @@ TOKENS = EncoderConfig(width=16, video_grid=(2, 2, 2), audio_grid=(2, 4))
 
 def inputs_of(name: str) -> EncoderConfig:
     """What turns seconds into the tokens of the small system."""
-    return TOKENS if SYSTEMS[name].reads_tokens else SYSTEMS[name].encoder_config("compact")
+    return TOKENS if SYSTEMS[name].uses_encoder_tokens else SYSTEMS[name].encoder_config("compact")
 
 
 def built(name: str, targets: tuple[str, ...] = TARGETS, **changes) -> Model:
@@ -35,7 +35,7 @@ def built(name: str, targets: tuple[str, ...] = TARGETS, **changes) -> Model:
 
 def saved(folder: Path, name: str) -> Model:
     """A checkpoint of the small system, on compact encoders or on its own inputs."""
-    encoder = ENCODER if SYSTEMS[name].reads_tokens else inputs_of(name)
+    encoder = ENCODER if SYSTEMS[name].uses_encoder_tokens else inputs_of(name)
     torch.manual_seed(0)
     config = ModelConfig(TARGETS, system=name, input_width=16, width=16, heads=2, hidden=16)
     model = build_system(config, encoder).eval()

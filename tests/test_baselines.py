@@ -24,7 +24,7 @@ from sec2sec.media import MediaError
 from sec2sec.model import Sec2Sec
 from sec2sec.progress import drain
 from sec2sec.training.settings import SettingsError, TrainConfig
-from sec2sec.training.train import Trained, train_steps
+from sec2sec.training.train import train_steps
 from sec2sec.viewer.payload import encode
 from tests import clips
 from tests.systems import TARGETS, built, saved, tokens
@@ -50,7 +50,7 @@ def test_output_has_the_shapes_of_its_contract_for_any_number_of_targets(name):
         video, audio, mask = tokens(name)
         found = model(video, audio, mask)
         assert found.logits.shape == (2, len(targets))
-        if system.attends:
+        if system.has_temporal_attention:
             assert found.second_weights.shape == (2, len(targets), 3)
             torch.testing.assert_close(found.second_weights.sum(-1), torch.ones(2, len(targets)))
             assert found.second_weights[1, :, 2].abs().max() == 0
@@ -69,7 +69,7 @@ def test_padding_does_not_change_a_clips_logits_nor_its_attention(name):
     video, audio, mask = tokens(name)
     together, alone = model(video, audio, mask), model(video[1:, :2], audio[1:, :2], mask[1:, :2])
     torch.testing.assert_close(together.logits[1:], alone.logits, atol=1e-5, rtol=1e-4)
-    if SYSTEMS[name].attends:
+    if SYSTEMS[name].has_temporal_attention:
         torch.testing.assert_close(together.second_weights[1:, :, :2], alone.second_weights, atol=1e-5, rtol=1e-4)
 
 
@@ -144,7 +144,7 @@ def test_a_saved_system_gives_equal_outputs_and_explains_a_real_clip(tmp_path, c
     assert out["checkpoint"]["system"] == SYSTEMS[name].title
     for target in found.targets.values():
         assert target.effect.shape == target.effect_audio.shape == target.effect_video.shape == (3,)
-        assert (target.attention is None) == (not SYSTEMS[name].attends)
+        assert (target.attention is None) == (not SYSTEMS[name].has_temporal_attention)
         if target.attention is not None:
             assert target.attention.sum() == pytest.approx(1, abs=1e-5)
     assert (found.co_attention.video_from_audio is None) == (not SYSTEMS[name].maps)
@@ -176,7 +176,7 @@ def test_a_missing_modality_is_the_training_mean_or_refused_in_words(tmp_path, n
 @torch.no_grad()
 def test_effect_equals_a_full_pass_with_that_second_replaced(name, monkeypatch):
     """The passes, and vectors joined late, against the definition."""
-    monkeypatch.setattr("sec2sec.explanations.masker.INPUT_SECONDS_A_PASS", 7)  # 2 variants a pass
+    monkeypatch.setattr("sec2sec.explanations.masker.INPUT_SECONDS_PER_PASS", 7)  # 2 variants a pass
     model = built(name)
     video, audio, mask = tokens(name, (3,))
     masker = masker_of(model, Tokens(video[0], audio[0]))
@@ -199,9 +199,9 @@ def test_effect_equals_a_full_pass_with_that_second_replaced(name, monkeypatch):
 
 @every_system
 def test_training_ends_with_a_checkpoint_that_evaluate_reads(made, machine, tmp_path, name):
-    start = {"init": str(made / "tiny"), "width": 16, "heads": 2} if SYSTEMS[name].reads_tokens else {}
+    start = {"init": str(made / "tiny"), "width": 16, "heads": 2} if SYSTEMS[name].uses_encoder_tokens else {}
     config = TrainConfig(data=str(made / "data"), system=name, epochs=1, batch=4, **start)
-    done = [step for step in train_steps(tmp_path / "run", config, machine) if isinstance(step, Trained)][-1]
+    done = drain(train_steps(tmp_path / "run", config, machine))
     assert np.isfinite(done.metrics["validation_score"])
     bundle = load_checkpoint(done.checkpoint, "cpu")
     assert bundle.system.name == name

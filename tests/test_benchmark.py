@@ -20,12 +20,12 @@ from sec2sec.benchmark.cost import cost, macs
 from sec2sec.benchmark.document import as_markdown, as_page, findings
 from sec2sec.benchmark.paper import ORDER, TRAITS, figures_of
 from sec2sec.benchmark.plan import noted, plan, requested
-from sec2sec.benchmark.run import Compared, Progress, benchmark_steps, write_tables
+from sec2sec.benchmark.run import benchmark_steps, write_tables
 from sec2sec.benchmark.tables import as_csv, cost_table, target_tables
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.progress import Progress, drain
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import SettingsError
-from sec2sec.training.train import Epoch, Stopped
 from tests.commands import run
 from tests.models import save_tiny
 from tests.test_evaluate_curves import Page
@@ -140,30 +140,29 @@ def asked(made, **other):
 def run_once(made, machine):
     """The folder of a benchmark that was stopped in its second trial and went on, and what each run said."""
     out = made / "benchmark"
-    first: list[object] = []
+    first: list[Progress] = []
 
     def in_the_second() -> bool:
-        return sum(isinstance(step, Epoch) for step in first) >= 3
+        return sum(step.epoch is not None for step in first) >= 3
 
-    for step in benchmark_steps(asked(made), out, machine, jobs=0, stop=in_the_second):
-        first.append(step)
+    assert drain(benchmark_steps(asked(made), out, machine, jobs=0, stop=in_the_second), first.append).stopped
     done = (out / "trials" / "sec2sec-audio-0" / "checkpoint" / "model.safetensors").stat().st_mtime_ns
-    second = list(benchmark_steps(asked(made), out, machine, jobs=0))
+    second: list[Progress] = []
+    end = drain(benchmark_steps(asked(made), out, machine, jobs=0), second.append)
     assert (out / "trials" / "sec2sec-audio-0" / "checkpoint" / "model.safetensors").stat().st_mtime_ns == done
-    return out, first, second
+    return out, first, second, end
 
 
 def test_a_benchmark_that_was_stopped_goes_on_with_the_trial_it_was_at(run_once):
-    _, first, second = run_once
-    assert isinstance(first[-1], Stopped)
-    assert [step.report["epoch"] for step in first if isinstance(step, Epoch)] == [1, 2, 1]
-    assert [step.report["epoch"] for step in second if isinstance(step, Epoch)] == [2, 1, 2, 1, 2]
-    assert isinstance(second[-1], Compared)
-    assert [step.done for step in second if isinstance(step, Progress)] == [0, 1, 2]
+    _, first, second, end = run_once
+    assert [step.epoch["epoch"] for step in first if step.epoch] == [1, 2, 1]
+    assert [step.epoch["epoch"] for step in second if step.epoch] == [2, 1, 2, 1, 2]
+    assert not end.stopped
+    assert [step.done for step in second if step.stage == "trials"] == [0, 1, 2]
 
 
 def test_results_hold_every_system_beside_trivial_rows_and_all_pairs(run_once):
-    results = run_once[2][-1].results
+    results = run_once[3].results
     assert [row["name"] for row in results["systems"]] == TWO.split(",")
     assert results["targets"] == {"arousal": "binary", "calm": "score"}
     for row in results["systems"]:
@@ -197,10 +196,11 @@ def test_tables_are_made_again_from_predictions_alone(run_once, made, tmp_path):
 def test_a_finished_benchmark_trains_nothing_and_takes_more_seeds(run_once, made, machine):
     out = run_once[0]
     began = time.monotonic()
-    steps = list(benchmark_steps(asked(made), out, machine, jobs=0))
-    assert not [step for step in steps if isinstance(step, Epoch | Progress)]
+    steps: list[Progress] = []
+    end = drain(benchmark_steps(asked(made), out, machine, jobs=0), steps.append)
+    assert not steps
     assert time.monotonic() - began < 60
-    assert isinstance(steps[-1], Compared)
+    assert end.results
 
 
 def test_another_benchmark_or_a_folder_of_something_else_is_refused(run_once, made, machine, tmp_path):
@@ -216,8 +216,7 @@ def test_another_benchmark_or_a_folder_of_something_else_is_refused(run_once, ma
 
 def test_a_trial_whose_loss_diverges_is_named_and_the_others_are_compared(made, machine):
     values = {"sec2sec-audio": {"rate": 1e30, "clip_norm": 1e30, "warmup": 0, "epochs": 3}}
-    *_, end = benchmark_steps(asked(made, systems=values), made / "diverges", machine, jobs=0)
-    assert isinstance(end, Compared)
+    end = drain(benchmark_steps(asked(made, systems=values), made / "diverges", machine, jobs=0))
     audio, other = end.results["systems"]
     assert set(audio["failed"]) == {"0", "1"}
     assert "no number" in audio["failed"]["0"]
@@ -227,8 +226,8 @@ def test_a_trial_whose_loss_diverges_is_named_and_the_others_are_compared(made, 
 
 
 def test_documents_say_what_was_run_on_what_and_what_came_out(run_once):
-    out, _, second = run_once
-    results = second[-1].results
+    out, *_, end = run_once
+    results = end.results
     text = (out / "RESULTS.md").read_text()
     assert text == as_markdown(results)
     note = noted(out)
@@ -249,7 +248,7 @@ def test_documents_say_what_was_run_on_what_and_what_came_out(run_once):
 
 
 def test_documents_say_what_each_system_began_with(run_once):
-    results = json.loads(json.dumps(run_once[2][-1].results))
+    results = json.loads(json.dumps(run_once[3].results))
     start = "encoders from the checkpoint tiny (Random weights, for tests), frozen; the rest from random weights"
     assert [row["start"] for row in results["systems"]] == [start, start]
     assert f"- Sec2Sec Audio, Sec2Sec SA-CA: {start}." in as_markdown(results)
@@ -260,7 +259,7 @@ def test_documents_say_what_each_system_began_with(run_once):
 
 
 def test_the_page_is_whole_and_needs_no_network(run_once):
-    results = run_once[2][-1].results
+    results = run_once[3].results
     text = as_page(results)
     page = Page(text)
     assert page.open == []
@@ -270,7 +269,7 @@ def test_the_page_is_whole_and_needs_no_network(run_once):
 
 
 def test_the_csv_holds_every_figure_once(run_once):
-    results = run_once[2][-1].results
+    results = run_once[3].results
     rows = list(csv.DictReader(io.StringIO(as_csv(results, "binary"))))
     assert len(rows) == 4 * 5  # two systems and two baselines, five metrics
     row = next(row for row in rows if row["system"] == "sec2sec-sa-ca" and row["metric"] == "accuracy")
@@ -279,7 +278,7 @@ def test_the_csv_holds_every_figure_once(run_once):
 
 
 def test_on_the_papers_data_its_figures_stand_beside_ours(run_once):
-    results = json.loads(json.dumps(run_once[2][-1].results))
+    results = json.loads(json.dumps(run_once[3].results))
     for row in results["systems"]:
         row["paper"] = figures_of("LIRIS-ACCEDE", row["name"])
     (arousal,) = [each for each in target_tables(results) if "arousal" in each.caption]
@@ -295,8 +294,7 @@ def test_on_the_papers_data_its_figures_stand_beside_ours(run_once):
 def test_trials_in_processes_of_their_own_end_with_the_same_predictions(run_once, made, machine):
     out, two = made / "processes", asked(made)
     request = type(two)(two.settings, ("sec2sec-sa-ca",), 1, {})
-    *_, end = benchmark_steps(request, out, machine, jobs=2)
-    assert isinstance(end, Compared)
+    end = drain(benchmark_steps(request, out, machine, jobs=2))
     name = "trials/sec2sec-sa-ca-0/predictions.json"
     ours, theirs = (json.loads((folder / name).read_text()) for folder in (out, run_once[0]))
     assert ours["id"] == theirs["id"]
@@ -327,6 +325,6 @@ def test_tables_are_made_by_the_command_line_and_a_folder_without_a_benchmark_is
 
 
 def test_excerpts_are_named_where_the_data_are(run_once):
-    results = json.loads(json.dumps(run_once[2][-1].results))
+    results = json.loads(json.dumps(run_once[3].results))
     results["data"]["planted"] = {"seed": 5, "level": "cluttered", "excerpts_of": "../whole"}
     assert "Generated with seed 5, level cluttered; each decisive second" in as_markdown(results)

@@ -18,13 +18,14 @@ import torch
 
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache, encoder_key
-from sec2sec.datasets.extract import Extraction, as_decoded, decode_all, end_with_parent, extract_steps
+from sec2sec.datasets.extract import as_decoded, decode_all, encoding_progress, end_with_parent, extract_steps
 from sec2sec.datasets.table import read_table
 from sec2sec.encoders import build_encoders, pool
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.files import lock_file
 from sec2sec.media import open_clip
+from sec2sec.progress import drain
 from tests import clips
 from tests.datasets import TOKENS, clip_folder
 from tests.models import ENCODER
@@ -42,11 +43,6 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def encoders():
     return build_encoders(ENCODER, seed=0).eval()
-
-
-def last(steps) -> Extraction:
-    *_, end = steps
-    return end
 
 
 def some_tokens(seconds: int = 3) -> Tokens:
@@ -130,8 +126,8 @@ def test_the_paper_preset_pools_its_maps_to_the_grids_of_its_config():
 
 def test_extracted_tokens_are_the_encoders(tmp_path, data, encoders):
     rows, cache = read_table(data).rows, TokenCache(tmp_path, encoders)
-    end = last(extract_steps(rows, encoders, cache, device=CPU, workers=0))
-    assert (end.done, end.total, end.kept) == (5, 5, 0)
+    end = drain(extract_steps(rows, encoders, cache, device=CPU, workers=0))
+    assert (end.encoded, end.total, end.reused) == (5, 5, 0)
     for row in rows:
         direct = encode_seconds(list(open_clip(row.path).seconds()), encoders.folded(), CPU)
         found = cache.read(end.sha256[row.id])
@@ -144,14 +140,14 @@ def test_extracted_tokens_are_the_encoders(tmp_path, data, encoders):
 
 def test_nothing_is_encoded_twice_and_what_was_cut_short_is_made_again(tmp_path, data, encoders):
     rows, cache = read_table(data).rows, TokenCache(tmp_path, encoders)
-    first = last(extract_steps(rows, encoders, cache, device=CPU, workers=0))
+    first = drain(extract_steps(rows, encoders, cache, device=CPU, workers=0))
     cut = cache.path(first.sha256["c0"])
     before = cache.read(first.sha256["c0"]).video.clone()
     cut.write_bytes(cut.read_bytes()[:-100])
-    second = last(extract_steps(rows, encoders, cache, device=CPU, workers=0))
-    assert second.kept == 4
+    second = drain(extract_steps(rows, encoders, cache, device=CPU, workers=0))
+    assert second.reused == 4
     assert torch.equal(cache.read(first.sha256["c0"]).video, before)
-    assert last(extract_steps(rows, encoders, cache, device=CPU, workers=0)).kept == 5
+    assert drain(extract_steps(rows, encoders, cache, device=CPU, workers=0)).reused == 5
 
 
 def test_a_renamed_clip_is_found_again(tmp_path, data, encoders):
@@ -159,20 +155,20 @@ def test_a_renamed_clip_is_found_again(tmp_path, data, encoders):
     rows = read_table(data).rows[:2]
     list(extract_steps(rows, encoders, cache, device=CPU, workers=0))
     moved = shutil.copy(rows[0].path, tmp_path / "other-name.mp4")
-    assert last(extract_steps([replace(rows[0], path=moved)], encoders, cache, device=CPU, workers=0)).kept == 1
+    assert drain(extract_steps([replace(rows[0], path=moved)], encoders, cache, device=CPU, workers=0)).reused == 1
 
 
 def test_damaged_and_absent_clips_are_listed_and_never_fatal(tmp_path, data, encoders):
     rows = list(read_table(data).rows[:2])
     broken = clips.truncate(shutil.copy(rows[0].path, tmp_path / "broken.mp4") and tmp_path / "broken.mp4", 0.4)
     rows += [replace(rows[0], id="broken", path=broken), replace(rows[0], id="gone", path=tmp_path / "gone.mp4")]
-    end = last(extract_steps(rows, encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=1))
+    end = drain(extract_steps(rows, encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=1))
     assert set(end.sha256) == {"c0", "c1"}
     assert set(end.unusable) == {"broken", "gone"}
     assert "broken.mp4" in end.unusable["broken"]
     assert "gone.mp4" in end.unusable["gone"]
-    assert end.done == end.total == 4
-    assert (end.kept, end.encoded) == (0, 2)
+    assert end.total == 4
+    assert (end.reused, end.encoded) == (0, 2)
 
 
 def test_the_same_file_under_two_names_is_encoded_once(tmp_path, data, encoders):
@@ -182,17 +178,18 @@ def test_the_same_file_under_two_names_is_encoded_once(tmp_path, data, encoders)
     for path in cut:
         clips.truncate(Path(shutil.copy(row.path, path)), 0.4)
     rows = [row, replace(row, id="cut0", path=cut[0]), twin, replace(row, id="cut1", path=cut[1])]
-    steps = list(extract_steps(rows, encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=0))
-    assert [step.done for step in steps] == [0, 2, 4]
-    end = steps[-1]
+    done: list[float] = []
+    steps = extract_steps(rows, encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=0)
+    end = drain(steps, lambda progress: done.append(progress.done))
+    assert done == [0, 2, 4]
     assert end.sha256["twin"] == end.sha256["c0"]
     assert set(end.unusable) == {"cut0", "cut1"}
-    assert (end.encoded, end.kept) == (1, 1)
+    assert (end.encoded, end.reused) == (1, 1)
 
 
 def test_a_name_that_no_disk_can_hold_is_a_clip_that_cannot_be_read(tmp_path, data, encoders):
     row = replace(read_table(data).rows[0], path=tmp_path / "a\0b.mp4")
-    end = last(extract_steps([row], encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=0))
+    end = drain(extract_steps([row], encoders, TokenCache(tmp_path / "c", encoders), device=CPU, workers=0))
     assert "cannot be read" in end.unusable["c0"]
 
 
@@ -250,7 +247,7 @@ def test_several_processes_fill_one_cache(tmp_path, data, encoders):
         process.join(600)  # a busy machine takes a minute to import torch
         assert process.exitcode == 0
     cache = TokenCache(tmp_path, encoders)
-    assert last(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).kept == 5
+    assert drain(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).reused == 5
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -268,7 +265,7 @@ def test_an_extraction_killed_at_any_moment_goes_on_with_whole_entries(tmp_path,
     made = list(tmp_path.rglob("*.safetensors"))
     assert made
     assert all(cache.read(path.stem) is not None for path in made)
-    assert last(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).kept >= len(made)
+    assert drain(extract_steps(read_table(data).rows, encoders, cache, device=CPU, workers=0)).reused >= len(made)
 
 
 def decode_in_process(data: Path) -> None:
@@ -326,13 +323,14 @@ def alive(pid: int) -> bool:
 
 
 def test_the_progress_line_has_a_rate_and_the_time_left():
-    assert Extraction(3, 10, 1, 2.0, 3.5).line == "encoding: 3 of 10 clips, 2.0 clips/s, 0:04 left"
-    assert Extraction(3, 10, 1, 0.25, 28.0).line == "encoding: 3 of 10 clips, 4.0 s a clip, 0:28 left"
-    assert Extraction(0, 10, 0, 0.0, float("nan")).line == "encoding: 0 of 10 clips"
-    assert Extraction(0, 10, 0, 0.0, float("nan"), seen=7).line == "looking for clips in the cache: 7 of 10"
+    assert encoding_progress(3, 10, 2.0, 3.5).message == "encoding: 3 of 10 clips, 2.0 clips/s, 0:04 left"
+    assert encoding_progress(3, 10, 0.25, 28.0).message == "encoding: 3 of 10 clips, 4.0 s a clip, 0:28 left"
+    assert encoding_progress(0, 10).message == "encoding: 0 of 10 clips"
 
 
 def test_files_that_take_long_to_read_are_counted_while_they_are(tmp_path, data, encoders, monkeypatch):
-    monkeypatch.setattr("sec2sec.datasets.extract.EVERY", -1.0)
+    monkeypatch.setattr("sec2sec.datasets.extract.PROGRESS_INTERVAL", -1.0)
     steps = extract_steps(read_table(data).rows, encoders, TokenCache(tmp_path, encoders), device=CPU, workers=0)
-    assert [step.seen for step in steps] == [1, 2, 3, 4, 5, *[None] * 6]
+    messages = [step.message for step in steps]
+    assert messages[:5] == [f"looking for clips in the cache: {count} of 5" for count in range(1, 6)]
+    assert [message[:19] for message in messages[5:]] == [f"encoding: {done} of 5 cl" for done in range(6)]

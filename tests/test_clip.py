@@ -419,9 +419,9 @@ def test_a_whole_clip_system_answers_what_it_can(whole_clip):
             assert without == pytest.approx(target.prediction - getattr(target, part)[second], abs=1e-5)
         assert clip.without().predict()[name] == pytest.approx(target.baseline, abs=1e-5)
         assert clip.replace(1, 1).predict()[name] == whole[name]
-        assert (clip.attention(name) is None) == (not system.attends)
-        assert (clip.verdict(name).word == "no attention") == (not system.attends)
-        if system.attends:
+        assert (clip.attention(name) is None) == (not system.has_temporal_attention)
+        assert (clip.verdict(name).word == "no attention") == (not system.has_temporal_attention)
+        if system.has_temporal_attention:
             np.testing.assert_array_equal(clip.scores("attention", name), target.attention)
         np.testing.assert_array_equal(clip.scores("occlusion (training mean)", name), target.effect)
         for method in ("occlusion (neighbour)", "integrated gradients", "gradient × attention"):
@@ -444,7 +444,7 @@ def test_the_table_of_a_whole_clip_system_leaves_empty_what_it_cannot_say(whole_
     assert len(table) == 3 * 4
     for column in ("integrated_gradients", "entropy"):
         assert table[column].isna().all()
-    assert table["attention"].isna().all() == (not whole_clip.model.system.attends)
+    assert table["attention"].isna().all() == (not whole_clip.model.system.has_temporal_attention)
     for name, target in explanation.targets.items():
         rows = table[table["target"] == name]
         for column in ("effect", "effect_low", "effect_high"):

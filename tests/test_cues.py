@@ -57,7 +57,7 @@ def scenes(colours: dict[float, tuple[int, int, int]]):
 
 def test_loudness_is_the_rms_below_full_scale():
     tone = of_sound(np.concatenate([clips.tone(1, 440, level, SAMPLE_RATE) for level in (1.0, 0.1, 0.0)]))
-    np.testing.assert_allclose(loudness(tone), [-3.01, -23.01, sound_cues.FLOOR], atol=0.01)
+    np.testing.assert_allclose(loudness(tone), [-3.01, -23.01, sound_cues.MIN_LEVEL], atol=0.01)
 
 
 def test_a_planted_cut_is_counted_in_its_second_and_movement_is_not(tmp_path):
@@ -119,7 +119,7 @@ def test_onset_strength_is_librosas_and_higher_where_more_begins():
 def test_long_sound_is_measured_in_blocks_that_agree_with_the_whole(monkeypatch):
     sound = of_sound(clips.clicks(24, np.arange(0, 24, 0.5), 0.03, rate=SAMPLE_RATE))
     whole = onsets_and_tempo(sound)
-    monkeypatch.setattr(sound_cues, "BLOCK", 10)
+    monkeypatch.setattr(sound_cues, "BLOCK_SECONDS", 10)
     blocks = onsets_and_tempo(sound)
     np.testing.assert_allclose(blocks[0], whole[0], rtol=0.02)
     np.testing.assert_allclose(blocks[1], whole[1], rtol=0.05)
@@ -163,7 +163,7 @@ def test_speech_is_found_where_people_talk_and_not_in_noise_silence_or_music():
 def test_speech_of_a_long_clip_is_the_same_in_blocks(monkeypatch):
     samples = dialogue()
     whole = window_probabilities(samples)
-    monkeypatch.setattr("sec2sec.explanations.cues.speech.BLOCK", 50)
+    monkeypatch.setattr("sec2sec.explanations.cues.speech.WINDOWS_PER_PASS", 50)
     np.testing.assert_allclose(window_probabilities(samples), whole, atol=1e-5)
 
 

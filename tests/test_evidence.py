@@ -16,10 +16,10 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.attention_profile import deviation_from_profile
 from sec2sec.explanations.effects import as_second_effects, mean_reference_effects, neighbour_effects
 from sec2sec.explanations.masker import InputMasker, SecondMasker, masker_of
-from sec2sec.explanations.randomisation import STEPS
+from sec2sec.explanations.randomisation import CASCADE
 from sec2sec.explanations.ranks import permutation_test, rank_correlation
 from sec2sec.explanations.results import ProfileDeviation, TargetExplanation, Verdict
-from sec2sec.explanations.shapley import CONFLICT, in_conflict, shapley
+from sec2sec.explanations.shapley import MIN_CONFLICT, in_conflict, shapley
 from sec2sec.export.as_json import plain, to_json
 from sec2sec.export.as_text import as_text
 from tests.explaining import SECONDS, explained, full_pass, random_masker, random_tokens
@@ -40,7 +40,7 @@ def test_variants_over_second_embeddings_equal_whole_passes_with_tokens_replaced
 
 
 def test_each_distinct_variant_is_asked_once_and_answers_return_to_their_places():
-    from sec2sec.explanations.masker import _each_once
+    from sec2sec.explanations.masker import _distinct_only
 
     seen = []
 
@@ -49,7 +49,7 @@ def test_each_distinct_variant_is_asked_once_and_answers_return_to_their_places(
         return np.stack([picture.sum(1), 10 * sound.sum(1)], 1).astype(float)
 
     picture = np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1], [1, 1, 1]], bool)
-    np.testing.assert_array_equal(_each_once(counts)(picture, picture), [[2, 20], [0, 0], [2, 20], [3, 30]])
+    np.testing.assert_array_equal(_distinct_only(counts)(picture, picture), [[2, 20], [0, 0], [2, 20], [3, 30]])
     assert seen == [3]
 
 
@@ -170,10 +170,10 @@ def test_shapley_values_equal_enumeration_for_the_clip_and_for_each_second(bundl
 
 @pytest.mark.parametrize(
     ("sound", "picture", "conflict"),
-    [(0.2, -0.1, True), (-0.2, 0.1, True), (0.2, 0.1, False), (0.2, -CONFLICT / 2, False), (0.0, 0.0, False)],
+    [(0.2, -0.1, True), (-0.2, 0.1, True), (0.2, 0.1, False), (0.2, -MIN_CONFLICT / 2, False), (0.0, 0.0, False)],
 )
 def test_conflict_is_two_strong_pulls_in_opposite_directions(sound, picture, conflict):
-    assert in_conflict(np.array(sound), np.array(picture), CONFLICT) == conflict
+    assert in_conflict(np.array(sound), np.array(picture), MIN_CONFLICT) == conflict
 
 
 def test_the_deviation_is_the_attention_minus_the_profile_from_both_ends_and_unknown_beyond_it():
@@ -200,7 +200,7 @@ def test_every_model_and_length_has_evidence_that_can_be_written_down(tmp_path, 
         assert evidence["verdict"]["sentence"] in as_text(explanation) or name == "synchrony"
         assert len(evidence["effects"]) == 2
         np.testing.assert_allclose(evidence["effects"][0]["whole"], target["effect"], atol=2e-6)
-        assert evidence["sanity"]["steps"] == list(STEPS)
+        assert evidence["sanity"]["steps"] == list(CASCADE)
         if seconds == 1:
             assert evidence["effects"][1]["whole"] == [None]
         if kind.get("attention") == "audio":

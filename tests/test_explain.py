@@ -58,8 +58,8 @@ def test_effect_of_each_second_equals_a_full_pass_with_that_second_replaced(tmp_
 
 def test_long_clips_are_explained_in_passes_with_the_same_result(bundle, monkeypatch):
     at_once = random_masker(bundle, 40).occlusion
-    monkeypatch.setattr("sec2sec.explanations.embeddings.SECONDS_A_PASS", 7)
-    monkeypatch.setattr("sec2sec.explanations.embeddings.CELLS_A_PASS", 90)
+    monkeypatch.setattr("sec2sec.explanations.embeddings.SECONDS_PER_PASS", 7)
+    monkeypatch.setattr("sec2sec.explanations.embeddings.CELLS_PER_PASS", 90)
     in_passes = random_masker(bundle, 40).occlusion
     np.testing.assert_allclose(in_passes.effect, at_once.effect, atol=1e-6)
     np.testing.assert_allclose(in_passes.effect_audio, at_once.effect_audio, atol=1e-6)

@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from sec2sec.config import ModelConfig
 from sec2sec.model import Sec2Sec
 from sec2sec.training.batches import TokenSource, batches_of
-from sec2sec.training.loop import TrainModule, predict
+from sec2sec.training.module import TrainModule, predict
 from tests.datasets import planted_tokens
 from tests.trainings import ROOT, flags
 

@@ -15,7 +15,7 @@ from sec2sec.explanations.embeddings import embed_seconds
 from sec2sec.explanations.gradients import gradient_evidence, integrated_gradients, token_gradients
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.places import place_effects
-from sec2sec.explanations.relevance import attended, relevance
+from sec2sec.explanations.relevance import attend, relevance
 from sec2sec.model import Sec2Sec
 
 TARGETS = ("arousal", "valence")
@@ -134,7 +134,7 @@ def test_token_gradients_sum_to_the_change_of_the_logit_and_find_the_token_that_
 def test_token_gradients_of_a_long_clip_are_the_same_in_several_passes(monkeypatch):
     model, tokens = small(), some_tokens(5)
     whole = token_gradients(SecondMasker(model, tokens), target=0, steps=6)
-    monkeypatch.setattr(gradients, "SECONDS_A_PASS", 2)
+    monkeypatch.setattr(gradients, "SECONDS_PER_PASS", 2)
     passes = token_gradients(SecondMasker(model, tokens), target=0, steps=6)
     np.testing.assert_allclose(passes.video, whole.video, atol=1e-5)
     np.testing.assert_allclose(passes.audio, whole.audio, atol=1e-5)
@@ -158,7 +158,7 @@ def test_the_block_written_out_is_the_block():
     model, tokens = small(), some_tokens()
     seen, heard = model.self_attend_video(tokens.video), model.self_attend_audio(tokens.audio)
     expected, expected_weights = model.second_video(seen, heard, True)
-    found, weights = attended(model.second_video, seen, heard)
+    found, weights = attend(model.second_video, seen, heard)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(weights, expected_weights)
 
@@ -282,7 +282,7 @@ def test_all_places_of_all_seconds_are_measured_in_small_passes(monkeypatch):
     model, tokens = small(), some_tokens(4)
     masker = SecondMasker(model, tokens)
     whole = list(place_effects(masker))
-    monkeypatch.setattr("sec2sec.explanations.places.SECONDS_A_PASS", 3)
+    monkeypatch.setattr("sec2sec.explanations.places.SECONDS_PER_PASS", 3)
     passes = list(place_effects(masker))
     assert [effects.second for effects in passes] == [0, 1, 2, 3]
     for one, other in zip(whole, passes, strict=True):

@@ -89,9 +89,9 @@ def test_a_modality_that_the_clip_lacks_is_at_the_training_mean_in_every_variant
 @every_kind
 def test_small_passes_give_the_same_as_large_ones(name, monkeypatch):
     model, tokens, _ = model_and_masker(name)
-    for limit in ("embeddings.SECONDS_A_PASS", "embeddings.CELLS_A_PASS", "masker.CLIPS_A_PASS"):
+    for limit in ("embeddings.SECONDS_PER_PASS", "embeddings.CELLS_PER_PASS", "masker.CLIPS_PER_PASS"):
         monkeypatch.setattr(f"sec2sec.explanations.{limit}", 2)
-    monkeypatch.setattr("sec2sec.explanations.masker.INPUT_SECONDS_A_PASS", 2 * SECONDS)
+    monkeypatch.setattr("sec2sec.explanations.masker.INPUT_SECONDS_PER_PASS", 2 * SECONDS)
     equal_to_slow_passes(model, tokens, masker_of(model, tokens))
 
 

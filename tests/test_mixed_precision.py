@@ -19,12 +19,14 @@ from sec2sec.features import MfccImage
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels, main_scores
 from sec2sec.model import LSTM, AttentionLSTM, Model
+from sec2sec.progress import drain
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.loop import TrainModule, predict
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.losses import clip_loss
+from sec2sec.training.module import TrainModule, predict
 from sec2sec.training.run_folder import RunFolder
-from sec2sec.training.setup import encoders_of, split_clips
-from sec2sec.training.train import Hardware, Trained, train_steps
+from sec2sec.training.setup import load_encoders, split_clips
+from sec2sec.training.train import TrainingResult, train_steps
 from tests.systems import built, tokens
 from tests.trainings import CPU, settings
 
@@ -37,15 +39,15 @@ def mixed(monkeypatch):
     monkeypatch.setattr(Hardware, "precision", "bf16-mixed")
 
 
-def trained(run: Path, made: Path, machine: Hardware, **other) -> Trained:
-    end = list(train_steps(run, settings(made, **other), machine))[-1]
-    assert isinstance(end, Trained)
+def trained(run: Path, made: Path, machine: Hardware, **other) -> TrainingResult:
+    end = drain(train_steps(run, settings(made, **other), machine))
+    assert not end.stopped
     return end
 
 
 def validation_clips(run: Path, checkpoint: Path, machine: Hardware, made: Path) -> tuple[Clips, TokenSource]:
     """The validation split as the token cache holds it for the encoders of the checkpoint."""
-    encoders, noted = encoders_of(checkpoint), RunFolder(run).read("data.json")
+    encoders, noted = load_encoders(checkpoint), RunFolder(run).read("data.json")
     cache = TokenCache(machine.cache, encoders)
     clips = split_clips(read_table(made / "data"), TARGETS, cache, noted["clips"])["validation"]
     return clips, TokenSource(clips, encoders.config)
@@ -94,7 +96,7 @@ def test_the_samples_that_reach_the_mfcc_are_float32_and_those_of_the_file(tmp_p
 
 
 def test_cached_tokens_reach_the_model_with_all_their_bits(tmp_path, made, machine, mixed, monkeypatch):
-    encoders = encoders_of(made / "tiny")
+    encoders = load_encoders(made / "tiny")
     entered: list[Tensor] = []
     forward = TrainModule.forward
 

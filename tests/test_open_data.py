@@ -13,9 +13,10 @@ import pytest
 import sklearn.metrics
 
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.report import LISTED, data_report, missing_bytes
-from sec2sec.datasets.splits import RANDOM
+from sec2sec.datasets.report import MAX_LISTED, data_report, missing_bytes, report_steps
+from sec2sec.datasets.splits import RANDOM_SPLIT
 from sec2sec.datasets.table import DataError, Row, Table
+from sec2sec.progress import drain
 from tests.clips import make_clip, truncate
 from tests.formats import (
     make_liris,
@@ -45,7 +46,7 @@ def test_any_table_of_clips_is_a_data_set_and_one_level_up_the_way_is_shown(tmp_
         open_data(tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"liris_rule": "3"}, {"split": RANDOM}, {"interview": True}])
+@pytest.mark.parametrize("options", [{"liris_rule": "3"}, {"split": RANDOM_SPLIT}, {"interview": True}])
 def test_an_option_of_another_data_set_is_refused(tmp_path, options):
     with pytest.raises(DataError, match="it is not"):
         open_data(write_table(tmp_path, "a,a.mp4,0.5,train,g"), **options)
@@ -77,7 +78,7 @@ def test_a_report_counts_clips_films_durations_and_what_is_missing_or_damaged(tm
     (folder / "data/ACCEDE00006.mp4").write_bytes(b"no film")
     shutil.copy(clips[0], folder / "data/ACCEDE00008.mp4")
     seen = []
-    report = data_report(open_data(folder), progress=lambda done, total: seen.append((done, total)))
+    report = drain(report_steps(open_data(folder)), lambda step: seen.append((step.done, step.total)))
     assert seen == [(i, 9) for i in range(1, 10)]
     assert report.missing.listed == [{"id": "ACCEDE00001", "path": str(folder / "data/ACCEDE00001.mp4")}]
     assert [found["id"] for found in report.damaged.listed] == ["ACCEDE00004", "ACCEDE00006"]
@@ -107,9 +108,9 @@ def test_a_quick_report_opens_no_clip(tmp_path):
 
 
 def test_long_lists_are_cut_and_counted():
-    rows = [Row(str(i), Path(f"/nowhere/{i}.mp4"), {"a": i % 2}, "train", "g") for i in range(LISTED + 5)]
+    rows = [Row(str(i), Path(f"/nowhere/{i}.mp4"), {"a": i % 2}, "train", "g") for i in range(MAX_LISTED + 5)]
     report = data_report(Table(Path("/nowhere"), ("a",), rows))
-    assert (report.missing.count, len(report.missing.listed)) == (LISTED + 5, LISTED)
+    assert (report.missing.count, len(report.missing.listed)) == (MAX_LISTED + 5, MAX_LISTED)
     assert "  and 5 more" in report.as_text()
 
 

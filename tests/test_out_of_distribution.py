@@ -14,13 +14,13 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.explanations.cues import CueCollector
 from sec2sec.explanations.out_of_distribution import (
-    FEWEST,
     FILE,
-    familiarity_statistics,
-    load_familiarity,
+    MIN_TRAINING_CLIPS,
+    load_training_seconds,
+    measure_training_seconds,
     ood_seconds,
-    pooled,
-    save_familiarity,
+    pool_seconds,
+    save_training_seconds,
 )
 from sec2sec.media import open_clip
 from tests import clips
@@ -43,28 +43,28 @@ def training_clips(count: int = 40, seconds: int = 6, seed: int = 0) -> list[Tok
 
 def test_the_distance_is_scipys_mahalanobis_with_the_ledoit_wolf_covariance():
     training, fresh = training_clips(), training_clips(1, seed=9)[0]
-    usual = familiarity_statistics(training)["video"]
+    usual = measure_training_seconds(training)["video"]
     seconds = np.concatenate([clip.video.mean(1).double().numpy() for clip in training])
     inverse = np.linalg.inv(ledoit_wolf(seconds)[0])
-    vectors = pooled(fresh)["video"]
+    vectors = pool_seconds(fresh)["video"]
     expected = [mahalanobis(vector, seconds.mean(0), inverse) for vector in vectors]
     np.testing.assert_allclose(usual.distance(vectors), expected, rtol=1e-5)
     assert usual.seconds == len(seconds)
 
 
 def test_new_seconds_of_the_same_kind_are_as_often_unlike_as_training_seconds():
-    usual = familiarity_statistics(training_clips(count=15))["audio"]  # 90 seconds of 16 channels: few
-    fresh = np.concatenate([pooled(clip)["audio"] for clip in training_clips(300, seed=5)])
+    usual = measure_training_seconds(training_clips(count=15))["audio"]  # 90 seconds of 16 channels: few
+    fresh = np.concatenate([pool_seconds(clip)["audio"] for clip in training_clips(300, seed=5)])
     shares = usual.percentile(usual.distance(fresh))
     assert np.mean(shares >= 90) == pytest.approx(0.10, abs=0.06)
     assert np.mean(shares) == pytest.approx(50, abs=7)
     # without the cross-fitting nearly twice as many would lie beyond
-    seconds = np.concatenate([pooled(clip)["audio"] for clip in training_clips(count=15)])
+    seconds = np.concatenate([pool_seconds(clip)["audio"] for clip in training_clips(count=15)])
     assert np.mean(usual.distance(fresh) > np.quantile(usual.distance(seconds), 0.9)) > 0.15
 
 
 def test_a_strange_second_is_called_unlike_and_the_others_are_not():
-    usual = familiarity_statistics(training_clips())
+    usual = measure_training_seconds(training_clips())
     clip = Tokens(*(part.clone() for part in usual_tokens(usual)))
     clip.video[2] += 3.0
     found = ood_seconds(nothing_measured(len(clip.video)), clip, usual)
@@ -118,18 +118,18 @@ def test_a_clip_without_sound_is_not_called_silent(tmp_path):
     for second in seconds:
         collector.add(second)
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-    usual = familiarity_statistics(training_clips())
+    usual = measure_training_seconds(training_clips())
     assert not [one for one in ood_seconds(collector.finish(), tokens, usual) if "sound" in one.words]
 
 
 def test_statistics_come_back_from_the_folder_and_leave_the_checkpoint_what_it_was(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
-    assert load_familiarity(bundle) is None
-    usual = familiarity_statistics(training_clips())
-    save_familiarity(tmp_path / "tiny", usual, identity(tmp_path / "tiny"))
+    assert load_training_seconds(bundle) is None
+    usual = measure_training_seconds(training_clips())
+    save_training_seconds(tmp_path / "tiny", usual, identity(tmp_path / "tiny"))
     assert identity(tmp_path / "tiny") == bundle.summary.sha256
-    back = load_familiarity(bundle)
-    vectors = pooled(training_clips(1, seed=4)[0])
+    back = load_training_seconds(bundle)
+    vectors = pool_seconds(training_clips(1, seed=4)[0])
     for name in ("video", "audio"):
         distance = usual[name].distance(vectors[name])
         np.testing.assert_allclose(back[name].distance(vectors[name]), distance, rtol=1e-4)
@@ -137,30 +137,39 @@ def test_statistics_come_back_from_the_folder_and_leave_the_checkpoint_what_it_w
         assert back[name].seconds == usual[name].seconds
 
 
+def test_statistics_of_an_older_checkpoint_are_found_under_their_older_name(tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny")
+    save_training_seconds(tmp_path / "tiny", measure_training_seconds(training_clips()), bundle.summary.sha256)
+    (tmp_path / "tiny" / FILE).rename(tmp_path / "tiny" / "familiarity.safetensors")
+    assert set(load_training_seconds(bundle)) == {"video", "audio"}
+
+
 def test_statistics_that_are_damaged_or_of_another_checkpoint_are_refused_in_one_line(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
-    usual = familiarity_statistics(training_clips())
+    usual = measure_training_seconds(training_clips())
     other = save_tiny(tmp_path / "other", seed=3)
-    save_familiarity(tmp_path / "tiny", usual, identity(other))
-    with pytest.raises(CheckpointError, match=r"familiarity.safetensors: belongs to another checkpoint; delete it"):
-        load_familiarity(bundle)
+    save_training_seconds(tmp_path / "tiny", usual, identity(other))
+    with pytest.raises(
+        CheckpointError, match=r"training-seconds.safetensors: belongs to another checkpoint; delete it"
+    ):
+        load_training_seconds(bundle)
     clips.truncate(tmp_path / "tiny" / FILE, 0.6)
-    with pytest.raises(CheckpointError, match=r"familiarity.safetensors: damaged"):
-        load_familiarity(bundle)
+    with pytest.raises(CheckpointError, match=r"training-seconds.safetensors: damaged"):
+        load_training_seconds(bundle)
     (tmp_path / "tiny" / FILE).unlink()
     narrow = {name: type(one)(one.mean[:4], one.whiten[:4, :4], one.quantiles, 9) for name, one in usual.items()}
-    save_familiarity(tmp_path / "tiny", narrow, identity(tmp_path / "tiny"))
+    save_training_seconds(tmp_path / "tiny", narrow, identity(tmp_path / "tiny"))
     with pytest.raises(CheckpointError, match="does not fit the checkpoint's 16 channels"):
-        load_familiarity(bundle)
+        load_training_seconds(bundle)
 
 
 def test_too_few_clips_and_channels_that_never_vary_do_no_harm():
-    assert familiarity_statistics(training_clips(FEWEST - 1)) == {}
+    assert measure_training_seconds(training_clips(MIN_TRAINING_CLIPS - 1)) == {}
     training = training_clips()
     for clip in training:
         clip.audio[:] = 1.0
-    usual = familiarity_statistics(training)["audio"]
+    usual = measure_training_seconds(training)["audio"]
     assert usual.distance(np.ones((1, WIDTH)))[0] == pytest.approx(0, abs=1e-3)
     assert np.isfinite(usual.distance(np.zeros((1, WIDTH)))).all()
     silent = [Tokens(clip.video, None) for clip in training]
-    assert list(familiarity_statistics(silent)) == ["video"]
+    assert list(measure_training_seconds(silent)) == ["video"]

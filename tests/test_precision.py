@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from sec2sec import DEMO
-from sec2sec.baselines.late_fusion import Summaries
+from sec2sec.baselines.late_fusion import ClipEmbeddings
 from sec2sec.benchmark.cost import encode_both
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import explain
@@ -146,7 +146,7 @@ def test_a_bundle_moves_to_another_device_and_the_first_stays_as_it_is(demo, mon
 
 
 def test_a_clips_vectors_from_frozen_backbones_are_made_in_the_same_precision(seconds):
-    exact = Summaries(build_encoders(inputs_of("vivit")), built("vivit").branches).for_inference(CPU)
+    exact = ClipEmbeddings(build_encoders(inputs_of("vivit")), built("vivit").branches).for_inference(CPU)
     half = exact.in_float32().in_precision(torch.float16)
     one, other = (encoders.summarise(encode_seconds(seconds, encoders, CPU)).video for encoders in (exact, half))
     assert 0 < float((one - other).norm() / one.norm()) < 0.005

@@ -13,9 +13,9 @@ from scipy import stats
 from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.randomisation import (
-    LONGEST,
-    SIMILAR,
-    STEPS,
+    CASCADE,
+    KINDS,
+    MAX_SECONDS,
     cascade,
     random_model,
     randomisation_test,
@@ -74,7 +74,7 @@ def test_similarities_equal_a_slow_loop_over_copies_and_leaves_the_shared_model_
     similar = np.zeros((3, 4, 2, 3))
     for seed in range(3):
         slow, fresh = deepcopy(bundle.model), random_model(bundle.model, seed).state_dict()
-        for i, step in enumerate(STEPS):
+        for i, step in enumerate(CASCADE):
             changes = {n: v for n, v in fresh.items() if any(n.startswith(p) for p in parts[step])}
             slow.load_state_dict(slow.state_dict() | changes)
             other = SecondMasker(slow, tokens).occlusion
@@ -137,14 +137,14 @@ def test_an_explanation_that_random_weights_leave_alone_is_warned_of(bundle, mon
     gradients = gradient_evidence(masker)
     monkeypatch.setattr("sec2sec.explanations.randomisation.random_model", lambda model, seed: model)
     one = randomisation_test(masker, gradients)[0]
-    for name in SIMILAR.values():
+    for name in KINDS.values():
         assert f"the {name} (rank correlation 1.00)" in one.warning
     assert warning({"attention": 0.1, "effect": -0.3, "maps": float("nan")}) == ""
     assert "the co-attention maps (rank correlation 0.70) would" in warning({"effect": 0.2, "maps": 0.7})
 
 
 def test_of_a_long_clip_the_middle_is_checked(bundle):
-    tokens = random_tokens(bundle.model, LONGEST + 7)
+    tokens = random_tokens(bundle.model, MAX_SECONDS + 7)
     long = randomisation_test(SecondMasker(bundle.model, tokens))
-    short = randomisation_test(SecondMasker(bundle.model, tokens.part(3, 3 + LONGEST)))
+    short = randomisation_test(SecondMasker(bundle.model, tokens.part(3, 3 + MAX_SECONDS)))
     np.testing.assert_allclose(long[0].effect, short[0].effect, atol=1e-6)

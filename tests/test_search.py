@@ -10,11 +10,11 @@ import pytest
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.table import DataError
+from sec2sec.progress import drain
 from sec2sec.training.loop import TrainingError
-from sec2sec.training.mean_attention import PAPER, Profiled, as_text, profile, profile_steps
+from sec2sec.training.mean_attention import PAPER, as_text, profile, profile_steps
 from sec2sec.training.search import plan, search_steps
 from sec2sec.training.settings import SettingsError
-from sec2sec.training.train import Epoch, Stopped, Trained
 from tests.models import save_tiny
 
 
@@ -33,8 +33,8 @@ def table_of(out) -> list[dict[str, str]]:
 
 def test_every_combination_is_tried_once_and_only_the_best_meets_the_test_clips(tmp_path, made, machine):
     file, out = asked(made, tmp_path, {"rate": [1e-3, 1e-2], "heads": [2, 4]}), tmp_path / "out"
-    end = list(search_steps(file, out, machine))[-1]
-    assert isinstance(end, Trained)
+    end = drain(search_steps(file, out, machine))
+    assert not end.stopped
     rows = table_of(out)
     assert [(float(row["rate"]), int(row["heads"])) for row in rows] == [(1e-3, 2), (1e-3, 4), (1e-2, 2), (1e-2, 4)]
     best = max(rows, key=lambda row: float(row["validation_score"]))["trial"]
@@ -47,12 +47,11 @@ def test_every_combination_is_tried_once_and_only_the_best_meets_the_test_clips(
 def test_a_search_that_was_stopped_goes_on_with_the_trial_it_was_at(tmp_path, made, machine):
     file, out = asked(made, tmp_path, {"rate": [1e-3, 1e-2]}, epochs=2), tmp_path / "out"
     epochs: list[int] = []
-    for step in search_steps(file, out, machine, stop=lambda: len(epochs) >= 3):
-        if isinstance(step, Epoch):
-            epochs.append(step.report["epoch"])
-    assert isinstance(step, Stopped)
+    steps = search_steps(file, out, machine, stop=lambda: len(epochs) >= 3)
+    end = drain(steps, lambda step: epochs.append(step.epoch["epoch"]) if step.epoch else None)
+    assert end.stopped
     first = (out / "trial-000" / "checkpoint" / "model.safetensors").stat().st_mtime_ns
-    again = [step.report["epoch"] for step in search_steps(file, out, machine) if isinstance(step, Epoch)]
+    again = [step.epoch["epoch"] for step in search_steps(file, out, machine) if step.epoch]
     assert epochs == [1, 2, 1]
     assert again == [2]
     assert (out / "trial-000" / "checkpoint" / "model.safetensors").stat().st_mtime_ns >= first
@@ -60,8 +59,8 @@ def test_a_search_that_was_stopped_goes_on_with_the_trial_it_was_at(tmp_path, ma
 
 def test_a_trial_that_diverges_is_noted_and_the_others_go_on(tmp_path, made, machine):
     file, out = asked(made, tmp_path, {"rate": [1e30, 1e-3]}, epochs=3, warmup=0, clip_norm=1e30), tmp_path / "out"
-    end = list(search_steps(file, out, machine))[-1]
-    assert isinstance(end, Trained)
+    end = drain(search_steps(file, out, machine))
+    assert not end.stopped
     assert "no number" in table_of(out)[0]["failed"]
     assert end.checkpoint.parent.name == "trial-001"
 
@@ -122,14 +121,13 @@ def test_the_papers_figures_stand_beside_the_profile_from_both_ends():
 
 def test_a_profile_is_kept_in_the_checkpoint_beside_what_was_there(tmp_path, made):
     folder = save_tiny(tmp_path / "tiny")
-    *_, end = profile_steps(folder, made / "data", made / "tokens", save=True, device="cpu", workers=0)
-    assert isinstance(end, Profiled)
+    end = drain(profile_steps(folder, made / "data", made / "tokens", save=True, device="cpu", workers=0))
     assert end.clips == 10
     bundle = load_checkpoint(folder, "cpu")
     assert bundle.metrics["training_positive"] == {"arousal": 0.5}
-    assert bundle.metrics["mean_attention"] == end.profile
+    assert bundle.metrics["mean_attention"] == end.curves
     assert bundle.metrics["mean_attention_of"]["clips"] == 10
-    assert len(end.profile["arousal"]["from_start"]) == 3
+    assert len(end.curves["arousal"]["from_start"]) == 3
 
 
 def test_an_lstm_without_attention_has_no_profile(tmp_path, made):

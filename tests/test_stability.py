@@ -11,7 +11,15 @@ import pytest
 from sec2sec.clip import explain
 from sec2sec.encoding import batched
 from sec2sec.explanations.results import Occlusion
-from sec2sec.explanations.stability import CUTS, SHIFTS, Bands, Shifting, carried_back, stability_steps, with_stability
+from sec2sec.explanations.stability import (
+    CUTS_LABEL,
+    SHIFTS,
+    Bands,
+    CutShifter,
+    carry_back,
+    stability_steps,
+    with_stability,
+)
 from sec2sec.media import MediaError, open_clip
 from sec2sec.progress import Progress, drain
 from sec2sec.training.settings import TrainConfig, as_json
@@ -21,7 +29,7 @@ from tests.models import save_tiny, tiny_bundle
 
 
 def shifted(path, shift: float, size: int = 2, rate: int = 8) -> list:
-    cutter, found = Shifting(shift), []
+    cutter, found = CutShifter(shift), []
     for batch in [*batched(open_clip(path, frames_per_second=rate).seconds(), size), []]:
         found += cutter.add(batch)
     return found
@@ -70,7 +78,7 @@ def test_values_are_carried_back_by_the_share_of_a_second_that_is_covered(shift)
     rng = np.random.default_rng(1)
     values = {name: rng.random((2, 6)) for name in ("effect", "effect_audio", "effect_video")}
     effect = values["effect"]
-    occlusion = carried_back(Occlusion(np.zeros(2), np.ones(2), effect / effect.sum(1, keepdims=True), **values), shift)
+    occlusion = carry_back(Occlusion(np.zeros(2), np.ones(2), effect / effect.sum(1, keepdims=True), **values), shift)
     for second in range(6):
         for name, rows in values.items():
             total = covered = 0.0
@@ -95,7 +103,7 @@ def test_the_bands_hold_what_the_screen_shows(tmp_path):
     assert set(bands) == {"arousal", "valence", "synchrony"}
     for name, (band, *_) in bands.items():
         target = shown.targets[name]
-        assert band.over == CUTS
+        assert band.over == CUTS_LABEL
         assert (band.effect_low <= target.effect + 1e-6).all()
         assert (band.effect_high >= target.effect - 1e-6).all()
         assert (band.attention_low <= target.attention + 1e-6).all()
@@ -120,7 +128,7 @@ def test_a_clip_that_never_changes_is_predicted_alike_however_it_is_cut(tmp_path
         assert band.prediction_high - band.prediction_low < 1e-3
         effect = shown.targets[name].effect[None]  # the same second counts otherwise at another place
         moved = [
-            carried_back(Occlusion(np.zeros(1), np.zeros(1), None, effect, effect, effect), shift).effect[0]
+            carry_back(Occlusion(np.zeros(1), np.zeros(1), None, effect, effect, effect), shift).effect[0]
             for shift in (0.0, *SHIFTS)
         ]
         np.testing.assert_allclose(band.effect_low, np.min(moved, 0), atol=1e-3)
@@ -161,7 +169,7 @@ def test_other_seeds_of_a_training_are_found_beside_it_and_nothing_else(tmp_path
     assert [bundle.summary.name for bundle in models.with_seeds("a")] == ["a", "b"]
     assert [bundle.summary.name for bundle in models.with_seeds("does-not-say")] == ["does-not-say"]
     _, bands = run(clips.make_clip(tmp_path / "clip.mp4", 2), *models.with_seeds("a"))
-    assert [band.over for band in bands["arousal"]] == [CUTS, "2 seeds"]
+    assert [band.over for band in bands["arousal"]] == [CUTS_LABEL, "2 seeds"]
 
 
 def test_a_system_without_attention_has_a_band_of_effects_alone(tmp_path):

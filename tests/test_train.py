@@ -16,18 +16,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch.nn import functional as F
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
-from sec2sec.training.batches import TokenSource, batches_of, real
-from sec2sec.training.loop import DivergedError, TrainLoop, TrainModule, fit, predict
+from sec2sec.progress import Progress, drain
+from sec2sec.training.batches import TokenSource, batches_of, clip_index
+from sec2sec.training.loop import DivergedError, TrainLoop
 from sec2sec.training.losses import clip_loss
+from sec2sec.training.module import TrainModule, predict
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import set_references
-from sec2sec.training.train import Epoch, Stopped, Trained, train_steps
+from sec2sec.training.train import train_steps
 from tests.datasets import TOKENS, planted_tokens
 from tests.trainings import CPU, ROOT, flags, settings, weights
 
@@ -72,7 +75,7 @@ def test_processes_share_every_clip_once_in_batches_of_one_size(processes, seed)
     assert len({tuple(len(batch) for batch in share) for share in shares}) == 1
     everything = [index for share in shares for batch in share for index in batch]
     assert Counter(i for i in everything if i >= 0) == Counter(range(53))
-    assert all(0 <= real(i) < 53 for i in everything)
+    assert all(0 <= clip_index(i) < 53 for i in everything)
 
 
 def test_the_order_follows_seed_and_clips_of_like_length_go_together():
@@ -87,11 +90,18 @@ def test_the_order_follows_seed_and_clips_of_like_length_go_together():
 def test_a_batch_is_the_cached_tokens_padded_and_masked(tmp_path):
     clips, config = planted_tokens(tmp_path, 8)
     batch = TokenSource(clips, config).gather([3, -1 - 4])
-    assert batch.which.tolist() == [3, -1]
+    assert batch.clip_indices.tolist() == [3, -1]
     assert batch.mask.tolist() == [[True, True, False], [True, True, True]]
     assert batch.heard.tolist() == [False, True]
     assert bool((batch.video[0, 2] == 0).all())
     assert torch.equal(batch.labels, clips.labels[[3, 4]])
+
+
+def reports_of(trainee, *arguments):
+    """Train on one CPU; leaves the best weights in `trainee`."""
+    loop = TrainLoop(trainee, *arguments, Fabric(accelerator="cpu", devices=1))
+    yield from loop.reports()
+    loop.keep_best()
 
 
 def small_model(seed: int = 0) -> Sec2Sec:
@@ -141,7 +151,7 @@ def config_of(**other) -> TrainConfig:
 
 def test_planted_targets_of_both_kinds_are_learned_and_the_best_weights_are_kept(sources):
     trainee = TrainModule(small_model())
-    reports = list(fit(trainee, *sources, config_of(epochs=16, patience=16, rate=5e-3), LABELS))
+    reports = list(reports_of(trainee, *sources, config_of(epochs=16, patience=16, rate=5e-3), LABELS))
     best = max(reports, key=lambda report: (report["score"], -report["validation_loss"]))
     assert best["scores"]["a"] == 1.0
     assert best["scores"]["b"] > 0.85 > best["trivial_scores"]["b"]
@@ -152,8 +162,6 @@ def test_planted_targets_of_both_kinds_are_learned_and_the_best_weights_are_kept
 
 
 def test_the_best_weights_are_a_copy_and_no_alias(sources):
-    from lightning_fabric import Fabric
-
     training = TrainLoop(
         TrainModule(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1)
     )
@@ -166,23 +174,21 @@ def test_the_best_weights_are_a_copy_and_no_alias(sources):
 
 
 def test_it_stops_after_five_epochs_in_a_row_of_rising_validation_loss(sources):
-    from lightning_fabric import Fabric
-
     training = TrainLoop(
         TrainModule(small_model()), *sources, config_of(), LABELS, Fabric(accelerator="cpu", devices=1)
     )
     told = []
     for loss in (1.0, 1.1, 1.2, 1.3, 1.4, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8):
-        training.rising = training.rising + 1 if loss > training.last_loss else 0
+        training.epochs_rising = training.epochs_rising + 1 if loss > training.last_loss else 0
         training.last_loss = loss
         told.append(training.finished)
     assert told == [False] * 10 + [True]
 
 
 def test_the_rate_warms_up_and_a_small_set_reaches_it(sources):
-    reports = islice(fit(TrainModule(small_model()), *sources, config_of(warmup=12, epochs=15), LABELS), 3)
+    reports = islice(reports_of(TrainModule(small_model()), *sources, config_of(warmup=12, epochs=15), LABELS), 3)
     assert [report["rate"] for report in reports] == pytest.approx([8 / 12 * 3e-3, 3e-3, 3e-3])
-    reports = islice(fit(TrainModule(small_model()), *sources, config_of(warmup=500, epochs=20), LABELS), 3)
+    reports = islice(reports_of(TrainModule(small_model()), *sources, config_of(warmup=500, epochs=20), LABELS), 3)
     assert [report["rate"] for report in reports] == pytest.approx([8 / 16 * 3e-3, 3e-3, 3e-3])
 
 
@@ -191,7 +197,7 @@ def test_a_loss_that_is_no_number_is_said_in_words(sources):
     with torch.no_grad():
         trainee.model.combine[1].weight.fill_(float("inf"))
     with pytest.raises(DivergedError, match="lower rate"):
-        list(fit(trainee, *sources, config_of(), LABELS))
+        list(reports_of(trainee, *sources, config_of(), LABELS))
 
 
 def test_hidden_modalities_are_the_reference_and_never_both(tmp_path):
@@ -212,10 +218,10 @@ def test_hidden_modalities_are_the_reference_and_never_both(tmp_path):
 
 
 def test_a_training_ends_with_a_checkpoint_that_loads_with_its_card_and_figures(tmp_path, made, machine):
-    steps = list(train_steps(tmp_path / "run", settings(made), machine))
-    assert [step.report["epoch"] for step in steps if isinstance(step, Epoch)] == [1, 2, 3]
-    end = steps[-1]
-    assert isinstance(end, Trained)
+    steps: list[Progress] = []
+    end = drain(train_steps(tmp_path / "run", settings(made), machine), steps.append)
+    assert [step.epoch["epoch"] for step in steps if step.epoch] == [1, 2, 3]
+    assert not end.stopped
     bundle = load_checkpoint(end.checkpoint, "cpu")
     assert bundle.model.config.targets == ("arousal", "calm")
     assert bundle.metrics["training_positive"] == {"arousal": 0.4}
@@ -244,27 +250,24 @@ def test_a_training_stopped_at_any_batch_goes_on_to_the_same_weights(tmp_path, m
     config = settings(made, modality_dropout=0.2)
     list(train_steps(tmp_path / "whole", config, machine))
     asked = count()  # first with the cache, then after each batch: two an epoch
-    steps = list(train_steps(tmp_path / "run", config, machine, stop=lambda: next(asked) >= after))
-    assert isinstance(steps[-1], Stopped), steps[-1]
+    assert drain(train_steps(tmp_path / "run", config, machine, stop=lambda: next(asked) >= after)).stopped
     assert not (tmp_path / "run" / "checkpoint").exists()
-    end = list(train_steps(tmp_path / "run", None, machine, resume=True))[-1]
-    assert isinstance(end, Trained)
+    end = drain(train_steps(tmp_path / "run", None, machine, resume=True))
+    assert not end.stopped
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 3
 
 
 def test_the_file_stop_ends_a_training_and_is_forgotten_on_going_on(tmp_path, made, machine):
+    stop = tmp_path / "run" / "stop"
     steps = train_steps(tmp_path / "run", settings(made), machine)
-    for step in steps:
-        if isinstance(step, Epoch):
-            (tmp_path / "run" / "stop").touch()
-    assert isinstance(step, Stopped)
-    assert isinstance(list(train_steps(tmp_path / "run", None, machine, resume=True))[-1], Trained)
+    assert drain(steps, lambda step: stop.touch() if step.epoch else None).stopped
+    assert not drain(train_steps(tmp_path / "run", None, machine, resume=True)).stopped
 
 
 def test_a_torn_last_line_of_metrics_is_written_again(tmp_path, made, machine):
     for step in (steps := train_steps(tmp_path / "run", settings(made), machine)):
-        if isinstance(step, Epoch) and step.report["epoch"] == 2:
+        if step.epoch and step.epoch["epoch"] == 2:
             break
     steps.close()
     file = tmp_path / "run" / "metrics.jsonl"
@@ -334,7 +337,7 @@ def test_a_training_killed_at_any_file_that_it_puts_in_place_ends_with_the_same_
 
 def test_tuned_encoders_learn_from_frames_with_their_batch_norms_at_rest(tmp_path, made, machine):
     config = settings(made, encoders="tuned", epochs=1, encoder_rate=1e-3)
-    end = list(train_steps(tmp_path / "run", config, machine))[-1]
+    end = drain(train_steps(tmp_path / "run", config, machine))
     before, after = load_checkpoint(made / "tiny", "cpu"), load_checkpoint(end.checkpoint, "cpu")
     first, second = (dict(each.encoders.video.named_parameters()) for each in (before, after))
     assert any(not torch.equal(first[name], second[name]) for name in first)
@@ -351,10 +354,10 @@ def test_tokens_made_in_training_are_those_of_the_cache(tmp_path, made, machine)
     """The first tuned epoch starts where the frozen tokens are: same logits from frames as from the cache."""
     from sec2sec.datasets.table import read_table
     from sec2sec.training.batches import FrameSource
-    from sec2sec.training.setup import encoders_of, split_clips
+    from sec2sec.training.setup import load_encoders, split_clips
 
     list(train_steps(tmp_path / "run", settings(made, epochs=1), machine))
-    encoders, noted = encoders_of(made / "tiny"), RunFolder(tmp_path / "run").read("data.json")
+    encoders, noted = load_encoders(made / "tiny"), RunFolder(tmp_path / "run").read("data.json")
     from sec2sec.datasets.cache import TokenCache
 
     table = read_table(made / "data")
@@ -370,7 +373,7 @@ def test_tokens_made_in_training_are_those_of_the_cache(tmp_path, made, machine)
 @pytest.mark.slow
 def test_encoders_that_start_from_nothing_learn_with_their_batch_norms(tmp_path, made, machine):
     config = replace(settings(made, epochs=2, encoders="tuned", encoder_rate=1e-3), init="random")
-    end = list(train_steps(tmp_path / "run", config, machine))[-1]
+    end = drain(train_steps(tmp_path / "run", config, machine))
     assert "random weights" in load_checkpoint(end.checkpoint, "cpu").card
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from sec2sec.datasets.table import DataError
+from sec2sec.progress import drain
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.run_folder import SCHEMA, RunFolder
 from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
-from sec2sec.training.train import Epoch, Hardware, Trained, train_steps
+from sec2sec.training.train import train_steps
 from tests import commands
 from tests.commands import full_disk
 from tests.trainings import ROOT, arguments, flags, settings
@@ -121,7 +123,7 @@ def test_a_damaged_clip_is_left_out_and_listed(tmp_path, made, machine):
         return [*rows, "bad,clips/none.mp4,1,0.5,train,f"]
 
     folder = edited(made, tmp_path / "data", change)
-    end = list(train_steps(tmp_path / "run", settings(made, data=str(folder), epochs=1), machine))[-1]
+    end = drain(train_steps(tmp_path / "run", settings(made, data=str(folder), epochs=1), machine))
     assert list(end.unusable) == ["bad"]
     assert end.metrics["unusable"] == 1
 
@@ -157,17 +159,17 @@ def test_a_training_of_other_settings_or_other_data_is_not_gone_on_with(tmp_path
 
 def test_two_processes_never_train_in_one_folder(tmp_path, made, machine):
     for step in (steps := train_steps(tmp_path / "run", settings(made), machine)):
-        if isinstance(step, Epoch):
+        if step.epoch:
             break
     assert "another process" in refused(made, machine, tmp_path / "run", None, resume=True)
     steps.close()
-    assert isinstance(list(train_steps(tmp_path / "run", None, machine, resume=True))[-1], Trained)
+    assert not drain(train_steps(tmp_path / "run", None, machine, resume=True)).stopped
 
 
 def test_a_full_disk_ends_with_2_and_one_line_and_the_training_goes_on_afterwards(tmp_path, made, machine):
     run, config = tmp_path / "run", settings(made)
     for step in (steps := train_steps(run, config, machine)):
-        if isinstance(step, Epoch):
+        if step.epoch:
             break
     steps.close()
     before = (run / "state.pt").read_bytes()
@@ -178,7 +180,7 @@ def test_a_full_disk_ends_with_2_and_one_line_and_the_training_goes_on_afterward
     assert f"{run}: cannot be written (File too large)" in done.stderr
     assert (run / "state.pt").read_bytes() == before
     assert not list(run.glob(".*.part"))
-    assert isinstance(list(train_steps(run, None, machine, resume=True))[-1], Trained)
+    assert not drain(train_steps(run, None, machine, resume=True)).stopped
 
 
 @contextmanager

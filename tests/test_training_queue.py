@@ -20,8 +20,9 @@ from sec2sec.datasets.known_truth.states import plan_clip
 from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.jobs.turns import turn
 from sec2sec.jobs.worker import in_words
+from sec2sec.progress import drain
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
-from sec2sec.training.train import Stopped, Trained, train_steps
+from sec2sec.training.train import train_steps
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {"width": 16, "heads": 2, "batch": 4, "rate": 3e-3, "dropout": 0.1, "patience": 250}
@@ -238,12 +239,12 @@ def test_enough_keeps_the_best_weights_so_far_and_stop_keeps_what_goes_on(made: 
     def two_epochs() -> bool:
         return metrics.exists() and metrics.read_text().count("\n") >= 2
 
-    last = list(train_steps(tmp_path / "early", config, machine, enough=two_epochs))[-1]
-    assert isinstance(last, Trained)
+    last = drain(train_steps(tmp_path / "early", config, machine, enough=two_epochs))
+    assert not last.stopped
     assert last.metrics["epochs"] == 2
     assert load_checkpoint(last.checkpoint, "cpu").metrics["best_epoch"] <= 2
-    never = list(train_steps(tmp_path / "never", config, machine, enough=lambda: True))[-1]
-    assert never == Stopped(0)  # nothing was learned: there are no best weights
+    never = drain(train_steps(tmp_path / "never", config, machine, enough=lambda: True))
+    assert (never.stopped, never.epochs) == (True, 0)  # nothing was learned: there are no best weights
 
 
 def test_minutes_that_are_over_end_it_and_it_says_so(made: Path, tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ from lightning_fabric import Fabric
 
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
+from sec2sec.progress import drain
 from sec2sec.training.batches import TokenSource
-from sec2sec.training.loop import READ_LOSS, DivergedError, TrainingError, TrainLoop, TrainModule
+from sec2sec.training.hardware import Hardware
+from sec2sec.training.loop import READ_LOSS, DivergedError, TrainingError, TrainLoop
 from sec2sec.training.losses import clip_loss
+from sec2sec.training.module import TrainModule
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.train import Hardware, Stopped, Trained, train_steps
+from sec2sec.training.train import train_steps
 from tests.datasets import TOKENS, planted_tokens
 from tests.trainings import settings
 
@@ -119,14 +122,14 @@ def test_a_run_begun_before_the_optimiser_was_fused_goes_on_as_it_began(tmp_path
     whole, run = tmp_path / "whole", tmp_path / "run"
     list(train_steps(whole, settings(made), machine))
     asked = count()
-    assert isinstance(list(train_steps(run, settings(made), machine, stop=lambda: next(asked) >= 3))[-1], Stopped)
+    assert drain(train_steps(run, settings(made), machine, stop=lambda: next(asked) >= 3)).stopped
     folder = RunFolder(run)
     state = folder.load()
     for group in state["optimiser"]["param_groups"]:
         assert group["fused"] is True
         group["fused"] = None
     folder.save(state)
-    assert isinstance(list(train_steps(run, None, machine, resume=True))[-1], Trained)
+    assert not drain(train_steps(run, None, machine, resume=True)).stopped
     ended = folder.load()
     assert all(group["fused"] is None for group in ended["optimiser"]["param_groups"])
     for name, part in RunFolder(whole).load()["weights"].items():
@@ -169,7 +172,7 @@ def test_a_gpu_that_is_named_by_its_number_is_the_one_that_trains(monkeypatch, t
     asked: dict[str, object] = {}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("sec2sec.training.train.Fabric", lambda **arguments: asked.update(arguments))
+    monkeypatch.setattr("sec2sec.training.hardware.Fabric", lambda **arguments: asked.update(arguments))
     Hardware(tmp_path, device, devices=2 if device == "cuda" else 1).fabric()
     assert (asked["accelerator"], asked["devices"]) == ("cuda", devices)
     with pytest.raises(TrainingError, match="cuda:1 is one GPU, but 2 on 1 machines were asked for"):

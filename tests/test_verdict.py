@@ -11,11 +11,11 @@ import torch
 from recipes.adversarial import look_away
 from recipes.calibrate_verdict import (
     ADVERSARIAL,
-    GIVEN,
-    LEAST_RIGHT,
-    MOST_WRONG,
+    MAX_WRONG,
+    MIN_RIGHT,
     RIGHT,
-    WRONG,
+    WRONG_BY_HAND,
+    WRONG_KINDS,
     Calibration,
     wrong_attention,
 )
@@ -25,8 +25,8 @@ from sec2sec.explanations.results import OrderCurve, Verdict
 from sec2sec.explanations.verdict import (
     HOLDS_P,
     HOLDS_SHARE,
-    MOVED,
-    SHORTEST,
+    MIN_CHANGE,
+    MIN_SECONDS_FOR_VERDICT,
     Criterion,
     correlation_criterion,
     judge,
@@ -94,10 +94,10 @@ def test_a_prediction_at_its_baseline_is_never_supported_since_no_seconds_carry_
     found = judged(weights, np.abs(weights) / np.abs(weights).sum())
     assert found.p_value <= HOLDS_P
     assert found.word == "mixed"
-    assert f"within {MOVED:g} of the baseline" in found.sentence
+    assert f"within {MIN_CHANGE:g} of the baseline" in found.sentence
 
 
-@pytest.mark.parametrize("seconds", [1, 2, SHORTEST - 1])
+@pytest.mark.parametrize("seconds", [1, 2, MIN_SECONDS_FOR_VERDICT - 1])
 def test_a_short_clip_gets_its_figures_and_no_verdict(seconds):
     found = judged(np.arange(1.0, seconds + 1), np.arange(1.0, seconds + 1))
     assert found.word == "too short"
@@ -108,7 +108,7 @@ def test_a_short_clip_gets_its_figures_and_no_verdict(seconds):
 
 def test_the_shortest_clip_with_a_verdict_can_be_supported():
     weights = np.array([0.2, 1.5, 0.1, 0.7, 0.4])
-    assert len(weights) == SHORTEST
+    assert len(weights) == MIN_SECONDS_FOR_VERDICT
     assert judged(weights, weights / weights.sum()).word == "supported"
 
 
@@ -157,7 +157,7 @@ def test_a_criterion_holds_from_its_threshold_on_and_says_its_figure():
     assert order_criterion(-0.3, beating(0.9), "x").grade == "weak"
     assert order_criterion(0.3, beating(0.5), "x").grade == "fails"
     assert order_criterion(0.3, None, "x").grade == "does not count"
-    assert order_criterion(MOVED / 2, beating(1.0), "x").grade == "does not count"
+    assert order_criterion(MIN_CHANGE / 2, beating(1.0), "x").grade == "does not count"
 
 
 def test_the_sentence_and_the_reasons_carry_the_figures_of_the_verdict():
@@ -188,7 +188,7 @@ def test_a_figure_just_short_of_its_threshold_does_not_look_like_it():
 def test_wrong_attention_is_rarely_supported_and_the_truth_mostly_is_in_systems_that_add_up():
     """200 random additive systems: what the thresholds promise of known-truth clips holds for these as well."""
     rng = np.random.default_rng(5)
-    counts = {kind: Counter() for kind in (*GIVEN, RIGHT)}
+    counts = {kind: Counter() for kind in (*WRONG_BY_HAND, RIGHT)}
     for _ in range(200):
         seconds = int(rng.integers(8, 13))
         weights = rng.normal(0, 0.15, seconds)
@@ -199,9 +199,9 @@ def test_wrong_attention_is_rarely_supported_and_the_truth_mostly_is_in_systems_
         for kind, attention in given.items():
             counts[kind][judged(weights, attention[0]).word] += 1
     found = Calibration(counts)
-    for kind in GIVEN:
-        assert found.supported(kind) <= MOST_WRONG, f"{kind}\n{found.as_text()}"
-    assert found.supported(RIGHT) >= LEAST_RIGHT, found.as_text()
+    for kind in WRONG_BY_HAND:
+        assert found.supported(kind) <= MAX_WRONG, f"{kind}\n{found.as_text()}"
+    assert found.supported(RIGHT) >= MIN_RIGHT, found.as_text()
 
 
 @pytest.fixture(scope="module")
@@ -274,13 +274,13 @@ def test_the_adversarial_model_predicts_the_same_and_looks_away_from_the_marked_
 
 
 def test_calibration_counts_and_compares_with_what_is_asked():
-    good = {kind: Counter({"supported": 4, "mixed": 20, "not supported": 76}) for kind in WRONG}
+    good = {kind: Counter({"supported": 4, "mixed": 20, "not supported": 76}) for kind in WRONG_KINDS}
     good |= {RIGHT: Counter({"supported": 85, "mixed": 15}), "the model's own": Counter({"mixed": 1})}
     found = Calibration(good)
     assert found.holds
-    assert found.cases(GIVEN) == 400
+    assert found.cases(WRONG_BY_HAND) == 400
     assert "85.0%" in found.as_text()
-    assert not Calibration(good | {WRONG[1]: Counter({"supported": 6, "mixed": 94})}).holds
+    assert not Calibration(good | {WRONG_KINDS[1]: Counter({"supported": 6, "mixed": 94})}).holds
     assert not Calibration(good | {RIGHT: Counter({"supported": 79, "mixed": 21})}).holds
 
 
@@ -294,6 +294,6 @@ def test_thresholds_hold_on_unseen_known_truth_clips(tmp_path):
     bundle = load_checkpoint(DEMO, "cpu")
     found = calibrate(tokens_of(tmp_path / "clips", bundle, 70, 909), bundle)
     print(found.as_text())
-    assert all(found.cases([kind]) >= 200 for kind in GIVEN)
+    assert all(found.cases([kind]) >= 200 for kind in WRONG_BY_HAND)
     assert found.cases([ADVERSARIAL]) >= 100
     assert found.holds, found.as_text()

@@ -38,6 +38,7 @@ class Report:
     seconds: float = 0.0
 
     def add(self, result: Result) -> None:
+        """One more."""
         self.results.append(result)
 
     def of_status(self, status: Status) -> list[Result]:

@@ -22,10 +22,11 @@ from sec2sec.encoders import build_encoders
 from sec2sec.encoders.fold import fold
 from sec2sec.encoders.paper import load_paper
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import encode_seconds, stacked
+from sec2sec.encoding import encode_seconds, stack
 from sec2sec.explanations import ClipSummary
 from sec2sec.features import MfccImage, frame_tensor
 from sec2sec.media import open_clip
+from sec2sec.model import Output
 
 LIMIT = 150.0  # ms from decoded seconds to an explanation
 TURNS = 5
@@ -116,8 +117,8 @@ def whole_rows(setting: Setting) -> Iterator[Row]:
     bundle = setting.paper(EncoderConfig.paper())
     seconds = seconds_of(FLIGHT, bundle)[: setting.size(10, 1)]
     taken = setting.milliseconds(lambda: tokens_of(seconds, bundle.encoders, setting.device))
-    frames = stacked([second.frames for second in seconds[:1]]).to(setting.device)
-    samples = stacked([second.samples for second in seconds[:1]]).to(setting.device)
+    frames = stack([second.frames for second in seconds[:1]]).to(setting.device)
+    samples = stack([second.samples for second in seconds[:1]]).to(setting.device)
     operations = 2 * macs(lambda: encode_both(bundle.encoders, frames, samples), bundle.encoders, setting.device)
     yield Row(f"both encoders as the app calls them, {len(seconds)} s", taken, "ms")
     yield Row("arithmetic in that time", operations * len(seconds) / taken / 1e9, "TFLOP/s")
@@ -159,7 +160,8 @@ def published(setting: Setting, name: str) -> Iterator[Row]:
     @torch.inference_mode()
     def predict() -> Tensor:
         video, audio = encode_seconds(seconds, inputs, device).filled(model)
-        return model(video[None], audio[None], mask, evidence=False).logits
+        output: Output = model(video[None], audio[None], mask, evidence=False)
+        return output.logits
 
     title = f"{system.title}, {sizes.size} size, {end:g} s"
     yield Row(f"{title}: decoded → prediction", setting.milliseconds(predict, 3), "ms")

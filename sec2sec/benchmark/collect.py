@@ -82,7 +82,7 @@ class _Done:
         origin, tuned = provenance.get("encoders_from", ""), provenance.get("config", {}).get("encoders") == "tuned"
         if not origin:
             return ""
-        if SYSTEMS[self.config["model"]["system"]].reads_tokens:
+        if SYSTEMS[self.config["model"]["system"]].uses_encoder_tokens:
             return f"encoders from {origin}, {'tuned' if tuned else 'frozen'}; the rest from random weights"
         if self.config["model"]["size"] == "small":
             return f"small size, whole from {origin}"

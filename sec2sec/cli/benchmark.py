@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 from sec2sec.cli.options import add_machine, machine_of
-from sec2sec.cli.steps import print_step
-from sec2sec.cli.terminal import drain_to_terminal, show
+from sec2sec.cli.steps import print_progress
+from sec2sec.cli.terminal import drain_to_terminal
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
 from sec2sec.fields import add_flags, fields_of, flag_values
 from sec2sec.paths import program_paths
+from sec2sec.progress import drain
 from sec2sec.training.settings import TrainConfig, read_mapping
 from sec2sec.training.signals import stop_on_signals
 
@@ -78,8 +79,7 @@ def run(options: argparse.Namespace) -> int:
     require_extra("train", "benchmark")
     from sec2sec.benchmark.document import findings
     from sec2sec.benchmark.plan import requested
-    from sec2sec.benchmark.run import Compared, Progress, benchmark_steps, write_tables
-    from sec2sec.training.train import Stopped
+    from sec2sec.benchmark.run import benchmark_steps, write_tables
 
     if options.tables:
         print_results(options.out, findings(write_tables(options.out)))
@@ -87,15 +87,12 @@ def run(options: argparse.Namespace) -> int:
     values = (read_mapping(options.config) if options.config else {}) | flag_values(options, TrainConfig)
     request = requested(values, options.systems, options.seeds, str(options.config or ""))
     with stop_on_signals() as stop:
-        for step in benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop):
-            if isinstance(step, Compared):
-                print_results(options.out, findings(step.results))
-            elif isinstance(step, Progress):
-                show(step.line)
-            elif isinstance(step, Stopped):
-                print("stopped; the same command goes on")
-            else:
-                print_step(step, options.out)
+        steps = benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop)
+        result = drain(steps, print_progress)
+    if result.stopped:
+        print("stopped; the same command goes on")
+    else:
+        print_results(options.out, findings(result.results))
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import add_json
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import drain_to_terminal
 from sec2sec.fields import add_flags, fields_of, flag_values
 from sec2sec.training.settings import TrainConfig
 
@@ -29,17 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read the data set, print the report and write it."""
     from sec2sec.datasets.open import open_data
-    from sec2sec.datasets.report import data_report
+    from sec2sec.datasets.report import report_steps
     from sec2sec.files import check_writable, write_json
 
     if options.json:
         check_writable(options.json)
     table = open_data(options.directory, **flag_values(options, TrainConfig))
-
-    def progress(done: int, total: int) -> None:
-        show(f"{done} of {total} clips", last=done == total)
-
-    report = data_report(table, probe=not options.no_probe, workers=options.workers, progress=progress)
+    report = drain_to_terminal(report_steps(table, probe=not options.no_probe, workers=options.workers))
     print(report.as_text())
     if options.json:
         write_json(options.json, report.as_json())

@@ -11,6 +11,7 @@ from sec2sec.cli.terminal import bar, list_unusable, show
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
 from sec2sec.fields import add_flags, flag_values
+from sec2sec.progress import Progress, drain
 from sec2sec.training.settings import TrainConfig, train_config
 
 LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
@@ -35,13 +36,21 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.training.train import extract_all
 
     logged = time.monotonic()
-    for step in extract_all(train_config(flag_values(options, TrainConfig)), machine_of(options), share):
-        show(f"{bar(step.done, step.total)} {step.line}", last=step.done == step.total)
+
+    def report(progress: Progress) -> None:
+        nonlocal logged
+        show(f"{bar(progress.done, progress.total)} {progress.message}", last=progress.done == progress.total)
         if not sys.stderr.isatty() and time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
-            print(step.line, file=sys.stderr, flush=True)
-    list_unusable(step.unusable)
-    print(f"{step.done} clips: {step.encoded} encoded, {step.kept} were there, {len(step.unusable)} unusable")
+            print(progress.message, file=sys.stderr, flush=True)
+
+    config = train_config(flag_values(options, TrainConfig))
+    extraction = drain(extract_all(config, machine_of(options), share), report)
+    list_unusable(extraction.unusable)
+    print(
+        f"{extraction.total} clips: {extraction.encoded} encoded, {extraction.reused} were there, "
+        f"{len(extraction.unusable)} unusable"
+    )
     return 0
 
 

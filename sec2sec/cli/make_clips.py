@@ -58,11 +58,13 @@ def run(options: argparse.Namespace) -> int:
 
     directory = options.directory
     if options.excerpts_of:
-        number = drain_to_terminal(make_excerpts(options.excerpts_of, directory, options.workers))
-        print(f"{directory}: the clips of {options.excerpts_of} and {number} excerpts of one second")
+        excerpts = drain_to_terminal(make_excerpts(options.excerpts_of, directory, options.workers))
+        print(f"{directory}: the clips of {options.excerpts_of} and {excerpts} excerpts of one second")
         return 0
-    steps = make_clips(
-        directory, options.clips, options.seed, options.level, options.neutral, options.workers, options.splits
+    drain_to_terminal(
+        make_clips(
+            directory, options.clips, options.seed, options.level, options.neutral, options.workers, options.splits
+        )
     )
-    print(f"{directory}: {drain_to_terminal(steps)} {options.level} clips, clips.csv and planted.csv")
+    print(f"{directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sec2sec.paths import program_paths
 
 if TYPE_CHECKING:
-    from sec2sec.training.train import Hardware
+    from sec2sec.training.hardware import Hardware
 SPLITS = ("all", "train", "validation", "test")
 
 
@@ -73,7 +73,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 def machine_of(options: argparse.Namespace) -> Hardware:
     """What the options of add_machine say."""
-    from sec2sec.training.train import Hardware
+    from sec2sec.training.hardware import Hardware
 
     return Hardware(options.cache, options.device, options.devices, options.nodes, options.workers)
 

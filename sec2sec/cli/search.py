@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import add_machine, machine_of
-from sec2sec.cli.steps import print_step
+from sec2sec.cli.steps import print_progress, print_result
 from sec2sec.extras import require_extra
+from sec2sec.progress import drain
 from sec2sec.training.signals import stop_on_signals
 
 
@@ -28,6 +29,6 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.training.search import search_steps
 
     with stop_on_signals() as stop:
-        for step in search_steps(options.file, options.out, machine_of(options), stop=stop):
-            print_step(step, options.out)
+        result = drain(search_steps(options.file, options.out, machine_of(options), stop=stop), print_progress)
+    print_result(result, options.out)
     return 0

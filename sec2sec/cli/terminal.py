@@ -31,9 +31,9 @@ def drain_to_terminal(steps: Steps[R]) -> R:
     return result
 
 
-def bar(done: int, total: int, width: int = 10) -> str:
+def bar(done: float, total: float, width: int = 10) -> str:
     """The share that is done, as [####......]."""
-    full = width * done // max(total, 1)
+    full = int(width * done // max(total, 1))
     return f"[{'#' * full}{'.' * (width - full)}]"
 
 

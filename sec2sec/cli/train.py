@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sec2sec.cli.options import add_machine, machine_of
-from sec2sec.cli.steps import print_step
+from sec2sec.cli.steps import print_progress, print_result
 from sec2sec.extras import require_extra
 from sec2sec.fields import add_flags, flag_values
+from sec2sec.progress import drain
 from sec2sec.training.settings import TrainConfig, as_json, read_mapping, train_config
 from sec2sec.training.signals import stop_on_signals
 
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Begin a training, or resume one."""
     require_extra("train", "train")
+    from sec2sec.training.hardware import first_process
     from sec2sec.training.run_folder import RunFolder
     from sec2sec.training.train import train_steps
 
@@ -44,8 +46,10 @@ def run(options: argparse.Namespace) -> int:
     else:
         config = train_config(values, str(options.config or ""))
     with stop_on_signals() as stop, wait_for_turn(options.queue, stop):
-        for step in train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop):
-            print_step(step, options.out)
+        steps = train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop)
+        result = drain(steps, print_progress)
+    if first_process():
+        print_result(result, options.out)
     return 0
 
 

@@ -30,7 +30,7 @@ from sec2sec.errors import FileError
 from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
 from sec2sec.media.clip import SHORTEST
 
-VERSION = 1  # raise it when the same encoders give other tokens of the same clip
+TOKENS_VERSION = 1  # raise it when the same encoders give other tokens of the same clip
 MODALITIES = ("video", "audio")
 
 
@@ -50,7 +50,7 @@ def encoder_key(encoders: Encoders) -> str:
 
 def _settings(config: EncoderConfig) -> dict[str, object]:
     cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST}
-    return {"version": VERSION, "encoder": asdict(config), **cutting}
+    return {"version": TOKENS_VERSION, "encoder": asdict(config), **cutting}
 
 
 class TokenCache:
@@ -79,13 +79,15 @@ class TokenCache:
 
     def write(self, sha256: str, tokens: Tokens, about: Mapping[str, str] | None = None) -> None:
         """Store a clip's tokens as fp16. Raises OSError, e.g. on a full disk; nothing half-written is left."""
-        parts = {name: getattr(tokens, name) for name in MODALITIES}
-        kept = {name: part.detach().half().cpu().contiguous() for name, part in parts.items() if part is not None}
+        tensors = {name: getattr(tokens, name) for name in MODALITIES}
+        stored = {
+            name: tensor.detach().half().cpu().contiguous() for name, tensor in tensors.items() if tensor is not None
+        }
         path = self.path(sha256)
         try:
             path.parent.mkdir(exist_ok=True)
             with self._writing():
-                write_atomically(path, save(kept, metadata={"clip": sha256, **(about or {})}))
+                write_atomically(path, save(stored, metadata={"clip": sha256, **(about or {})}))
         except OSError as error:
             raise _unwritable(self.directory, error) from error
 
@@ -110,8 +112,8 @@ class TokenCache:
         """Remove what killed processes left half-written; later, if somebody is writing now or may alone write here."""
         with suppress(OSError), (self.directory / "lock").open("ab") as file:
             if LOCKS and lock_file(file, wait=False):
-                for part in self.directory.rglob(".*.part"):
-                    part.unlink(missing_ok=True)
+                for path in self.directory.rglob(".*.part"):
+                    path.unlink(missing_ok=True)
 
 
 def _unwritable(directory: Path, error: OSError) -> FileError:
@@ -134,12 +136,14 @@ def read_tokens(path: Path, config: EncoderConfig) -> Tokens | None:
 
 
 def _shapes(file: Any, config: EncoderConfig) -> dict[str, list[int]] | None:
-    """Shapes by modality, from the header of an open file; safetensors has refused one whose length is not what that
-    says. None where they do not fit the encoders."""
+    """Shapes by modality, from the header of an open file; None where they do not fit the encoders.
+
+    safetensors has refused a file whose length is not what the header says.
+    """
     wanted = config.shapes
     slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    shapes = {name: list(part.get_shape()) for name, part in slices.items()}
-    half = all(part.get_dtype() == "F16" for part in slices.values())
+    shapes = {name: list(tensor.get_shape()) for name, tensor in slices.items()}
+    half = all(tensor.get_dtype() == "F16" for tensor in slices.values())
     fits = all(name in wanted and tuple(shape[1:]) == wanted[name] for name, shape in shapes.items())
     lengths = {shape[0] for shape in shapes.values()}
     return shapes if half and fits and len(lengths) == 1 and lengths != {0} else None

@@ -115,5 +115,5 @@ class CompactAudio(nn.Module):
         x = (image - self.mean) / self.std
         x = self.late(self.middle(self.early(self.stem(x))))  # (N, 64, 10, 26)
         x = F.relu(x + self.column_norm(self.column(x)))
-        x = self.leave(F.adaptive_avg_pool2d(x, (self.bands, self.moments)))
-        return rearrange(x, "n c b t -> n (b t) c")
+        cells: Tensor = self.leave(F.adaptive_avg_pool2d(x, (self.bands, self.moments)))
+        return rearrange(cells, "n c b t -> n (b t) c")

@@ -19,7 +19,7 @@ class Tokens:
 
     video: Tensor | None  # (T, V, C)
     audio: Tensor | None  # (T, A, C)
-    mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), kept for the screen
+    mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), for the screen
 
     @property
     def seconds(self) -> int:
@@ -39,15 +39,16 @@ class Tokens:
     @property
     def finite(self) -> bool:
         """Whether every token is a number; half precision ends at 65504."""
-        return all(bool(part.isfinite().all()) for part in (self.video, self.audio) if part is not None)
+        return all(bool(tokens.isfinite().all()) for tokens in (self.video, self.audio) if tokens is not None)
 
     def part(self, first: int, end: int) -> Tokens:
         """The tokens of some seconds of it."""
-        return Tokens(*(None if it is None else it[first:end] for it in (self.video, self.audio, self.mfcc)))
+        modalities = (self.video, self.audio, self.mfcc)
+        return Tokens(*(None if tokens is None else tokens[first:end] for tokens in modalities))
 
     def to(self, device: torch.device) -> Tokens:
         """The same on a device, without the MFCC images."""
-        return Tokens(*(None if part is None else part.to(device) for part in (self.video, self.audio)))
+        return Tokens(*(None if tokens is None else tokens.to(device) for tokens in (self.video, self.audio)))
 
     def cpu(self) -> Tokens:
         """The same on the CPU, without the MFCC images."""

@@ -54,7 +54,7 @@ def evaluate_steps(
     workers = os.cpu_count() or 1 if workers is None else workers
     found: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
-    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.longest))
+    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.max_seconds))
     decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):

@@ -16,7 +16,7 @@ from sec2sec.explanations.cues import Measured, features_of
 from sec2sec.explanations.effects import mean_reference_effects, neighbour_effects
 from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import Masker
-from sec2sec.explanations.out_of_distribution import load_familiarity, ood_seconds
+from sec2sec.explanations.out_of_distribution import load_training_seconds, ood_seconds
 from sec2sec.explanations.randomisation import randomisation_test
 from sec2sec.explanations.results import (
     ClipSummary,
@@ -45,7 +45,7 @@ def collect_explanation(
     """
     occlusion, by_second = masker.occlusion, masker.by_second
     effects = second_effects(masker)
-    judged = verdicts(
+    judgements = verdicts(
         masker.predictor,
         occlusion.attention,
         occlusion.effect,
@@ -66,7 +66,7 @@ def collect_explanation(
             baseline=float(occlusion.baseline[k]),
             attention=None if attention is None else attention[k],
             effects=tuple(reference[k] for reference in effects),
-            verdict=judged[k],
+            verdict=judgements[k],
             randomisation=None if tests is None else tests[k],
             shapley=shares[k],
             profile=None if attention is None else deviation_from_profile(attention[k], bundle.metrics, name),
@@ -77,7 +77,7 @@ def collect_explanation(
     unlike: tuple[OutOfDistribution, ...] = ()
     features: tuple[Feature, ...] = ()
     if measured is not None:
-        unlike = ood_seconds(measured, masker.tokens, load_familiarity(bundle))
+        unlike = ood_seconds(measured, masker.tokens, load_training_seconds(bundle))
         features = features_of(measured, {name: target.effect for name, target in targets.items()})
     return Explanation(clip, bundle.summary, targets, co_attention(masker), unlike, features, seconds_taken)
 

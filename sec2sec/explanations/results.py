@@ -194,7 +194,8 @@ class CoAttention:
         """(T,) mean of both directions and all heads, 1 for a uniform map; empty where there are no maps."""
         if self.entropy_video_from_audio is None or self.entropy_audio_from_video is None:
             return np.ones(0)
-        return (self.entropy_video_from_audio.mean(1) + self.entropy_audio_from_video.mean(1)) / 2
+        mean: np.ndarray = (self.entropy_video_from_audio.mean(1) + self.entropy_audio_from_video.mean(1)) / 2
+        return mean
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
 
-from sec2sec.datasets.known_truth.states import SHORTEST, Level
+from sec2sec.datasets.known_truth.states import MIN_CLIP_SECONDS, Level
 from sec2sec.errors import SettingsError, UserError
 from sec2sec.fields import Setting, Validated
 from sec2sec.files import lock_file, write_json
@@ -57,7 +57,7 @@ class KnownTruth(Validated):
     # a tenth of the clips is for validation
     clips: Annotated[int, Setting("number of clips", ge=20)] = 200
     lengths: Annotated[
-        tuple[int, int], Setting("lengths of the shortest and the longest, in s", ge=SHORTEST, le=60)
+        tuple[int, int], Setting("lengths of the shortest and the longest, in s", ge=MIN_CLIP_SECONDS, le=60)
     ] = (4, 6)
     level: Level = "plain"
     seed: Annotated[int, Setting("seed of the clips", ge=0)] = 0

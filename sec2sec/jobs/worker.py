@@ -8,17 +8,21 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.errors import one_line
 from sec2sec.jobs.job import Job, JobSpec
 from sec2sec.jobs.turns import LeftQueueError, turn
+from sec2sec.progress import drain
 from sec2sec.training.settings import train_config
 from sec2sec.training.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from sec2sec.training.train import TrainingResult
 
 NICENESS = 5  # the app answers first, the training takes what is left
 SECONDS_BETWEEN_WRITES = 1.0  # of progress.json
@@ -73,15 +77,11 @@ class _Worker:
         make = self.spec.make
         if make is None:
             return True
+        folder = self.job.clip_set_dir(make) / "clips"
         self.write("clips", f"0 of {make.clips}", 0, make.clips)
-        before: int | None = None  # clips that were there already
-        for step in make_clips(
-            self.job.clip_set_dir(make) / "clips", make.clips, make.seed, make.level, lengths=make.lengths
-        ):
-            done, total = int(step.done), int(step.total)
-            before = done if before is None else before
-            seconds_per_clip = (time.monotonic() - self.turn_began) / max(done - before, 1)
-            left = f", {in_words(seconds_per_clip * (total - done))} left" if done > before else ""
+        for progress in make_clips(folder, make.clips, make.seed, make.level, lengths=make.lengths):
+            done, total = int(progress.done), int(progress.total)
+            left = "" if math.isnan(progress.seconds_left) else f", {in_words(progress.seconds_left)} left"
             self.write("clips", f"{done} of {total}{left}", done, total, now=False)
             if self.stop() or self.finish_early():
                 self.write("stopped", self.reason("while the clips were made; those that exist stay"))
@@ -91,30 +91,30 @@ class _Worker:
     def train(self) -> None:
         """The training itself, in its run folder."""
         self.write("run", "")
-        from sec2sec.training.train import Hardware, Stopped, Trained, train_steps  # torch: only when it is our turn
+        from sec2sec.training.hardware import Hardware  # torch: only when it is our turn
+        from sec2sec.training.train import train_steps
 
         machine = Hardware(Path(self.spec.cache), self.spec.device, workers=self.spec.workers)
         config = train_config(self.spec.config)
-        for step in train_steps(self.job.run, config, machine, resume=True, stop=self.stop, enough=self.finish_early):
-            if isinstance(step, Stopped):
-                self.write("stopped", self.reason(f"after epoch {step.epoch}"), step.epoch, config.epochs)
-            elif isinstance(step, Trained):
-                self.write_done(step.metrics, len(step.unusable), config.epochs)
-            else:
-                self.write("run", "", now=False)
+        steps = train_steps(self.job.run, config, machine, resume=True, stop=self.stop, enough=self.finish_early)
+        result = drain(steps, lambda progress: self.write("run", "", now=False))
+        if result.stopped:
+            self.write("stopped", self.reason(f"after epoch {result.epochs}"), result.epochs, config.epochs)
+        else:
+            self.write_done(result, config.epochs)
 
-    def write_done(self, metrics: Mapping[str, Any], unusable: int, most: int) -> None:
+    def write_done(self, result: TrainingResult, most: int) -> None:
         """Write how the training ended. most: epochs that were asked for."""
-        epochs = metrics["epochs"]
+        best = result.metrics["best_epoch"]
         sentences = [
-            f"After {epochs} of at most {most} epochs; the weights are those of epoch {metrics['best_epoch']}, "
-            "chosen by the validation clips."
+            f"After {result.epochs} of at most {most} epochs; the weights are those of epoch {best}, chosen by the "
+            "validation clips."
         ]
-        if self.finish_early() and epochs < most:
-            sentences.append(self.reason(f"in epoch {epochs + 1}"))
-        if unusable:
-            sentences.append(f"{unusable} clips could not be used.")
-        self.write("done", " ".join(sentences), epochs, most)
+        if self.finish_early() and result.epochs < most:
+            sentences.append(self.reason(f"in epoch {result.epochs + 1}"))
+        if result.unusable:
+            sentences.append(f"{len(result.unusable)} clips could not be used.")
+        self.write("done", " ".join(sentences), result.epochs, most)
 
     def reason(self, where: str) -> str:
         """Why the training ended, and where."""

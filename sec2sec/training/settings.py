@@ -152,7 +152,7 @@ class TrainConfig(Validated):
             object.__setattr__(self, "rate", 1e-4 if self.preset == "paper" else 1e-3)
         if self.encoder_rate is None:
             object.__setattr__(self, "encoder_rate", self.rate if self.init == "random" else 1e-5)
-        if not self._system.reads_tokens:
+        if not self._system.uses_encoder_tokens:
             self._check_inputs()
         elif self.preset == "paper" and self.init:
             raise SettingsError("init is for the compact preset; the paper preset starts from torchvision's weights")
@@ -218,7 +218,8 @@ def train_config(values: Mapping[str, Any], source: str = "") -> TrainConfig:
 
 def as_json(config: TrainConfig) -> dict[str, Any]:
     """The settings as JSON has them."""
-    return json.loads(json.dumps(asdict(config)))
+    values: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return values
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

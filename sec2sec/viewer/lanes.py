@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from sec2sec import plots
-from sec2sec.explanations.randomisation import Part, hardly_changes
+from sec2sec.explanations.randomisation import Kind, hardly_changes
 from sec2sec.explanations.results import Explanation, Preview, TargetExplanation
 from sec2sec.viewer.evidence import along
 
@@ -70,7 +70,7 @@ def _questions(
         yield plots.position(name, found.profile.from_start, found.profile.from_end, seconds, index)
 
 
-def _warning(target: TargetExplanation, part: Part) -> str:
+def _warning(target: TargetExplanation, part: Kind) -> str:
     """Where a lane would look much the same with random weights; what it says in full stands with the figures."""
     return "see the sanity check below" if hardly_changes(target.randomisation, part) else ""
 

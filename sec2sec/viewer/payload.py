@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec import plots
-from sec2sec.explanations.randomisation import SIMILAR
+from sec2sec.explanations.randomisation import KINDS
 from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.export.as_table import Column, columns, to_csv
 from sec2sec.viewer.evidence import unfamiliar_words
@@ -129,7 +129,7 @@ def _sanity(explanation: Explanation, name: str) -> dict[str, Any] | None:
     test = explanation.targets[name].randomisation
     if test is None:
         return None
-    similar = {part: _list(getattr(test, part)) for part in SIMILAR}
+    similar = {part: _list(getattr(test, part)) for part in KINDS}
     return {"target": name, "warning": test.warning, "steps": list(test.steps)} | similar
 
 

@@ -332,7 +332,7 @@ def test_every_kind_of_clip_is_drawn_on_a_narrow_screen(
 
 
 def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_path: Path, new_page: NewPage) -> None:
-    if not (checkpoints / "demo" / "familiarity.safetensors").is_file():
+    if not (checkpoints / "demo" / "training-seconds.safetensors").is_file():
         pytest.skip("random weights find nothing")
     for _ in make_clips(tmp_path, 1, 3, "plain", 0.0, 1):
         pass

@@ -57,6 +57,7 @@ class Look:
 
 
 def draw_look(rng: np.random.Generator) -> Look:
+    """A camera, a size and a background at random."""
     width, height = SIZES[rng.integers(len(SIZES))]
     letterbox = rng.random() < 0.15 and width > height
     return Look(
@@ -176,7 +177,8 @@ def _exposed(luma: NDArray[np.uint8], second: Second, look: Look) -> NDArray[np.
     room = max(0.1, min(mean, 1 - mean))  # contrast shrinks towards black and white, or clipping would move the mean
     centred = (np.arange(256) - luma.mean(dtype=np.float64)) / 128
     levels = BLACK + (WHITE - BLACK) * (mean + 1.1 * look.contrast * room * centred)
-    return np.clip(levels, BLACK, WHITE).round().astype(np.uint8)[luma]
+    exposed: NDArray[np.uint8] = np.clip(levels, BLACK, WHITE).round().astype(np.uint8)[luma]
+    return exposed
 
 
 def _tinted(
@@ -209,10 +211,12 @@ def _flash_shape(rng: np.random.Generator, look: Look) -> NDArray[np.float32]:
     disc = np.clip(6 * (1 - distance), 0, 1)
     if look.flash == "disc":
         rim = np.clip(1 - np.abs(distance - 1.15) * 6, 0, 1)  # a dark rim, so that it shows on a white wall too
-        return (0.9 * disc - 0.7 * rim).astype(np.float32)
+        rimmed: NDArray[np.float32] = (0.9 * disc - 0.7 * rim).astype(np.float32)
+        return rimmed
     cell = max(6, int(radius / 2.5))
     board = 2.0 * ((grid_x // cell + grid_y // cell) % 2) - 1
-    return (0.7 * disc * board).astype(np.float32)
+    chequered: NDArray[np.float32] = (0.7 * disc * board).astype(np.float32)
+    return chequered
 
 
 def _flash(luma: NDArray[np.uint8], alpha: NDArray[np.float32], second: Second, look: Look) -> None:

@@ -25,12 +25,12 @@ from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
-from sec2sec.explanations.curves import curve_steps, kept_after, random_orders
+from sec2sec.explanations.curves import curve_steps, present_after, random_orders
 from sec2sec.explanations.masker import Masker, masker_of
 from sec2sec.explanations.methods import METHODS, RANDOM, SIGNED, YARDSTICKS, Scores
 from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.metrics import DRAWS, LEVEL, draws, pointing
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 from sec2sec.progress import Progress, Steps
 
 LUCKY_DRAWS = 20  # of random scores a clip: its figures are their mean
@@ -71,7 +71,7 @@ def scoreboard_steps(
     others: the same system trained again, for the agreement under re-training. clips: the first so many. Raises
     DataError for other data, or checkpoints that do not fit each other.
     """
-    model, *models = [sec2sec_of(one) for one in (bundle, *others)]
+    model, *models = [recurrent_model(one) for one in (bundle, *others)]
     planted = read_planted(table.directory)
     rows = [row for row in table.split(split) if row.id in planted and planted[row.id].decisive.any()][:clips]
     if not rows:
@@ -110,9 +110,9 @@ def scoreboard_steps(
     return Scored(report, unusable)
 
 
-def sec2sec_of(bundle: Bundle) -> Sec2Sec:
-    """The model of a checkpoint whose seconds have joint vectors, or DataError."""
-    if not isinstance(bundle.model, Sec2Sec):
+def recurrent_model(bundle: Bundle) -> Model:
+    """The model of a checkpoint whose seconds have embeddings, or DataError."""
+    if not bundle.system.recurrent:
         raise DataError(f"{bundle.summary.name}: explanations are compared on the Sec2Sec systems alone")
     return bundle.model
 
@@ -128,7 +128,7 @@ class Collected:
         self.seconds: dict[str, list[float]] = {}
 
     def add(
-        self, row: Row, model: Sec2Sec, tokens: Tokens, planted: Planted, again: Sequence[tuple[Sec2Sec, Tokens]]
+        self, row: Row, model: Model, tokens: Tokens, planted: Planted, again: Sequence[tuple[Model, Tokens]]
     ) -> None:
         """Ask every method about one clip."""
         scores: dict[str, Scores] = {}
@@ -219,7 +219,7 @@ def deletion_gaps(masker: Masker, scores: Mapping[str, Scores]) -> dict[str, np.
     predict, seconds, targets = masker.predictor, masker.seconds, len(masker.targets)
     steps, chance = curve_steps(seconds), random_orders(seconds)
     own = np.argsort(-np.abs(np.concatenate(list(scores.values()))), axis=1, kind="stable")  # (methods · K, T)
-    kept = kept_after(np.concatenate([own, chance]), steps, insertion=False)
+    kept = present_after(np.concatenate([own, chance]), steps, insertion=False)
     values = predict(*[kept.reshape(-1, seconds)] * 2).reshape(len(kept), len(steps), targets)
     areas = np.trapezoid(values, steps / seconds, axis=1)  # (methods · K + R, K)
     sign = np.sign(values[0, 0] - values[0, -1])  # whole clip against nothing left

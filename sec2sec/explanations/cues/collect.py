@@ -18,7 +18,7 @@ from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.results import Feature
 from sec2sec.media import Second
 
-FEWEST = 4  # seconds; three ranks agree by chance once in six
+MIN_SECONDS_FOR_CORRELATION = 4  # three ranks agree by chance once in six
 
 # Every cue, in the order of the lanes, with its unit.
 UNITS = {
@@ -93,14 +93,14 @@ def features_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[
 
 
 def correlation(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
-    """Spearman's ρ with each effect (K, T) → (K,), over the seconds where all are known.
+    """Spearman's ρ with each effect (K, T) → (K,), over the seconds where all are numbers.
 
-    NaN under FEWEST of them, or where one side is constant.
+    NaN under MIN_SECONDS_FOR_CORRELATION, or where one side is constant.
     """
-    known = np.isfinite(values) & np.isfinite(effects).all(0)
-    if known.sum() < FEWEST:
+    finite = np.isfinite(values) & np.isfinite(effects).all(0)
+    if finite.sum() < MIN_SECONDS_FOR_CORRELATION:
         return np.full(len(effects), np.nan)
-    return rank_correlation(values[known], effects[:, known])
+    return rank_correlation(values[finite], effects[:, finite])
 
 
 def warm_up() -> None:
@@ -109,7 +109,7 @@ def warm_up() -> None:
     Call it once, in a thread if need be.
     """
     collector = CueCollector()
-    sound = np.random.default_rng(0).normal(0, 0.1, (FEWEST, SAMPLE_RATE)).astype(np.float32)
-    for index in range(FEWEST):
+    sound = np.random.default_rng(0).normal(0, 0.1, (MIN_SECONDS_FOR_CORRELATION, SAMPLE_RATE)).astype(np.float32)
+    for index in range(MIN_SECONDS_FOR_CORRELATION):
         collector.add(Second(index, np.zeros((2, *RESIZE, 3), np.uint8), sound[index], None, False))
-    features_of(collector.finish(), {"any": np.arange(float(FEWEST))})
+    features_of(collector.finish(), {"any": np.arange(float(MIN_SECONDS_FOR_CORRELATION))})

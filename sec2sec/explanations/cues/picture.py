@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255  # Rec. 601, R'G'B' of 0–255 → 0–1
-EVERY = 2  # pixels each way: a quarter of the picture says the same
-LEVELS = 8  # of red, green and blue in a colour histogram
-CUT = 0.5  # share of the picture whose colour changes from one frame to the next at a cut
-BLACK = 0.10  # luma at or below which a pixel is black, as ffmpeg's blackdetect has it
+PIXEL_STEP = 2  # pixels each way: a quarter of the picture says the same
+COLOUR_LEVELS = 8  # of red, green and blue in a colour histogram
+CUT_SHARE = 0.5  # share of the picture whose colour changes from one frame to the next at a cut
+BLACK_LUMA = 0.10  # luma at or below which a pixel is black, as ffmpeg's blackdetect has it
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class PictureSecond:
     brightness: float  # mean luma, %
     saturation: float  # mean of (max − min) / max over R, G and B (the S of HSV), %
     black: float  # share of black pixels in the frame that has fewest
-    colours: np.ndarray  # (M, LEVELS³) share of the pixels of each colour
+    colours: np.ndarray  # (M, COLOUR_LEVELS³) share of the pixels of each colour
 
 
 class Pictures:
@@ -36,7 +36,7 @@ class Pictures:
 
     def measure(self, frames: np.ndarray) -> PictureSecond:
         """frames (M, height, width, 3) uint8 RGB."""
-        small = np.ascontiguousarray(frames[:, ::EVERY, ::EVERY])
+        small = np.ascontiguousarray(frames[:, ::PIXEL_STEP, ::PIXEL_STEP])
         luma = small @ LUMA
         within = np.abs(np.diff(luma, axis=0)).mean((1, 2))
         changes = within
@@ -53,27 +53,28 @@ class Pictures:
             stillness=float(within.max()) if len(within) else float("nan"),
             brightness=100 * float(luma.mean()),
             saturation=100 * float((chroma / np.maximum(highest, 1)).mean()),
-            black=float((luma <= BLACK).mean((1, 2)).min()),
+            black=float((luma <= BLACK_LUMA).mean((1, 2)).min()),
             colours=colours(small),
         )
 
 
 def colours(frames: np.ndarray) -> np.ndarray:
-    """Colour histograms: (M, height, width, 3) uint8 → (M, LEVELS³) float32, rows sum to 1."""
-    level = frames >> 5  # 256 / LEVELS
-    code = (level[..., 0].astype(np.int32) * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
-    count, cells = len(frames), LEVELS**3
+    """Colour histograms: (M, height, width, 3) uint8 → (M, COLOUR_LEVELS³) float32, rows sum to 1."""
+    level = frames >> 5  # 256 / COLOUR_LEVELS
+    code = (level[..., 0].astype(np.int32) * COLOUR_LEVELS + level[..., 1]) * COLOUR_LEVELS + level[..., 2]
+    count, cells = len(frames), COLOUR_LEVELS**3
     code += np.arange(count, dtype=np.int32)[:, None, None] * cells
     shares = np.bincount(code.ravel(), minlength=count * cells).reshape(count, cells)
-    return (shares / shares[0].sum()).astype(np.float32)
+    histograms: np.ndarray = (shares / shares[0].sum()).astype(np.float32)
+    return histograms
 
 
 def count_cuts(colours: np.ndarray) -> np.ndarray:
     """Shot changes in each second: (T, M, colours) → (T,).
 
-    A cut is a frame whose colours differ in CUT of the picture from the frame before; so do the frame after it from
-    the frame before, and it from the one before that: a flash of one frame is none. Half the L1 distance of the
-    histograms. Dissolves, and cuts between shots of the same colours, are not found.
+    A cut is a frame whose colours differ in CUT_SHARE of the picture from the frame before; so do the frame after
+    it from the frame before, and it from the one before that: a flash of one frame is none. Half the L1 distance of the
+    histograms. Dissolves, and cuts between shots of the same colours, are not counted.
     """
     seconds, per_second = colours.shape[:2]
     frames = colours.reshape(seconds * per_second, -1)
@@ -81,10 +82,12 @@ def count_cuts(colours: np.ndarray) -> np.ndarray:
         return np.zeros(seconds)
 
     def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.abs(one - other).sum(1) / 2 >= CUT
+        differ: np.ndarray = np.abs(one - other).sum(1) / 2 >= CUT_SHARE
+        return differ
 
     before, here = frames[:-1], frames[1:]
     after = np.append(frames[2:], frames[-1:], axis=0)  # nothing follows the last frame: it answers for itself
     earlier = np.append(frames[:1], frames[:-2], axis=0)
     cut = np.append(False, apart(before, here) & apart(before, after) & apart(earlier, here))
-    return cut.reshape(seconds, per_second).sum(1).astype(np.float64)
+    cuts: np.ndarray = cut.reshape(seconds, per_second).sum(1).astype(np.float64)
+    return cuts

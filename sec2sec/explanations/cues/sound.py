@@ -9,18 +9,19 @@ import numpy as np
 
 from sec2sec.config import SAMPLE_RATE
 
-FLOOR = -90.0  # dBFS, where digital silence is put
+MIN_LEVEL = -90.0  # dBFS, where digital silence is put
 HOP = SAMPLE_RATE // 50  # 320 samples, 20 ms
 STEPS = SAMPLE_RATE // HOP  # 50 of the onset envelope in a second
-BLOCK, MARGIN = 60, 4  # s analysed at once, and beyond either end: memory does not grow with the clip
-WINDOW = 8.0  # s around an instant that its tempo is told from (librosa's default)
-FEWEST = 4  # s; a shorter clip has too few beats to tell a tempo
-SILENT = -60.0  # dBFS; sound whose loudest sample lies below has no tempo
+BLOCK_SECONDS, MARGIN_SECONDS = 60, 4  # s analysed at once, and beyond either end: memory does not grow with the clip
+TEMPO_WINDOW = 8.0  # s around an instant that its tempo is told from (librosa's default)
+MIN_SECONDS_FOR_TEMPO = 4  # a shorter clip has too few beats to tell a tempo
+SILENT_PEAK = -60.0  # dBFS; sound whose loudest sample lies below has no tempo
 
 
 def decibels(amplitude: np.ndarray) -> np.ndarray:
-    """Amplitude of 0–1 → dBFS, not below FLOOR."""
-    return 20 * np.log10(np.maximum(amplitude, 10 ** (FLOOR / 20)))
+    """Amplitude of 0–1 → dBFS, not below MIN_LEVEL."""
+    level: np.ndarray = 20 * np.log10(np.maximum(amplitude, 10 ** (MIN_LEVEL / 20)))
+    return level
 
 
 def loudness(sound: np.ndarray) -> np.ndarray:
@@ -39,23 +40,23 @@ def onsets_and_tempo(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Tempo is NaN in clips under FEWEST seconds and where nothing sounds within half a WINDOW.
     """
     seconds = len(sound)
-    parts = [_block(sound, first) for first in range(0, seconds, BLOCK)]
-    strength, tempo = (np.concatenate([part[which] for part in parts]) for which in (0, 1))
-    sounds = peak(sound) > SILENT
-    reach = int(WINDOW // 2)
+    blocks = [_block(sound, first) for first in range(0, seconds, BLOCK_SECONDS)]
+    strength, tempo = (np.concatenate([block[which] for block in blocks]) for which in (0, 1))
+    sounds = peak(sound) > SILENT_PEAK
+    reach = int(TEMPO_WINDOW // 2)
     heard = [sounds[max(0, t - reach) : t + reach + 1].any() for t in range(seconds)]
-    return strength, np.where(np.array(heard) & (seconds >= FEWEST), tempo, np.nan)
+    return strength, np.where(np.array(heard) & (seconds >= MIN_SECONDS_FOR_TEMPO), tempo, np.nan)
 
 
 def _block(sound: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
     """The seconds first … first + BLOCK of a clip, heard with a margin on both sides."""
     import librosa  # a second to import
 
-    begin, end = max(0, first - MARGIN), min(len(sound), first + BLOCK + MARGIN)
+    begin, end = max(0, first - MARGIN_SECONDS), min(len(sound), first + BLOCK_SECONDS + MARGIN_SECONDS)
     samples = sound[begin:end].reshape(-1)
     envelope = librosa.onset.onset_strength(y=samples, sr=SAMPLE_RATE, hop_length=HOP, n_fft=1024, n_mels=64)
     tempo = librosa.feature.tempo(
-        onset_envelope=envelope, sr=SAMPLE_RATE, hop_length=HOP, ac_size=WINDOW, aggregate=None
+        onset_envelope=envelope, sr=SAMPLE_RATE, hop_length=HOP, ac_size=TEMPO_WINDOW, aggregate=None
     )
-    own = slice((first - begin) * STEPS, (min(first + BLOCK, len(sound)) - begin) * STEPS)
+    own = slice((first - begin) * STEPS, (min(first + BLOCK_SECONDS, len(sound)) - begin) * STEPS)
     return envelope[own].reshape(-1, STEPS).mean(1), np.median(tempo[own].reshape(-1, STEPS), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-from sec2sec.explanations.agreement import TOO_SHORT, Agreement
+from sec2sec.explanations.agreement import MIN_SECONDS_FOR_AGREEMENT, Agreement
 from sec2sec.explanations.results import Explanation
 from sec2sec.viewer.cards import level
 
@@ -21,7 +21,7 @@ def agreement_words(found: Agreement | None, without: Sequence[str] = ()) -> str
     if found is None:
         return f"{' and '.join(without)} {'have' if len(without) > 1 else 'has'} none"
     if found.word == "short":
-        return f"too short to say (under {TOO_SHORT} s)"
+        return f"too short to say (under {MIN_SECONDS_FOR_AGREEMENT} s)"
     if found.word == "unknown":
         return "the same in every second: cannot be told"
     word = {"agree": "agree", "partly": "agree partly", "disagree": "do not agree"}[found.word]

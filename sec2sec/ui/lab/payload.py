@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec.edits import Picture, Plan, PlannedSecond, Sound, in_words
-from sec2sec.preview import smaller
+from sec2sec.preview import shrink_still
 from sec2sec.ui.shelf import Kept
 from sec2sec.viewer.payload import shown_targets
 
@@ -52,7 +52,7 @@ def encode(kept: Kept, refused: str = "", stills: bool = False) -> str:
         "soundtracks": list(kept.soundtracks),
     }
     if stills:
-        small = [smaller(still) for still in kept.preview.stills]
+        small = [shrink_still(still) for still in kept.preview.stills]
         payload["stills"] = [base64.b64encode(still).decode() if still else None for still in small]
     return json.dumps(payload, allow_nan=False, separators=(",", ":"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sec2sec.datasets.splits import NAMES as SPLITS
+from sec2sec.datasets.splits import SPLIT_RULES
 from sec2sec.fields import Field, fields_of
 from sec2sec.training.settings import SettingsError, TrainConfig
 
@@ -36,7 +36,7 @@ def choices(field: Field) -> list[tuple[str, str]]:
     """What may be chosen, as labels with values; empty where any value may be written."""
     if field.name == "init":
         return list(INITS.items())
-    return [(value, value) for value in (SPLITS if field.name == "split" else field.choices)]
+    return [(value, value) for value in (SPLIT_RULES if field.name == "split" else field.choices)]
 
 
 def widget_value(field: Field) -> Any:

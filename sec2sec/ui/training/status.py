@@ -17,7 +17,7 @@ from sec2sec.jobs.worker import in_words
 from sec2sec.media import MediaError, open_clip
 from sec2sec.plots.training import losses, scores
 from sec2sec.training.settings import TrainConfig, train_config
-from sec2sec.training.setup import data_of
+from sec2sec.training.setup import load_data
 
 MAX_LISTED = 30  # trainings in the list
 KNOWN_TRUTH = "It learns from generated clips with planted cues, not from people's ratings."
@@ -163,7 +163,7 @@ def examples(job: Job) -> dict[str, Any]:
 @functools.lru_cache(maxsize=64)
 def _examples(folder: str, ids: tuple[str, ...]) -> dict[str, Any]:
     config = train_config(Job(Path(folder)).spec().config)
-    table, _ = data_of(config)
+    table, _ = load_data(config)
     paths = {row.id: row.path for row in table.rows if row.id in ids}
     planted = read_planted(table.directory) if (table.directory / "planted.csv").is_file() else {}
     return {

@@ -16,7 +16,7 @@ from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
-from sec2sec.training.setup import data_of, labels_of
+from sec2sec.training.setup import load_data, training_labels
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.fields import settings_of_form
 
@@ -151,10 +151,10 @@ def _check_data(config: TrainConfig, settings: Settings, uploaded: bool) -> None
     """Raises DataError for a data set that nothing can be learned from, or that is larger than allowed."""
     if uploaded:
         open_data(config.data, inside=True)
-    table, targets = data_of(config)
+    table, targets = load_data(config)
     if len(table.rows) > settings.train_clips:
         raise DataError(f"{config.data}: {len(table.rows)} clips, at most {settings.train_clips} on this server")
-    labels_of(table, targets, table.rows)
+    training_labels(table, targets, table.rows)
 
 
 def _title(data: str, config: TrainConfig) -> str:
