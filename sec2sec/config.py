@@ -83,7 +83,7 @@ class EncoderConfig(Validated):
     """Which encoders turn a second into tokens, and the grids of those tokens.
 
     "inputs" are no encoders: the tokens are the pixels and the coefficients themselves, for systems that take in a
-    whole clip at once; "summaries" are one vector a clip, repeated in each second: what frozen backbones leave to
+    whole clip at once; "summaries" are one vector per clip, repeated in each second: what frozen backbones leave to
     learn.
     """
 

@@ -1,9 +1,9 @@
-"""Settings, each defined once: a frozen dataclass whose fields say their help, their group and their bounds.
+"""Settings, each defined once: a frozen dataclass whose fields hold their help, group and bounds.
 
     rate: Annotated[float, Setting("learning rate of AdamW", "optimisation", gt=0)] = 1e-3
 
 The command line, the environment and the form of the Training tab are made of these fields, and pydantic converts and
-checks each value, whichever of them it came from. Importing pydantic takes longer than a whole `--help`, so that it is
+checks each value, wherever the value came from. Importing pydantic takes longer than a whole `--help`, so that it is
 imported with the first value that is no default.
 """
 
@@ -66,12 +66,12 @@ class Field:
 
     @property
     def is_list(self) -> bool:
-        """Whether its value is a tuple; as text, its items are parted by commas."""
+        """Whether the value is a tuple; as text, its items are separated by commas."""
         return get_origin(self.type) is tuple
 
     @property
     def flag(self) -> str:
-        """Its option on the command line."""
+        """The option on the command line."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
@@ -198,9 +198,9 @@ def add_flags(
     that set the same.
     """
     groups: dict[str, argparse._ArgumentGroup] = {}
-    known = fields_of(settings)
-    for name in names or known:
-        field = known[name]
+    by_name = fields_of(settings)
+    for name in names or by_name:
+        field = by_name[name]
         title = field.setting.group
         if title not in groups:
             groups[title] = parser.add_argument_group(title)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     systems = parser.add_argument_group("systems")
     systems.add_argument(
-        "--systems", default="all", metavar="A,B", help="names of systems, as of train --system, or all (default)"
+        "--systems", default="all", metavar="A,B", help="names of systems as in train --system, or all (default)"
     )
     systems.add_argument(
         "--seeds", type=int, default=3, metavar="N", help="number of trainings of each system (default: 3)"
@@ -35,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="number of trainings at a time, which share the cores (default: 1)",
+        help="number of trainings that run at the same time and share the cores (default: 1)",
     )
     systems.add_argument(
-        "--tables", action="store_true", help="make the tables again from the predictions that are there; no training"
+        "--tables", action="store_true", help="make the tables again from saved predictions, without training"
     )
     explanations = parser.add_argument_group("methods of explanation")
     explanations.add_argument(
         "--explanations",
         action="store_true",
-        help="instead of systems, compare methods of explanation: which finds what was planted in known-truth clips?",
+        help="compare methods of explanation instead of systems: which one finds the planted seconds of clips?",
     )
     explanations.add_argument(
         "--checkpoint",
@@ -59,14 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="DIR",
-        help="checkpoints of the same training with other seeds, which --explanations compares with",
+        help="checkpoints of the same training with other seeds, for --explanations",
     )
     explanations.add_argument(
-        "--clips", type=int, metavar="N", help="number of test clips that --explanations takes (default: all)"
+        "--clips", type=int, metavar="N", help="number of test clips that --explanations uses (default: all)"
     )
     groups = add_flags(parser, TrainConfig, [name for name in fields_of(TrainConfig) if name not in ("system", "seed")])
     groups["output"].add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the benchmark; one in it is resumed"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the benchmark; an unfinished benchmark in it is resumed",
     )
     add_machine(parser)
 
@@ -90,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         steps = benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop)
         result = drain(steps, print_progress)
     if result.stopped:
-        print("stopped; the same command goes on")
+        print("stopped; the same command resumes")
     else:
         print_results(options.out, findings(result.results))
     return 0

@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(parser, "report")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="threads that open clips (default: as many as there are cores)"
+        "--workers", type=int, metavar="N", help="number of threads that open clips (default: one per core)"
     )
-    parser.add_argument("--no-probe", action="store_true", help="read the table alone; leave the clips unopened")
+    parser.add_argument("--no-probe", action="store_true", help="read only the table, without opening the clips")
     reading = add_flags(parser, TrainConfig, ["liris_rule", "split"])["data"]
     interview = fields_of(TrainConfig)["interview"].setting.help
     reading.add_argument("--interview", action="store_true", default=argparse.SUPPRESS, help=interview)

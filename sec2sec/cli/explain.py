@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     part = parser.add_argument_group("part of the clip")
     part.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on (default: 0)")
     part.add_argument("--end", type=float, metavar="S", help="analyse up to this second (default: the clip's end)")
-    part.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default: 900 s)")
+    part.add_argument(
+        "--max-seconds", type=float, metavar="S", help="longest part that is accepted, in seconds (default: 900)"
+    )
     measured = parser.add_argument_group("measured on demand")
     measured.add_argument(
         "--stability",
@@ -41,12 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="DIR",
-        help="checkpoints of the same training with other seeds: measure how far their answers differ, and --stability",
+        help="checkpoints of the same training with other seeds: measure how far they differ; implies --stability",
     )
     measured.add_argument(
         "--token-gradients",
         action="store_true",
-        help="put integrated gradients of every token, place and sound, into the JSON",
+        help="add integrated gradients of every token of picture and sound to the JSON",
     )
     output = parser.add_argument_group("output")
     add_json(output, "explanation")
@@ -60,14 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="OUT.html",
-        help="write a page that needs no network to this file, with JSON and CSV beside it",
+        help="write the explanation to this file as a page that needs no network, with JSON and CSV next to the page",
     )
     output.add_argument(
         "--report-clip",
         type=float,
         default=REPORT_MEGABYTES,
         metavar="MB",
-        help=f"largest clip that is put into the page of --report (default: {REPORT_MEGABYTES:g}; 0: stills alone)",
+        help=f"largest clip that --report puts into the page (default: {REPORT_MEGABYTES:g}; 0: still images instead)",
     )
     output.add_argument(
         "--annotate", type=Path, metavar="FILE", help="write the clip with the explanation burnt in to this file (MP4)"

@@ -18,7 +18,7 @@ LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The share of the clips, and the settings of a training, of which the data and the encoders count."""
+    """The share of the clips, and the settings of a training; those of data, model and encoders matter."""
     parser.add_argument(
         "--part",
         default="1/1",

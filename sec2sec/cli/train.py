@@ -18,12 +18,14 @@ from sec2sec.training.signals import stop_on_signals
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run folder, and every setting."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML; options overrule them")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="JSON or YAML file with settings; options overrule it"
+    )
     parser.add_argument(
         "--queue",
         type=Path,
         metavar="DIR",
-        help="wait for the other trainings of this queue first (the app's: runs/app/queue); without it, none waits",
+        help="folder of a queue whose other trainings come first, e.g. the app's runs/app/queue (default: no waiting)",
     )
     groups = add_flags(parser, TrainConfig)
     output = groups["output"]
