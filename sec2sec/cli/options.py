@@ -56,7 +56,7 @@ def add_cache(parser: argparse._ActionsContainer) -> None:
 
 def add_json(parser: argparse._ActionsContainer, what: str) -> None:
     """--json. what: the content of the file, in words."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help=f"also write the {what} to this file as JSON")
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"file to write the {what} to, as JSON")
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
