@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Literal
 
 from sec2sec.errors import SettingsError
-from sec2sec.fields import Setting, Validated
+from sec2sec.fields import Validated, setting
 
 SAMPLE_RATE = 16_000  # Hz; every sound track is mixed to mono at this rate
 RESIZE = (128, 171)  # height, width of a decoded frame: torchvision's Kinetics-400 preprocessing (aspect is not kept)
@@ -28,8 +28,6 @@ SystemName = Literal[  # in the order of the paper's tables
     "sec2sec-sa-sa",
     "sec2sec-sa-ca",
 ]
-Count = Annotated[int, Setting(ge=1)]
-Above0 = Annotated[float, Setting(gt=0)]
 SEC2SEC: dict[str, Attention] = {
     "sec2sec-audio": "audio",
     "sec2sec-vision": "vision",
@@ -49,21 +47,21 @@ def crop_region() -> tuple[float, float, float, float]:
 class MediaLimits(Validated):
     """What a clip may cost before it is refused; a server tightens these, a researcher loosens them."""
 
-    max_bytes: Count = 2 * 1024**3  # size of the file
-    max_seconds: Above0 = 900.0  # length of the part that is analysed, not of the file
-    min_seconds: Above0 = 0.5  # a shorter clip has no second to speak of
-    max_pixels: Count = 8192 * 4320  # size of one decoded frame
+    max_bytes: int = setting(2 * 1024**3, ge=1)  # size of the file
+    max_seconds: float = setting(900.0, gt=0)  # length of the part that is analysed, not of the file
+    min_seconds: float = setting(0.5, gt=0)  # a shorter clip has no second to speak of
+    max_pixels: int = setting(8192 * 4320, ge=1)  # size of one decoded frame
 
 
 @dataclass(frozen=True)
 class AudioConfig(Validated):
     """The MFCC image of one second (paper §3, audio encoder)."""
 
-    n_fft: Count = 400  # samples, 25 ms
-    hop: Count = SAMPLE_RATE // 100  # 160 samples, 10 ms
-    n_mels: Count = 64  # mel bands
-    n_mfcc: Count = 40  # coefficients
-    delta_width: Annotated[int, Setting(ge=3)] = 9  # MFCC frames that a regression of Δ and ΔΔ runs over; odd
+    n_fft: int = setting(400, ge=1)  # samples, 25 ms
+    hop: int = setting(SAMPLE_RATE // 100, ge=1)  # 160 samples, 10 ms
+    n_mels: int = setting(64, ge=1)  # mel bands
+    n_mfcc: int = setting(40, ge=1)  # coefficients
+    delta_width: int = setting(9, ge=3)  # MFCC frames that a regression of Δ and ΔΔ runs over; odd
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,15 +86,16 @@ class EncoderConfig(Validated):
     """
 
     preset: Literal["paper", "compact", "inputs", "summaries"] = "compact"
-    frames_per_second: Count = 8  # M; 16 in the paper preset
-    width: Count = 96  # channels of a token; 512 in the paper preset
-    # (time, height, width) of the visual tokens of one second, and (coefficient band, time) of the audio tokens
-    video_grid: Annotated[tuple[int, int, int], Setting(ge=1)] = (8, 3, 3)
-    audio_grid: Annotated[tuple[int, int], Setting(ge=1)] = (4, 8)
+    frames_per_second: int = setting(8, ge=1)  # M; 16 in the paper preset
+    width: int = setting(96, ge=1)  # channels of a token; 512 in the paper preset
+    video_grid: tuple[int, int, int] = setting(
+        (8, 3, 3), ge=1
+    )  # (time, height, width) of the visual tokens of a second
+    audio_grid: tuple[int, int] = setting((4, 8), ge=1)  # (coefficient band, time) of the audio tokens of a second
     audio: AudioConfig = AudioConfig()
     sound: Literal["mfcc", "mel"] = "mfcc"  # inputs: the MFCC image, or a mel spectrogram in dB
-    audio_width: Annotated[int, Setting(ge=0)] = 0  # channels of an audio token; 0: as many as of a visual one
-    enlarge: Count = 1  # frames are decoded at this multiple of RESIZE
+    audio_width: int = setting(0, ge=0)  # channels of an audio token; 0: as many as of a visual one
+    enlarge: int = setting(1, ge=1)  # frames are decoded at this multiple of RESIZE
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -162,14 +161,14 @@ class ModelConfig(Validated):
     targets: tuple[str, ...] = ("arousal", "valence")
     attention: Attention = "SA-CA"  # SA-SA: the second attention keeps its own keys and values
     temporal: Temporal = "attention-lstm"  # paper §4.4; "lstm" is eq. 3 with the last real step
-    input_width: Count = 96  # channels of an incoming token
-    width: Count = 96  # D
-    heads: Count = 4  # H
-    hidden: Count = 96  # LSTM state
-    dropout: Annotated[float, Setting(ge=0, lt=1)] = 0.3
+    input_width: int = setting(96, ge=1)  # channels of an incoming token
+    width: int = setting(96, ge=1)  # D
+    heads: int = setting(4, ge=1)  # H
+    hidden: int = setting(96, ge=1)  # LSTM state
+    dropout: float = setting(0.3, ge=0, lt=1)
     feed_forward: Literal["residual", "linear"] = "residual"  # the equations' FC; "linear" is the literal reading
     system: Literal[SystemName, ""] = ""  # its name in the tables; empty: the Sec2Sec system that `attention` says
-    layers: Count = 2  # modules of CMA
+    layers: int = setting(2, ge=1)  # modules of CMA
     size: Literal["small", "published"] = "small"  # of the systems that take in whole clips
     backbone: Literal["own", "published"] = "own"  # published: frozen at weights that no checkpoint stores
 

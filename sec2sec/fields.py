@@ -1,6 +1,6 @@
 """Settings, each defined once: a frozen dataclass whose fields hold their help, group and bounds.
 
-    rate: Annotated[float, Setting("learning rate of AdamW", "optimisation", gt=0)] = 1e-3
+    rate: float = setting(1e-3, "learning rate of AdamW", "optimisation", gt=0)
 
 The command line, the environment and the form of the Training tab are made of these fields, and pydantic converts and
 checks each value, wherever the value came from. Importing pydantic takes longer than a whole `--help`, so that it is
@@ -10,43 +10,36 @@ imported with the first value that is no default.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import GenericAlias, NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from sec2sec.errors import SettingsError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+T = TypeVar("T")
 METAVARS: Mapping[Any, str] = {str: "TEXT", int: "N", float: "X", bool: "yes|no", Path: "DIR"}
 NOUNS: Mapping[Any, str] = {str: "text", int: "a whole number", float: "a number", bool: "yes or no", Path: "a path"}
 ITEMS: Mapping[Any, str] = {str: "names", int: "whole numbers"}
+BOUNDS = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}  # pydantic's names, in words
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What the annotation of a field adds to its type. The bounds of a list hold for each of its items."""
+def setting(default: T, help: str = "", group: str = "", metavar: str = "", **bounds: float) -> T:
+    """The default of a dataclass field, with what command line and form say of the field.
 
-    help: str = ""  # a sentence that stands alone
-    group: str = ""  # of the command line's help
-    metavar: str = ""  # empty: by type
-    gt: float | None = None
-    ge: float | None = None
-    lt: float | None = None
-    le: float | None = None
-
-    @property
-    def range(self) -> str:
-        """The bounds in words."""
-        if self.ge is not None and self.le is not None:
-            return f"from {self.ge:g} to {self.le:g}"
-        bounds = {"above": self.gt, "of at least": self.ge, "below": self.lt, "of at most": self.le}
-        return " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None)
+    help: a sentence that stands alone. group: of the command line's help. metavar: by type, if empty. bounds: gt, ge,
+    lt and le as in pydantic; those of a list hold for each of its items.
+    """
+    metadata = {"help": help, "group": group, "metavar": metavar, "bounds": bounds}
+    field: T = dataclasses.field(default=default, metadata=metadata)
+    return field
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,10 @@ class Field:
     type: Any  # of its values, without None
     may_be_none: bool
     default: Any
-    setting: Setting
+    help: str = ""
+    group: str = ""
+    metavar: str = ""
+    bounds: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -86,7 +82,10 @@ class Field:
             noun = f"a list of {count}{ITEMS[item]}"
         else:
             noun = NOUNS.get(self.type) or f"of the kind {self.type.__name__}"
-        return f"{noun} {self.setting.range}".strip()
+        if {"ge", "le"} <= self.bounds.keys():
+            return f"{noun} from {self.bounds['ge']:g} to {self.bounds['le']:g}"
+        limits = " and ".join(f"{BOUNDS[name]} {bound:g}" for name, bound in self.bounds.items())
+        return f"{noun} {limits}".strip()
 
     @property
     def default_text(self) -> str:
@@ -103,16 +102,10 @@ class Field:
         from pydantic import BeforeValidator, TypeAdapter
         from pydantic import Field as Bounds
 
-        setting = self.setting
-
         def bounded(kind: Any) -> Any:
-            if kind in (int, float):
-                return Annotated[
-                    kind,
-                    Bounds(gt=setting.gt, ge=setting.ge, lt=setting.lt, le=setting.le),
-                    BeforeValidator(refuse_bool),
-                ]
-            return kind
+            if kind not in (int, float):
+                return kind
+            return Annotated[kind, Bounds(**self.bounds), BeforeValidator(refuse_bool)]
 
         if self.is_list:
             kind: Any = GenericAlias(tuple, tuple(bounded(item) for item in get_args(self.type)))
@@ -179,14 +172,13 @@ def fields_of(settings: type[Any]) -> Mapping[str, Field]:
 
 
 def _read_fields(settings: type[Any]) -> Iterator[Field]:
-    hints = get_type_hints(settings, include_extras=True)
-    for field in fields(settings):
-        hint, setting = hints[field.name], Setting()
-        if get_origin(hint) is Annotated:
-            hint, setting = get_args(hint)
-        may_be_none = NoneType in get_args(hint)
-        kind = get_args(hint)[0] if may_be_none else hint
-        yield Field(field.name, kind, may_be_none, field.default, setting)
+    hints = get_type_hints(settings)
+    for field in dataclasses.fields(settings):
+        kinds = get_args(hints[field.name])
+        may_be_none = NoneType in kinds
+        yield Field(
+            field.name, kinds[0] if may_be_none else hints[field.name], may_be_none, field.default, **field.metadata
+        )
 
 
 def add_flags(
@@ -201,7 +193,7 @@ def add_flags(
     by_name = fields_of(settings)
     for name in names or by_name:
         field = by_name[name]
-        title = field.setting.group
+        title = field.group
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
         default = f"default: {field.default_text}" if field.default_text else ""
@@ -213,8 +205,8 @@ def add_flags(
             default=argparse.SUPPRESS,
             type=field.split,
             choices=field.choices or None,
-            metavar=None if field.choices else field.setting.metavar or METAVARS.get(field.type, "A,B"),
-            help=f"{field.setting.help} ({notes})".removesuffix(" ()").replace("%", "%%"),
+            metavar=None if field.choices else field.metavar or METAVARS.get(field.type, "A,B"),
+            help=f"{field.help} ({notes})".removesuffix(" ()").replace("%", "%%"),
         )
     return groups
 

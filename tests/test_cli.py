@@ -141,7 +141,7 @@ def test_options_of_a_training_are_grouped_and_each_setting_is_in_one_group():
     groups = ("options", "data", "model", "encoders", "optimisation", "stopping", "output", "hardware")
     assert titles == [f"{title}:" for title in groups]
     for field in fields_of(TrainConfig).values():
-        assert field.setting.group in groups
+        assert field.group in groups
         assert len(re.findall(rf"^  {field.flag} ", shown, re.MULTILINE)) == 1
 
 

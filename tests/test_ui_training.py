@@ -87,7 +87,7 @@ def rewritten(folder: Path, to: Path, change) -> Path:
 def test_every_setting_but_the_data_is_offered_with_the_sentence_of_the_command_line() -> None:
     fields, settings = form_fields(), fields_of(TrainConfig)
     assert set(fields) == set(settings) - {"data"}
-    assert all(field.setting.help == settings[name].setting.help != "" for name, field in fields.items())
+    assert all(field.help == settings[name].help != "" for name, field in fields.items())
     assert list(fields)[: len(MAIN)] == list(MAIN)
     assert [value for _, value in choices(fields[SYSTEM])] == list(SYSTEMS)
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-probe", action="store_true", help="read only the table, without opening the clips")
     reading = add_flags(parser, TrainConfig, ["liris_rule", "split"])["data"]
-    interview = fields_of(TrainConfig)["interview"].setting.help
+    interview = fields_of(TrainConfig)["interview"].help
     reading.add_argument("--interview", action="store_true", default=argparse.SUPPRESS, help=interview)
 
 

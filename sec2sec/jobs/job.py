@@ -28,11 +28,11 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Any, Literal
 
 from sec2sec.datasets.known_truth.states import MIN_CLIP_SECONDS, Level
 from sec2sec.errors import SettingsError, UserError
-from sec2sec.fields import Setting, Validated
+from sec2sec.fields import Validated, setting
 from sec2sec.files import lock_file, write_json
 from sec2sec.paths import program_paths
 
@@ -54,13 +54,10 @@ class JobError(UserError):
 class KnownTruth(Validated):
     """Clips that the process makes before it learns from them."""
 
-    # a tenth of the clips is for validation
-    clips: Annotated[int, Setting("number of clips", ge=20)] = 200
-    lengths: Annotated[
-        tuple[int, int], Setting("lengths of the shortest and the longest, in s", ge=MIN_CLIP_SECONDS, le=60)
-    ] = (4, 6)
+    clips: int = setting(200, ge=20)  # a tenth of them is for validation
+    lengths: tuple[int, int] = setting((4, 6), ge=MIN_CLIP_SECONDS, le=60)  # s, of the shortest and the longest clip
     level: Level = "plain"
-    seed: Annotated[int, Setting("seed of the clips", ge=0)] = 0
+    seed: int = setting(0, ge=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

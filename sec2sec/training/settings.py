@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sec2sec.config import EncoderConfig, ModelConfig, Preset, SystemName, Temporal
 from sec2sec.errors import SettingsError as SettingsError
-from sec2sec.fields import Setting, Validated
+from sec2sec.fields import Validated, setting
 
 if TYPE_CHECKING:
     from sec2sec.baselines import System
@@ -26,125 +26,90 @@ class TrainConfig(Validated):
     The sentence of each field is the help of the command line and of the app.
     """
 
-    data: Annotated[str, Setting("folder of the data set", DATA, metavar="DIR")] = ""
-    liris_rule: Annotated[
-        str, Setting("LIRIS-ACCEDE: what counts as high (median, mean, class, or a rating such as 3)", DATA)
-    ] = "median"
-    split: Annotated[
-        str,
-        Setting(
-            "LIRIS-ACCEDE: official, disjoint in films, or random-7:1:2-films-leak, which is like the paper's", DATA
-        ),
-    ] = "official"
-    interview: Annotated[bool, Setting("First Impressions: the interview score is a target as well", DATA)] = False
-    targets: Annotated[tuple[str, ...], Setting("targets to learn; empty: all targets of the data set", DATA)] = ()
-    system: Annotated[SystemName, Setting("which system of the paper's tables to train", MODEL)] = "sec2sec-sa-ca"
-    preset: Annotated[
-        Preset,
-        Setting(
-            "paper: encoders R(2+1)D-18 and ResNet-18, other systems in their published size; compact: small ones",
-            MODEL,
-        ),
-    ] = "compact"
-    temporal: Annotated[
-        Temporal,
-        Setting(
-            "layer over seconds of the Sec2Sec systems: lstm (paper, eq. 3) or attention-lstm (paper, §4.4)", MODEL
-        ),
-    ] = "attention-lstm"
-    feed_forward: Annotated[
-        Literal["residual", "linear"],
-        Setting("FC of the paper's equations: two layers with a residual connection, or one linear layer", MODEL),
-    ] = "residual"
-    width: Annotated[
-        int,
-        Setting("width D of the model; 0: 96 in the compact preset, 256 in the paper preset (CMA: 512)", MODEL, ge=0),
-    ] = 0
-    layers: Annotated[int, Setting("number of modules of the system CMA", MODEL, ge=1)] = 2
-    heads: Annotated[int, Setting("number H of attention heads", MODEL, ge=1)] = 4
-    hidden: Annotated[int, Setting("width of the LSTM's state; 0: the width of the model", MODEL, ge=0)] = 0
-    init: Annotated[
-        str,
-        Setting(
-            "compact preset: a checkpoint whose encoders to start from (empty: the bundled demo), or 'random'; "
-            "other systems: 'random' instead of published weights",
-            ENCODERS,
-            metavar="DIR",
-        ),
-    ] = ""
-    encoders: Annotated[
-        Literal["frozen", "tuned"],
-        Setting(
-            "frozen: learn from cached tokens; tuned: train the encoders too, from frames (far slower: small batches)",
-            ENCODERS,
-        ),
-    ] = "frozen"
-    video_grid: Annotated[
-        tuple[int, ...],
-        Setting(
-            "grid of visual tokens in a second (time, height, width); empty: as the encoders give them; 2,3,3 pools "
-            "those of the paper preset",
-            ENCODERS,
-        ),
-    ] = ()
-    audio_grid: Annotated[
-        tuple[int, ...],
-        Setting(
-            "grid of audio tokens in a second (bands, times); empty: as the encoders give them; 4,2 pools those of the "
-            "paper preset",
-            ENCODERS,
-        ),
-    ] = ()
-    rate: Annotated[
-        float | None,
-        Setting(
-            "learning rate of AdamW; default: 1e-4 in the paper preset, 1e-3 in the compact preset", OPTIMISATION, gt=0
-        ),
-    ] = None
-    encoder_rate: Annotated[
-        float | None,
-        Setting(
-            "learning rate of tuned encoders; default: 1e-5, or that of the rest where they start from random weights",
-            OPTIMISATION,
-            gt=0,
-        ),
-    ] = None
-    weight_decay: Annotated[float, Setting("weight decay of AdamW", OPTIMISATION, ge=0)] = 1e-2
-    warmup: Annotated[
-        int,
-        Setting(
-            "optimiser steps until the full learning rate; never more than a tenth of the longest run",
-            OPTIMISATION,
-            ge=0,
-        ),
-    ] = 500
-    clip_norm: Annotated[
-        float, Setting("largest norm of the gradient; a longer one is scaled down", OPTIMISATION, gt=0)
-    ] = 1.0
-    batch: Annotated[int, Setting("clips in an optimiser step of each process", OPTIMISATION, ge=1)] = 32
-    score_loss: Annotated[
-        Literal["l1", "smooth_l1"],
-        Setting("loss of targets that are scores; classes are trained with cross-entropy", OPTIMISATION),
-    ] = "l1"
-    dropout: Annotated[float, Setting("share of activations dropped in training", OPTIMISATION, ge=0, lt=1)] = 0.3
-    modality_dropout: Annotated[
-        float,
-        Setting(
-            "share of clips whose sound, and as many whose picture, is hidden in training", OPTIMISATION, ge=0, le=0.5
-        ),
-    ] = 0.0
-    seed: Annotated[int, Setting("seed of the initial weights, the order of clips and dropout", OPTIMISATION, ge=0)] = 0
-    epochs: Annotated[int, Setting("largest number of epochs (paper, §4.2)", STOPPING, ge=1)] = 250
-    patience: Annotated[
-        int,
-        Setting("stop after this number of consecutive epochs of rising validation loss (paper, §4.2)", STOPPING, ge=1),
-    ] = 5
-    examples: Annotated[
-        int,
-        Setting(
-            "number of validation clips whose prediction and attention the report of each epoch shows", OUTPUT, ge=0
-        ),
-    ] = 4
+    data: str = setting("", "folder of the data set", DATA, metavar="DIR")
+    liris_rule: str = setting(
+        "median", "LIRIS-ACCEDE: what counts as high (median, mean, class, or a rating such as 3)", DATA
+    )
+    split: str = setting(
+        "official",
+        "LIRIS-ACCEDE: official, disjoint in films, or random-7:1:2-films-leak, which is like the paper's",
+        DATA,
+    )
+    interview: bool = setting(False, "First Impressions: the interview score is a target as well", DATA)
+    targets: tuple[str, ...] = setting((), "targets to learn; empty: all targets of the data set", DATA)
+    system: SystemName = setting("sec2sec-sa-ca", "which system of the paper's tables to train", MODEL)
+    preset: Preset = setting(
+        "compact",
+        "paper: encoders R(2+1)D-18 and ResNet-18, other systems in their published size; compact: small ones",
+        MODEL,
+    )
+    temporal: Temporal = setting(
+        "attention-lstm",
+        "layer over seconds of the Sec2Sec systems: lstm (paper, eq. 3) or attention-lstm (paper, §4.4)",
+        MODEL,
+    )
+    feed_forward: Literal["residual", "linear"] = setting(
+        "residual", "FC of the paper's equations: two layers with a residual connection, or one linear layer", MODEL
+    )
+    width: int = setting(
+        0, "width D of the model; 0: 96 in the compact preset, 256 in the paper preset (CMA: 512)", MODEL, ge=0
+    )
+    layers: int = setting(2, "number of modules of the system CMA", MODEL, ge=1)
+    heads: int = setting(4, "number H of attention heads", MODEL, ge=1)
+    hidden: int = setting(0, "width of the LSTM's state; 0: the width of the model", MODEL, ge=0)
+    init: str = setting(
+        "",
+        "compact preset: checkpoint whose encoders to start from (empty: the bundled demo), or 'random'; "
+        "other systems: 'random' instead of published weights",
+        ENCODERS,
+        metavar="DIR",
+    )
+    encoders: Literal["frozen", "tuned"] = setting(
+        "frozen",
+        "frozen: learn from cached tokens; tuned: train the encoders as well, from frames (far slower)",
+        ENCODERS,
+    )
+    video_grid: tuple[int, ...] = setting(
+        (),
+        "grid of visual tokens in a second (time, height, width), e.g. 2,3,3; empty: the grid of the preset",
+        ENCODERS,
+    )
+    audio_grid: tuple[int, ...] = setting(
+        (), "grid of audio tokens in a second (bands, times), e.g. 4,2; empty: the grid of the preset", ENCODERS
+    )
+    rate: float | None = setting(
+        None,
+        "learning rate of AdamW; default: 1e-4 in the paper preset, 1e-3 in the compact preset",
+        OPTIMISATION,
+        gt=0,
+    )
+    encoder_rate: float | None = setting(
+        None, "learning rate of tuned encoders; default: 1e-5, or the same rate for random encoders", OPTIMISATION, gt=0
+    )
+    weight_decay: float = setting(1e-2, "weight decay of AdamW", OPTIMISATION, ge=0)
+    warmup: int = setting(
+        500,
+        "optimiser steps until the full learning rate; never more than a tenth of the longest run",
+        OPTIMISATION,
+        ge=0,
+    )
+    clip_norm: float = setting(1.0, "largest norm of the gradient; a longer one is scaled down", OPTIMISATION, gt=0)
+    batch: int = setting(32, "clips in an optimiser step of each process", OPTIMISATION, ge=1)
+    score_loss: Literal["l1", "smooth_l1"] = setting(
+        "l1", "loss of targets that are scores; classes are trained with cross-entropy", OPTIMISATION
+    )
+    dropout: float = setting(0.3, "share of activations dropped in training", OPTIMISATION, ge=0, lt=1)
+    modality_dropout: float = setting(
+        0.0, "share of clips whose sound, and as many whose picture, is hidden in training", OPTIMISATION, ge=0, le=0.5
+    )
+    seed: int = setting(0, "seed of the initial weights, the order of clips and dropout", OPTIMISATION, ge=0)
+    epochs: int = setting(250, "largest number of epochs (paper, §4.2)", STOPPING, ge=1)
+    patience: int = setting(
+        5, "stop after this number of consecutive epochs of rising validation loss (paper, §4.2)", STOPPING, ge=1
+    )
+    examples: int = setting(
+        4, "number of validation clips whose prediction and attention the report of each epoch shows", OUTPUT, ge=0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from sec2sec.config import MediaLimits
 from sec2sec.errors import SettingsError
-from sec2sec.fields import Setting, Validated, add_flags, fields_of, flag_values
+from sec2sec.fields import Validated, add_flags, fields_of, flag_values, setting
 from sec2sec.paths import program_paths
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -25,49 +25,41 @@ SERVER, FOLDERS, CLIPS, TRAINING = "server", "folders", "clips of visitors", "tr
 class Settings(Validated):
     """The defaults suit a person at their own machine; a public server tightens the limits."""
 
-    host: Annotated[str, Setting("address to listen on; 0.0.0.0 for every network of this machine", SERVER)] = (
-        "127.0.0.1"
+    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 for every network of this machine", SERVER)
+    port: int = setting(7860, "port to listen on", SERVER, ge=0, le=65535)
+    device: Device = setting("auto", "device to compute on; auto takes a GPU where there is one", SERVER)
+    checkpoints: Path = setting(PATHS.checkpoints, "folder of checkpoints to choose from, each a folder", FOLDERS)
+    examples: Path = setting(PATHS.examples, "folder of example clips (*.mp4)", FOLDERS)
+    data_sets: Path = setting(PATHS.data_sets, "folder of data sets to train and evaluate on, each a folder", FOLDERS)
+    runs: Path = setting(PATHS.runs / "app", "folder of the trainings, each a folder", FOLDERS)
+    max_seconds: float = setting(600.0, "longest part of a clip that is analysed, in seconds", CLIPS, gt=0)
+    max_megabytes: int = setting(500, "largest clip that may be uploaded, in MB", CLIPS, ge=1)
+    delete_after: float = setting(
+        3600.0, "age at which uploads and what was derived from them are deleted, in seconds", CLIPS, gt=0
     )
-    port: Annotated[int, Setting("port to listen on", SERVER, ge=0, le=65535)] = 7860
-    device: Annotated[Device, Setting("device to compute on; auto takes a GPU where there is one", SERVER)] = "auto"
-    checkpoints: Annotated[Path, Setting("folder of checkpoints to choose from, each a folder", FOLDERS)] = (
-        PATHS.checkpoints
+    concurrency: int = setting(
+        2, "clips that are explained at once; encoding itself takes turns on each device", CLIPS, ge=1
     )
-    examples: Annotated[Path, Setting("folder of example clips (*.mp4)", FOLDERS)] = PATHS.examples
-    data_sets: Annotated[Path, Setting("folder of data sets to train and evaluate on, each a folder", FOLDERS)] = (
-        PATHS.data_sets
+    queue: int = setting(40, "clips that may wait", CLIPS, ge=1)
+    training: bool = setting(
+        True, "whether models can be trained from the app; on a Hugging Face Space the default is no", TRAINING
     )
-    runs: Annotated[Path, Setting("folder of the trainings, each a folder", FOLDERS)] = PATHS.runs / "app"
-    max_seconds: Annotated[float, Setting("longest part of a clip that is analysed, in seconds", CLIPS, gt=0)] = 600.0
-    max_megabytes: Annotated[int, Setting("largest clip that may be uploaded, in MB", CLIPS, ge=1)] = 500
-    delete_after: Annotated[
-        float, Setting("age at which uploads and what was derived from them are deleted, in seconds", CLIPS, gt=0)
-    ] = 3600.0
-    concurrency: Annotated[
-        int, Setting("clips that are explained at once; encoding itself takes turns on each device", CLIPS, ge=1)
-    ] = 2
-    queue: Annotated[int, Setting("clips that may wait", CLIPS, ge=1)] = 40
-    training: Annotated[
-        bool, Setting("whether models can be trained from the app; on a Hugging Face Space the default is no", TRAINING)
-    ] = True
-    private_runs: Annotated[
-        bool,
-        Setting(
-            "whether visitors see only their own trainings and models; on a Hugging Face Space the default is yes",
-            TRAINING,
-        ),
-    ] = False
-    server_folders: Annotated[
-        bool, Setting("whether visitors may train on any folder of this machine, by its path", TRAINING)
-    ] = False
-    train_clips: Annotated[int, Setting("largest number of clips in a training's data set", TRAINING, ge=1)] = 20_000
-    train_epochs: Annotated[int, Setting("largest number of epochs of a training", TRAINING, ge=1)] = 1_000
-    train_minutes: Annotated[
-        float, Setting("longest work of a training, in minutes; then the best weights so far are kept", TRAINING, gt=0)
-    ] = math.inf
-    train_megabytes: Annotated[
-        int, Setting("largest data set that may be uploaded, packed or unpacked, in MB", TRAINING, ge=1)
-    ] = 4_000
+    private_runs: bool = setting(
+        False,
+        "whether visitors see only their own trainings and models; on a Hugging Face Space the default is yes",
+        TRAINING,
+    )
+    server_folders: bool = setting(
+        False, "whether visitors may train on any folder of this machine, by its path", TRAINING
+    )
+    train_clips: int = setting(20_000, "largest number of clips in a training's data set", TRAINING, ge=1)
+    train_epochs: int = setting(1_000, "largest number of epochs of a training", TRAINING, ge=1)
+    train_minutes: float = setting(
+        math.inf, "longest work of a training, in minutes; then the best weights so far are kept", TRAINING, gt=0
+    )
+    train_megabytes: int = setting(
+        4_000, "largest data set that may be uploaded, packed or unpacked, in MB", TRAINING, ge=1
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -99,7 +99,7 @@ def _widget(field: Field, settings: Settings, has_info: bool = True) -> Any:
     value, kind = widget_value(field), field.type
     common: dict[str, Any] = {
         "label": label(field.name),
-        "info": field.setting.help if has_info else None,
+        "info": field.help if has_info else None,
         "min_width": WIDTHS.get(field.name, 70),
         "elem_id": f"train-{field.name}",
     }
