@@ -18,7 +18,7 @@ from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 
 from sec2sec.baselines import SYSTEMS, System, build_system
-from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
+from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.errors import UserError
@@ -129,7 +129,8 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
             "use a checkpoint made by this version, or make it again with `train`"
         )
     try:
-        encoder_config, model_config = _encoder_config(config["encoder"]), _model_config(config["model"])
+        encoder_config = EncoderConfig.from_mapping(config["encoder"])
+        model_config = ModelConfig.from_mapping(config["model"])
         summary_fields = (str(config["trained_on"]), tuple(str(name) for name in config.get("diagnostics", [])))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder}: config.json describes no model ({error}); copy the folder again") from error
@@ -205,16 +206,6 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(f"{folder}: {name} holds a {type(value).__name__}, not an object; copy it again")
     return value
-
-
-def _encoder_config(fields: Mapping[str, Any]) -> EncoderConfig:
-    audio = AudioConfig(**fields["audio"])
-    grids = {name: tuple(fields[name]) for name in ("video_grid", "audio_grid")}
-    return EncoderConfig(**{**fields, **grids, "audio": audio})
-
-
-def _model_config(fields: Mapping[str, Any]) -> ModelConfig:
-    return ModelConfig(**{**fields, "targets": tuple(fields["targets"])})
 
 
 def encoder_hash(bundle: Bundle) -> str:

@@ -219,7 +219,7 @@ def test_a_read_only_run_folder_is_refused_before_any_work(made, capsys):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("speed: 1\n", "no setting is called speed"), ("rate: -0.1\n", "rate must be above 0, not -0.1")],
+    [("speed: 1\n", "there is no setting speed"), ("rate: -0.1\n", "rate must be a number above 0, not -0.1")],
 )
 def test_settings_with_an_unknown_field_or_a_negative_rate_begin_nothing(tmp_path, made, capsys, text, said):
     (tmp_path / "own.yaml").write_text(text)

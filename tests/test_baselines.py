@@ -266,7 +266,7 @@ def test_a_clip_too_long_for_a_system_that_takes_in_all_of_it_is_refused(tmp_pat
     ("settings", "words"),
     [
         ({"system": "vit", "encoders": "tuned"}, "the small vit has no encoders"),
-        ({"system": "vit", "preset": "paper", "init": "random"}, "know nothing"),
+        ({"system": "vit", "preset": "paper", "init": "random"}, "random encoders must be trained"),
         ({"system": "avm", "preset": "paper", "init": "somewhere"}, "from init 'random'"),
         ({"system": "vit-vivit", "preset": "paper", "modality_dropout": 0.1}, "needs --encoders tuned"),
     ],

@@ -120,7 +120,7 @@ def test_a_system_can_have_settings_of_its_own():
         ({"seed": 3}, "all", 1, "seed cannot be set"),
         ({}, "all", 0, "at least one"),
         ({}, ",", 1, "at least one"),
-        ({"speed": 3}, "all", 1, "no setting is called speed"),
+        ({"speed": 3}, "all", 1, "there is no setting speed"),
     ],
 )
 def test_a_benchmark_that_cannot_be_planned_is_refused_in_words(values, systems, seeds, said):

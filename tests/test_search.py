@@ -68,7 +68,7 @@ def test_a_trial_that_diverges_is_noted_and_the_others_go_on(tmp_path, made, mac
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("grid: {speed: [1]}", "no setting is called speed"),
+        ("grid: {speed: [1]}", "there is no setting speed"),
         ("grid: {rate: 1}", "needs a list"),
         ("grid: {rate: []}", "needs a list"),
         ("base: {rate: 1e-3}", "expected base"),

@@ -17,11 +17,11 @@ import pytest
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.known_truth import make_clips, read_planted
 from sec2sec.datasets.known_truth.states import plan_clip
-from sec2sec.jobs.job import Job, JobError, Jobs, KnownTruth, Order
+from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.jobs.turns import turn
 from sec2sec.jobs.worker import in_words
 from sec2sec.progress import drain
-from sec2sec.training.settings import TrainConfig, as_json
+from sec2sec.training.settings import SettingsError, TrainConfig, as_json
 from sec2sec.training.train import train_steps
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,14 +126,14 @@ def test_who_is_asked_to_stop_leaves_the_queue(waiters: Waiters) -> None:
 # ---- jobs whose process waits: no torch yet
 
 
-def order(data: Path, **other) -> Order:
+def order(data: Path, **other) -> JobSpec:
     config = as_json(TrainConfig(**{"data": str(data), "epochs": 3, **SMALL, **other.pop("config", {})}))
-    return Order("a test", config, cache=str(data.parent / "tokens"), device="cpu", workers=0, **other)
+    return JobSpec("a test", config, cache=str(data.parent / "tokens"), device="cpu", workers=0, **other)
 
 
-def begun(jobs: Jobs, wanted: Order) -> Job:
+def begun(jobs: Jobs, wanted: JobSpec) -> Job:
     job = jobs.new()
-    job.begin(wanted)
+    job.write_spec(wanted)
     job.start()
     return job
 
@@ -151,11 +151,11 @@ def test_a_second_training_shows_its_place_and_stops_while_it_waits(tmp_path: Pa
         assert places == [1, 2]
         ahead, behind = sorted((first, second), key=lambda job: job.state().done)
         assert "2 other trainings are first" in behind.state().message
-        ahead.ask("stop")
+        ahead.request("stop")
         wait(lambda: ahead.state().stage == "stopped", "it stops")
         wait(lambda: behind.state().done == 1, "the other moves up")
-        behind.ask("stop")
-        wait(lambda: not behind.alive(), "the other ends")
+        behind.request("stop")
+        wait(lambda: not behind.is_running(), "the other ends")
     assert ahead.spent == 0  # waiting is no work
 
 
@@ -169,16 +169,16 @@ def test_a_killed_training_is_shown_as_ended_and_can_be_started_again(tmp_path: 
         with pytest.raises(JobError, match="stop it first"):
             job.remove()
         os.kill(pid(job), signal.SIGKILL)
-        wait(lambda: not job.alive(), "it is dead")
+        wait(lambda: not job.is_running(), "it is dead")
         assert job.state().stage == "dead"
         assert job.state().message.startswith("Stopped unexpectedly")
         (job.run).mkdir()
         (job.run / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n{"epo')
-        assert "Resume goes on from epoch 2." in job.state().message
+        assert "Resume continues after epoch 2." in job.state().message
         job.start()
-        assert job.state().alive
+        assert job.state().is_running
         wait(lambda: job.state().stage == "waiting", "it waits again")
-        job.ask("stop")
+        job.request("stop")
         wait(lambda: job.state().stage == "stopped", "it stops")
 
 
@@ -186,18 +186,18 @@ def test_a_training_outlives_the_process_that_started_it(tmp_path: Path) -> None
     jobs = Jobs(tmp_path / "runs")
     code = "import sys; from pathlib import Path; from sec2sec.jobs.job import Job; Job(Path(sys.argv[1])).start()"
     job = jobs.new()
-    job.begin(order(tmp_path / "data"))
+    job.write_spec(order(tmp_path / "data"))
     with turn(jobs.folder / "queue"):
         subprocess.run([sys.executable, "-c", code, str(job.path)], cwd=ROOT, check=True)  # it has ended by now
         wait(lambda: job.state().stage == "waiting", "it waits")
         assert os.getsid(pid(job)) == pid(job)  # a session of its own: no signal of the server's terminal reaches it
-        job.ask("stop")
-        wait(lambda: not job.alive(), "it ends")
+        job.request("stop")
+        wait(lambda: not job.is_running(), "it ends")
 
 
 def test_a_failed_training_says_why_in_one_line(tmp_path: Path) -> None:
     job = begun(Jobs(tmp_path / "runs"), order(tmp_path / "nowhere"))
-    wait(lambda: not job.alive(), "it ends", 120)
+    wait(lambda: not job.is_running(), "it ends", 120)
     assert job.state().stage == "failed"
     assert "nowhere: there is no such folder" in job.state().message
     assert "Traceback" not in (job.path / "log.txt").read_text()
@@ -213,7 +213,7 @@ def test_a_training_ends_with_a_checkpoint_and_a_zip_of_it(made: Path, tmp_path:
 
     def ended() -> bool:
         stages.append(job.state().stage)
-        return not job.alive()
+        return not job.is_running()
 
     wait(ended, "it ends", 180)
     state = job.state()
@@ -249,7 +249,7 @@ def test_enough_keeps_the_best_weights_so_far_and_stop_keeps_what_goes_on(made: 
 
 def test_minutes_that_are_over_end_it_and_it_says_so(made: Path, tmp_path: Path) -> None:
     job = begun(Jobs(tmp_path / "runs"), order(made / "data", config={"init": str(made / "tiny")}, minutes=1e-4))
-    wait(lambda: not job.alive(), "it ends", 120)
+    wait(lambda: not job.is_running(), "it ends", 120)
     assert job.state().stage == "stopped"
     assert "the limit of 0.0001 minutes on this server is over" in job.state().message
 
@@ -260,11 +260,11 @@ def test_minutes_that_are_over_end_it_and_it_says_so(made: Path, tmp_path: Path)
 def test_only_ids_open_folders_and_only_their_owners(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path / "runs")
     mine, other = jobs.new(), jobs.new()
-    mine.begin(order(tmp_path / "data", owner="me"))
-    other.begin(order(tmp_path / "data", owner="another"))
+    mine.write_spec(order(tmp_path / "data", owner="me"))
+    other.write_spec(order(tmp_path / "data", owner="another"))
     assert [job.id for job in jobs.all("me")] == [mine.id]
     assert len(jobs.all()) == 2
-    assert jobs.get(mine.id, "me").order().owner == "me"
+    assert jobs.get(mine.id, "me").spec().owner == "me"
     for name in (other.id, "../runs/" + mine.id, "", None, 3, mine.id + "/run"):
         with pytest.raises(JobError, match="not there"):
             jobs.get(name, "me")
@@ -275,8 +275,8 @@ def test_known_truth_clips_go_with_the_last_training_that_uses_them(tmp_path: Pa
     jobs, make = Jobs(tmp_path / "runs"), KnownTruth(20, (4, 4))
     pair = [jobs.new(), jobs.new()]
     for job in pair:
-        job.begin(order(tmp_path / "data", make=make))
-    folder = pair[0].set_of(make)
+        job.write_spec(order(tmp_path / "data", make=make))
+    folder = pair[0].clip_set_dir(make)
     folder.mkdir(parents=True)
     pair[0].remove()
     assert folder.exists()
@@ -287,19 +287,24 @@ def test_known_truth_clips_go_with_the_last_training_that_uses_them(tmp_path: Pa
 def test_what_a_lost_server_left_is_swept_and_the_rest_is_not(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path / "runs")
     left, kept, fresh = jobs.new(), jobs.new(), jobs.new()
-    kept.begin(order(tmp_path / "data"))
+    kept.write_spec(order(tmp_path / "data"))
     for job in (left, kept):
         os.utime(job.path, (0, 0))
-    jobs.sweep()
+    jobs.remove_stale()
     assert [job.path.exists() for job in (left, kept, fresh)] == [False, True, True]
 
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"clips": 19}, "at least 20"), ({"lengths": (3, 6)}, "from 4"), ({"level": "easy"}, "plain or cluttered")],
+    [
+        ({"clips": 19}, "at least 20"),
+        ({"lengths": (3, 6)}, "2 whole numbers from 4 to 60"),
+        ({"lengths": (6, 4)}, "as long as the shortest one"),
+        ({"level": "easy"}, "plain or cluttered"),
+    ],
 )
 def test_impossible_clips_are_refused(wrong: dict, words: str) -> None:
-    with pytest.raises(JobError, match=words):
+    with pytest.raises(SettingsError, match=words):
         KnownTruth(**wrong)
 
 

@@ -10,21 +10,22 @@ from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.terminal import bar, list_unusable, show
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
+from sec2sec.fields import add_flags, flag_values
 from sec2sec.progress import Progress, drain
-from sec2sec.training.settings import add_flags, settings_among, train_config
+from sec2sec.training.settings import TrainConfig, train_config
 
 LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The share of the clips, and the settings of a training, of which the data and the encoders count."""
+    """The share of the clips, and the settings of a training; those of data, model and encoders matter."""
     parser.add_argument(
         "--part",
         default="1/1",
         metavar="I/N",
         help="share of the clips that this process encodes, e.g. 2/4 (default: 1/1)",
     )
-    add_flags(parser)
+    add_flags(parser, TrainConfig)
     add_machine(parser)
 
 
@@ -43,14 +44,18 @@ def run(options: argparse.Namespace) -> int:
             logged = time.monotonic()
             print(progress.message, file=sys.stderr, flush=True)
 
-    made = drain(extract_all(train_config(settings_among(options)), machine_of(options), share), report)
-    list_unusable(made.unusable)
-    print(f"{made.total} clips: {made.encoded} encoded, {made.reused} were there, {len(made.unusable)} unusable")
+    config = train_config(flag_values(options, TrainConfig))
+    extraction = drain(extract_all(config, machine_of(options), share), report)
+    list_unusable(extraction.unusable)
+    print(
+        f"{extraction.total} clips: {extraction.encoded} encoded, {extraction.reused} were there, "
+        f"{len(extraction.unusable)} unusable"
+    )
     return 0
 
 
 def share_of(text: str) -> tuple[int, int]:
-    """ "2/4" → (2, 4). Raises SettingsError."""
+    """The share that the text 2/4 names: (2, 4). Raises SettingsError."""
     index, _, number = text.partition("/")
     if not (index.isdecimal() and number.isdecimal() and 1 <= int(index) <= int(number)):
         raise SettingsError(f"--part takes I/N with I from 1 to N, not {text!r}")

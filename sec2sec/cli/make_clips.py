@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--excerpts-of",
         type=Path,
         metavar="SOURCE",
-        help="folder of known-truth clips: take them, and each decisive second of the training clips as its own clip",
+        help="folder of known-truth clips: use them, and each decisive second of the training clips as its own clip",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the clips (default: 0)")
     parser.add_argument(
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=shares,
         default=(8, 1, 1),
         metavar="A:B:C",
-        help="parts of the clips for training, validation and test (default: 8:1:1)",
+        help="shares of the clips for training, validation and test (default: 8:1:1)",
     )
     add_workers(parser, "render clips")
 
@@ -58,11 +58,13 @@ def run(options: argparse.Namespace) -> int:
 
     directory = options.directory
     if options.excerpts_of:
-        number = drain_to_terminal(make_excerpts(options.excerpts_of, directory, options.workers))
-        print(f"{directory}: the clips of {options.excerpts_of} and {number} excerpts of one second")
+        excerpts = drain_to_terminal(make_excerpts(options.excerpts_of, directory, options.workers))
+        print(f"{directory}: the clips of {options.excerpts_of} and {excerpts} excerpts of one second")
         return 0
-    steps = make_clips(
-        directory, options.clips, options.seed, options.level, options.neutral, options.workers, options.splits
+    drain_to_terminal(
+        make_clips(
+            directory, options.clips, options.seed, options.level, options.neutral, options.workers, options.splits
+        )
     )
-    print(f"{directory}: {drain_to_terminal(steps)} {options.level} clips, clips.csv and planted.csv")
+    print(f"{directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")
     return 0

@@ -15,10 +15,17 @@ from sec2sec.training.signals import stop_on_signals
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file of the search and its folder."""
     parser.add_argument(
-        "file", type=Path, metavar="FILE", help="JSON or YAML; base: settings, grid: settings with lists of values"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="JSON or YAML file; base: settings with values, grid: settings with lists of values",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the trials; a search in it is resumed"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the trials; an unfinished search in it is resumed",
     )
     add_machine(parser)
 

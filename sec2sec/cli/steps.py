@@ -41,7 +41,7 @@ def print_result(result: TrainingResult, folder: Path) -> None:
     from sec2sec.training.save import as_text
 
     if result.stopped:
-        print(f"stopped after epoch {result.epochs}; go on with: python -m sec2sec train --out {folder} --resume")
+        print(f"stopped after epoch {result.epochs}; resume with: python -m sec2sec train --out {folder} --resume")
         return
     print(as_text(result.metrics))
     list_unusable(result.unusable)

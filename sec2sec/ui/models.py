@@ -81,7 +81,7 @@ class Models:
     def choices(self, owner: str | None = None) -> list[tuple[str, str]]:
         """What a visitor may choose, in words and as `get` takes it: the bundled ones, and of the trained their own."""
         trained = [job for job in Jobs(self.runs).all(owner) if job.finished] if self.runs is not None else []
-        return [(name, name) for name in self.names()] + [(job.order().title, TRAINED + job.id) for job in trained]
+        return [(name, name) for name in self.names()] + [(job.spec().title, TRAINED + job.id) for job in trained]
 
     def get(self, name: str | None, device: str | None = None) -> Bundle:
         """Load a checkpoint, or hand out the one that is loaded. Raises CheckpointError, JobError for a trained one.
@@ -112,7 +112,7 @@ class Models:
         assert name is not None
         if self.runs is not None and name.startswith(TRAINED):
             jobs = Jobs(self.runs)
-            others = jobs.all(jobs.get(name.removeprefix(TRAINED)).order().owner)
+            others = jobs.all(jobs.get(name.removeprefix(TRAINED)).spec().owner)
             places = {TRAINED + job.id: job.checkpoint for job in others if job.finished}
         else:
             places = {other: self.folder / other for other in self.names()}
@@ -130,7 +130,7 @@ class Models:
             bundle = load_checkpoint(job.checkpoint, first)
             for old in [other for other in self._loaded if other.startswith(TRAINED)][: 1 - MAX_TRAINED_LOADED]:
                 self._loaded.pop(old, None)
-            return replace(bundle, summary=replace(bundle.summary, name=job.order().title))
+            return replace(bundle, summary=replace(bundle.summary, name=job.spec().title))
 
         return self._on(device, name, key, load)
 

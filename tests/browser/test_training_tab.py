@@ -52,7 +52,7 @@ def serve(hosted: Path, checkpoints: Path) -> Iterator[Callable[..., App]]:
     for app in running:
         app.__exit__()
     for job in Jobs(hosted / "runs").all():
-        job.ask("stop")
+        job.request("stop")
 
 
 @pytest.fixture(scope="module")

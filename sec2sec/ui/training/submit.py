@@ -7,39 +7,39 @@ import math
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
-from sec2sec.jobs.job import Job, JobError, Jobs, KnownTruth, Order
+from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
 from sec2sec.training.setup import load_data, training_labels
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.training.fields import SYSTEM, settings_of
+from sec2sec.ui.training.fields import settings_of_form
 
 Source = Literal["made", "upload", "set", "folder"]
-IN_QUEUE = 20  # trainings that run or wait, of all visitors
-OF_ONE = 2  # of one visitor, where each sees their own alone
-FILES_A_CLIP = 4  # an uploaded data set may hold this many files for each clip that is allowed
+MAX_RUNNING = 20  # trainings that run or wait, of all visitors
+MAX_RUNNING_PER_VISITOR = 2  # where each sees only their own
+FILES_PER_CLIP = 4  # an uploaded data set may hold this number of files for each clip that is allowed
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobForm:
     """The form, as it was sent."""
 
     source: Source = "made"
-    make: Mapping[str, Any] = field(default_factory=dict)  # of KnownTruth
+    make: Mapping[str, Any] = field(default_factory=dict)  # values for KnownTruth
     upload: str | None = None  # path of the zip
     data_set: str | None = None  # name of one of the host's
     folder: str = ""  # on the server
-    values: Mapping[str, Any] = field(default_factory=dict)  # of TrainConfig, as the widgets hold them
+    values: Mapping[str, Any] = field(default_factory=dict)  # for TrainConfig, as the widgets hold them
 
 
 def owner_of(visitor: object) -> str:
-    """What the folder of a training keeps of a visitor's secret. Raises JobError where there is none."""
+    """What the folder of a training holds of a visitor's secret. Raises JobError where there is none."""
     if not isinstance(visitor, str) or len(visitor) < 16:
         raise JobError("this page has no visitor yet; load it again")
     return hashlib.sha256(visitor.encode()).hexdigest()
@@ -57,20 +57,20 @@ def data_sets(settings: Settings) -> list[str]:
     return sorted(path.name for path in settings.data_sets.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def place(asked: Asked, settings: Settings, visitor: object) -> Job:
+def submit(form: JobForm, settings: Settings, visitor: object) -> Job:
     """Check everything, then start. Raises JobError, SettingsError or DataError, and leaves nothing behind then."""
     if not settings.training:
         raise JobError("training is switched off on this server")
     jobs, owner = Jobs(settings.runs), owner_of(visitor)
     _check_queue(jobs, settings, owner)
-    values = settings_of(asked.values)
+    values = settings_of_form(form.values)
     if values.get("epochs", 0) > settings.train_epochs:
         raise SettingsError(f"epochs: at most {settings.train_epochs} on this server, not {values['epochs']}")
     job = jobs.new()
     try:
-        order = _order(asked, settings, job, values)
         limit = None if math.isinf(settings.train_minutes) else settings.train_minutes
-        job.begin(Order(**{**vars(order), "device": settings.device, "minutes": limit, "owner": owner}))
+        spec = _job_spec(form, settings, job, values)
+        job.write_spec(replace(spec, device=settings.device, minutes=limit, owner=owner))
         job.start()
     except BaseException:
         shutil.rmtree(job.path, ignore_errors=True)
@@ -78,69 +78,61 @@ def place(asked: Asked, settings: Settings, visitor: object) -> Job:
     return job
 
 
-def go_on(job: Job, settings: Settings) -> None:
+def resume(job: Job, settings: Settings) -> None:
     """Start a training again where it ended. Raises JobError."""
     if not settings.training:
         raise JobError("training is switched off on this server")
-    order = job.order()
-    if order.minutes is not None and job.spent > 60 * order.minutes:
-        raise JobError(f"its {order.minutes:g} minutes on this server are over")
-    _check_queue(Jobs(settings.runs), settings, order.owner)
+    spec = job.spec()
+    if spec.minutes is not None and job.spent > 60 * spec.minutes:
+        raise JobError(f"the {spec.minutes:g} minutes on this server are over for this training")
+    _check_queue(Jobs(settings.runs), settings, spec.owner)
     job.start()
 
 
 def _check_queue(jobs: Jobs, settings: Settings, owner: str) -> None:
     """Raises JobError where too many run or wait already."""
-    living = [job for job in jobs.all() if job.alive()]
-    if len(living) >= IN_QUEUE:
-        raise JobError(f"{len(living)} trainings run or wait already; try again later")
-    if settings.private_runs and sum(job.order().owner == owner for job in living) >= OF_ONE:
-        raise JobError(f"{OF_ONE} of your trainings run or wait already; stop one, or wait for it")
+    running = [job for job in jobs.all() if job.is_running()]
+    if len(running) >= MAX_RUNNING:
+        raise JobError(f"{len(running)} trainings run or wait already; try again later")
+    if settings.private_runs and sum(job.spec().owner == owner for job in running) >= MAX_RUNNING_PER_VISITOR:
+        raise JobError(f"{MAX_RUNNING_PER_VISITOR} of your trainings run or wait already; stop one, or wait for it")
 
 
-def _order(asked: Asked, settings: Settings, job: Job, values: Mapping[str, Any]) -> Order:
-    """The order without what is the same for all sources."""
-    if asked.source == "made":
-        make = _known_truth(asked.make, settings)
-        folder = job.set_of(make)
+def _job_spec(form: JobForm, settings: Settings, job: Job, values: Mapping[str, Any]) -> JobSpec:
+    """The specification of a training on one source of data, without what the server adds."""
+    if form.source == "made":
+        make = KnownTruth.from_mapping(form.make, "known-truth clips")
+        if make.clips > settings.train_clips:
+            raise JobError(f"at most {settings.train_clips} clips on this server, not {make.clips}")
+        folder = job.clip_set_dir(make)
         config = TrainConfig(**values, data=str(folder / "clips"))
-        return Order(_title(f"{make.clips} known-truth clips", config), as_json(config), make, str(folder / "tokens"))
-    cache = job.path.parent / "tokens"
-    if asked.source == "upload":
-        name, folder = _unpacked(asked.upload, settings, job)
-        cache = job.path / "tokens"  # goes with the training
-    elif asked.source == "set":
-        if asked.data_set not in data_sets(settings):
-            raise JobError(f"no data set here is called {asked.data_set!r}; choose one of the list")
-        name, folder = str(asked.data_set), settings.data_sets / str(asked.data_set)
-    elif asked.source == "folder":
-        if not settings.server_folders:
-            raise JobError("folders of this server cannot be chosen here; upload a zip")
-        if not asked.folder.strip():
-            raise JobError("give the folder of a data set")
-        folder = Path(asked.folder.strip()).expanduser()
-        name = folder.name
-    else:
-        raise JobError(f"no clips come from {asked.source!r}")
+        return JobSpec(_title(f"{make.clips} known-truth clips", config), as_json(config), make, str(folder / "tokens"))
+    name, folder = _data_folder(form, settings, job)
     config = TrainConfig(**values, data=str(folder.absolute()))
     try:
-        _check_data(config, settings, uploaded=asked.source == "upload")
+        _check_data(config, settings, uploaded=form.source == "upload")
     except DataError as error:  # what lies where on a server is nobody's business
         raise DataError(str(error).replace(str(folder.absolute()), name).replace(str(folder), name)) from error
-    return Order(_title(name, config), as_json(config), None, str(cache.absolute()))
+    job_or_runs = job.path if form.source == "upload" else job.path.parent  # those of an upload go with the training
+    return JobSpec(_title(name, config), as_json(config), None, str((job_or_runs / "tokens").absolute()))
 
 
-def _known_truth(given: Mapping[str, Any], settings: Settings) -> KnownTruth:
-    """The clips that are to be made."""
-    try:
-        shortest, longest = (int(length) for length in given.get("lengths", KnownTruth.lengths))
-        numbers = {name: int(given[name]) for name in ("clips", "seed") if name in given}
-    except (TypeError, ValueError):
-        raise JobError("known-truth clips: a number is missing") from None
-    make = KnownTruth(lengths=(shortest, longest), level=given.get("level", KnownTruth.level), **numbers)
-    if make.clips > settings.train_clips:
-        raise JobError(f"at most {settings.train_clips} clips on this server, not {make.clips}")
-    return make
+def _data_folder(form: JobForm, settings: Settings, job: Job) -> tuple[str, Path]:
+    """The name and the folder of the data set that the form names."""
+    if form.source == "upload":
+        return _unpacked(form.upload, settings, job)
+    if form.source == "set":
+        if form.data_set not in data_sets(settings):
+            raise JobError(f"no data set here is called {form.data_set!r}; choose one of the list")
+        return str(form.data_set), settings.data_sets / str(form.data_set)
+    if form.source == "folder":
+        if not settings.server_folders:
+            raise JobError("folders of this server cannot be chosen here; upload a zip")
+        if not form.folder.strip():
+            raise JobError("give the folder of a data set")
+        folder = Path(form.folder.strip()).expanduser()
+        return folder.name, folder
+    raise JobError(f"no clips come from {form.source!r}; choose one of the list")
 
 
 def _unpacked(upload: str | None, settings: Settings, job: Job) -> tuple[str, Path]:
@@ -151,7 +143,7 @@ def _unpacked(upload: str | None, settings: Settings, job: Job) -> tuple[str, Pa
     if path.stat().st_size > most:
         raise JobError(f"{path.name}: is larger than the {settings.train_megabytes} MB that are allowed here")
     name = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")[:60] or "upload"
-    files = FILES_A_CLIP * settings.train_clips
+    files = FILES_PER_CLIP * settings.train_clips
     return name, unpack_data(path, job.path / "data" / name, max_bytes=most, max_files=files)
 
 
@@ -166,5 +158,5 @@ def _check_data(config: TrainConfig, settings: Settings, uploaded: bool) -> None
 
 
 def _title(data: str, config: TrainConfig) -> str:
-    """What it is called in the list."""
-    return f"{data} · {getattr(config, SYSTEM)} · {config.preset}"
+    """Title of the training in the list."""
+    return f"{data} · {config.system} · {config.preset}"
