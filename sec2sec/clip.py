@@ -33,7 +33,7 @@ from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
-from sec2sec.explanations.cues import CueCollector, Measured
+from sec2sec.explanations.features import FeatureCollector, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
 from sec2sec.explanations.masker import Masker, SecondMasker, masker_of
 from sec2sec.explanations.methods import METHODS
@@ -325,7 +325,7 @@ def encode_steps(
     expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0
     total = expected / 0.9
     parts: list[Tokens] = []
-    pictures, cues = PreviewCollector(), CueCollector()
+    pictures, cues = PreviewCollector(), FeatureCollector()
     for batch in batched(clip.seconds()):
         clock.charge("decoding")
         done = min(pictures.seconds, expected)

@@ -12,8 +12,8 @@ import torch
 from sec2sec.checkpoints import Bundle
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.attention_profile import deviation_from_profile
-from sec2sec.explanations.cues import Measured, features_of
 from sec2sec.explanations.effects import mean_reference_effects, neighbour_effects
+from sec2sec.explanations.features import Measured, features_of
 from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import Masker
 from sec2sec.explanations.out_of_distribution import load_familiarity, ood_seconds

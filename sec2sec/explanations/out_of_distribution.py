@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.explanations.cues.collect import Measured
+from sec2sec.explanations.features.collect import Measured
 from sec2sec.explanations.results import OutOfDistribution
 from sec2sec.files import write_atomically
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from sec2sec.config import RESIZE, SAMPLE_RATE, MediaLimits
 from sec2sec.files import file_sha256
+from sec2sec.media.audio import Sound
 from sec2sec.media.container import (
     GUESSERS,
     LEFT_OVER,
@@ -30,7 +31,6 @@ from sec2sec.media.container import (
     open_container,
     survey,
 )
-from sec2sec.media.sound import Sound
 from sec2sec.media.video import Orientation, Pictures, orientation
 
 SHORTEST = 0.5  # s; a shorter rest at the end is no second

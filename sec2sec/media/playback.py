@@ -19,8 +19,8 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from sec2sec.config import MediaLimits
 from sec2sec.media import Clip, MediaError, open_clip
+from sec2sec.media.audio import pieces
 from sec2sec.media.container import Track, check_file, open_container, survey
-from sec2sec.media.sound import pieces
 from sec2sec.media.video import Scaler
 
 TICKS = 90_000  # a second; divides by 24, 25, 30, 50, 60 and 120 frames, and 29.97 to a hundredth of a millisecond

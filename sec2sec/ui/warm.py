@@ -12,7 +12,7 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.clip import EncodedClip
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encoding import encode_seconds
-from sec2sec.explanations import ClipSummary, cues
+from sec2sec.explanations import ClipSummary, features
 from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second
 from sec2sec.ui.gpu import LENT
@@ -20,7 +20,7 @@ from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models
 
 BLACK = 4  # s; of fewer, less is measured
-LATER = ("scipy.stats", "captum.attr", "librosa.onset")  # imported where they are first used
+LATER = ("scipy.stats",)  # imported where they are first used
 
 
 def warm_up(models: Models) -> None:
@@ -41,7 +41,7 @@ def warm_up(models: Models) -> None:
                 message_for(error)
     for name in LATER:
         import_module(name)
-    cues.warm_up()
+    features.warm_up()
 
 
 def warm_up_once_served(demo: gr.Blocks, models: Models) -> None:
