@@ -28,9 +28,9 @@ from sec2sec.explanations.results import (
 )
 from sec2sec.explanations.shapley import shapley
 from sec2sec.explanations.verdict import under_other_weights, verdicts
+from sec2sec.threads import threads_for
 
 
-@torch.inference_mode()
 def collect_explanation(
     bundle: Bundle,
     masker: Masker,
@@ -43,6 +43,18 @@ def collect_explanation(
     measured: of the decoded seconds; without it nothing is said of audio-visual features and of seconds out of
     distribution. Raises CheckpointError where the checkpoint's record of its training seconds is damaged.
     """
+    with threads_for(None if masker.by_second is None else masker.by_second.model.config.width):
+        return _collect(bundle, masker, clip, seconds_taken, measured)
+
+
+@torch.inference_mode()
+def _collect(
+    bundle: Bundle,
+    masker: Masker,
+    clip: ClipSummary,
+    seconds_taken: Mapping[str, float],
+    measured: Measured | None,
+) -> Explanation:
     occlusion, by_second = masker.occlusion, masker.by_second
     effects = second_effects(masker)
     judged = verdicts(

@@ -12,7 +12,7 @@ from av.audio.resampler import AudioResampler
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.media.container import Track
 
-JITTER = 0.02  # s; time stamps may differ this much from the count of samples: less is rounding, more is a gap or a cut
+TIME_STAMP_JITTER = 0.02  # s between a time stamp and the count of samples: less is rounding, more is a gap or a cut
 
 
 def pieces(track: Track, begin: float, rate: int, layout: str) -> Iterator[tuple[int, np.ndarray]]:
@@ -34,7 +34,7 @@ def pieces(track: Track, begin: float, rate: int, layout: str) -> Iterator[tuple
     for shown in track.frames(begin):
         frame = shown.frame
         kind = (frame.sample_rate, frame.format.name, frame.layout.name, frame.layout.nb_channels)
-        if run is None or kind != like or abs(shown.time - expected) > JITTER:
+        if run is None or kind != like or abs(shown.time - expected) > TIME_STAMP_JITTER:
             yield from resample(None)
             # s32, not float: for integers libswresample scales the mix so that it cannot clip (as ffmpeg -ac 1 does).
             run, like = AudioResampler("s32", layout, rate), kind
@@ -45,7 +45,7 @@ def pieces(track: Track, begin: float, rate: int, layout: str) -> Iterator[tuple
     yield from resample(None)
 
 
-class Sound:
+class AudioReader:
     """The sound track of a clip, read second by second from `begin` s on; gaps are silence, overlaps are cut."""
 
     def __init__(self, track: Track, begin: float) -> None:
