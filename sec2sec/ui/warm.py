@@ -1,9 +1,8 @@
-"""What the first visitor would otherwise wait for: imports, weights, the GPU's kernels."""
+"""What the first visitor would otherwise wait for: weights, filters, the GPU's kernels."""
 
 from __future__ import annotations
 
 import time
-from importlib import import_module
 
 import gradio as gr
 import numpy as np
@@ -20,7 +19,6 @@ from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models
 
 BLACK = 4  # s; of fewer, less is measured
-LATER = ("scipy.stats",)  # imported where they are first used
 
 
 def warm_up(models: Models) -> None:
@@ -39,8 +37,6 @@ def warm_up(models: Models) -> None:
                     explain_black(bundle, gradients=not LENT)
             except Exception as error:  # the visitor who asks for it is told
                 message_for(error)
-    for name in LATER:
-        import_module(name)
     features.warm_up()
 
 
