@@ -81,7 +81,6 @@ def test_what_one_reading_warned_of_is_no_warning_of_the_next(tmp_path):
 
 
 def test_a_picture_that_was_allowed_once_is_measured_against_other_limits(tmp_path):
-
     path = make_clip(tmp_path / "clip.mp4", seconds=1)
     open_clip(path)
     with pytest.raises(MediaError, match="pixels"):
