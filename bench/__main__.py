@@ -37,6 +37,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "clip": part("clip"),
     "encoders": encoder_rows,
     "evidence": part("evidence"),
+    "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
     "browser": part("browser"),
     "lab": part("lab"),

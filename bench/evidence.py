@@ -16,7 +16,7 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.explanations import ClipSummary
 from sec2sec.explanations.collect import collect_explanation
-from sec2sec.explanations.cues import CueCollector
+from sec2sec.explanations.features import FeatureCollector
 from sec2sec.explanations.gradients import token_gradients
 from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second, open_clip
@@ -65,7 +65,7 @@ def everything(bundle: Bundle, seconds: Sequence[Second], tokens: Tokens | None 
 
     @torch.inference_mode()
     def run() -> None:
-        cues = CueCollector()
+        cues = FeatureCollector()
         for second in seconds:
             cues.add(second)
         collect_explanation(bundle, masker_of(bundle.model, own), summary, {}, cues.finish())

@@ -33,7 +33,7 @@ from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
-from sec2sec.explanations.cues import CueCollector, Measured
+from sec2sec.explanations.features import FeatureCollector, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
 from sec2sec.explanations.masker import Masker, SecondMasker, masker_of
 from sec2sec.explanations.methods import METHODS
@@ -54,6 +54,7 @@ from sec2sec.files import write_atomically
 from sec2sec.media import MediaError, open_clip
 from sec2sec.preview import PreviewCollector
 from sec2sec.progress import Progress, Steps, drain
+from sec2sec.threads import watch_cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -302,6 +303,7 @@ def encode_steps(
     taken = {"decoding": 0.0, "encoding": 0.0, "explaining": 0.0}
     clock = Stopwatch(taken)
     yield Progress(0, 0, "Opening the clip", "decoding")
+    watch_cores()
     config = model.encoders.config
     limits = limits or MediaLimits()
     limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.max_seconds))
@@ -323,7 +325,7 @@ def encode_steps(
     expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0
     total = expected / 0.9
     encoded: list[Tokens] = []
-    pictures, cues = PreviewCollector(), CueCollector()
+    pictures, cues = PreviewCollector(), FeatureCollector()
     for batch in batched(clip.seconds()):
         clock.charge("decoding")
         done = min(pictures.seconds, expected)

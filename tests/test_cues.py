@@ -1,4 +1,4 @@
-"""Cues against librosa, Silero's own TorchScript, scipy and slow definitions; planted cuts and beats are found."""
+"""Audio-visual features against librosa, Silero, scipy and slow definitions; planted cuts and beats are found."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from sec2sec.config import SAMPLE_RATE
-from sec2sec.explanations.cues import CueCollector, Measured, features_of, warm_up
-from sec2sec.explanations.cues import sound as sound_cues
-from sec2sec.explanations.cues.collect import correlation
-from sec2sec.explanations.cues.sound import HOP, loudness, onsets_and_tempo
-from sec2sec.explanations.cues.speech import speech_probability, window_probabilities
+from sec2sec.explanations.features import FeatureCollector, Measured, features_of, warm_up
+from sec2sec.explanations.features import audio as audio_features
+from sec2sec.explanations.features.audio import HOP, TEMPO_WINDOW, loudness, onset_envelope, onsets_and_tempo, tempo_of
+from sec2sec.explanations.features.collect import correlation
+from sec2sec.explanations.features.speech import speech_probability, window_probabilities
 from sec2sec.media import Second, open_clip
 from tests import clips
 
@@ -27,7 +27,7 @@ FILM = Path(__file__).parent.parent / "assets" / "clips"
 
 
 def measure(path: Path, rate: int = 8) -> Measured:
-    collector = CueCollector()
+    collector = FeatureCollector()
     for second in open_clip(path, frames_per_second=rate).seconds():
         collector.add(second)
     return collector.finish()
@@ -38,9 +38,9 @@ def of_sound(samples: np.ndarray) -> np.ndarray:
     return samples[: len(samples) // SAMPLE_RATE * SAMPLE_RATE].astype(np.float32).reshape(-1, SAMPLE_RATE)
 
 
-def dialogue() -> np.ndarray:
-    """The sound of nine seconds of film, at 16 kHz."""
-    return np.concatenate([s.samples for s in open_clip(FILM / "sintel-dialogue.mp4", frames_per_second=1).seconds()])
+def film_sound(name: str) -> np.ndarray:
+    """The sound of an example clip, at 16 kHz."""
+    return np.concatenate([s.samples for s in open_clip(FILM / f"{name}.mp4", frames_per_second=1).seconds()])
 
 
 def scenes(colours: dict[float, tuple[int, int, int]]):
@@ -57,7 +57,7 @@ def scenes(colours: dict[float, tuple[int, int, int]]):
 
 def test_loudness_is_the_rms_below_full_scale():
     tone = of_sound(np.concatenate([clips.tone(1, 440, level, SAMPLE_RATE) for level in (1.0, 0.1, 0.0)]))
-    np.testing.assert_allclose(loudness(tone), [-3.01, -23.01, sound_cues.FLOOR], atol=0.01)
+    np.testing.assert_allclose(loudness(tone), [-3.01, -23.01, audio_features.FLOOR], atol=0.01)
 
 
 def test_a_planted_cut_is_counted_in_its_second_and_movement_is_not(tmp_path):
@@ -88,7 +88,7 @@ def test_brightness_saturation_and_motion_are_their_definitions():
     rng = np.random.default_rng(0)
     small = rng.integers(0, 256, (2, 3, 64, 86, 3), dtype=np.uint8)  # 2 seconds of 3 frames
     seconds = small.repeat(2, 2)[:, :, :128].repeat(2, 3)[:, :, :, :171]
-    collector = CueCollector()
+    collector = FeatureCollector()
     for index, frames in enumerate(seconds):
         collector.add(Second(index, frames, None, None, False))
     found = collector.finish().tracks
@@ -116,10 +116,23 @@ def test_onset_strength_is_librosas_and_higher_where_more_begins():
     assert strength[5:].min() > 2 * strength[1:4].max()
 
 
+@pytest.mark.parametrize("name", ["sintel-flight", "sintel-dialogue", "noise", "silence"])
+def test_onsets_and_tempo_are_librosas(name):
+    rng = np.random.default_rng(0)
+    made = {"noise": rng.normal(0, 0.1, 9 * SAMPLE_RATE), "silence": np.zeros(5 * SAMPLE_RATE)}
+    samples = made[name].astype(np.float32) if name in made else film_sound(name)
+    envelope = librosa.onset.onset_strength(y=samples, sr=SAMPLE_RATE, hop_length=HOP, n_fft=1024, n_mels=64)
+    tempo = librosa.feature.tempo(
+        onset_envelope=envelope, sr=SAMPLE_RATE, hop_length=HOP, ac_size=TEMPO_WINDOW, aggregate=None
+    )
+    np.testing.assert_allclose(onset_envelope(samples), envelope, atol=2e-5)  # dB, in single precision
+    np.testing.assert_allclose(tempo_of(envelope), tempo)
+
+
 def test_long_sound_is_measured_in_blocks_that_agree_with_the_whole(monkeypatch):
     sound = of_sound(clips.clicks(24, np.arange(0, 24, 0.5), 0.03, rate=SAMPLE_RATE))
     whole = onsets_and_tempo(sound)
-    monkeypatch.setattr(sound_cues, "BLOCK", 10)
+    monkeypatch.setattr(audio_features, "BLOCK_SECONDS", 10)
     blocks = onsets_and_tempo(sound)
     np.testing.assert_allclose(blocks[0], whole[0], rtol=0.02)
     np.testing.assert_allclose(blocks[1], whole[1], rtol=0.05)
@@ -134,7 +147,7 @@ def test_silence_and_short_clips_have_no_tempo():
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
 def test_speech_is_what_sileros_own_network_says_with_the_same_weights():
-    samples = dialogue()
+    samples = film_sound("sintel-dialogue")
     folder = Path(next(iter(find_spec("silero_vad").submodule_search_locations))) / "data"
     theirs, weights = torch.jit.load(str(folder / "silero_vad.jit")), load_file(folder / "silero_vad_16k.safetensors")
     layers = {f"conv{i + 1}": f"encoder.{i}.reparam_conv" for i in range(4)}
@@ -161,9 +174,9 @@ def test_speech_is_found_where_people_talk_and_not_in_noise_silence_or_music():
 
 
 def test_speech_of_a_long_clip_is_the_same_in_blocks(monkeypatch):
-    samples = dialogue()
+    samples = film_sound("sintel-dialogue")
     whole = window_probabilities(samples)
-    monkeypatch.setattr("sec2sec.explanations.cues.speech.BLOCK", 50)
+    monkeypatch.setattr("sec2sec.explanations.features.speech.WINDOWS_PER_PASS", 50)
     np.testing.assert_allclose(window_probabilities(samples), whole, atol=1e-5)
 
 

@@ -17,7 +17,7 @@ from sec2sec.explanations.attention_profile import deviation_from_profile
 from sec2sec.explanations.effects import as_second_effects, mean_reference_effects, neighbour_effects
 from sec2sec.explanations.masker import InputMasker, SecondMasker, masker_of
 from sec2sec.explanations.randomisation import CASCADE
-from sec2sec.explanations.ranks import permutation_test, rank_correlation
+from sec2sec.explanations.ranks import mean_ranks, permutation_test, rank_correlation
 from sec2sec.explanations.results import ProfileDeviation, TargetExplanation, Verdict
 from sec2sec.explanations.shapley import MIN_CONFLICT, in_conflict, shapley
 from sec2sec.export.as_json import plain, to_json
@@ -100,6 +100,15 @@ def test_a_reference_that_cannot_be_asked_leaves_the_range_to_the_others():
     (lost,) = as_second_effects("any", *[np.full((1, 2), np.nan)] * 3)
     target = TargetExplanation(0.5, 0.5, None, (effect, lost), verdict)
     np.testing.assert_allclose(target.effect_range, [[0.2, -0.1], [0.2, -0.1]])
+
+
+@pytest.mark.parametrize("shape", [(9,), (3, 12), (2, 3, 5), (1, 1), (4, 0)])
+def test_mean_ranks_are_scipys_with_ties_and_where_a_value_is_missing(shape):
+    rng = np.random.default_rng(0)
+    for values in (rng.integers(0, 4, shape).astype(float), rng.normal(size=shape)):
+        np.testing.assert_array_equal(mean_ranks(values), stats.rankdata(values, axis=-1))
+        values.flat[:1] = np.nan
+        np.testing.assert_array_equal(mean_ranks(values), stats.rankdata(values, axis=-1))
 
 
 @pytest.mark.parametrize("count", [4, 6, 11])

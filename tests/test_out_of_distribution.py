@@ -12,7 +12,7 @@ from sec2sec.checkpoints import CheckpointError, identity
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
-from sec2sec.explanations.cues import CueCollector
+from sec2sec.explanations.features import FeatureCollector
 from sec2sec.explanations.out_of_distribution import (
     FILE,
     MIN_TRAINING_CLIPS,
@@ -81,7 +81,7 @@ def usual_tokens(usual) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def nothing_measured(seconds: int):
-    collector = CueCollector()
+    collector = FeatureCollector()
     measured = collector.finish()
     blank = np.full(seconds, np.nan)
     return type(measured)({}, blank, blank, blank, np.zeros(seconds, bool))
@@ -100,7 +100,7 @@ def test_planted_silence_black_stillness_and_a_partial_second_are_found(tmp_path
     path = clips.make_clip(tmp_path / "clip.mkv", 4.6, picture=draw, sound=sound, audio_codec="pcm_s16le")
     bundle = tiny_bundle(tmp_path / "tiny")
     seconds = list(open_clip(path, frames_per_second=8).seconds())
-    collector = CueCollector()
+    collector = FeatureCollector()
     for second in seconds:
         collector.add(second)
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
@@ -114,7 +114,7 @@ def test_a_clip_without_sound_is_not_called_silent(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
     path = clips.make_clip(tmp_path / "clip.mp4", 2, sound=None)
     seconds = list(open_clip(path, frames_per_second=8).seconds())
-    collector = CueCollector()
+    collector = FeatureCollector()
     for second in seconds:
         collector.add(second)
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)

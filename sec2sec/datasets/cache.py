@@ -28,7 +28,7 @@ from sec2sec.encoders import Encoders
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import FileError
 from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
-from sec2sec.media.clip import SHORTEST
+from sec2sec.media.clip import SHORTEST_SECOND
 
 VERSION = 1  # raise it when the same encoders give other tokens of the same clip
 MODALITIES = ("video", "audio")
@@ -49,7 +49,7 @@ def encoder_key(encoders: Encoders) -> str:
 
 
 def _settings(config: EncoderConfig) -> dict[str, object]:
-    cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST}
+    cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST_SECOND}
     return {"version": VERSION, "encoder": asdict(config), **cutting}
 
 

@@ -12,8 +12,8 @@ import torch
 from sec2sec.checkpoints import Bundle
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.attention_profile import deviation_from_profile
-from sec2sec.explanations.cues import Measured, features_of
 from sec2sec.explanations.effects import mean_reference_effects, neighbour_effects
+from sec2sec.explanations.features import Measured, features_of
 from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import Masker
 from sec2sec.explanations.out_of_distribution import load_training_seconds, ood_seconds
@@ -28,9 +28,9 @@ from sec2sec.explanations.results import (
 )
 from sec2sec.explanations.shapley import shapley
 from sec2sec.explanations.verdict import under_other_weights, verdicts
+from sec2sec.threads import on_free_cores
 
 
-@torch.inference_mode()
 def collect_explanation(
     bundle: Bundle,
     masker: Masker,
@@ -43,6 +43,18 @@ def collect_explanation(
     measured: of the decoded seconds; without it nothing is said of audio-visual features and of seconds out of
     distribution. Raises CheckpointError where the checkpoint's record of its training seconds is damaged.
     """
+    with on_free_cores():
+        return _collect(bundle, masker, clip, seconds_taken, measured)
+
+
+@torch.inference_mode()
+def _collect(
+    bundle: Bundle,
+    masker: Masker,
+    clip: ClipSummary,
+    seconds_taken: Mapping[str, float],
+    measured: Measured | None,
+) -> Explanation:
     occlusion, by_second = masker.occlusion, masker.by_second
     effects = second_effects(masker)
     judgements = verdicts(

@@ -1,17 +1,15 @@
-"""Integrated gradients (Sundararajan et al. 2017, by captum): how the logit grows on the way from the mean to the clip.
+"""Integrated gradients (Sundararajan et al. 2017): how the logit grows on the way from the mean to the clip.
 
 On the joint vectors it costs a few runs of the LSTM; on tokens, which tells places and bands apart, it goes through
-co-attention as well and is made when asked for. Both work on the shared model without leaving anything on it: captum
-asks autograd for the gradients of the inputs alone.
+co-attention as well and is made when asked for. Both work on the shared model without leaving anything on it: autograd
+is asked for the gradients of the inputs alone.
 
 T seconds, V visual and A audio tokens in a second, C channels of a token, D width, K targets, N clips in a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from sec2sec.device import pass_size
 from sec2sec.explanations.backward import differentiable, gradients_on
 from sec2sec.explanations.embeddings import SECONDS_PER_PASS, all_seconds, clips_per_pass, to_numpy
 from sec2sec.explanations.masker import SecondMasker
+from sec2sec.explanations.path_integral import integrate_gradients
 from sec2sec.explanations.relevance import relevance
 from sec2sec.explanations.results import Gradients
 
@@ -55,26 +54,20 @@ def integrated_gradients(masker: SecondMasker, steps: int = PATH_STEPS) -> tuple
             predicted: Tensor = temporal(embedding, all_seconds(embedding))[0]
             return predicted
 
-        found, delta = _integrated(logits).attribute(
-            clip.repeat(targets, 1, 1),
-            mean.repeat(targets, 1, 1),
-            target=torch.arange(targets, device=clip.device),
-            n_steps=steps,
-            internal_batch_size=max(targets, clips_per_pass(clip)),
-            return_convergence_delta=True,
+        (shares,), delta = integrate_gradients(
+            logits,
+            [clip.repeat(targets, 1, 1)],
+            [mean.repeat(targets, 1, 1)],
+            torch.arange(targets, device=clip.device),
+            steps,
+            clips_per_pass(clip),
         )
-    by_second = found.detach().sum(-1)
-    return by_second, relative_gap(by_second.sum(1), delta.detach())
-
-
-def _integrated(logits: Callable[..., Tensor]) -> Any:
-    from captum.attr import IntegratedGradients  # type: ignore[import-untyped]  # a second to import
-
-    return IntegratedGradients(logits)
+    by_second = shares.sum(-1)
+    return by_second, relative_gap(by_second.sum(1), delta)
 
 
 def relative_gap(total: Tensor, delta: Tensor) -> Tensor:
-    """captum's delta is the sum minus the change of the logit → |delta| ÷ |change|, NaN for a small change."""
+    """delta, the sum minus the change of the logit → |delta| ÷ |change|, NaN where that is under MIN_LOGIT_CHANGE."""
     change = (total - delta).abs()
     return torch.where(change < MIN_LOGIT_CHANGE, torch.nan, delta.abs() / change)
 
@@ -115,18 +108,18 @@ def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS)
             predicted: Tensor = temporal(joint, all_seconds(joint))[0]
             return predicted
 
-        found, delta = _integrated(logits).attribute(
-            tuple(clip[part] for part in used),
-            tuple(mean[part] for part in used),
-            target=target,
-            n_steps=steps,
-            internal_batch_size=max(1, size // seconds),
-            return_convergence_delta=True,
+        shares, delta = integrate_gradients(
+            logits,
+            [clip[part] for part in used],
+            [mean[part] for part in used],
+            torch.tensor([target], device=clip[0].device),
+            steps,
+            size // seconds,
         )
-    by_token = {part: values.detach()[0].sum(-1) for part, values in zip(used, found, strict=True)}
+    by_token = {part: values[0].sum(-1) for part, values in zip(used, shares, strict=True)}
     total = torch.stack([values.sum() for values in by_token.values()]).sum()
     arrays = {part: to_numpy(values) for part, values in by_token.items()}
-    gap = float(relative_gap(total, delta.detach()[0]))
+    gap = float(relative_gap(total, delta[0]))
     return TokenGradients(arrays.get(0), arrays.get(1), gap)
 
 

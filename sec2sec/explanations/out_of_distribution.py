@@ -21,7 +21,7 @@ from safetensors.torch import save
 
 from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.encoders.tokens import Modality, Tokens
-from sec2sec.explanations.cues.collect import Measured
+from sec2sec.explanations.features.collect import Measured
 from sec2sec.explanations.results import OutOfDistribution
 from sec2sec.files import write_atomically
 

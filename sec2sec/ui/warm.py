@@ -1,9 +1,8 @@
-"""What the first visitor would otherwise wait for: imports, weights, the GPU's kernels."""
+"""What the first visitor would otherwise wait for: weights, filters, the GPU's kernels."""
 
 from __future__ import annotations
 
 import time
-from importlib import import_module
 
 import gradio as gr
 import numpy as np
@@ -12,7 +11,7 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.clip import EncodedClip
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encoding import encode_seconds
-from sec2sec.explanations import ClipSummary, cues
+from sec2sec.explanations import ClipSummary, features
 from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second
 from sec2sec.ui.gpu import LENT
@@ -20,7 +19,6 @@ from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models
 
 BLACK_SECONDS = 4  # of fewer, less is measured
-IMPORTED_LATE = ("scipy.stats", "captum.attr", "librosa.onset")  # imported where they are first used
 
 
 def warm_up(models: Models) -> None:
@@ -39,9 +37,7 @@ def warm_up(models: Models) -> None:
                     explain_black(bundle, gradients=not LENT)
             except Exception as error:  # the visitor who asks for it is told
                 message_for(error)
-    for name in IMPORTED_LATE:
-        import_module(name)
-    cues.warm_up()
+    features.warm_up()
 
 
 def warm_up_once_served(demo: gr.Blocks, models: Models) -> None:

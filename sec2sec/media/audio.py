@@ -12,7 +12,7 @@ from av.audio.resampler import AudioResampler
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.media.container import Track
 
-JITTER = 0.02  # s; time stamps may differ this much from the count of samples: less is rounding, more is a gap or a cut
+TIME_STAMP_JITTER = 0.02  # s between a time stamp and the count of samples: less is rounding, more is a gap or a cut
 
 
 def pieces(track: Track, begin: float, rate: int, layout: str) -> Iterator[tuple[int, np.ndarray]]:
@@ -20,24 +20,24 @@ def pieces(track: Track, begin: float, rate: int, layout: str) -> Iterator[tuple
 
     Positions rise, except where the file itself goes back or overlaps; gaps are left to the caller.
     """
-    run: AudioResampler | None = None
-    like: tuple[Any, ...] = ()
+    resampler: AudioResampler | None = None
+    format_before: tuple[Any, ...] = ()
     position, expected = 0, 0.0
 
     def resample(frame: Any) -> Iterator[tuple[int, np.ndarray]]:
         nonlocal position
-        for resampled in run.resample(frame) if run is not None else ():
+        for resampled in resampler.resample(frame) if resampler is not None else ():
             values = resampled.to_ndarray().reshape(resampled.samples, -1).astype(np.float32) / np.float32(2**31)
             yield position, values
             position += len(values)
 
     for shown in track.frames(begin):
         frame = shown.frame
-        kind = (frame.sample_rate, frame.format.name, frame.layout.name, frame.layout.nb_channels)
-        if run is None or kind != like or abs(shown.time - expected) > JITTER:
+        format_now = (frame.sample_rate, frame.format.name, frame.layout.name, frame.layout.nb_channels)
+        if resampler is None or format_now != format_before or abs(shown.time - expected) > TIME_STAMP_JITTER:
             yield from resample(None)
             # s32, not float: for integers libswresample scales the mix so that it cannot clip (as ffmpeg -ac 1 does).
-            run, like = AudioResampler("s32", layout, rate), kind
+            resampler, format_before = AudioResampler("s32", layout, rate), format_now
             position, expected = round((shown.time - begin) * rate), shown.time
         frame.pts = None  # positions are counted here
         expected += shown.end - shown.time
@@ -45,7 +45,7 @@ def pieces(track: Track, begin: float, rate: int, layout: str) -> Iterator[tuple
     yield from resample(None)
 
 
-class Sound:
+class AudioReader:
     """The sound track of a clip, read second by second from `begin` s on; gaps are silence, overlaps are cut."""
 
     def __init__(self, track: Track, begin: float) -> None:
@@ -65,7 +65,7 @@ class Sound:
                 return samples, self.begin + self._written / SAMPLE_RATE
             position, values = piece
             skip = max(self._written, first) - position
-            if skip > 0:  # before the part that is analysed, or said twice
+            if skip > 0:  # before the part that is analysed, or heard twice
                 position, values = position + skip, values[skip:]
             if not len(values):
                 continue

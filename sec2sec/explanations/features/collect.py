@@ -1,4 +1,4 @@
-"""Decoded seconds → cues, second by second: only the sound and a colour histogram a frame are kept of a clip.
+"""Decoded seconds → features, second by second: of a clip only the sound and a colour histogram per frame are kept.
 
 T seconds, M frames in a second.
 """
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from sec2sec.config import RESIZE, SAMPLE_RATE
-from sec2sec.explanations.cues.picture import Pictures, PictureSecond, count_cuts
-from sec2sec.explanations.cues.sound import loudness, onsets_and_tempo, peak
-from sec2sec.explanations.cues.speech import speech_probability
+from sec2sec.explanations.features.audio import loudness, onsets_and_tempo, peak
+from sec2sec.explanations.features.speech import speech_probability
+from sec2sec.explanations.features.video import PictureMeter, PictureSecond, count_cuts
 from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.results import Feature
 from sec2sec.media import Second
 
-FEWEST = 4  # seconds; three ranks agree by chance once in six
+MIN_SECONDS_FOR_CORRELATION = 4  # seconds; three ranks agree by chance once in six
 
-# Every cue, in the order of the lanes, with its unit.
+# Every feature, in the order of the lanes, with its unit.
 UNITS = {
     "loudness": "dBFS",  # RMS of the second below a full-scale square wave; not weighted for the ear
     "motion": "% of full luma, frame to frame",
@@ -44,12 +44,12 @@ class Measured:
     partial: np.ndarray  # bool
 
 
-class CueCollector:
+class FeatureCollector:
     """Takes a clip's seconds in their order, one by one or a batch at a time."""
 
     def __init__(self) -> None:
-        self._pictures = Pictures()
-        self._seen: list[PictureSecond] = []
+        self._meter = PictureMeter()
+        self._pictures: list[PictureSecond] = []
         self._samples: list[np.ndarray] = []
         self._partial: list[bool] = []
 
@@ -57,7 +57,7 @@ class CueCollector:
         """Measure the picture of a second, and keep its sound."""
         self._partial.append(second.partial)
         if second.frames is not None:
-            self._seen.append(self._pictures.measure(second.frames))
+            self._pictures.append(self._meter.measure(second.frames))
         if second.samples is not None:
             self._samples.append(second.samples)
 
@@ -72,13 +72,13 @@ class CueCollector:
             tracks["loudness"] = loudness(sound)
             tracks["onset strength"], tracks["tempo"] = onsets_and_tempo(sound)
             tracks["speech"] = speech_probability(sound)
-        if self._seen:
-            tracks["motion"] = np.array([second.motion for second in self._seen])
-            tracks["cuts"] = count_cuts(np.stack([second.colours for second in self._seen]))
-            tracks["brightness"] = np.array([second.brightness for second in self._seen])
-            tracks["saturation"] = np.array([second.saturation for second in self._seen])
-            stillness = np.array([second.stillness for second in self._seen])
-            black = np.array([second.black for second in self._seen])
+        if self._pictures:
+            tracks["motion"] = np.array([second.motion for second in self._pictures])
+            tracks["cuts"] = count_cuts(np.stack([second.colours for second in self._pictures]))
+            tracks["brightness"] = np.array([second.brightness for second in self._pictures])
+            tracks["saturation"] = np.array([second.saturation for second in self._pictures])
+            stillness = np.array([second.stillness for second in self._pictures])
+            black = np.array([second.black for second in self._pictures])
         ordered = {name: tracks[name] for name in UNITS if name in tracks}
         return Measured(ordered, highest, stillness, black, np.array(self._partial, bool))
 
@@ -93,23 +93,20 @@ def features_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[
 
 
 def correlation(values: np.ndarray, effects: np.ndarray) -> np.ndarray:
-    """Spearman's ρ with each effect (K, T) → (K,), over the seconds where all are known.
+    """Spearman's ρ with each effect (K, T) → (K,), over the seconds where all are finite.
 
-    NaN under FEWEST of them, or where one side is constant.
+    NaN under MIN_SECONDS_FOR_CORRELATION of them, or where one side is constant.
     """
-    known = np.isfinite(values) & np.isfinite(effects).all(0)
-    if known.sum() < FEWEST:
+    finite = np.isfinite(values) & np.isfinite(effects).all(0)
+    if finite.sum() < MIN_SECONDS_FOR_CORRELATION:
         return np.full(len(effects), np.nan)
-    return rank_correlation(values[known], effects[:, known])
+    return rank_correlation(values[finite], effects[:, finite])
 
 
 def warm_up() -> None:
-    """Import and compile what the first clip would otherwise wait for, some seconds: librosa's numba, silero's weights.
-
-    Call it once, in a thread if need be.
-    """
-    collector = CueCollector()
-    sound = np.random.default_rng(0).normal(0, 0.1, (FEWEST, SAMPLE_RATE)).astype(np.float32)
-    for index in range(FEWEST):
+    """Load and build what the first clip would otherwise wait for: Silero's weights, the mel filters."""
+    collector = FeatureCollector()
+    sound = np.random.default_rng(0).normal(0, 0.1, (MIN_SECONDS_FOR_CORRELATION, SAMPLE_RATE)).astype(np.float32)
+    for index in range(MIN_SECONDS_FOR_CORRELATION):
         collector.add(Second(index, np.zeros((2, *RESIZE, 3), np.uint8), sound[index], None, False))
-    features_of(collector.finish(), {"any": np.arange(float(FEWEST))})
+    features_of(collector.finish(), {"any": np.arange(float(MIN_SECONDS_FOR_CORRELATION))})

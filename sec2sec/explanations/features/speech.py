@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sec2sec.config import SAMPLE_RATE
+from sec2sec.threads import on_free_cores
 
 WINDOW, CONTEXT = 512, 64  # samples of a window, and of the one before it that are heard again
-BLOCK = 512  # windows in a pass, 16 s
+WINDOWS_PER_PASS = 512  # 16 s
 
 
 class SpeechNetwork(nn.Module):
@@ -67,16 +68,19 @@ def window_probabilities(samples: np.ndarray) -> np.ndarray:
     count = -(-len(samples) // WINDOW)
     sound = F.pad(torch.from_numpy(samples).float(), (CONTEXT, count * WINDOW - len(samples)))
     windows = sound.unfold(0, CONTEXT + WINDOW, WINDOW)
-    found, state = [], None
-    for part in windows.split(BLOCK):
-        probability, state = speech_network()(part, state)
-        found.append(probability)
-    return torch.cat(found).numpy()
+    probabilities, state = [], None
+    with on_free_cores():
+        for passed in torch.split(windows, WINDOWS_PER_PASS):
+            probability, state = speech_network()(passed, state)
+            probabilities.append(probability)
+    return torch.cat(probabilities).numpy()
 
 
 def speech_probability(sound: np.ndarray) -> np.ndarray:
     """Mean over the windows of each second: (T, 16000) → (T,). A window belongs to the second that holds its centre."""
-    found = window_probabilities(sound.reshape(-1))
-    second = ((np.arange(len(found)) + 0.5) * WINDOW / SAMPLE_RATE).astype(int)
+    probabilities = window_probabilities(sound.reshape(-1))
+    second = ((np.arange(len(probabilities)) + 0.5) * WINDOW / SAMPLE_RATE).astype(int)
     inside = second < len(sound)
-    return np.bincount(second[inside], found[inside], len(sound)) / np.bincount(second[inside], minlength=len(sound))
+    return np.bincount(second[inside], probabilities[inside], len(sound)) / np.bincount(
+        second[inside], minlength=len(sound)
+    )

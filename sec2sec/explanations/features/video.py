@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255  # Rec. 601, R'G'B' of 0–255 → 0–1
-EVERY = 2  # pixels each way: a quarter of the picture says the same
+PIXEL_STEP = 2  # pixels each way: a quarter of the picture says the same
 LEVELS = 8  # of red, green and blue in a colour histogram
-CUT = 0.5  # share of the picture whose colour changes from one frame to the next at a cut
-BLACK = 0.10  # luma at or below which a pixel is black, as ffmpeg's blackdetect has it
+CUT_SHARE = 0.5  # share of the picture whose colour changes from one frame to the next at a cut
+BLACK_LUMA = 0.10  # luma at or below which a pixel is black, as ffmpeg's blackdetect has it
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PictureSecond:
     colours: np.ndarray  # (M, LEVELS³) share of the pixels of each colour
 
 
-class Pictures:
+class PictureMeter:
     """Measures second after second; remembers the last frame, since things move between seconds as well."""
 
     def __init__(self) -> None:
@@ -36,16 +36,14 @@ class Pictures:
 
     def measure(self, frames: np.ndarray) -> PictureSecond:
         """frames (M, height, width, 3) uint8 RGB."""
-        small = np.ascontiguousarray(frames[:, ::EVERY, ::EVERY])
+        small = np.ascontiguousarray(frames[:, ::PIXEL_STEP, ::PIXEL_STEP])
         luma = small @ LUMA
         within = np.abs(np.diff(luma, axis=0)).mean((1, 2))
         changes = within
         if self._last is not None:
             changes = np.append(np.abs(luma[0] - self._last).mean(), within)
         self._last = luma[-1]
-        red, green, blue = (
-            small[..., channel] for channel in range(3)
-        )  # pairs: max over an axis of 3 is ten times slower
+        red, green, blue = (small[..., channel] for channel in range(3))  # a max over an axis of 3 is ten times slower
         highest = np.maximum(np.maximum(red, green), blue)
         chroma = (highest - np.minimum(np.minimum(red, green), blue)).astype(np.float32)
         return PictureSecond(
@@ -53,7 +51,7 @@ class Pictures:
             stillness=float(within.max()) if len(within) else float("nan"),
             brightness=100 * float(luma.mean()),
             saturation=100 * float((chroma / np.maximum(highest, 1)).mean()),
-            black=float((luma <= BLACK).mean((1, 2)).min()),
+            black=float((luma <= BLACK_LUMA).mean((1, 2)).min()),
             colours=colours(small),
         )
 
@@ -64,15 +62,16 @@ def colours(frames: np.ndarray) -> np.ndarray:
     code = (level[..., 0].astype(np.int32) * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
     count, cells = len(frames), LEVELS**3
     code += np.arange(count, dtype=np.int32)[:, None, None] * cells
-    shares = np.bincount(code.ravel(), minlength=count * cells).reshape(count, cells)
-    return (shares / shares[0].sum()).astype(np.float32)
+    pixels = np.bincount(code.ravel(), minlength=count * cells).reshape(count, cells)
+    shares: np.ndarray = (pixels / pixels[0].sum()).astype(np.float32)
+    return shares
 
 
 def count_cuts(colours: np.ndarray) -> np.ndarray:
     """Shot changes in each second: (T, M, colours) → (T,).
 
-    A cut is a frame whose colours differ in CUT of the picture from the frame before; so do the frame after it from
-    the frame before, and it from the one before that: a flash of one frame is none. Half the L1 distance of the
+    A cut is a frame whose colours differ in CUT_SHARE of the picture from the frame before; so do the frame after it
+    from the frame before, and it from the one before that: a flash of one frame is none. Half the L1 distance of the
     histograms. Dissolves, and cuts between shots of the same colours, are not found.
     """
     seconds, per_second = colours.shape[:2]
@@ -81,10 +80,12 @@ def count_cuts(colours: np.ndarray) -> np.ndarray:
         return np.zeros(seconds)
 
     def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.abs(one - other).sum(1) / 2 >= CUT
+        differs: np.ndarray = np.abs(one - other).sum(1) / 2 >= CUT_SHARE
+        return differs
 
     before, here = frames[:-1], frames[1:]
     after = np.append(frames[2:], frames[-1:], axis=0)  # nothing follows the last frame: it answers for itself
     earlier = np.append(frames[:1], frames[:-2], axis=0)
     cut = np.append(False, apart(before, here) & apart(before, after) & apart(earlier, here))
-    return cut.reshape(seconds, per_second).sum(1).astype(np.float64)
+    cuts: np.ndarray = cut.reshape(seconds, per_second).sum(1).astype(np.float64)
+    return cuts
