@@ -12,7 +12,7 @@ from sec2sec.checkpoints import FILES, CheckpointError, load_checkpoint, save_ch
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import build_encoders
 from sec2sec.model import Sec2Sec
-from tests.models import save_tiny
+from tests.helpers.models import save_tiny
 
 
 @pytest.fixture

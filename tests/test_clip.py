@@ -17,11 +17,11 @@ from sec2sec.clip import AskError, EncodedClip, encode, explain
 from sec2sec.explanations.methods import METHODS
 from sec2sec.export.as_json import to_json
 from sec2sec.media import MediaError
-from tests import clips
-from tests.explaining import full_pass
-from tests.models import tiny_bundle
-from tests.systems import saved
-from tests.test_edits import moving, sweep
+from tests.edits.test_edits import moving, sweep
+from tests.helpers import clips
+from tests.helpers.explaining import full_pass
+from tests.helpers.models import tiny_bundle
+from tests.helpers.systems import saved
 
 SECONDS = 6
 TARGETS = ("arousal", "valence", "synchrony")

@@ -27,7 +27,7 @@ from sec2sec.errors import MissingExtraError
 from sec2sec.extras import MODULES, require_extra
 from sec2sec.paths import program_paths
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 

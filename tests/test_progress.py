@@ -8,8 +8,8 @@ import pytest
 
 from sec2sec.clip import encode_steps, explain_steps
 from sec2sec.progress import Progress, Steps, drain, relay, until
-from tests import clips
-from tests.models import tiny_bundle
+from tests.helpers import clips
+from tests.helpers.models import tiny_bundle
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from sec2sec.explanations import Explanation
 from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second, open_clip
 from sec2sec.model import AttentionLSTM
-from tests import systems as small_systems
+from tests.helpers import systems as small_systems
 
 RESIDUALS = (1e-4, 1e-6, 1e-7)  # sizes of the gradient that comes in
 EFFECTS = ("effect", "effect_audio", "effect_video")

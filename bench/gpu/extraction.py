@@ -19,7 +19,7 @@ from sec2sec.datasets.table import Row as Clip
 from sec2sec.encoders import build_encoders
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
-from tests import clips
+from tests.helpers import clips
 
 LIMIT = 40.0  # clips per second
 FULL = 16  # cores that the limit is stated for

@@ -39,7 +39,7 @@ from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import starting_encoders
 from sec2sec.training.train import TrainingResult, train_steps
-from tests import clips
+from tests.helpers import clips
 
 LIRIS = 6860  # clips that the paper trains on, 7:1:2 of 9,800
 PAPER_EPOCH = 134  # s on its RTX 3090 (table 1, SA-CA, arousal)

@@ -39,7 +39,7 @@ def encoder_key(encoders: Encoders) -> str:
 
     Ask before folding: folded weights are other numbers for the same encoders. The device's precision is no part of the
     key, so that what one machine encoded serves another: float16 encoders move tokens by 0.05 % (root mean square,
-    tests/test_precision.py), as much as storing them in float16 does. Each file names the precision it was made in.
+    tests/encoders/test_precision.py), as much as storing them in float16 does. Each file names its precision.
     """
     digest = hashlib.sha256(json.dumps(_settings(encoders.config), sort_keys=True).encode())
     for name, tensor in sorted(encoders.state_dict().items()):

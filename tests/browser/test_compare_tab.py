@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driver import ROOT, App, open_tab
 from playwright.sync_api import Page, expect
 
 from sec2sec.clip import explain
 from sec2sec.explanations import Explanation
-from tests.clips import make_clip
-from tests.models import save_tiny
+from tests.browser.driver import ROOT, App, open_tab
+from tests.helpers.clips import make_clip
+from tests.helpers.models import save_tiny
 
 NewPage = Callable[..., Page]
 PLAYERS = ("compare-player-a", "compare-player-b")

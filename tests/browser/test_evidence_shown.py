@@ -5,19 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driver import App, explain, play
 from playwright.sync_api import Page, expect
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import synthetic as made_up
-
 from sec2sec.datasets.known_truth import make_clips
+from tests.browser.driver import App, explain, play
+from tests.helpers import synthetic as made_up
 
 NewPage = Callable[..., Page]
 SECONDS = 9  # of the first example, which lends the made-up explanation its player

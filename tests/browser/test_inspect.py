@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driver import App, explain, lags, play, upload
 from playwright.sync_api import Page, expect
 
-from tests.clips import make_clip
+from tests.browser.driver import App, explain, lags, play, upload
+from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from driver import App, explain, upload
 from playwright.sync_api import Page, expect
 
 import sec2sec
@@ -32,8 +31,9 @@ from sec2sec.edits import (
 from sec2sec.edits.history import History
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
-from tests.clips import make_clip
-from tests.explaining import encoded
+from tests.browser.driver import App, explain, upload
+from tests.helpers.clips import make_clip
+from tests.helpers.explaining import encoded
 
 NewPage = Callable[..., Page]
 SIGNED = re.compile(r"[±+−]\d\.\d{3}")
