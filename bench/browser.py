@@ -13,7 +13,7 @@ from bench.row import Row
 from sec2sec import DEMO
 from tests.browser.driver import App, explain, lags, launch_browser, play, upload
 
-FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 24 frames a second
+FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 24 frames per second
 SECONDS = 10.0
 
 

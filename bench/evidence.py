@@ -1,4 +1,4 @@
-"""Everything asked of an explanation, beside the cost of encoding the clip it is about."""
+"""The cost of all evidence, beside the cost of encoding the clip."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from sec2sec.render.annotate import annotate
 from tests.browser.driver import App, launch_browser, upload
 from tests.browser.driver import explain as explain_in
 
-FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames a second
+FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames per second
 EDITS = ("mute", "blank", "drop", "shift-sound", "reorder")  # none of them needs pixels
 
 # From the click to the frame in which the new predictions are on screen, ms.

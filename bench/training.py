@@ -89,7 +89,7 @@ def epoch(clips: Clips) -> float:
 
 
 def extraction() -> tuple[float, float]:
-    """Seconds a clip that extraction takes, decoding and writing included, and that the bare folded encoders take.
+    """Seconds per clip that extraction takes, decoding and writing included, and that the bare folded encoders take.
 
     The first clip is left out: it waits for the decoding processes to start, once for thousands of clips.
     """

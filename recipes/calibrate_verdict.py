@@ -71,7 +71,7 @@ class Calibration:
         return all(self.supported(kind) <= MAX_WRONG for kind in WRONG_KINDS) and self.supported(RIGHT) >= MIN_RIGHT
 
     def as_text(self) -> str:
-        """The table, a row a kind of attention."""
+        """The table, a row per kind of attention."""
         lines = [f"{'attention':<24}{'cases':>6}" + "".join(f"{word:>15}" for word in WORDS)]
         for kind, words in self.words.items():
             cells = "".join(f"{words.get(word, 0) / max(1, sum(words.values())):>15.1%}" for word in WORDS)

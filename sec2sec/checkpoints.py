@@ -94,7 +94,7 @@ def save_checkpoint(
     and of a frozen published backbone nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    published = _published(model)
+    published = _published_names(model)
     state = {f"model.{n}": t.contiguous() for n, t in model.state_dict().items() if n not in published}
     for modality in ("video", "audio"):
         module = getattr(encoders, modality)
@@ -149,7 +149,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
     for prefix, module in modules.items():
         own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
         if prefix == "model":
-            published = _published(model)
+            published = _published_names(model)
             own = {name: t for name, t in module.state_dict().items() if name in published} | own
         elif encoder_config.preset == "paper":
             own = module.state_dict() | own
@@ -177,7 +177,7 @@ def statistics(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in module.named_buffers(recurse=False) if name in ("mean", "std")}
 
 
-def _published(model: Model) -> set[str]:
+def _published_names(model: Model) -> set[str]:
     """Names of the weights that are published elsewhere and stay as they are there."""
     if model.config.backbone != "published":
         return set()

@@ -40,6 +40,13 @@ def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.
     return tokens
 
 
+def encode_clip(
+    seconds: Iterable[Second], encoders: Encoders, device: torch.device, size: int = BATCH_SECONDS
+) -> Tokens:
+    """All decoded seconds of a clip → its tokens, at most `size` seconds at a time."""
+    return join_tokens([encode_seconds(batch, encoders, device) for batch in batched(seconds, size)])
+
+
 def _encode(frames: Tensor | None, samples: Tensor | None, encoders: Encoders, device: torch.device) -> Tokens:
     """frames (T, M, height, width, 3) and samples (T, 16000) on the device → tokens in the encoders' precision."""
     with encoders.autocast(device):

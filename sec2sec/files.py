@@ -44,7 +44,7 @@ def current_umask() -> int:
 
 
 def check_writable(path: Path) -> None:
-    """Raise FileError where a file could not be written: asked before long work, not after it."""
+    """Raise FileError where a file could not be written: to be called before long work, not after it."""
     folder = path.parent
     if path.is_dir():
         raise FileError(f"{path}: is a folder; give a file name")

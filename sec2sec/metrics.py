@@ -60,48 +60,24 @@ def measure(
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Metrics of one target of either kind; with `groups` (N,) also 95 % intervals and the gain over a baseline."""
-    if training.kind == "binary":
-        report = classification(prediction, label, training.positive)
-    else:
-        report = regression(prediction, label, training.positive, training.median)
+    """Metrics of one target next to those of its trivial baselines; `groups` (N,) add 95 % intervals and the gain.
+
+    prediction (N,) in 0..1; label (N,), of a binary target 0 or 1, and class 1 is predicted above 0.5. A score has
+    mean_accuracy: 1 − mean |y − ŷ| (paper §4.1), of which the training median is the best constant. A metric is None
+    where it is undefined, as a correlation of constants or of fewer than two clips.
+    """
+    kind, mean, trivial = training.kind, float(label.mean()), training.trivial(len(label))
+    names = CLASS_METRICS if kind == "binary" else None
+    report = {
+        "kind": kind,
+        **_once(kind, prediction, label),
+        **({"positive": round(mean, 6)} if kind == "binary" else {"mean": mean}),
+        "clips": len(label),
+        "trivial": {name: _once(kind, values, label, names) for name, values in trivial.items()},
+    }
     if groups is not None:
         report |= _uncertainty(training, prediction, label, groups, seed)
     return report
-
-
-def classification(prediction: np.ndarray, label: np.ndarray, training_positive: float) -> dict[str, Any]:
-    """Metrics of one binary target. prediction (N,) in 0..1, label (N,) 0 or 1; class 1 above .5.
-
-    training_positive: share of class 1 among the training labels, from which the trivial baselines are made: majority
-    always answers the training labels' more frequent class, always_positive always 1.
-    """
-    trivial = TrainingLabels("binary", 0, training_positive, 0.0).trivial(len(label))
-    return {
-        "kind": "binary",
-        **_once("binary", prediction, label),
-        "positive": round(float(label.mean()), 6),
-        "clips": len(label),
-        "trivial": {name: _once("binary", values, label, CLASS_METRICS) for name, values in trivial.items()},
-    }
-
-
-def regression(
-    prediction: np.ndarray, label: np.ndarray, training_mean: float, training_median: float
-) -> dict[str, Any]:
-    """Metrics of one score from 0 to 1, both (N,). mean_accuracy: 1 − mean |y − ŷ| (paper §4.1).
-
-    The training median is the constant with the best mean accuracy there is, so it is the baseline to beat.
-    Correlations are None where they are undefined: of constants, or of fewer than two clips.
-    """
-    trivial = TrainingLabels("score", 0, training_mean, training_median).trivial(len(label))
-    return {
-        "kind": "score",
-        **_once("score", prediction, label),
-        "mean": float(label.mean()),
-        "clips": len(label),
-        "trivial": {name: _once("score", values, label) for name, values in trivial.items()},
-    }
 
 
 def _once(
@@ -154,7 +130,7 @@ def draws(groups: Sequence[str], seed: int, count: int = DRAWS) -> np.ndarray:
 
 
 def _weighted_binary(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    """The metrics of `classification` for clips counted `weight` (R, N) times → (R,) each; a thousand draws at once."""
+    """The metrics of a binary target for clips counted `weight` (R, N) times → (R,) each; a thousand draws at once."""
     answer, truth = prediction > 0.5, label > 0.5
     with np.errstate(invalid="ignore", divide="ignore"):
         hit, miss = weight @ (answer & truth), weight @ (~answer & truth)
@@ -188,7 +164,7 @@ def _weighted_auroc(prediction: np.ndarray, truth: np.ndarray, weight: np.ndarra
 
 
 def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    """The metrics of `regression` for clips counted `weight` (R, N) times → (R,) each."""
+    """The metrics of a score for clips counted `weight` (R, N) times → (R,) each."""
     count = weight.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
 

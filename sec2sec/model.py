@@ -2,14 +2,14 @@
 
     eq. 1   I_v = FC(Norm(MultiHead(z_v, z_v, z_v)) + z_v)        and the same for sound
     eq. 2   F_v = FC(Norm(MultiHead(I_v, I_a, I_a)) + I_v)        and the mirror: F_a asks the picture
-            F   = FC(concat(pool(F_v), pool(F_a)))                one vector a second
+            F   = FC(concat(pool(F_v), pool(F_a)))                one vector per second
     eq. 3   h_t = LSTM(F_t, h_{t-1})                              then FC and sigmoid on the last real second
     attention-LSTM (Wang et al. 2016, without aspect; paper §4.4):
             α = softmax over real seconds of wᵀ tanh(W_h h_t);  r = Σ α_t h_t;  h* = tanh(W_p r + W_x h_N)
 
 Where we differ from the authors' published code, and why, is in docs/decisions (pages 0001 to 0008): tokens are the
-encoders' maps, not one vector a second, so that co-attention has something to choose from; FC is a residual
-feed-forward (a literal Linear is an option); masked seconds get weight 0; one w a target, so that each target has its
+encoders' maps, not one vector per second, so that co-attention has something to choose from; FC is a residual
+feed-forward (a literal Linear is an option); masked seconds get weight 0; one w per target, so that each target has its
 own bars.
 
 B clips, T seconds, N = B·T, V visual and A audio tokens in a second, C token channels, D width, H heads, K targets.
@@ -41,7 +41,7 @@ class Output:
     second_weights: Tensor | None  # (B, K, T) attention over seconds: 0 on padding, rows sum to 1; None: plain LSTM
     video_from_audio: Tensor | None  # (B, T, H, V, A) rows over A sum to 1
     audio_from_video: Tensor | None  # (B, T, H, A, V) rows over V sum to 1
-    joint: Tensor | None  # (B, T, D) one vector a second; None: a system that takes in the whole clip at once
+    joint: Tensor | None  # (B, T, D) one vector per second; None: a system that takes in the whole clip at once
 
 
 def without_autocast(tensor: Tensor) -> torch.autocast:
@@ -158,14 +158,14 @@ class LSTM(nn.Module):
 
 
 class AttentionLSTM(nn.Module):
-    """LSTM with attention over seconds (Wang et al. 2016 without aspect), one attention vector a target."""
+    """LSTM with attention over seconds (Wang et al. 2016 without aspect), one attention vector per target."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         hidden, targets = config.hidden, len(config.targets)
         self.lstm = nn.LSTM(config.width, hidden, batch_first=True)
         self.project_states = nn.Linear(hidden, hidden, bias=False)  # W_h
-        self.score = nn.Linear(hidden, targets, bias=False)  # w, one row a target
+        self.score = nn.Linear(hidden, targets, bias=False)  # w, one row per target
         self.project_summary = nn.Linear(hidden, hidden, bias=False)  # W_p
         self.project_last = nn.Linear(hidden, hidden, bias=False)  # W_x
         self.dropout = nn.Dropout(config.dropout)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ class Progress:
 Steps = Generator[Progress, None, R]
 
 
-def drain(steps: Generator[Progress, None, R], on_progress: Callable[[Progress], object] = lambda progress: None) -> R:
+def drain(steps: Steps[R], on_progress: Callable[[Progress], object] = lambda progress: None) -> R:
     """Run the steps to their end, pass each Progress on, and return their result."""
     while True:
         try:
@@ -47,27 +48,27 @@ def drain(steps: Generator[Progress, None, R], on_progress: Callable[[Progress],
         on_progress(progress)
 
 
-def tap(steps: Generator[Progress, None, R], on_progress: Callable[[Progress], object]) -> Steps[R]:
-    """The same steps; each Progress is passed on to `on_progress` as well."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as end:
-            result: R = end.value
-            return result
-        on_progress(progress)
-        yield progress
+def relay(steps: Steps[R], change: Callable[[Progress], Progress]) -> Steps[R]:
+    """The same steps with each Progress changed."""
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            yield change(progress)
 
 
-def until(stop: Callable[[], bool], steps: Generator[Progress, None, R]) -> Steps[R | None]:
-    """The same steps, closed after one of them where `stop` says so; the result is None then."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as end:
-            result: R = end.value
-            return result
-        yield progress
-        if stop():
-            steps.close()
-            return None
+def until(stop: Callable[[], bool], steps: Steps[R]) -> Steps[R | None]:
+    """The same steps; closed after one of them where `stop` says so, and the result is None then."""
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            yield progress
+            if stop():
+                return None

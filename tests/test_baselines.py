@@ -257,7 +257,7 @@ def test_a_checkpoint_of_an_unknown_system_is_refused_in_words(tmp_path):
 
 def test_a_clip_too_long_for_a_system_that_takes_in_all_of_it_is_refused(tmp_path, monkeypatch, clip):
     saved(tmp_path, "cma")
-    monkeypatch.setattr("sec2sec.baselines.WHOLE_CLIP", 1.0)
+    monkeypatch.setattr("sec2sec.baselines.MAX_WHOLE_CLIP", 1.0)
     with pytest.raises(MediaError, match="longer than the 1 s allowed here"):
         explain(clip, load_checkpoint(tmp_path, "cpu"))
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from sec2sec.benchmark.compare import Draws, Said, differences, measured
-from sec2sec.metrics import classification
+from sec2sec.metrics import TrainingLabels, measure
 
 
 def said_of(seed: int, right: float, clips: int = 200, groups: int = 40) -> Said:
@@ -26,7 +26,7 @@ def test_an_interval_over_groups_and_seeds_is_wider_than_over_groups_alone_when_
     assert both["value"] == pytest.approx(np.mean(both["seeds"]), abs=1e-6)
     alone = [measured("binary", [each], "x", drawn)["accuracy"]["interval"] for each in trials]
     assert both["interval"][1] - both["interval"][0] > max(high - low for low, high in alone)
-    plain = classification(trials[1].prediction, trials[1].label, 0.5)
+    plain = measure(TrainingLabels("binary", 0, 0.5, 0.0), trials[1].prediction, trials[1].label)
     assert both["seeds"][1] == pytest.approx(plain["accuracy"], abs=1e-5)
 
 

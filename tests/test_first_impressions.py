@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sec2sec.datasets.first_impressions import TRAITS, load_scores, read_first_impressions, speaker
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.report import data_report
+from sec2sec.datasets.report import report_steps
 from sec2sec.datasets.table import DataError
+from sec2sec.progress import drain
 from tests.formats import (
     NAMES,
     PYTHON_2,
@@ -177,7 +178,7 @@ def test_a_missing_file_of_scores_is_named_and_the_test_file_may_be_absent(tmp_p
     (folder / name.format("test")).unlink()
     table = open_data(folder)
     assert name.format("test") in table.notes[-1]
-    assert any("test is empty" in text for text in data_report(table, probe=False).problems)
+    assert any("test is empty" in text for text in drain(report_steps(table, probe=False)).problems)
     (folder / name.format("validation")).unlink()
     with pytest.raises(DataError, match=r"validation.* not found"):
         open_data(folder)

@@ -13,7 +13,7 @@ import pytest
 import sklearn.metrics
 
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.report import MAX_LISTED, data_report, missing_bytes, report_steps
+from sec2sec.datasets.report import MAX_LISTED, missing_bytes, report_steps
 from sec2sec.datasets.splits import RANDOM_SPLIT
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.progress import drain
@@ -101,7 +101,7 @@ def test_a_report_counts_clips_films_durations_and_what_is_missing_or_damaged(tm
 
 
 def test_a_quick_report_opens_no_clip(tmp_path):
-    report = data_report(open_data(make_liris(tmp_path / "liris")), probe=False)
+    report = drain(report_steps(open_data(make_liris(tmp_path / "liris")), probe=False))
     assert report.missing.count == 9
     assert report.splits["all"]["seconds"] is None
     assert "were not opened" in report.as_text()
@@ -109,7 +109,7 @@ def test_a_quick_report_opens_no_clip(tmp_path):
 
 def test_long_lists_are_cut_and_counted():
     rows = [Row(str(i), Path(f"/nowhere/{i}.mp4"), {"a": i % 2}, "train", "g") for i in range(MAX_LISTED + 5)]
-    report = data_report(Table(Path("/nowhere"), ("a",), rows))
+    report = drain(report_steps(Table(Path("/nowhere"), ("a",), rows)))
     assert (report.missing.count, len(report.missing.listed)) == (MAX_LISTED + 5, MAX_LISTED)
     assert "  and 5 more" in report.as_text()
 
@@ -129,7 +129,7 @@ def made_up(kind: str, seed: int) -> Table:
 @pytest.mark.parametrize("seed", range(3))
 def test_trivial_baselines_of_classes_equal_scikit_learns(seed):
     table = made_up("binary", seed)
-    trivial = data_report(table, probe=False).targets["t"]["trivial"]["test"]
+    trivial = drain(report_steps(table, probe=False)).targets["t"]["trivial"]["test"]
     truth = np.array(table.values("t", "test"))
     for name, answer in (("majority", float(np.mean(table.values("t", "train")) >= 0.5)), ("always_positive", 1.0)):
         said = np.full_like(truth, answer)
@@ -141,7 +141,7 @@ def test_trivial_baselines_of_classes_equal_scikit_learns(seed):
 
 def test_trivial_baselines_of_scores_come_from_the_training_labels():
     table = made_up("score", 0)
-    about = data_report(table, probe=False).targets["t"]
+    about = drain(report_steps(table, probe=False)).targets["t"]
     training, truth = (np.array(table.values("t", split)) for split in ("train", "validation"))
     for name, answer in (("training_mean", training.mean()), ("training_median", np.median(training))):
         found = about["trivial"]["validation"][name]
@@ -151,11 +151,11 @@ def test_trivial_baselines_of_scores_come_from_the_training_labels():
 
 
 def test_shared_speakers_one_class_and_empty_splits_are_said(tmp_path):
-    report = data_report(open_data(make_v2(tmp_path / "fi")), probe=False)
+    report = drain(report_steps(open_data(make_v2(tmp_path / "fi")), probe=False))
     assert report.groups_shared.listed == [{"group": "_uNup91ZYw0", "splits": ["validation", "test"]}]
     assert "1 in validation and test" in " ".join(report.problems)
     folder = write_table(tmp_path / "mine", "a,a.mp4,1,train,g", "b,b.mp4,1,train,h", "c,c.mp4,0,test,i")
-    said = data_report(open_data(folder), probe=False).problems
+    said = drain(report_steps(open_data(folder), probe=False)).problems
     assert "The split validation is empty; give it clips." in said
     assert any("Arousal has one class only in the split train, 1" in text for text in said)
     assert any("arousal has one class only in the split test" in text for text in said)

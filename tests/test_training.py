@@ -9,7 +9,7 @@ import torch
 
 from recipes.stages import TokenData, check, gather, teach_clips, teach_seconds
 from sec2sec.config import ModelConfig
-from sec2sec.metrics import classification, pointing
+from sec2sec.metrics import TrainingLabels, measure, pointing
 from sec2sec.model import Sec2Sec
 
 
@@ -17,7 +17,7 @@ from sec2sec.model import Sec2Sec
 def test_metrics_equal_scikit_learns(seed):
     rng = np.random.default_rng(seed)
     scores, label = rng.random(200), (rng.random(200) < 0.3).astype(float)
-    found = classification(scores, label, training_positive=0.4)
+    found = measure(TrainingLabels("binary", 0, 0.4, 0.0), scores, label)
     said = scores > 0.5
     assert found["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(label, said), abs=1e-6)
     assert found["f1"] == pytest.approx(sklearn.metrics.f1_score(label, said), abs=1e-6)
@@ -31,7 +31,7 @@ def test_metrics_equal_scikit_learns(seed):
 
 
 def test_one_class_has_no_auroc_and_the_majority_comes_from_the_training_labels():
-    found = classification(np.array([0.2, 0.8]), np.array([1.0, 1.0]), training_positive=0.2)
+    found = measure(TrainingLabels("binary", 0, 0.2, 0.0), np.array([0.2, 0.8]), np.array([1.0, 1.0]))
     assert found["auroc"] is None
     assert found["trivial"]["majority"]["accuracy"] == 0
 

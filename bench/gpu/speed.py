@@ -42,7 +42,7 @@ def paper_clip(setting: Setting) -> Iterator[Row]:
         bundle = setting.paper(config)
         taken = [explain(FLIGHT, bundle, end=end).seconds_taken for _ in range(setting.size(1 + TURNS, 1))]
         taken = taken[-TURNS:]  # the first is for warming up
-        stages = {stage: 1000 * median(each[stage] for each in taken) for stage in taken[0]}
+        stages = {stage: 1000 * median(stages_taken[stage] for stages_taken in taken) for stage in taken[0]}
         name = f"paper preset, {title} grids, {end:g} s"
         yield Row(f"{name}: decoded → explanation", stages["encoding"] + stages["explaining"], "ms", limit)
         for stage, milliseconds in stages.items():
@@ -61,8 +61,8 @@ def encoders(setting: Setting) -> Iterator[Row]:
     low = {dtype: copy.deepcopy(video).to(dtype) for dtype in setting.size((torch.float16, torch.bfloat16), ())}
 
     def run(network: torch.nn.Module, dtype: torch.dtype, seconds: int, chunk: int) -> Tensor:
-        parts = moved[:seconds].split(chunk)
-        return torch.cat([network(frame_tensor(part).to(dtype)).float() for part in parts])
+        chunks = moved[:seconds].split(chunk)
+        return torch.cat([network(frame_tensor(some).to(dtype)).float() for some in chunks])
 
     def autocast(dtype: torch.dtype) -> Tensor:
         with torch.autocast(setting.device.type, dtype):
@@ -130,10 +130,10 @@ def tokens_explained(setting: Setting) -> Iterator[Row]:
     config = cpu.encoders.config
     for seconds in setting.size((10, 60), (10,)):
         generator = torch.Generator().manual_seed(seconds)
-        parts = [torch.randn(seconds, *shape, generator=generator) for shape in config.shapes.values()]
+        noise = [torch.randn(seconds, *shape, generator=generator) for shape in config.shapes.values()]
         clip = ClipSummary("random", "", 0, seconds, seconds, True, True)
         for name, bundle, device in (("the device", gpu, setting.device), ("the CPU", cpu, CPU)):
-            tokens = Tokens(*(part.to(device) for part in parts))
+            tokens = Tokens(*(tensor.to(device) for tensor in noise))
             taken = setting.milliseconds(partial(explain_anew, bundle, tokens, clip), 3)
             yield Row(f"tokens of {seconds} s → explanation, on {name}", taken, "ms")
 

@@ -43,7 +43,7 @@ class System:
 
     @property
     def recurrent(self) -> bool:
-        """Whether it makes one joint vector a second and runs an LSTM over them, as the Sec2Sec systems do."""
+        """Whether it makes one joint vector per second and runs an LSTM over them, as the Sec2Sec systems do."""
         return self.name in SEC2SEC
 
     @property
@@ -76,12 +76,12 @@ class System:
 MFCC_IMAGE = EncoderConfig(
     "inputs", frames_per_second=1, width=3, video_grid=(1, 1, 1), audio_grid=(40, 100)
 )  # of each second, the picture as its mean colour: nothing reads it, and the cache still tells that there is one
-# 4 frames a second: 32 of them are to be spread over 8–12 s. Sound as the mean of its MFCC image, likewise
+# 4 frames per second: 32 of them are to be spread over 8–12 s. Sound as the mean of its MFCC image, likewise
 SMALL_FRAMES = EncoderConfig("inputs", frames_per_second=4, width=3, video_grid=(4, 32, 32), audio_grid=(1, 1))
 FRAMES = replace(SMALL_FRAMES, video_grid=(4, 224, 224), enlarge=2)
 SMALL_AVM = EncoderConfig(
     "inputs",
-    frames_per_second=5,  # a dilation of 6 at 30 frames a second
+    frames_per_second=5,  # a dilation of 6 at 30 frames per second
     width=3,
     video_grid=(5, 32, 32),
     audio_grid=(64, 100),

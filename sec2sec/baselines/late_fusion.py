@@ -1,4 +1,4 @@
-"""What ViT, ViViT, ViT-ViViT and AVM share: a backbone a modality takes in the whole clip; one FC layer joins them.
+"""What ViT, ViViT, ViT-ViViT and AVM share: a backbone per modality takes in the whole clip; one FC layer joins them.
 
 A frozen backbone sees each clip once: `ClipEmbeddings` writes its vectors to the token cache, and
 `LateFusion.learner` learns from them alone.
@@ -25,7 +25,7 @@ TYPICAL_SECONDS = 10  # how long the mean clip is that stands in for a missing m
 
 
 class Branch(nn.Module):
-    """One modality of whole clips → one vector a clip."""
+    """One modality of whole clips → one vector per clip."""
 
     width: int
 
@@ -115,7 +115,7 @@ class LateFusion(Model):
 
 
 class ClipEmbeddings(Encoders):
-    """Inputs, then frozen backbones: what the token cache keeps of a clip is one vector a modality."""
+    """Inputs, then frozen backbones: what the token cache keeps of a clip is one vector per modality."""
 
     def __init__(self, inputs: Encoders, branches: nn.ModuleDict) -> None:
         widths = {name: int(getattr(branches, name).width) if name in branches else 1 for name in ("video", "audio")}

@@ -5,7 +5,7 @@ attention over space and time, with the weights of google/vivit-b-16x2-kinetics4
 224×224, tubelets of 2×16×16, 3137 tokens, width 768. Inferred: that it is the joint and not the factorised model
 (unstated in the paper), that the frames are spread over the whole clip (transformers' example takes them from a random
 part of it), pixels in [-1, 1], the part of the picture that all systems here see, whose aspect is not kept, and one FC
-layer on the class token. The small size looks 4 times a second at tubelets of 4 frames.
+layer on the class token. The small size looks 4 times per second at tubelets of 4 frames.
 
 B clips, T seconds, M frames in a second.
 """

@@ -1,8 +1,8 @@
 """Tokens of clips on disk: each clip is encoded once, whoever asks for it and however often.
 
-CACHE/KEY/ab/abcdef….safetensors, one file a clip. KEY stands for the encoders (weights and settings) and for how clips
-are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is ever
-found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
+CACHE/KEY/ab/abcdef….safetensors, one file per clip. KEY stands for the encoders (weights and settings) and for how
+clips are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is
+ever found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
 nothing, and two processes at the same clip do its work twice at worst. What a killed process left half-written is
 removed by the next that opens the cache, unless somebody is writing at that moment.
 
@@ -79,10 +79,7 @@ class TokenCache:
 
     def write(self, sha256: str, tokens: Tokens, about: Mapping[str, str] | None = None) -> None:
         """Store a clip's tokens as fp16. Raises OSError, e.g. on a full disk; nothing half-written is left."""
-        tensors = {name: getattr(tokens, name) for name in MODALITIES}
-        stored = {
-            name: tensor.detach().half().cpu().contiguous() for name, tensor in tensors.items() if tensor is not None
-        }
+        stored = {str(name): own.detach().half().cpu().contiguous() for name, own in tokens.present.items()}
         path = self.path(sha256)
         try:
             path.parent.mkdir(exist_ok=True)

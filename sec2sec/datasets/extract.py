@@ -22,7 +22,7 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encoders import GPU_CHUNKS, Encoders
-from sec2sec.encoding import BATCH_SECONDS, batched, encode_seconds, join_tokens
+from sec2sec.encoding import BATCH_SECONDS, encode_clip
 from sec2sec.errors import FileError
 from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
@@ -34,12 +34,12 @@ PROGRESS_INTERVAL = 0.5  # s between two reports while files are looked for
 
 
 class Decoded(Dataset[Any]):
-    """Decodes one clip an item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
+    """Decodes one clip per item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
 
     def __init__(
         self, rows: Sequence[Row], config: EncoderConfig, prepare: Callable[[list[Second]], Any], limits: MediaLimits
     ) -> None:
-        """config: says how many frames a second, and of what size."""
+        """config: says how many frames per second, and of what size."""
         self.rows, self.config, self.prepare, self.limits = rows, config, prepare, limits
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ def encoding_progress(done: int, total: int, clips_per_second: float = 0.0, seco
 
 
 def pace(clips_per_second: float) -> str:
-    """A rate that is no 0.0: the paper's encoders take seconds a clip on a CPU."""
+    """A rate that is no 0.0: the paper's encoders take seconds per clip on a CPU."""
     return f"{clips_per_second:.1f} clips/s" if clips_per_second >= 1 else f"{1 / clips_per_second:.1f} s a clip"
 
 
@@ -192,8 +192,7 @@ def extract_steps(
                 for row in same:
                     hashes.pop(row.id, None)
             else:
-                parts = [encode_seconds(part, fast, device) for part in batched(seconds, size)]
-                tokens = fast.summarise(join_tokens(parts))
+                tokens = fast.summarise(encode_clip(seconds, fast, device, size))
                 writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
                 reused += len(same) - 1
             while len(writing) > (MAX_CLIPS_IN_WRITING if made < len(missing) else 0):

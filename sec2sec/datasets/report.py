@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sec2sec.datasets.splits import obstacles, shared_groups
-from sec2sec.datasets.table import SPLITS, Row, Table, some
+from sec2sec.datasets.table import SPLITS, Kind, Row, Table, some
 from sec2sec.media import MediaError, open_clip
-from sec2sec.progress import Progress, Steps, drain
+from sec2sec.metrics import TrainingLabels, measure
+from sec2sec.progress import Progress, Steps
 
 SCHEMA = "sec2sec.data/1"
 MAX_LISTED = 20  # names of each sort in a report; the count is always whole
@@ -74,16 +77,11 @@ class Report:
         return "\n".join(_text(self))
 
 
-def data_report(table: Table, probe: bool = True, workers: int | None = None) -> Report:
+def report_steps(table: Table, probe: bool = True, workers: int | None = None) -> Steps[Report]:
     """Look through a data set. probe: open each clip too (reads every file once, decodes its first picture).
 
     workers: threads, one per core if None.
     """
-    return drain(report_steps(table, probe, workers))
-
-
-def report_steps(table: Table, probe: bool = True, workers: int | None = None) -> Steps[Report]:
-    """The same, a clip at a time."""
     probes, clips = {}, len(table.rows)
     for done, (row, result) in enumerate(_probe_all(table.rows, probe, workers), start=1):
         probes[row.id] = result
@@ -201,26 +199,16 @@ def _labels(table: Table, target: str) -> dict[str, Any]:
         else:
             splits[split] |= {"mean": mean, "sd": statistics.pstdev(values), "min": min(values), "max": max(values)}
         if training and split != "train":
-            trivial[split] = (
-                _trivial_binary(mean, statistics.fmean(training)) if kind == "binary" else _trivial(values, training)
-            )
+            trivial[split] = _trivial(kind, values, training)
     return {"kind": kind, "splits": splits, "trivial": trivial}
 
 
-def _trivial_binary(positive: float, training_positive: float) -> dict[str, dict[str, float]]:
-    """Always the training labels' more frequent class, and always 1, on labels of which a share is positive."""
-
-    def always(answer: float) -> dict[str, float]:
-        right = positive if answer else 1 - positive
-        f1 = 2 * right / (1 + right)  # of the class that is answered; the other's is 0
-        balanced = 0.5 if right else 0.0  # one class is never answered
-        return {"accuracy": right, "f1": f1 if answer else 0.0, "balanced_accuracy": balanced, "macro_f1": f1 / 2}
-
-    return {"majority": always(float(training_positive >= 0.5)), "always_positive": always(1.0)}
-
-
-def _trivial(values: Sequence[float], training: Sequence[float]) -> dict[str, dict[str, float]]:
-    """Mean accuracy, 1 − mean |error| (paper §4.1), of answering one number always; the median is the best one."""
+def _trivial(kind: Kind, values: Sequence[float], training: Sequence[float]) -> dict[str, Any]:
+    """Figures of always giving one answer, made from the training labels; of scores their mean or median."""
+    if kind == "binary":
+        labels = np.array(values)
+        trivial: dict[str, Any] = measure(TrainingLabels.of(kind, np.array(training)), labels, labels)["trivial"]
+        return trivial
     answers = {"training_mean": statistics.fmean(training), "training_median": statistics.median(training)}
     return {
         name: {"answer": answer, "mean_accuracy": 1 - statistics.fmean(abs(value - answer) for value in values)}

@@ -1,4 +1,4 @@
-"""A data set is a table of clips: id, path, one column a target, split, group (film or speaker)."""
+"""A data set is a table of clips: id, path, one column per target, split, group (film or speaker)."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _row(where: str, directory: Path, cells: Mapping[str, str], targets: Sequenc
 
 
 def _check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
-    """DataError where one file is two clips: in two splits it would be learned and then asked."""
+    """DataError where one file is two clips: in two splits it would be learned and then tested."""
     seen: dict[Path, Row] = {}
     for row in rows:
         other = seen.setdefault(row.path, row)

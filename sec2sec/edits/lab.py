@@ -61,7 +61,7 @@ class Lab:
     def __init__(
         self, model: Sec2Sec, tokens: Tokens, tracks: ClipTracks, encode: Encode, frames_per_second: int
     ) -> None:
-        """model and tokens on the CPU; `encode` is asked for silence and black once, when an edit first needs them."""
+        """model and tokens on the CPU; `encode` makes silence and black once, when an edit first needs them."""
         self.model, self.tracks = model, tracks
         self.start = first_plan(tracks)
         self._encode, self._rate = encode, frames_per_second

@@ -90,7 +90,7 @@ class CompactAudio(nn.Module):
     """MFCC image of a second → (N, A, C): a small 2-D network, then a grid of coefficient bands and moments.
 
     mean and std (3, n_mfcc, 1) standardise each coefficient with the training set's statistics: the first MFCC is a
-    hundred times the others, and one figure a channel would drown them.
+    hundred times the others, and one figure per channel would drown them.
     """
 
     mean: Tensor

@@ -111,7 +111,7 @@ def _load(encoder: nn.Module, weights: Any) -> None:
         state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu")
     except Exception as error:
         if file.exists():
-            raise EncoderError(_damaged(file, weights, error)) from error
+            raise EncoderError(_damage_message(file, weights, error)) from error
         needed = _weights()
         absent = [one.url for one in needed if not (folder / _file_name(one)).exists()]
         raise EncoderError(
@@ -122,7 +122,7 @@ def _load(encoder: nn.Module, weights: Any) -> None:
         ours = {name: value for name, value in encoder.state_dict().items() if name in ("mean", "std")}
         encoder.load_state_dict(ours | {name: value for name, value in state.items() if not name.startswith("fc.")})
     except Exception as error:
-        raise EncoderError(_damaged(file, weights, error)) from error
+        raise EncoderError(_damage_message(file, weights, error)) from error
 
 
 def _file_name(weights: Any) -> str:
@@ -130,7 +130,7 @@ def _file_name(weights: Any) -> str:
     return str(weights.url).rsplit("/", 1)[-1]
 
 
-def _damaged(file: Path, weights: Any, error: Exception) -> str:
+def _damage_message(file: Path, weights: Any, error: Exception) -> str:
     """The message for a file that is there and cannot be used."""
     # torch's own advice for such a file, to load it unsafely, is not to be passed on
     problem = "not a file of plain tensors" if isinstance(error, pickle.UnpicklingError) else _line(error)

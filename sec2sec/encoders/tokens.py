@@ -6,11 +6,14 @@ T seconds, V visual and A audio tokens in a second, C channels of a token.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from sec2sec.model import Model
+
+Modality = Literal["audio", "video"]
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,7 @@ class Tokens:
     @property
     def seconds(self) -> int:
         """T."""
-        present = self.video if self.video is not None else self.audio
-        assert present is not None
-        return len(present)
+        return len(next(iter(self.present.values())))
 
     def filled(self, model: Model) -> tuple[Tensor, Tensor]:
         """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
@@ -37,9 +38,15 @@ class Tokens:
         )
 
     @property
+    def present(self) -> dict[Modality, Tensor]:
+        """The tokens of the modalities that the clip has."""
+        both: dict[Modality, Tensor | None] = {"video": self.video, "audio": self.audio}
+        return {name: tokens for name, tokens in both.items() if tokens is not None}
+
+    @property
     def finite(self) -> bool:
         """Whether every token is a number; half precision ends at 65504."""
-        return all(bool(tokens.isfinite().all()) for tokens in (self.video, self.audio) if tokens is not None)
+        return all(bool(tokens.isfinite().all()) for tokens in self.present.values())
 
     def part(self, first: int, end: int) -> Tokens:
         """The tokens of some seconds of it."""

@@ -22,7 +22,7 @@ MIN_AGREE, MIN_PARTLY = 0.6, 0.2  # rank correlations from which on the words ar
 
 @dataclass(frozen=True)
 class Agreement:
-    """ρ of two rankings of the same seconds, in a word; NaN where it cannot be told."""
+    """ρ of two rankings of the same seconds, in a word; NaN where it is undefined."""
 
     word: Word
     rho: float

@@ -1,4 +1,4 @@
-"""One masked clip → everything asked of its explanation. The questions share what they can.
+"""One masked clip → its whole explanation. The methods share what they can.
 
 T seconds, K targets.
 """
@@ -83,7 +83,7 @@ def collect_explanation(
 
 
 def second_effects(masker: Masker) -> list[list[SecondEffects]]:
-    """The effects of each second under each reference that this system can be asked for: references × targets."""
+    """The effects of each second under each reference that this system has: references × targets."""
     by_second = masker.by_second
     mean = mean_reference_effects(masker.occlusion)
     return [mean] if by_second is None else [mean, neighbour_effects(by_second)]

@@ -1,7 +1,7 @@
 """Second embeddings: the vector that co-attention makes of each second, with its own tokens and without some of them.
 
-Co-attention works within a second, so a second that is replaced changes its own embedding alone: everything that is
-asked of a clip afterwards is runs of the LSTM over these vectors.
+Co-attention works within a second, so a second that is replaced changes its own embedding alone: every question
+about a clip afterwards is runs of the LSTM over these vectors.
 
 N variants of a clip, T seconds, V visual and A audio tokens in a second, D width, K targets.
 """
@@ -57,7 +57,7 @@ def embed_seconds(model: Sec2Sec, tokens: Tokens) -> SecondEmbeddings:
     # every second shares the attended mean: it is computed once
     attended_mean_video, attended_mean_audio = model.self_attend_video(mean_video), model.self_attend_audio(mean_audio)
 
-    def repeated(vectors: Tensor | None, seconds: int) -> Tensor | None:
+    def repeat(vectors: Tensor | None, seconds: int) -> Tensor | None:
         return None if vectors is None else vectors.expand(seconds, -1, -1)
 
     embeddings: list[list[Tensor]] = [[], [], []]
@@ -68,12 +68,8 @@ def embed_seconds(model: Sec2Sec, tokens: Tokens) -> SecondEmbeddings:
         attended_video, attended_audio = model.self_attend_video(pass_video), model.self_attend_audio(pass_audio)
         both, video_from_audio, audio_from_video = model.co_attend(attended_video, attended_audio, evidence=True)
         embeddings[0].append(both)
-        embeddings[1].append(
-            model.co_attend(repeated(attended_mean_video, len(both)), attended_audio, evidence=False)[0]
-        )
-        embeddings[2].append(
-            model.co_attend(attended_video, repeated(attended_mean_audio, len(both)), evidence=False)[0]
-        )
+        embeddings[1].append(model.co_attend(repeat(attended_mean_video, len(both)), attended_audio, evidence=False)[0])
+        embeddings[2].append(model.co_attend(attended_video, repeat(attended_mean_audio, len(both)), evidence=False)[0])
         if video_from_audio is not None and audio_from_video is not None:
             maps[0].append(video_from_audio)
             maps[1].append(audio_from_video)

@@ -55,7 +55,7 @@ def integrated_gradients(masker: SecondMasker, steps: int = PATH_STEPS) -> tuple
             predicted: Tensor = temporal(embedding, all_seconds(embedding))[0]
             return predicted
 
-        attributions, delta = _integrated(logits).attribute(
+        attributions, delta = _integration(logits).attribute(
             clip.repeat(targets, 1, 1),
             mean.repeat(targets, 1, 1),
             target=torch.arange(targets, device=clip.device),
@@ -67,7 +67,7 @@ def integrated_gradients(masker: SecondMasker, steps: int = PATH_STEPS) -> tuple
     return by_second, relative_gap(by_second.sum(1), delta.detach())
 
 
-def _integrated(logits: Callable[..., Tensor]) -> Any:
+def _integration(logits: Callable[..., Tensor]) -> Any:
     from captum.attr import IntegratedGradients  # type: ignore[import-untyped]  # a second to import
 
     return IntegratedGradients(logits)
@@ -115,7 +115,7 @@ def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS)
             predicted: Tensor = temporal(joint, all_seconds(joint))[0]
             return predicted
 
-        attributions, delta = _integrated(logits).attribute(
+        attributions, delta = _integration(logits).attribute(
             tuple(clip[index] for index in modalities),
             tuple(mean[index] for index in modalities),
             target=target,

@@ -44,7 +44,7 @@ INPUT_SECONDS_PER_PASS = 64  # of input, over all variants of a pass on a CPU
 
 
 class Masker:
-    """A model and the tokens of one clip. Results are computed when they are first asked for."""
+    """A model and the tokens of one clip. Results are computed at their first use."""
 
     effort: Effort = "full"
 
@@ -63,7 +63,7 @@ class Masker:
 
     @property
     def by_second(self) -> SecondMasker | None:
-        """The second embeddings of the clip, of which more can be asked; None where the system has none."""
+        """The second embeddings of the clip, which answer more questions; None where the system has none."""
         return None
 
     @cached_property
@@ -160,7 +160,7 @@ class InputMasker(Masker):
 
     @torch.inference_mode()
     def _predict(self, picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
-        def mixed(present: np.ndarray, own: Tensor, mean: Tensor) -> Tensor:
+        def mix(present: np.ndarray, own: Tensor, mean: Tensor) -> Tensor:
             chosen = torch.from_numpy(present).to(own.device)
             return torch.where(chosen.reshape(*chosen.shape, *[1] * (own.dim() - 1)), own, mean)
 
@@ -168,7 +168,7 @@ class InputMasker(Masker):
         passes = (slice(first, first + size) for first in range(0, len(picture), size))
         predictions = [
             self._forward(
-                mixed(picture[rows], self.video, self.mean_video), mixed(sound[rows], self.audio, self.mean_audio)
+                mix(picture[rows], self.video, self.mean_video), mix(sound[rows], self.audio, self.mean_audio)
             )
             for rows in passes
         ]
@@ -219,7 +219,7 @@ class LateFusionMasker(InputMasker):
             variants = _without_each(tokens[name], means[name])
             without[name] = torch.cat([branch(some, all_seconds(some), False)[0] for some in variants])
 
-        def joined(*, sound: bool, picture: bool) -> Tensor:
+        def join(*, sound: bool, picture: bool) -> Tensor:
             """Each second without its sound, its picture, or both → (T, K)."""
             gone = {"audio": sound, "video": picture}
             vectors = {name: without[name] if gone[name] else whole[name].expand(self.seconds, -1) for name in whole}
@@ -227,9 +227,9 @@ class LateFusionMasker(InputMasker):
 
         return (
             model.join(nothing).sigmoid()[0],
-            joined(sound=True, picture=True),
-            joined(sound=True, picture=False),
-            joined(sound=False, picture=True),
+            join(sound=True, picture=True),
+            join(sound=True, picture=False),
+            join(sound=False, picture=True),
         )
 
 

@@ -1,6 +1,6 @@
 """Seconds that the model has little to say about: silent, black, frozen, partial, or unlike its training data.
 
-Unlike: the Mahalanobis distance of a second's pooled tokens (their mean, one vector a modality) from the training
+Unlike: the Mahalanobis distance of a second's pooled tokens (their mean, one vector per modality) from the training
 seconds, after Lee et al. (2018), with a covariance shrunk after Ledoit & Wolf (2004), and its percentile among training
 seconds. The statistics travel as training-seconds.safetensors in a checkpoint's folder, with the SHA-256 of the
 checkpoint that they belong to. Of a checkpoint without them no second is said to be unlike.
@@ -13,16 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
 
 from sec2sec.checkpoints import Bundle, CheckpointError
-from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoders.tokens import Modality, Tokens
 from sec2sec.explanations.cues.collect import Measured
 from sec2sec.explanations.results import OutOfDistribution
 from sec2sec.files import write_atomically
@@ -38,7 +36,6 @@ MIN_TRAINING_CLIPS = 10  # fewer cannot say which seconds are ordinary
 MAX_CHANNELS = 1024  # of a token; wider tokens are the inputs themselves, whose mean says little, at a great price
 QUANTILES = np.linspace(0, 1, 1001)
 
-Modality = Literal["video", "audio"]
 NAMES: dict[Modality, str] = {"video": "picture", "audio": "sound"}
 
 
@@ -66,12 +63,11 @@ TrainingSeconds = Mapping[Modality, SecondStatistics]  # of the modalities that 
 
 
 def pool_seconds(tokens: Tokens) -> dict[Modality, np.ndarray]:
-    """A clip's seconds as one vector each, (T, C) a modality that it has; of tokens up to MAX_CHANNELS channels."""
-    tensors: dict[Modality, Tensor | None] = {"video": tokens.video, "audio": tokens.audio}
+    """A clip's seconds as one vector each, (T, C) per modality that it has; of tokens up to MAX_CHANNELS channels."""
     return {
-        name: tensor.float().mean(1).double().cpu().numpy()
-        for name, tensor in tensors.items()
-        if tensor is not None and tensor.shape[-1] <= MAX_CHANNELS
+        name: own.float().mean(1).double().cpu().numpy()
+        for name, own in tokens.present.items()
+        if own.shape[-1] <= MAX_CHANNELS
     }
 
 

@@ -7,8 +7,8 @@ out like this without any training, so it says nothing about what was learned.
 Random weights are those that a new model starts with: each module's own initialisation, seeded, of which several are
 drawn and their similarities averaged. The statistics of the training set (the mean tokens) are no weights and stay.
 
-What gradients say (integrated gradients of each second, relevance of each token) costs a run backwards a target: it is
-asked once, of one model whose weights are all random.
+What gradients say (integrated gradients of each second, relevance of each token) costs a run backwards per target:
+they are computed once, for one model whose weights are all random.
 
 T seconds, D width, K targets.
 """
@@ -160,7 +160,7 @@ def _join_phrases(phrases: list[str]) -> str:
 
 
 def hardly_changes(test: RandomisationTest | None, kind: Kind) -> bool:
-    """Whether that part is much the same once every weight is random; not where it could not be told."""
+    """Whether that part is much the same once every weight is random; False where that is undefined."""
     return test is not None and bool(getattr(test, kind)[-1] >= HARDLY_CHANGES)
 
 

@@ -1,6 +1,6 @@
 """Spearman's rank correlation and its permutation test, for many permutations at once.
 
-T values a row.
+T values per row.
 """
 
 from __future__ import annotations

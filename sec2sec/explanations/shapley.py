@@ -33,7 +33,7 @@ def in_conflict(sound: np.ndarray, picture: np.ndarray, threshold: float) -> np.
 
 
 def shapley(predict: MaskedPredictor, effects: list[SecondEffects]) -> list[Shapley]:
-    """One a target. effects: of each target under the training mean."""
+    """One per target. effects: of each target under the training mean."""
     seconds = len(effects[0].whole)
     present = np.array([[True, True], [False, True], [True, False], [False, False]])[..., None].repeat(seconds, 2)
     values = predict(present[:, 0], present[:, 1])  # both, sound, picture, neither

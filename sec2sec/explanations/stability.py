@@ -138,13 +138,13 @@ class CutShifter:
         shifted = []
         for second in batch:
             if self.shift < 0:
-                before = self._last if self._last is not None else _before(second)
+                before = self._last if self._last is not None else _held(second, slice(1))
                 shifted.append(_between(before, second, 1 + self.shift, second.index))
             elif self._last is not None:
                 shifted.append(_between(self._last, second, self.shift, self._last.index))
             self._last = second
         if not batch and self.shift > 0 and self._last is not None:
-            shifted.append(_between(self._last, _after(self._last), self.shift, self._last.index))
+            shifted.append(_between(self._last, _held(self._last, slice(-1, None)), self.shift, self._last.index))
         return shifted
 
 
@@ -160,15 +160,9 @@ def _between(one: Second, next_one: Second, offset: float, index: int) -> Second
     return Second(index, frames, samples, None, False)
 
 
-def _before(second: Second) -> Second:
-    """A second of silence with the first frame held."""
-    frames = None if second.frames is None else np.repeat(second.frames[:1], len(second.frames), 0)
-    return replace(second, frames=frames, samples=None if second.samples is None else np.zeros_like(second.samples))
-
-
-def _after(second: Second) -> Second:
-    """A second of silence with the last frame held."""
-    frames = None if second.frames is None else np.repeat(second.frames[-1:], len(second.frames), 0)
+def _held(second: Second, frame: slice) -> Second:
+    """A second of silence with one frame held."""
+    frames = None if second.frames is None else np.repeat(second.frames[frame], len(second.frames), 0)
     return replace(second, frames=frames, samples=None if second.samples is None else np.zeros_like(second.samples))
 
 
@@ -176,16 +170,16 @@ def carry_back(occlusion: Occlusion, shift: float) -> Occlusion:
     """Figures of shifted seconds → of the original seconds; attention sums to 1 again."""
     seconds = np.arange(occlusion.effect.shape[1])
 
-    def carried(rows: np.ndarray) -> np.ndarray:
+    def carry(rows: np.ndarray) -> np.ndarray:
         return np.stack([np.interp(seconds, seconds + shift, row) for row in rows])
 
-    attention = None if occlusion.attention is None else carried(occlusion.attention)
+    attention = None if occlusion.attention is None else carry(occlusion.attention)
     return replace(
         occlusion,
         attention=None if attention is None else attention / attention.sum(1, keepdims=True),
-        effect=carried(occlusion.effect),
-        effect_audio=carried(occlusion.effect_audio),
-        effect_video=carried(occlusion.effect_video),
+        effect=carry(occlusion.effect),
+        effect_audio=carry(occlusion.effect_audio),
+        effect_video=carry(occlusion.effect_video),
     )
 
 

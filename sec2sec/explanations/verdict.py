@@ -76,7 +76,7 @@ def verdicts(
     reweighted: tuple[np.ndarray, np.ndarray] | None = None,
     effort: Effort = "full",
 ) -> list[Verdict]:
-    """One verdict a target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
+    """One verdict per target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
 
     reweighted: what shuffled and equal weights change, (K,) each, where the system has them (under_other_weights).
     effort: how many variants may be run: all orders, few, or none, which leaves the rank correlation alone.

@@ -112,7 +112,7 @@ class TrainLoop:
     def _batches(self) -> list[list[int]]:
         """The batches of the epoch begun, for this process."""
         seconds, fabric = self.training.clips.seconds, self.fabric
-        seed = mixed(self.config.seed, self.epoch)
+        seed = mix_seeds(self.config.seed, self.epoch)
         return batches_of(seconds, self.config.batch, seed=seed, rank=fabric.global_rank, processes=fabric.world_size)
 
     def _learn(self, batch: Batch, batches: int) -> None:
@@ -122,7 +122,7 @@ class TrainLoop:
         warmup = min(config.warmup, config.epochs * batches // 10)
         for group in self.optimiser.param_groups:
             group["lr"] = group["full"] * min(1.0, (step + 1) / max(warmup, 1))
-        torch.manual_seed(mixed(config.seed, step, self.fabric.global_rank + 1))
+        torch.manual_seed(mix_seeds(config.seed, step, self.fabric.global_rank + 1))
         batch = batch.to(self.fabric.device)
         logits, _ = self.module(batch, config.modality_dropout)
         total, count = clip_loss(logits, batch.labels, self._kinds, config.score_loss)
@@ -187,9 +187,9 @@ class TrainLoop:
             "loss": round(total / max(count, 1), 5),
             "validation_loss": round(loss, 5),
             "score": round(score, 5),
-            "scores": rounded(scores),
+            "scores": round_scores(scores),
             "trivial_score": round(mean_of(trivial), 5),
-            "trivial_scores": rounded(trivial),
+            "trivial_scores": round_scores(trivial),
             "best": better,
             "best_epoch": self.best_epoch,
             "rate": self.optimiser.param_groups[0]["lr"],
@@ -246,7 +246,7 @@ class TrainLoop:
             self.trainee.load_state_dict(self.best)
 
 
-def mixed(*numbers: int) -> int:
+def mix_seeds(*numbers: int) -> int:
     """One seed of several numbers, in 63 bits."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
@@ -256,6 +256,6 @@ def mean_of(scores: Mapping[str, float | None]) -> float:
     return float(np.mean([score for score in scores.values() if score is not None]))
 
 
-def rounded(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+def round_scores(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     """For a report."""
     return {name: None if score is None else round(score, 5) for name, score in scores.items()}

@@ -53,15 +53,15 @@ def profile(attention: Sequence[np.ndarray], targets: Sequence[str]) -> dict[str
         for side, values in zip(("from_start", "from_end"), table[:, :, k], strict=True):
             low, high = np.nanpercentile(values, QUARTILES, axis=0)
             curves[name] |= {
-                side: _rounded(np.nanmean(values, 0)),
-                f"{side}_low": _rounded(low),
-                f"{side}_high": _rounded(high),
+                side: _round(np.nanmean(values, 0)),
+                f"{side}_low": _round(low),
+                f"{side}_high": _round(high),
                 f"{side}_clips": [int(n) for n in (~np.isnan(values)).sum(0)],
             }
     return curves
 
 
-def _rounded(values: np.ndarray) -> list[float]:
+def _round(values: np.ndarray) -> list[float]:
     return [round(float(value), 5) for value in values]
 
 

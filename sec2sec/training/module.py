@@ -96,7 +96,7 @@ class TrainModule(nn.Module):
             return visual
         if not (torch.is_grad_enabled() and self.encoders.config.preset == "paper"):
             return self.encoders.encode_video(frames)
-        # R(2+1)D keeps 0.45 GB a second for the way back: only a few seconds' worth here, computed twice
+        # R(2+1)D keeps 0.45 GB per second for the way back: only a few seconds' worth here, computed twice
         see = partial(
             checkpoint, self.encoders.encode_video, use_reentrant=False, preserve_rng_state=False
         )  # no dropout inside

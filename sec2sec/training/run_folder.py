@@ -1,9 +1,9 @@
-"""The folder of a training: what it was asked, how far it is, and all that going on needs. Nothing is half-written.
+"""The folder of a training: its settings, how far it is, and all that resuming needs. Nothing is half-written.
 
 config.json       the settings, and the schema of the folder
 environment.json  versions, the command, hashes of the data and of the encoders
 data.json         the usable clips with their hashes, and what is wrong with the others
-metrics.jsonl     one line an epoch; a process that is killed may leave the last one torn: going on writes it again
+metrics.jsonl     one line per epoch; a process that is killed may leave the last one torn: going on writes it again
 state.pt          weights, best weights, optimiser, epoch and batch
 progress.json     what is happening now, for a page that polls
 predictions.json  at the end: every test clip's truth, prediction and attention over seconds
@@ -183,7 +183,7 @@ class RunFolder:
             write_atomically(self.path / "metrics.jsonl", lines.encode())
 
     def write_progress(self, stage: str, message: str, done: int, total: int, *, now: bool = False) -> None:
-        """What is happening, in progress.json; at most twice a second unless `now`."""
+        """What is happening, in progress.json; at most twice per second unless `now`."""
         if now or time.monotonic() - self.progress_written > PROGRESS_INTERVAL:
             self.progress_written = time.monotonic()
             value = {"stage": stage, "message": message, "done": done, "total": total, "process": os.getpid()}

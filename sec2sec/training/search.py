@@ -1,4 +1,4 @@
-"""The paper's grid search (§4.2) over any settings: one training a combination, the best by validation score.
+"""The paper's grid search (§4.2) over any settings: one training per combination, the best by validation score.
 
     base: {data: LIRIS-ACCEDE, preset: paper}
     grid: {rate: [1e-4, 3e-4], heads: [4, 8]}
@@ -50,7 +50,7 @@ def search_steps(
 ) -> Steps[TrainingResult]:
     """Run the trials that are not done yet; returns how the best one ended, or the one that was stopped.
 
-    trials.csv has a line a trial. Raises what a training raises; a trial whose loss diverges is noted and left.
+    trials.csv has a line per trial. Raises what a training raises; a trial whose loss diverges is noted and left.
     """
     if machine.devices > 1 or machine.nodes > 1:
         raise SettingsError("a search runs on one device; run several searches over parts of the grid instead")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from sec2sec.datasets.extract import decode_all
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encoders import Encoders, build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens, stack
+from sec2sec.encoding import encode_clip, stack
 from sec2sec.features import MfccImage
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
@@ -101,7 +102,7 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
     with torch.no_grad():
         for name, values in (("mean", mean), ("std", std)):
             buffer = encoders.audio.get_buffer(name)
-            # the paper's encoder has one figure a channel, the compact one a figure a coefficient
+            # the paper's encoder has one figure per channel, the compact one a figure per coefficient
             buffer.copy_(values if buffer.ndim == 3 else values.mean((1, 2)))
     return encoders.eval(), origin
 
@@ -167,25 +168,27 @@ def measure_references(model: Model, rows: Sequence[Row], encoders: Encoders, wo
     For frozen backbones, of which the token cache keeps summaries and no inputs.
     """
     some = spread_over(rows)
-    sums: dict[str, Tensor] = {}
-    counts = {"video": 0, "audio": 0}
     decoded = decode_all(some, encoders.config, partial(token_sums, encoders=encoders), workers=min(workers, len(some)))
-    for _, clip_sums in decoded:
-        if isinstance(clip_sums, dict):
-            for name, (count, total) in clip_sums.items():
-                sums[name] = sums.get(name, 0) + total
-                counts[name] += count
-    with torch.no_grad():
-        for name, total in sums.items():
-            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
+    _set_means(model, (sums for _, sums in decoded if isinstance(sums, dict)))
 
 
 def token_sums(seconds: list[Second], encoders: Encoders) -> dict[str, tuple[int, Tensor]]:
     """In a worker: how many seconds a clip has, and the sum of its tokens, by modality."""
-    cpu = torch.device("cpu")
-    tokens = join_tokens([encode_seconds(batch, encoders, cpu) for batch in batched(seconds)])
-    by_modality = {"video": tokens.video, "audio": tokens.audio}
-    return {name: (len(own), own.double().sum(0)) for name, own in by_modality.items() if own is not None}
+    tokens = encode_clip(seconds, encoders, torch.device("cpu"))
+    return {name: (len(own), own.double().sum(0)) for name, own in tokens.present.items()}
+
+
+def _set_means(model: Model, clips: Iterable[Mapping[str, tuple[int, Tensor]]]) -> None:
+    """clips: of each its number of seconds and the sum of its tokens, by modality."""
+    sums: dict[str, Tensor] = {}
+    counts: Counter[str] = Counter()
+    for clip in clips:
+        for name, (count, total) in clip.items():
+            sums[name] = sums.get(name, 0) + total
+            counts[name] += count
+    with torch.no_grad():
+        for name, total in sums.items():
+            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
 
 
 def sound_sums(seconds: list[Second], config: AudioConfig) -> Any:
@@ -205,15 +208,12 @@ def split_clips(table: Table, targets: Sequence[str], cache: TokenCache, sha256:
 
 def set_references(model: Model, training: Clips, config: EncoderConfig) -> None:
     """The mean token of all training seconds at each place: what stands in for what is taken away."""
-    sums: dict[str, Tensor] = {}
-    counts = {"video": 0, "audio": 0}
-    for file in training.files:
-        tokens = read_tokens(file, config)
-        for name in counts:
-            own = getattr(tokens, name, None)
-            if own is not None:
-                sums[name] = sums.get(name, 0) + own.float().sum(0).double()
-                counts[name] += len(own)
-    with torch.no_grad():
-        for name, total in sums.items():
-            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
+    tokens = (read_tokens(file, config) for file in training.files)
+    _set_means(
+        model,
+        (
+            {name: (len(own), own.float().sum(0).double()) for name, own in clip.present.items()}
+            for clip in tokens
+            if clip is not None
+        ),
+    )

@@ -20,10 +20,10 @@ from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
-from sec2sec.progress import Progress, Steps, tap, until
+from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.hardware import Hardware, command, first_process
-from sec2sec.training.loop import TrainingError, TrainLoop, mixed
+from sec2sec.training.loop import TrainingError, TrainLoop, mix_seeds
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.module import TrainModule, predict
 from sec2sec.training.run_folder import PREDICTIONS, RunFolder
@@ -80,7 +80,7 @@ def train_steps(
     if first:
         if not begun:
             table, targets = load_data(config)
-            training_labels(table, targets, table.rows)  # said before hours of encoding, and leaves no folder behind
+            training_labels(table, targets, table.rows)  # refused before hours of encoding, and without a folder
             folder.begin(config)
         folder.claim()
         folder.clear_stop()
@@ -214,7 +214,7 @@ class _Training:
         """Encoders and model before any training."""
         rows = self.table.split("train")
         encoders, origin = starting_encoders(self.config, rows, self.machine.decoders)
-        torch.manual_seed(mixed(self.config.seed))
+        torch.manual_seed(mix_seeds(self.config.seed))
         model = starting_model(self.config, self.targets, encoders.config)
         cached = model.cached_encoders(encoders)
         if cached is not encoders:
@@ -232,7 +232,7 @@ class _Training:
             workers=self.machine.workers,
             max_seconds=max_clip_seconds(self.config),
         )
-        return tap(steps, self.write_progress)
+        return relay(steps, self.write_progress)
 
     def read_data(self, cache: TokenCache) -> _Data:
         """The clips that the first process has noted. Raises DataError where there is nothing to learn."""
@@ -281,11 +281,10 @@ class _Training:
     def report(self, progress: Progress) -> Steps[None]:
         """Tell the caller, and the page that polls."""
         if self.first:
-            self.write_progress(progress)
-            yield progress
+            yield self.write_progress(progress)
 
-    def write_progress(self, progress: Progress) -> None:
-        """Tell the page that polls."""
+    def write_progress(self, progress: Progress) -> Progress:
+        """Tell the page that polls, and pass the progress on."""
         self.folder.write_progress(
             progress.stage,
             progress.message,
@@ -293,6 +292,7 @@ class _Training:
             int(progress.total),
             now=progress.epoch is not None or progress.done == progress.total,
         )
+        return progress
 
     def note_environment(self, data: str, encoders: str) -> None:
         """What this runs on, and the hashes of what it learns from."""

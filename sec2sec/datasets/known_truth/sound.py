@@ -28,7 +28,7 @@ def level_of(loudness: float) -> float:
 
 
 def onsets_of(rate: float) -> float:
-    """Notes or syllables a second: 1 at 0, 3 at the middle, 9 at 1."""
+    """Notes or syllables per second: 1 at 0, 3 at the middle, 9 at 1."""
     return float(9.0**rate)
 
 
@@ -139,7 +139,7 @@ def _voice(plan: Plan, rng: np.random.Generator, rate: int) -> Floats:
         for formant in VOWELS[name]:
             radius = math.exp(-math.pi * 90 / VOICE_RATE)  # a bandwidth of 90 Hz
             turn = 2 * math.pi * formant / VOICE_RATE
-            sound = _filtered([1 - radius], [1, -2 * radius * math.cos(turn), radius**2], sound)
+            sound = _filter([1 - radius], [1, -2 * radius * math.cos(turn), radius**2], sound)
         voice += (vowel == number) * sound.astype(np.float32) / np.float32(sound.std() + 1e-9)
     voice *= envelope
     samples = np.arange(rate * len(plan.seconds)) * (VOICE_RATE / rate)
@@ -147,7 +147,7 @@ def _voice(plan: Plan, rng: np.random.Generator, rate: int) -> Floats:
     return resampled
 
 
-def _filtered(numerator: list[float], denominator: list[float], sound: NDArray[Any]) -> NDArray[Any]:
+def _filter(numerator: list[float], denominator: list[float], sound: NDArray[Any]) -> NDArray[Any]:
     from scipy.signal import lfilter  # two seconds to import, for those who read made clips too
 
     filtered: NDArray[Any] = lfilter(numerator, denominator, sound)
@@ -157,7 +157,7 @@ def _filtered(numerator: list[float], denominator: list[float], sound: NDArray[A
 def _wind(rng: np.random.Generator, size: int, rate: int, openness: float) -> Floats:
     """Low-passed noise that swells and sinks. openness: coefficient of the one-pole filter at 44.1 kHz."""
     pole = openness * 44_100 / rate
-    noise = _filtered([pole], [1, pole - 1], rng.standard_normal(size, dtype=np.float32))
+    noise = _filter([pole], [1, pole - 1], rng.standard_normal(size, dtype=np.float32))
     swell = np.interp(
         np.arange(size), np.linspace(0, size, size // rate * 2 + 2), rng.uniform(0.4, 1, size // rate * 2 + 2)
     )

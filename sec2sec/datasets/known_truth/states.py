@@ -58,7 +58,7 @@ class Second:
     synchrony: int | None = None  # only where flashes and beats form a pair
     pulse: float = 1.0  # strength of flashes and beats, 0.6–1.4
     carrier: Carrier = "notes"  # what sounds
-    evidence: tuple[float, float, float] = (0.0, 0.0, 0.0)  # one a target, signed
+    evidence: tuple[float, float, float] = (0.0, 0.0, 0.0)  # one per target, signed
 
 
 def _of(states: dict[str, Any]) -> Second:
@@ -231,7 +231,7 @@ def _sounding(rng: np.random.Generator, second: Second, carrier: Carrier) -> Sec
         return second
     if carrier == "pad":
         return replace(second, carrier=carrier, rate=MIN_RATE)
-    if carrier == "speech":  # 2.5–4.5 syllables a second; a voice has no chord, and its pitch is a speaker's
+    if carrier == "speech":  # 2.5–4.5 syllables per second; a voice has no chord, and its pitch is a speaker's
         return replace(second, carrier=carrier, rate=float(rng.uniform(0.42, 0.68)), pitch=0.5, harmony=0.5)
     rate = 0.6 if carrier == "crowd" else MIN_RATE
     loudness = {"mute": 0.0, "silence": min(second.loudness, 0.06)}.get(carrier, second.loudness)

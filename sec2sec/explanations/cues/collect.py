@@ -1,4 +1,4 @@
-"""Decoded seconds → cues, second by second: only the sound and a colour histogram a frame are kept of a clip.
+"""Decoded seconds → cues, second by second: of a clip only the sound and a colour histogram per frame stay in memory.
 
 T seconds, M frames in a second.
 """
@@ -35,7 +35,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a clip's seconds, each (T,); NaN without the modality or where it cannot be told."""
+    """What was measured of a clip's seconds, each (T,); NaN without the modality or where it is undefined."""
 
     tracks: Mapping[str, np.ndarray]  # by the names of UNITS; of modalities that the clip has
     peak: np.ndarray  # loudest sample, dBFS

@@ -13,7 +13,7 @@ MIN_LEVEL = -90.0  # dBFS, where digital silence is put
 HOP = SAMPLE_RATE // 50  # 320 samples, 20 ms
 STEPS = SAMPLE_RATE // HOP  # 50 of the onset envelope in a second
 BLOCK_SECONDS, MARGIN_SECONDS = 60, 4  # s analysed at once, and beyond either end: memory does not grow with the clip
-TEMPO_WINDOW = 8.0  # s around an instant that its tempo is told from (librosa's default)
+TEMPO_WINDOW = 8.0  # s around an instant, from which its tempo is estimated (librosa's default)
 MIN_SECONDS_FOR_TEMPO = 4  # a shorter clip has too few beats to tell a tempo
 SILENT_PEAK = -60.0  # dBFS; sound whose loudest sample lies below has no tempo
 
