@@ -87,7 +87,14 @@ def test_another_schema_is_refused_with_both_names(folder):
 
 @pytest.mark.parametrize(
     ("part", "field", "value"),
-    [("model", "width", 32), ("model", "heads", 5), ("model", "colour", 1), ("encoder", "preset", "huge")],
+    [
+        ("model", "width", 32),
+        ("model", "heads", 5),
+        ("model", "heads", "four"),
+        ("model", "colour", 1),
+        ("encoder", "preset", "huge"),
+        ("encoder", "audio", {"mels": 64}),
+    ],
 )
 def test_a_configuration_that_does_not_fit_the_weights_is_refused(folder, part, field, value):
     path = folder / "config.json"

@@ -240,6 +240,12 @@ def test_bad_settings_are_refused(arguments: list[str], capsys: pytest.CaptureFi
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_variable_that_cannot_be_used_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        Settings.read([], {"SEC2SEC_PORT": "http"})
+    assert "SEC2SEC_PORT must be a whole number from 0 to 65535, not 'http'" in capsys.readouterr().err
+
+
 def test_known_truth_is_known_by_its_plan(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     assert not is_known_truth(tmp_path / "clips" / "a.mp4")
