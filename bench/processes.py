@@ -1,7 +1,6 @@
 """What processes cost: explaining as one of its own, and one of several on the same cores.
 
-`python -m bench.processes` explains the example clip each time it reads a line, and answers with the seconds that it
-took; with `all-cores` on as many threads as torch takes by itself.
+`python -m bench.processes` explains the example clip each time it reads a line, and answers with the seconds it took.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.row import Row
+from sec2sec.threads import OWN_SETTINGS, let_waiting_threads_sleep
 
 CLIPS = Path("assets/clips")
 FLIGHT = CLIPS / "sintel-flight.mp4"  # 10 s
@@ -29,7 +29,7 @@ ROUNDS = 25  # of explanations in turns: each is a third of a second
 TURNS = 5  # of whole processes, and of decoding
 EXPLAIN = [sys.executable, "-m", "sec2sec", "explain", str(FLIGHT)]
 IMPORT = [sys.executable, "-c", "import torch"]
-ALL_CORES = "all-cores"  # free or not: what torch does by itself
+Environment = dict[str, str]
 
 
 def rows() -> Iterator[Row]:
@@ -61,32 +61,37 @@ def process_seconds(command: Sequence[str]) -> tuple[float, float]:
 
 
 def busy_rows() -> Iterator[Row]:
-    """Explanations in warm processes beside others that never rest, on the free cores or on as many as there are."""
+    """Explanations in warm processes beside others that never rest, with threads that sleep or spin while they wait."""
+    spinning = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
+    sleeping = dict(spinning)
+    let_waiting_threads_sleep(sleeping)
     cores = os.cpu_count() or 1
-    with explainer(ALL_CORES) as on_all, explainer() as on_free, idle_processes(cores) as others:
+    with explainer(spinning) as spin, explainer(sleeping) as sleep, idle_processes(cores) as others:
         seconds: dict[tuple[str, int], list[float]] = {}
         for turn in range(ROUNDS):
-            explainers = [("all", on_all), ("free", on_free)]
+            explainers = [("spin", spin), ("sleep", sleep)]
             for busy in (0, 1, cores):
                 with awake(others[:busy]):
                     for name, explain in explainers if turn % 2 else reversed(explainers):
                         seconds.setdefault((name, busy), []).append(explain())
     taken = {case: median(values) for case, values in seconds.items()}
-    calm = taken["free", 0]
-    yield Row("an explanation beside one busy process ÷ alone", taken["free", 1] / calm, "×", 1.5)
+    calm = taken["sleep", 0]
+    yield Row("an explanation beside one busy process ÷ alone", taken["sleep", 1] / calm, "×", 1.5)
     yield Row(
-        f"an explanation beside {cores} busy processes, one per core ÷ alone", taken["free", cores] / calm, "×", 2.5
+        f"an explanation beside {cores} busy processes, one per core ÷ alone", taken["sleep", cores] / calm, "×", 2.5
     )
-    yield Row("  alone: threads for free cores ÷ for all cores", calm / taken["all", 0], "×", 1.05)
-    yield Row("  beside one busy process: the same", taken["free", 1] / taken["all", 1], "×")
+    yield Row("  alone: waiting threads that sleep ÷ OpenMP's own default", calm / taken["spin", 0], "×", 1.05)
+    yield Row("  beside one busy process: the same", taken["sleep", 1] / taken["spin", 1], "×")
     yield Row("  an explanation alone", calm, "s")
 
 
 @contextmanager
-def explainer(*arguments: str) -> Iterator[Callable[[], float]]:
+def explainer(environment: Environment) -> Iterator[Callable[[], float]]:
     """A warm process that explains the example clip when it is called, and says the seconds."""
-    command = [sys.executable, "-m", "bench.processes", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "bench.processes"]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         questions, answers = process.stdin, process.stdout
@@ -154,11 +159,7 @@ def decode(path: Path, threads: int | None) -> float:
 def answer() -> None:
     """Explain the example clip for each line that is read."""
     import sec2sec
-    from sec2sec.threads import core_watch
 
-    watch = core_watch()
-    if watch is not None and sys.argv[1:] == [ALL_CORES]:
-        watch.cores = 1  # never more than are free
     model = sec2sec.load(device="cpu")
     for _ in range(2):
         sec2sec.explain(FLIGHT, model)

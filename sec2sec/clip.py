@@ -54,7 +54,6 @@ from sec2sec.files import write_atomically
 from sec2sec.media import MediaError, open_clip
 from sec2sec.preview import PreviewCollector
 from sec2sec.progress import Progress, Steps, drain
-from sec2sec.threads import watch_cores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -303,7 +302,6 @@ def encode_steps(
     taken = {"decoding": 0.0, "encoding": 0.0, "explaining": 0.0}
     clock = Stopwatch(taken)
     yield Progress(0, 0, "Opening the clip", "decoding")
-    watch_cores()
     config = model.encoders.config
     limits = limits or MediaLimits()
     limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.max_seconds))

@@ -15,7 +15,6 @@ from torch import Tensor
 from sec2sec.encoders import Encoders
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.media import Second
-from sec2sec.threads import on_free_cores
 
 BATCH_SECONDS = 8  # decoded, then encoded: bounds memory, whatever the length of the clip
 
@@ -35,10 +34,9 @@ def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.
     """
     frames = None if seconds[0].frames is None else stack([s.frames for s in seconds]).to(device)
     samples = None if seconds[0].samples is None else stack([s.samples for s in seconds]).to(device)
-    with on_free_cores():
-        tokens = _encode(frames, samples, encoders, device)
-        if encoders.precision != torch.float32 and not tokens.finite:
-            tokens = _encode(frames, samples, encoders.in_float32(), device)
+    tokens = _encode(frames, samples, encoders, device)
+    if encoders.precision != torch.float32 and not tokens.finite:
+        tokens = _encode(frames, samples, encoders.in_float32(), device)
     return tokens
 
 

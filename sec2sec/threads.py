@@ -1,88 +1,40 @@
-"""How many threads share a computation: as many as there are cores that no other process keeps busy.
-
-OpenMP's threads spin while they wait for one another. Where another process has the core of one of them, the others
-burn the time that it needs, and an explanation takes three times as long as on one thread.
-"""
+"""How many threads share a computation, and what they do while they wait."""
 
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import MutableMapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
 
-PROCESSOR_TIMES = Path("/proc/stat")  # of Linux; elsewhere every core counts as free
-MIN_PERIOD = 0.05  # s; processor times are counted in hundredths of a second
+# A person who set one of these has decided: of OpenMP, GNU's runtime, and Intel's and LLVM's.
+OWN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+SMALL_WIDTH = (
+    128  # columns; rows of so many are multiplied in less time than it takes to wake a thread for some of them
+)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Processor time up to an instant, in seconds over all cores."""
+def let_waiting_threads_sleep(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Threads that wait give their core away, in this process and those that it starts; a person's setting stays.
 
-    instant: float
-    whole: float  # of all processes, and what the hypervisor took
-    own: float  # of this process
-
-    @staticmethod
-    def now() -> Reading:
-        """Read the system's counters."""
-        user, nice, system, _, _, *others = map(int, PROCESSOR_TIMES.read_text().split(maxsplit=9)[1:9])
-        whole = (user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK")
-        return Reading(time.perf_counter(), whole, time.process_time())
-
-    def busy_since(self, before: Reading) -> float:
-        """How many cores other processes kept busy from `before` on, on average."""
-        taken = (self.whole - before.whole) - (self.own - before.own)
-        return max(0.0, taken / (self.instant - before.instant))
-
-
-class CoreWatch:
-    """Tells how many cores other processes leave free, by what they took since it was last asked."""
-
-    def __init__(self, cores: int) -> None:
-        self.cores = self.free = cores
-        self._last = Reading.now()
-
-    def restart(self) -> None:
-        """Count from now on: before work whose threads are to be chosen by what happens during the work."""
-        self._last = Reading.now()
-
-    def free_cores(self) -> int:
-        """From 1 up; the last answer again where it is too young for another."""
-        reading, last = Reading.now(), self._last
-        if reading.instant - last.instant >= MIN_PERIOD:
-            self._last = reading
-            self.free = max(1, round(self.cores - reading.busy_since(last)))
-        return self.free
-
-
-@lru_cache(maxsize=1)
-def core_watch() -> CoreWatch | None:
-    """The watch of this process; None where the system does not tell."""
-    return CoreWatch(os.cpu_count() or 1) if PROCESSOR_TIMES.exists() else None
-
-
-def watch_cores() -> None:
-    """Look from now on at what other processes take."""
-    watch = core_watch()
-    if watch is not None:
-        watch.restart()
-
-
-def on_free_cores() -> AbstractContextManager[object]:
-    """A context for computing on a CPU with no more threads than there are free cores.
-
-    Of the calling thread alone: torch.set_num_threads would also set the number of every thread that starts meanwhile,
-    for its whole life.
+    Call it before torch is imported, which reads the environment. Only a program calls it: the environment of a process
+    that imports sec2sec as a library is its owner's.
     """
-    watch = core_watch()
-    if watch is None or watch.free_cores() >= watch.cores:
+    if not any(name in environment for name in OWN_SETTINGS):
+        environment["OMP_WAIT_POLICY"] = "passive"
+
+
+def threads_for(width: int | None) -> AbstractContextManager[object]:
+    """A context for computing with matrices of `width` columns on a CPU: on the calling thread alone if they are small.
+
+    width: None where it is not known. Other threads keep their own number, also those that start meanwhile, which
+    would inherit that of torch.set_num_threads.
+    """
+    if width is None or width > SMALL_WIDTH:
         return nullcontext()
-    limit: AbstractContextManager[object] = _controller().limit(limits=watch.free, user_api="openmp")
+    limit: AbstractContextManager[object] = _controller().limit(limits=1, user_api="openmp")
     return limit
 
 

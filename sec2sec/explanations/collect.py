@@ -28,7 +28,7 @@ from sec2sec.explanations.results import (
 )
 from sec2sec.explanations.shapley import shapley
 from sec2sec.explanations.verdict import under_other_weights, verdicts
-from sec2sec.threads import on_free_cores
+from sec2sec.threads import threads_for
 
 
 def collect_explanation(
@@ -43,7 +43,7 @@ def collect_explanation(
     measured: of the decoded seconds; without it nothing is said of audio-visual features and of seconds out of
     distribution. Raises CheckpointError where the checkpoint's record of its training seconds is damaged.
     """
-    with on_free_cores():
+    with threads_for(None if masker.by_second is None else masker.by_second.model.config.width):
         return _collect(bundle, masker, clip, seconds_taken, measured)
 
 

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sec2sec.config import SAMPLE_RATE
-from sec2sec.threads import on_free_cores
+from sec2sec.threads import threads_for
 
 WINDOW, CONTEXT = 512, 64  # samples of a window, and of the one before it that are heard again
 WINDOWS_PER_PASS = 512  # 16 s
+LSTM_WIDTH = 128
 
 
 class SpeechNetwork(nn.Module):
@@ -36,7 +37,7 @@ class SpeechNetwork(nn.Module):
         self.conv2 = nn.Conv1d(128, 64, 3, stride=2, padding=1)
         self.conv3 = nn.Conv1d(64, 64, 3, stride=2, padding=1)
         self.conv4 = nn.Conv1d(64, 128, 3, padding=1)
-        self.lstm = nn.LSTM(128, 128)
+        self.lstm = nn.LSTM(128, LSTM_WIDTH)
         self.final_conv = nn.Conv1d(128, 1, 1)
 
     def forward(self, windows: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -69,7 +70,7 @@ def window_probabilities(samples: np.ndarray) -> np.ndarray:
     sound = F.pad(torch.from_numpy(samples).float(), (CONTEXT, count * WINDOW - len(samples)))
     windows = sound.unfold(0, CONTEXT + WINDOW, WINDOW)
     probabilities, state = [], None
-    with on_free_cores():
+    with threads_for(LSTM_WIDTH):
         for passed in torch.split(windows, WINDOWS_PER_PASS):
             probability, state = speech_network()(passed, state)
             probabilities.append(probability)
