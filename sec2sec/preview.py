@@ -34,9 +34,9 @@ class PreviewCollector:
     def add(self, batch: list[Second], tokens: Tokens) -> None:
         """tokens: of the batch, with their MFCC images."""
         if self.seconds <= MAX_LARGE_STILLS < self.seconds + len(batch):
-            self.stills = [smaller(still) for still in self.stills]
+            self.stills = [shrink_still(still) for still in self.stills]
         for second in batch:
-            self.stills.append(second.still if self.seconds < MAX_LARGE_STILLS else smaller(second.still))
+            self.stills.append(second.still if self.seconds < MAX_LARGE_STILLS else shrink_still(second.still))
             self.partial = second.partial
             if second.samples is not None:
                 steps = second.samples.reshape(ENVELOPE_STEPS, SAMPLE_RATE // ENVELOPE_STEPS)
@@ -67,7 +67,7 @@ class PreviewCollector:
         )
 
 
-def smaller(still: bytes | None) -> bytes | None:
+def shrink_still(still: bytes | None) -> bytes | None:
     """A JPEG with its longest side at most SMALL_SIDE."""
     if still is None:
         return None

@@ -30,7 +30,7 @@ from sec2sec.errors import FileError
 from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
 from sec2sec.media.clip import SHORTEST_SECOND
 
-VERSION = 1  # raise it when the same encoders give other tokens of the same clip
+TOKENS_VERSION = 1  # raise it when the same encoders give other tokens of the same clip
 MODALITIES = ("video", "audio")
 
 
@@ -50,7 +50,7 @@ def encoder_key(encoders: Encoders) -> str:
 
 def _settings(config: EncoderConfig) -> dict[str, object]:
     cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST_SECOND}
-    return {"version": VERSION, "encoder": asdict(config), **cutting}
+    return {"version": TOKENS_VERSION, "encoder": asdict(config), **cutting}
 
 
 class TokenCache:

@@ -16,7 +16,7 @@ from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.results import TargetExplanation
 
 Word = Literal["agree", "partly", "disagree", "short", "unknown"]
-TOO_SHORT = 4  # s; three ranks agree by chance once in six
+MIN_SECONDS_FOR_AGREEMENT = 4  # s; three ranks agree by chance once in six
 MIN_AGREE, MIN_PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
 
 
@@ -40,7 +40,7 @@ class TargetAgreement:
 
 def agreement(a: np.ndarray, b: np.ndarray) -> Agreement:
     """Whether two (T,) rank the seconds alike."""
-    if len(a) < TOO_SHORT:
+    if len(a) < MIN_SECONDS_FOR_AGREEMENT:
         return Agreement("short", float("nan"))
     rho = float(rank_correlation(a, b))
     if not np.isfinite(rho):

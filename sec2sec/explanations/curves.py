@@ -53,7 +53,7 @@ def most_attended_first(attention: np.ndarray) -> np.ndarray:
     return np.argsort(-attention, axis=1, kind="stable")
 
 
-def kept_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.ndarray:
+def present_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.ndarray:
     """(R, T) orders → (R, S, T) bool: which seconds are there once `steps` of them are taken away, or put back."""
     rank = np.argsort(orders, axis=1)[:, None]  # of each second in its order
     there = rank < steps[:, None]
@@ -74,8 +74,8 @@ def curves(
     last = np.arange(seconds)[None, ::-1]
     present = np.concatenate(
         [
-            kept_after(np.concatenate([orders, last, chance]), steps, insertion=False),
-            kept_after(np.concatenate([orders, last, chance[:, ::-1]]), steps, insertion=True),
+            present_after(np.concatenate([orders, last, chance]), steps, insertion=False),
+            present_after(np.concatenate([orders, last, chance[:, ::-1]]), steps, insertion=True),
         ]
     )  # (2 · (K + 1 + R), S, T)
     flat = present.reshape(-1, seconds)

@@ -12,7 +12,7 @@ import numpy as np
 
 from sec2sec.checkpoints import identity, save_checkpoint
 from sec2sec.datasets.cache import read_tokens
-from sec2sec.datasets.known_truth.generate import MANIFEST
+from sec2sec.datasets.known_truth.generate import MANIFEST_FILE
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
@@ -56,7 +56,7 @@ def list_predictions(clips: Clips, outputs: Predictions, targets: Sequence[str])
 def generator_settings(table: Table) -> dict[str, Any] | None:
     """How the clips of this data set were generated; None for clips of the world."""
     try:
-        return dict(json.loads((table.directory / MANIFEST).read_text()))
+        return dict(json.loads((table.directory / MANIFEST_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -25,7 +25,7 @@ from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
-from sec2sec.explanations.curves import curve_steps, kept_after, random_orders
+from sec2sec.explanations.curves import curve_steps, present_after, random_orders
 from sec2sec.explanations.masker import Masker, masker_of
 from sec2sec.explanations.methods import METHODS, RANDOM, SIGNED, YARDSTICKS, Scores
 from sec2sec.explanations.ranks import rank_correlation
@@ -218,7 +218,7 @@ def deletion_gaps(masker: Masker, scores: Mapping[str, Scores]) -> dict[str, np.
     predict, seconds, targets = masker.predictor, masker.seconds, len(masker.targets)
     steps, chance = curve_steps(seconds), random_orders(seconds)
     own = np.argsort(-np.abs(np.concatenate(list(scores.values()))), axis=1, kind="stable")  # (methods · K, T)
-    remaining = kept_after(np.concatenate([own, chance]), steps, insertion=False)
+    remaining = present_after(np.concatenate([own, chance]), steps, insertion=False)
     values = predict(*[remaining.reshape(-1, seconds)] * 2).reshape(len(remaining), len(steps), targets)
     areas = np.trapezoid(values, steps / seconds, axis=1)  # (methods · K + R, K)
     sign = np.sign(values[0, 0] - values[0, -1])  # whole clip against nothing left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sec2sec.explanations.agreement import TOO_SHORT, Agreement
+from sec2sec.explanations.agreement import MIN_SECONDS_FOR_AGREEMENT, Agreement
 from sec2sec.explanations.results import Explanation
 from sec2sec.viewer.templates import render
 
@@ -20,7 +20,7 @@ def agreement_words(agreement: Agreement | None, without: Sequence[str] = ()) ->
     if agreement is None:
         return f"{' and '.join(without)} {'have' if len(without) > 1 else 'has'} none"
     if agreement.word == "short":
-        return f"too short to judge (under {TOO_SHORT} s)"
+        return f"too short to judge (under {MIN_SECONDS_FOR_AGREEMENT} s)"
     if agreement.word == "unknown":
         return "the same in every second: not defined"
     word = {"agree": "agree", "partly": "agree partly", "disagree": "do not agree"}[agreement.word]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec.edits import Picture, Plan, PlannedSecond, Sound, in_words
-from sec2sec.preview import smaller
+from sec2sec.preview import shrink_still
 from sec2sec.ui.clip_cache import ExplainedClip
 from sec2sec.viewer.payload import as_json
 
@@ -54,7 +54,7 @@ def encode(clip: ExplainedClip, refused: str = "", stills: bool = False) -> str:
         "soundtracks": list(clip.soundtracks),
     }
     if stills:
-        small = [smaller(still) for still in clip.preview.stills]
+        small = [shrink_still(still) for still in clip.preview.stills]
         payload["stills"] = [base64.b64encode(still).decode() if still else None for still in small]
     return as_json(payload)
 
