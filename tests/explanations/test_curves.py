@@ -10,7 +10,7 @@ from sec2sec.explanations.curves import (
     comprehensiveness,
     curve_steps,
     curves,
-    kept_after,
+    present_after,
     most_attended_first,
     random_orders,
     sufficiency,
@@ -129,5 +129,5 @@ def test_steps_run_from_none_to_all_alike_from_both_ends_and_are_few_for_long_cl
 
 def test_insertion_backwards_passes_through_the_variants_of_deletion():
     orders, steps = random_orders(9), curve_steps(9)
-    deleted, inserted = kept_after(orders, steps, False), kept_after(orders[:, ::-1], steps, True)
+    deleted, inserted = present_after(orders, steps, False), present_after(orders[:, ::-1], steps, True)
     np.testing.assert_array_equal(deleted, inserted[:, ::-1])
