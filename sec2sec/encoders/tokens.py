@@ -11,8 +11,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sec2sec.model import Model
-
 Modality = Literal["audio", "video"]
 
 
@@ -29,9 +27,9 @@ class Tokens:
         """T."""
         return len(next(iter(self.present.values())))
 
-    def filled(self, model: Model) -> tuple[Tensor, Tensor]:
-        """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
-        mean_video, mean_audio = model.references(self.seconds)
+    def filled(self, means: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """(T, V, C) and (T, A, C), with the mean of a modality, of the same shape, where the clip does not have it."""
+        mean_video, mean_audio = means
         return (
             self.video if self.video is not None else mean_video,
             self.audio if self.audio is not None else mean_audio,

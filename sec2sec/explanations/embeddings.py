@@ -52,7 +52,7 @@ class SecondEmbeddings:
 @torch.inference_mode()
 def embed_seconds(model: Sec2Sec, tokens: Tokens) -> SecondEmbeddings:
     """Every second through co-attention four times: with its own tokens, and with one or both at the training mean."""
-    video, audio = tokens.filled(model)
+    video, audio = tokens.filled(model.references(tokens.seconds))
     mean_video, mean_audio = model.references(1)
     # every second shares the attended mean: it is computed once
     attended_mean_video, attended_mean_audio = model.self_attend_video(mean_video), model.self_attend_audio(mean_audio)

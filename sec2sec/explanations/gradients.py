@@ -81,21 +81,21 @@ def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS)
     model = masker.model
     with gradients_on():
         temporal = differentiable(model.temporal)
-        clip = [part.clone()[None] for part in masker.tokens.filled(model)]
-        seconds = clip[0].shape[1]
+        seconds, means = masker.seconds, model.references(masker.seconds)
+        clip = [tokens.clone()[None] for tokens in masker.tokens.filled(means)]
         size = pass_size(SECONDS_PER_PASS, clip[0].device)
-        mean = [part.clone()[None] for part in model.references(seconds)]
-        used = [part for part, uses in enumerate((model.sees, model.hears)) if uses]
+        mean = [tokens.clone()[None] for tokens in means]
+        used = [index for index, uses in enumerate((model.sees, model.hears)) if uses]
 
         def joint_of(video: Tensor, audio: Tensor) -> Tensor:
             return model.encode_second(video, audio, evidence=False)[0]
 
         def logits(*inputs: Tensor) -> Tensor:
             count = len(inputs[0])
-            both = [part.expand(count, -1, -1, -1) for part in mean]  # what the model does not use may be anything
-            for part, tokens in zip(used, inputs, strict=True):
-                both[part] = tokens
-            flat = [rearrange(part, "n t s c -> (n t) s c").split(size) for part in both]
+            both = [tokens.expand(count, -1, -1, -1) for tokens in mean]  # what the model does not use may be anything
+            for index, tokens in zip(used, inputs, strict=True):
+                both[index] = tokens
+            flat = [rearrange(tokens, "n t s c -> (n t) s c").split(size) for tokens in both]
             if len(flat[0]) == 1:
                 joint = joint_of(flat[0][0], flat[1][0])
             else:
@@ -110,15 +110,15 @@ def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS)
 
         shares, delta = integrate_gradients(
             logits,
-            [clip[part] for part in used],
-            [mean[part] for part in used],
+            [clip[index] for index in used],
+            [mean[index] for index in used],
             torch.tensor([target], device=clip[0].device),
             steps,
             size // seconds,
         )
-    by_token = {part: values[0].sum(-1) for part, values in zip(used, shares, strict=True)}
+    by_token = {index: values[0].sum(-1) for index, values in zip(used, shares, strict=True)}
     total = torch.stack([values.sum() for values in by_token.values()]).sum()
-    arrays = {part: to_numpy(values) for part, values in by_token.items()}
+    arrays = {index: to_numpy(values) for index, values in by_token.items()}
     gap = float(relative_gap(total, delta[0]))
     return TokenGradients(arrays.get(0), arrays.get(1), gap)
 

@@ -149,7 +149,7 @@ class InputMasker(Masker):
         super().__init__(model, tokens)
         # one run of a published backbone takes seconds
         self.effort = "none" if model.config.backbone == "published" else "few"
-        self.video, self.audio = tokens.filled(model)
+        self.video, self.audio = tokens.filled(model.references(tokens.seconds))
         self.mean_video, self.mean_audio = model.references(self.seconds)
 
     @torch.inference_mode()

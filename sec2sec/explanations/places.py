@@ -32,7 +32,7 @@ class PlaceEffects:
 def place_effects(masker: SecondMasker, seconds: Sequence[int] | None = None) -> Iterator[PlaceEffects]:
     """One second after the other, all if none is named: V + A variants each, some per pass."""
     model, embeddings = masker.model, masker.embeddings
-    video, audio = masker.tokens.filled(model)
+    video, audio = masker.tokens.filled(model.references(masker.seconds))
     prediction = predict_embeddings(model, embeddings.both[None])[0]
     for second in range(masker.seconds) if seconds is None else seconds:
         yield _of_second(model, video[second], audio[second], embeddings.both, second, prediction)

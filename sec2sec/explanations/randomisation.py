@@ -251,7 +251,7 @@ def _append(seconds: Tensor | None, mean: Tensor | None) -> Tensor | None:
 
 def _attend(model: Sec2Sec, tokens: Tokens) -> tuple[Tensor | None, Tensor | None]:
     """Eq. 1 of every second, and of the training mean as one second more: (T + 1, V, D), (T + 1, A, D)."""
-    (video, audio), (mean_video, mean_audio) = tokens.filled(model), model.references(1)
+    (video, audio), (mean_video, mean_audio) = tokens.filled(model.references(tokens.seconds)), model.references(1)
     return model.self_attend_video(torch.cat([video, mean_video])), model.self_attend_audio(
         torch.cat([audio, mean_audio])
     )

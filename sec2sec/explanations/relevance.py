@@ -38,7 +38,9 @@ def relevance(masker: SecondMasker, seconds: slice = slice(None)) -> tuple[Tenso
         return None
     with gradients_on():
         slopes = joint_slopes(model, masker.embeddings.both.clone())[:, seconds]
-        video, audio = (own[seconds].clone().requires_grad_() for own in masker.tokens.filled(model))
+        video, audio = (
+            own[seconds].clone().requires_grad_() for own in masker.tokens.filled(model.references(masker.seconds))
+        )
         size = pass_size(SECONDS_PER_PASS, video.device)
         passes = (values.split(size, dim) for values, dim in ((video, 0), (audio, 0), (slopes, 1)))
         relevances = [_of_seconds(model, *some) for some in zip(*passes, strict=True)]

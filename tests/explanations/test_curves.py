@@ -10,8 +10,8 @@ from sec2sec.explanations.curves import (
     comprehensiveness,
     curve_steps,
     curves,
-    present_after,
     most_attended_first,
+    present_after,
     random_orders,
     sufficiency,
 )

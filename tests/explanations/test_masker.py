@@ -30,7 +30,7 @@ def _one_thread():
 
 def slow_prediction(model: Model, tokens: Tokens, picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
     """One variant, picture and sound (T,) bool, by the definition: replace, and run the whole model → (K,)."""
-    video, audio = (part.clone() for part in tokens.filled(model))
+    video, audio = (part.clone() for part in tokens.filled(model.references(tokens.seconds)))
     for second in range(len(video)):
         if not picture[second]:
             video[second] = model.reference_video
