@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.row import Row
 from sec2sec.files import write_json
+from sec2sec.threads import let_waiting_threads_sleep
 
 OUT = Path("build/bench.json")
 GPU = "gpu"
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "clip": part("clip"),
     "encoders": encoder_rows,
     "evidence": part("evidence"),
+    "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
     "browser": part("browser"),
     "lab": part("lab"),
@@ -77,7 +79,7 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"unknown part {', '.join(unknown)}; choose from {', '.join(PARTS)}, or {GPU} alone", file=sys.stderr)
         return 2
-    found: list[dict[str, object]] = []
+    measured: list[dict[str, object]] = []
     broken = 0
     ran_on = machine()
     print("{cores} cores, {threads} threads, {machine}, {vectors}, {gflops} Gflop/s, torch {torch}".format(**ran_on))
@@ -87,13 +89,14 @@ def main(chosen: list[str]) -> int:
             limit = f"{row.side} {row.limit:g}" if row.limit is not None else "reported"
             print(f"{row.name:<78}{row.value:>9.3f} {row.unit:<3}{limit:>16}  {verdict}", flush=True)
             broken += row.holds is False
-            found.append({**vars(row), "part": name, "holds": row.holds})
+            measured.append({**vars(row), "part": name, "holds": row.holds})
     OUT.parent.mkdir(exist_ok=True)
     old = json.loads(OUT.read_text())["rows"] if OUT.is_file() else []
-    kept = [row for row in old if row["part"] not in {row["part"] for row in found}]
-    write_json(OUT, {"environment": ran_on, "rows": kept + found})
+    others = [row for row in old if row["part"] not in {row["part"] for row in measured}]
+    write_json(OUT, {"environment": ran_on, "rows": others + measured})
     return 1 if broken else 0
 
 
 if __name__ == "__main__":
+    let_waiting_threads_sleep()  # as the app and the command line do
     sys.exit(main(sys.argv[1:]))

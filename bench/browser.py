@@ -13,18 +13,18 @@ from bench.row import Row
 from sec2sec import DEMO
 from tests.browser.driver import App, explain, lags, launch_browser, play, upload
 
-FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 24 frames a second
+FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 24 frames per second
 SECONDS = 10.0
 
 
 def rows() -> Iterator[Row]:
     """Start the app, explain a clip, play ten seconds of it."""
     seen = playback(FLIGHT, DEMO.parent)
-    found = lags(seen)
-    behind = median(found["clock"])
+    delays = lags(seen)
+    behind = median(delays["clock"])
     yield Row("browser: highlighted second behind the video's clock, median of 9", behind, "ms", 50)
-    yield Row("browser: the same, worst", max(found["clock"]), "ms")
-    yield Row("browser: highlighted second behind the frame on screen, median", median(found["picture"]), "ms", 50)
+    yield Row("browser: the same, worst", max(delays["clock"]), "ms")
+    yield Row("browser: highlighted second behind the frame on screen, median", median(delays["picture"]), "ms", 50)
     yield Row("browser: playhead off the video's clock, median", 1000 * median(map(abs, seen["off"])), "ms", 50)
     yield Row("browser: network requests during 10 s of playback", len(seen["requests"]), "", 0)
 

@@ -19,11 +19,11 @@ from sec2sec.checkpoints import Bundle, CheckpointSummary, load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens, stacked
+from sec2sec.encoding import encode_clip, stack
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 
-FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames a second
+FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames per second
 PEAK = """
 import json, resource, sys
 import sec2sec
@@ -59,15 +59,12 @@ def paper_rows() -> Iterator[Row]:
     encoders, model = bundle.encoders, bundle.model
     rate = encoders.config.frames_per_second
     seconds = list(open_clip(FLIGHT, frames_per_second=rate).seconds())
-    frames, samples = stacked([s.frames for s in seconds]), stacked([s.samples for s in seconds])
+    frames, samples = stack([s.frames for s in seconds]), stack([s.samples for s in seconds])
     image = encoders.mfcc(samples)
 
     def to_output() -> None:
-        parts = [
-            encode_seconds(b, encoders, bundle.device)
-            for b in batched(open_clip(FLIGHT, frames_per_second=rate).seconds())
-        ]
-        video, audio = join_tokens(parts).filled(model)
+        seconds = open_clip(FLIGHT, frames_per_second=rate).seconds()
+        video, audio = encode_clip(seconds, encoders, bundle.device).filled(model)
         model(video[None], audio[None], torch.ones(1, len(video), dtype=torch.bool))
 
     def bare() -> None:
@@ -101,9 +98,9 @@ def long_file(path: Path, seconds: int) -> Path:
         packets += video.encode(None)
         sound = (0.2 * rng.standard_normal((1, block * rate))).astype(np.float32)
         for first in range(0, block * rate, 1024):
-            part = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[:, first : first + 1024]), "fltp", "mono")
-            part.sample_rate, part.time_base, part.pts = rate, Fraction(1, rate), first
-            packets += audio.encode(part)
+            samples = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[:, first : first + 1024]), "fltp", "mono")
+            samples.sample_rate, samples.time_base, samples.pts = rate, Fraction(1, rate), first
+            packets += audio.encode(samples)
         stored = [(p.stream, bytes(p), p.pts, p.dts, p.duration, p.time_base, p.is_keyframe) for p in packets]
         for turn in range(seconds // block):
             for stream, data, pts, dts, duration, base, key in sorted(stored, key=lambda p: p[3] * p[5]):

@@ -1,4 +1,4 @@
-"""Everything asked of an explanation, beside the cost of encoding the clip it is about."""
+"""The cost of all evidence, beside the cost of encoding the clip."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.explanations import ClipSummary
 from sec2sec.explanations.collect import collect_explanation
-from sec2sec.explanations.cues import CueCollector
+from sec2sec.explanations.features import FeatureCollector
 from sec2sec.explanations.gradients import token_gradients
-from sec2sec.explanations.masker import SecondMasker, masker_of
+from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second, open_clip
-from sec2sec.model import Sec2Sec
 
 
 def rows() -> Iterator[Row]:
@@ -39,11 +38,13 @@ def rows() -> Iterator[Row]:
         return encode_seconds(seconds, bundle.encoders, bundle.device)
 
     tokens = encoding()
-    model = bundle.model
-    assert isinstance(model, Sec2Sec)
-    encoded, evidence, gradients = in_turns(
-        encoding, everything(bundle, seconds, tokens), lambda: token_gradients(SecondMasker(model, tokens), 0)
-    )
+
+    def one_target() -> None:
+        by_second = masker_of(bundle.model, tokens).by_second
+        assert by_second is not None
+        token_gradients(by_second, 0)
+
+    encoded, evidence, gradients = in_turns(encoding, everything(bundle, seconds, tokens), one_target)
     yield Row(
         "paper, grids as `train` pools them, D=256: all evidence and cues ÷ encoding", evidence / encoded, "×", 0.10
     )
@@ -59,14 +60,14 @@ def everything(bundle: Bundle, seconds: Sequence[Second], tokens: Tokens | None 
     """Explain some decoded seconds with all evidence, cues included, from their tokens on."""
     if tokens is None:
         tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-    given = replace(tokens, mfcc=None)
+    own = replace(tokens, mfcc=None)
     summary = ClipSummary(FLIGHT.name, "", 0.0, float(len(seconds)), len(seconds), True, True)
 
     @torch.inference_mode()
     def run() -> None:
-        cues = CueCollector()
+        cues = FeatureCollector()
         for second in seconds:
             cues.add(second)
-        collect_explanation(bundle, masker_of(bundle.model, given), summary, {}, cues.finish())
+        collect_explanation(bundle, masker_of(bundle.model, own), summary, {}, cues.finish())
 
     return run

@@ -14,8 +14,10 @@ from statistics import mean, stdev
 from bench.row import Row
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.known_truth import make_clips
+from sec2sec.progress import drain
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.train import Hardware, Trained, train_steps
+from sec2sec.training.train import train_steps
 
 WORK = Path("build/bench/grid")
 CLIPS, SPLITS, LENGTHS = 300, (6, 3, 1), (4, 6)  # 180 to learn from, 90 to validate; seconds
@@ -35,20 +37,17 @@ def score(grids: EncoderConfig, seed: int) -> float:
     )
     run = WORK / "run"
     shutil.rmtree(run, ignore_errors=True)
-    for step in train_steps(run, config, Hardware(WORK / "tokens", "cpu"), test=False):
-        if isinstance(step, Trained):
-            return float(step.metrics["validation_score"])
-    raise AssertionError("the training ended without a checkpoint")
+    result = drain(train_steps(run, config, Hardware(WORK / "tokens", "cpu"), test=False))
+    return float(result.metrics["validation_score"])
 
 
 def rows() -> Iterator[Row]:
     """About six minutes on two calm cores, two of them for making the clips the first time."""
-    for _ in make_clips(WORK / "clips", CLIPS, 5, shares=SPLITS, lengths=LENGTHS):
-        pass
+    drain(make_clips(WORK / "clips", CLIPS, 5, shares=SPLITS, lengths=LENGTHS))
     pairs = [(score(FULL, seed), score(POOLED, seed)) for seed in SEEDS]
-    for name, grids, found in zip(("full", "pooled"), (FULL, POOLED), zip(*pairs, strict=True), strict=True):
-        told = f"{'×'.join(map(str, grids.video_grid))} and {'×'.join(map(str, grids.audio_grid))}"
-        yield Row(f"validation score, {name} grids {told}, mean of {len(SEEDS)} seeds", mean(found))
+    for name, grids, scores in zip(("full", "pooled"), (FULL, POOLED), zip(*pairs, strict=True), strict=True):
+        shape = f"{'×'.join(map(str, grids.video_grid))} and {'×'.join(map(str, grids.audio_grid))}"
+        yield Row(f"validation score, {name} grids {shape}, mean of {len(SEEDS)} seeds", mean(scores))
     lost = [full - pooled for full, pooled in pairs]
     yield Row("  what pooling costs", mean(lost))
     yield Row("  standard error over the seeds", stdev(lost) / len(lost) ** 0.5)

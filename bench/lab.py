@@ -19,7 +19,7 @@ from sec2sec.render.annotate import annotate
 from tests.browser.driver import App, launch_browser, upload
 from tests.browser.driver import explain as explain_in
 
-FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames a second
+FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 480×270, 24 frames per second
 EDITS = ("mute", "blank", "drop", "shift-sound", "reorder")  # none of them needs pixels
 
 # From the click to the frame in which the new predictions are on screen, ms.
@@ -48,14 +48,14 @@ def rows() -> Iterator[Row]:
     yield Row("lab: click → new predictions on screen, median over edits and undo", median(taken), "ms", 150)
     yield Row("lab: the same, worst", max(taken), "ms")
     bundle = load_checkpoint(DEMO, "cpu")
-    found = explain(FLIGHT, bundle)
+    explanation = explain(FLIGHT, bundle)
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
-        tracks = ClipTracks.of(found.clip)
+        tracks = ClipTracks.of(explanation.clip)
         plan = Mute((2,)).apply(first_plan(tracks), tracks)
         plain, overlaid, edited = in_turns(
-            lambda: annotate(FLIGHT, found, film),
-            lambda: annotate(FLIGHT, found, film, overlay=True),
+            lambda: annotate(FLIGHT, explanation, film),
+            lambda: annotate(FLIGHT, explanation, film, overlay=True),
             lambda: render_plan(open_clip(FLIGHT), plan, tracks, film),
         )
     yield Row("annotated MP4 of a 10-s clip", plain, "s", 6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata, spearmanr
@@ -31,11 +32,11 @@ def rows() -> Iterator[Row]:
     """Generates the clips once into build/bench; about ten minutes the first time."""
     bundle = load_checkpoint(DEMO, "cpu")
     for level, (graded, synchrony, pointing) in LIMITS.items():
-        report = evaluated(bundle, level)  # type: ignore[arg-type]
-        for target, found in report["targets"].items():
+        report = evaluate_level(bundle, level)  # type: ignore[arg-type]
+        for target, figures in report["targets"].items():
             least = synchrony if target == "synchrony" else graded
-            yield Row(f"{level}: accuracy of {target}", found["accuracy"], "", least, "at least")
-            yield Row(f"  {level}: majority (trivial)", found["trivial"]["majority"]["accuracy"])
+            yield Row(f"{level}: accuracy of {target}", figures["accuracy"], "", least, "at least")
+            yield Row(f"  {level}: majority (trivial)", figures["trivial"]["majority"]["accuracy"])
         for method, share in report["pointing"].items():
             limit = pointing if method == "occlusion" else None
             yield Row(f"{level}: pointing, {method}", share, "", limit, "at least")
@@ -45,11 +46,10 @@ def rows() -> Iterator[Row]:
     )
 
 
-def evaluated(bundle: Bundle, level: Level) -> dict:
+def evaluate_level(bundle: Bundle, level: Level) -> dict[str, Any]:
     """The report of `evaluate` on unseen clips of a level."""
     directory = Path(f"build/bench/{level}")
-    for _ in make_clips(directory, CLIPS, SEEDS[level], level):
-        pass
+    drain(make_clips(directory, CLIPS, SEEDS[level], level))
     report = drain(evaluate_steps(bundle, read_table(directory))).report
     (directory / "report.json").write_text(json.dumps(report))
     return report
@@ -75,7 +75,7 @@ def real_order(bundle: Bundle, folder: Path = Path("assets/clips")) -> tuple[flo
         for start in range(0, max(1, round(opened.duration) - WINDOW + 1), WINDOW):
             end = min(start + WINDOW, opened.duration)
             seconds = list(open_clip(clip, start=start, end=end).seconds())
-            found = explain(clip, bundle, start=start, end=end).targets["arousal"].prediction
-            measured.append((found, loudness(seconds), motion(seconds)))
+            arousal = explain(clip, bundle, start=start, end=end).targets["arousal"].prediction
+            measured.append((arousal, loudness(seconds), motion(seconds)))
     predicted, loud, moving = np.array(measured).T
     return float(spearmanr(predicted, rankdata(loud) + rankdata(moving)).statistic), len(measured)

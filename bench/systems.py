@@ -18,20 +18,21 @@ from bench.clip import FLIGHT, paper_bundle
 from bench.row import Row, in_turns
 from bench.training import GRIDS, LIRIS, encoders, random_clips
 from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.baselines.late_fusion import Given, LateFusion, Summaries
+from sec2sec.baselines.late_fusion import ClipEmbeddings, LateFusion, StoredEmbedding
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import Encoders, build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens
+from sec2sec.encoding import encode_clip
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, TokenSource
-from sec2sec.training.loop import TrainLoop, TrainModule
+from sec2sec.training.loop import TrainLoop
+from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
 
 TARGETS = ("arousal", "valence")
 CLIPS = 200  # an epoch is measured on so many, and stated for LIRIS
-TURNS = 1  # after one for warming up: ViViT-B takes ten seconds a clip
+TURNS = 1  # after one for warming up: ViViT-B takes ten seconds per clip
 PAPER = {  # minutes an epoch, arousal, table 1, on one RTX 3090
     **{"vit": "1:55", "vivit": "1:32", "vit-vivit": "3:31", "cma": "4:50", "avm": "4:49", "co-attention": "4:50"},
     **{"sec2sec-audio": "1:51", "sec2sec-vision": "1:20", "sec2sec-sa-sa": "2:17", "sec2sec-sa-ca": "2:14"},
@@ -47,16 +48,17 @@ def whole(model: Model, made: Encoders) -> tuple[Callable[[], object], Callable[
 
     @torch.inference_mode()
     def forward(seconds: object = decoded) -> object:
-        parts = [encode_seconds(part, made, cpu) for part in batched(seconds)]  # type: ignore[arg-type]
-        video, audio = join_tokens(parts).filled(model)
+        video, audio = encode_clip(seconds, made, cpu).filled(model)  # type: ignore[arg-type]
         return model(video[None], audio[None], torch.ones(1, len(video), dtype=torch.bool))
 
     return lambda: forward(opened().seconds()), forward
 
 
 def written_out(network: nn.Module, run: Callable[[], object]) -> None:
-    """The run with every attention weight of ViViT written out, as its published code does, and not by torch's fused
-    kernel, as we run it. ViT's few tokens make no difference."""
+    """The run with every attention weight of ViViT written out, as its published code does.
+
+    We run torch's fused kernel instead. ViT's few tokens make no difference.
+    """
     network.set_attn_implementation("eager")  # type: ignore[operator]
     run()
     network.set_attn_implementation("sdpa")  # type: ignore[operator]
@@ -108,10 +110,14 @@ def learner(name: str, clips: Callable[[Encoders], Clips]) -> tuple[Model, Clips
     if name not in SUMMARY:
         made = encoders()
         return build_system(config.model_config(TARGETS, GRIDS.width), GRIDS), clips(made), made, config
-    branches = {part: Given(size) for part, size in zip(("video", "audio"), SUMMARY[name], strict=True) if size}
-    kept = Summaries(build_encoders(SYSTEMS[name].encoder_config("paper")), nn.ModuleDict(branches))
-    head = LateFusion(config.model_config(TARGETS), kept.config, branches)
-    return head, clips(kept), kept, config
+    branches = {
+        modality: StoredEmbedding(size)
+        for modality, size in zip(("video", "audio"), SUMMARY[name], strict=True)
+        if size
+    }
+    cached = ClipEmbeddings(build_encoders(SYSTEMS[name].encoder_config("paper")), nn.ModuleDict(branches))
+    head = LateFusion(config.model_config(TARGETS), cached.config, branches)
+    return head, clips(cached), cached, config
 
 
 def epoch(model: Model, clips: Clips, made: Encoders, config: TrainConfig) -> None:
@@ -123,7 +129,7 @@ def epoch(model: Model, clips: Clips, made: Encoders, config: TrainConfig) -> No
 
 
 def epoch_rows() -> Iterator[Row]:
-    """Frozen encoders and backbones: pooled encoder tokens, or one vector a clip and an FC layer."""
+    """Frozen encoders and backbones: pooled encoder tokens, or one vector per clip and an FC layer."""
     for name, system in SYSTEMS.items():
         ready = learner(name, partial(random_clips, CLIPS))
         (taken,) = in_turns(partial(epoch, *ready), turns=TURNS)

@@ -16,14 +16,14 @@ from sec2sec import DEMO
 from sec2sec.jobs.job import Jobs
 from tests.browser.driver import App, launch_browser
 
-MOST = 30  # minutes after which it has failed
+MAX_MINUTES = 30  # after which it has failed
 
 
 def rows() -> Iterator[Row]:
     """Make and train the set of a class from the tab, with nothing there before; about five minutes."""
     with tempfile.TemporaryDirectory(prefix="sec2sec-bench-") as folder:
         before = os.getloadavg()[0]
-        minutes, stages = pressed(Path(folder))
+        minutes, stages = press_start(Path(folder))
         (job,) = Jobs(Path(folder)).all()
         metrics = json.loads((job.checkpoint / "metrics.json").read_text())
         yield Row("tab: 200 known-truth clips made and learned, from Start to Done", minutes, "min", 5)
@@ -50,7 +50,7 @@ def rows() -> Iterator[Row]:
             )
 
 
-def pressed(runs: Path) -> tuple[float, dict[str, float]]:
+def press_start(runs: Path) -> tuple[float, dict[str, float]]:
     """Minutes from pressing Start to the end, and of each stage as the page named it."""
     with App("--runs", str(runs), "--checkpoints", str(DEMO.parent)) as app, sync_playwright() as playwright:
         browser = launch_browser(playwright)
@@ -61,13 +61,13 @@ def pressed(runs: Path) -> tuple[float, dict[str, float]]:
         began = last = time.monotonic()
         stages: dict[str, float] = {}
         now = "Starting"
-        while now not in ("Done", "Failed", "Stopped", "Ended without a word"):
+        while now not in ("Done", "Failed", "Stopped", "Stopped unexpectedly"):
             page.wait_for_timeout(500)
             label = page.locator(".tr-label").inner_text() or now
             stages[now] = stages.get(now, 0.0) + (time.monotonic() - last) / 60
             now, last = label, time.monotonic()
-            assert last - began < 60 * MOST, f"not done after {MOST} minutes"
-        said = page.locator(".tr-message").inner_text()
+            assert last - began < 60 * MAX_MINUTES, f"not done after {MAX_MINUTES} minutes"
+        message = page.locator(".tr-message").inner_text()
         browser.close()
-    assert now == "Done", f"{now}: {said}"
+    assert now == "Done", f"{now}: {message}"
     return (last - began) / 60, stages

@@ -23,12 +23,14 @@ from sec2sec.datasets.table import Row as Clip
 from sec2sec.datasets.table import read_table
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import stacked
+from sec2sec.encoding import stack
 from sec2sec.media import open_clip
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Sec2Sec
-from sec2sec.training.batches import Clips, TokenSource, clips_of
-from sec2sec.training.loop import TrainLoop, TrainModule
+from sec2sec.progress import drain
+from sec2sec.training.batches import Clips, TokenSource, cached_clips
+from sec2sec.training.loop import TrainLoop
+from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
 
 WORK = Path("build/bench/training")
@@ -54,13 +56,13 @@ def random_clips(count: int, made: Encoders | None = None) -> Clips:
     for number in range(count):
         sha256, name = f"{number:064x}", str(number)
         if cache.seconds(sha256) is None:
-            parts = [torch.randn(SECONDS, *shape, generator=generator) for shape in cache.config.shapes.values()]
-            cache.write(sha256, Tokens(*parts))
+            tokens = [torch.randn(SECONDS, *shape, generator=generator) for shape in cache.config.shapes.values()]
+            cache.write(sha256, Tokens(*tokens))
         rows.append(
             Clip(name, Path(name), {"arousal": float(number % 2), "valence": float(number % 3 == 0)}, "train", name)
         )
         files[name], lengths[name] = cache.path(sha256), SECONDS
-    return clips_of(rows, ("arousal", "valence"), files, lengths)
+    return cached_clips(rows, ("arousal", "valence"), files, lengths)
 
 
 def encoders() -> Encoders:
@@ -87,12 +89,11 @@ def epoch(clips: Clips) -> float:
 
 
 def extraction() -> tuple[float, float]:
-    """Seconds a clip that extraction takes, decoding and writing included, and that the bare folded encoders take.
+    """Seconds per clip that extraction takes, decoding and writing included, and that the bare folded encoders take.
 
     The first clip is left out: it waits for the decoding processes to start, once for thousands of clips.
     """
-    for _ in make_clips(WORK / "clips", ENCODED, 4001):
-        pass
+    drain(make_clips(WORK / "clips", ENCODED, 4001))
     rows = read_table(WORK / "clips").rows
     plain = encoders()
     folded = plain.folded()
@@ -101,7 +102,7 @@ def extraction() -> tuple[float, float]:
         taken = 0.0
         for row in some:
             seconds = list(open_clip(row.path, frames_per_second=GRIDS.frames_per_second).seconds())
-            frames, image = stacked([s.frames for s in seconds]), plain.mfcc(stacked([s.samples for s in seconds]))
+            frames, image = stack([s.frames for s in seconds]), plain.mfcc(stack([s.samples for s in seconds]))
             with torch.inference_mode():
                 began = time.perf_counter()
                 folded.encode_video(frames)
@@ -111,11 +112,10 @@ def extraction() -> tuple[float, float]:
 
     shutil.rmtree(WORK / "extracted", ignore_errors=True)
     before = bare(rows[1 : ENCODED // 2])  # half before and half after: a machine's load comes and goes
-    steps, ends = [], []
-    for step in extract_steps(rows, plain, TokenCache(WORK / "extracted", plain), device=torch.device("cpu")):
-        steps.append(step)
-        ends.append(time.perf_counter())
-    assert (steps[-1].done, steps[-1].unusable) == (ENCODED, {})
+    ends: list[float] = []
+    steps = extract_steps(rows, plain, TokenCache(WORK / "extracted", plain), device=torch.device("cpu"))
+    extraction = drain(steps, lambda progress: ends.append(time.perf_counter()))
+    assert (extraction.total, extraction.unusable) == (ENCODED, {})
     after = bare(rows[ENCODED // 2 :])
     return (ends[-1] - ends[1]) / (ENCODED - 1), (before + after) / (ENCODED - 1)
 
@@ -129,18 +129,18 @@ def rss_anon() -> int:
 def peak(count: int) -> int:
     """kB at most while training on `count` clips, for as many steps whatever their number."""
     clips = random_clips(count)
-    found, done = [rss_anon()], threading.Event()
+    sizes, done = [rss_anon()], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.02):
-            found.append(rss_anon())
+            sizes.append(rss_anon())
 
     watching = threading.Thread(target=watch)
     watching.start()
     list(training(clips, width=64, epochs=max(1, CLIPS // count // 2)).reports())
     done.set()
     watching.join()
-    return max(found)
+    return max(sizes)
 
 
 def rows() -> Iterator[Row]:

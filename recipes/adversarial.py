@@ -23,7 +23,7 @@ from sec2sec.explanations.embeddings import SecondEmbeddings
 from sec2sec.model import AttentionLSTM, Sec2Sec
 
 STEPS, RATE = 400, 3e-3  # of Adam, over all variants at once
-AWAY = 0.3  # weight of looking away beside keeping the predictions
+AWAY_WEIGHT = 0.3  # of looking away beside keeping the predictions
 
 
 def look_away(model: Sec2Sec, clips: Sequence[tuple[SecondEmbeddings, np.ndarray]]) -> Sec2Sec:
@@ -48,25 +48,27 @@ def look_away(model: Sec2Sec, clips: Sequence[tuple[SecondEmbeddings, np.ndarray
             scores = temporal.score(torch.tanh(temporal.project_states(states)))  # (N, T, K)
             weights = scores.masked_fill(~mask[..., None], -torch.inf).softmax(1).mT
             elsewhere = (weights * ~marked[:, None]).sum(-1)  # (N, K)
-            kept = F.binary_cross_entropy_with_logits(temporal.decide(states, weights, mask), wanted)
+            loss = F.binary_cross_entropy_with_logits(temporal.decide(states, weights, mask), wanted)
             optimiser.zero_grad()
-            (kept - AWAY * elsewhere.clamp_min(1e-6).log().mean()).backward()
+            (loss - AWAY_WEIGHT * elsewhere.clamp_min(1e-6).log().mean()).backward()
             optimiser.step()
     return changed
 
 
 def _variants(clips: Sequence[tuple[SecondEmbeddings, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Joint vectors (N, T, D) of each clip whole, without each second and without the marked ones; mask and marked
-    (N, T) bool, padded with False."""
+    """Joint vectors (N, T, D) of each clip whole, without each second and without the marked ones; mask; marked.
+
+    mask and marked (N, T) bool are padded with False.
+    """
     longest = max(len(marks) for _, marks in clips)
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    padded: list[tuple[Tensor, Tensor, Tensor]] = []
     for joints, marks in clips:
         seconds, device = len(marks), joints.both.device
         marked = torch.from_numpy(marks).to(device)
-        gone = torch.cat([torch.zeros_like(marked)[None], torch.eye(seconds, device=device).bool(), marked[None]])
-        joint = torch.where(gone[..., None], joints.neither, joints.both)  # (T + 2, T, D)
+        absent = torch.cat([torch.zeros_like(marked)[None], torch.eye(seconds, device=device).bool(), marked[None]])
+        joint = torch.where(absent[..., None], joints.neither, joints.both)  # (T + 2, T, D)
         room = (0, longest - seconds)
-        whole = F.pad(torch.ones_like(gone), room)
-        found.append((F.pad(joint, (0, 0, *room)), whole, F.pad(marked.expand_as(gone), room)))
-    joint, mask, marked = (torch.cat(parts).clone() for parts in zip(*found, strict=True))
+        whole = F.pad(torch.ones_like(absent), room)
+        padded.append((F.pad(joint, (0, 0, *room)), whole, F.pad(marked.expand_as(absent), room)))
+    joint, mask, marked = (torch.cat(pieces).clone() for pieces in zip(*padded, strict=True))
     return joint, mask, marked

@@ -39,20 +39,21 @@ from sec2sec.explanations.masker import SecondMasker, masker_of
 from sec2sec.explanations.results import Word
 from sec2sec.explanations.verdict import verdicts
 from sec2sec.files import write_json
+from sec2sec.progress import drain
 
-GIVEN = ("shuffled", "equal with jitter", "reverse of the effect", "random")
+WRONG_BY_HAND = ("shuffled", "equal with jitter", "reverse of the effect", "random")
 ADVERSARIAL = "adversarial model"
-WRONG = (*GIVEN, ADVERSARIAL)
+WRONG_KINDS = (*WRONG_BY_HAND, ADVERSARIAL)
 RIGHT, OWN = "planted", "the model's own"
-MOST_WRONG, LEAST_RIGHT = 0.05, 0.80  # shares that may, and must, be called supported
+MAX_WRONG, MIN_RIGHT = 0.05, 0.80  # shares that may, and must, be called supported
 JITTER = 1e-3  # relative; breaks ties without saying anything
-USED = 0.5  # of the way to the baseline
+MIN_USED_SHARE = 0.5  # of the way to the baseline
 WORDS: tuple[Word, ...] = ("supported", "mixed", "not supported", "too short")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How often each word was said of each kind of attention."""
+    """How often each kind of attention got each word."""
 
     words: Mapping[str, Mapping[Word, int]]
 
@@ -61,15 +62,16 @@ class Calibration:
         return self.words[kind].get("supported", 0) / max(1, sum(self.words[kind].values()))
 
     def cases(self, kinds: Sequence[str]) -> int:
+        """How many cases these kinds have."""
         return sum(sum(self.words[kind].values()) for kind in kinds)
 
     @property
     def holds(self) -> bool:
-        """Whether every wrong kind stays within MOST_WRONG and the planted truth reaches LEAST_RIGHT."""
-        return all(self.supported(kind) <= MOST_WRONG for kind in WRONG) and self.supported(RIGHT) >= LEAST_RIGHT
+        """Whether every wrong kind stays within MAX_WRONG and the planted truth reaches MIN_RIGHT."""
+        return all(self.supported(kind) <= MAX_WRONG for kind in WRONG_KINDS) and self.supported(RIGHT) >= MIN_RIGHT
 
     def as_text(self) -> str:
-        """The table, a row a kind of attention."""
+        """The table, a row per kind of attention."""
         lines = [f"{'attention':<24}{'cases':>6}" + "".join(f"{word:>15}" for word in WORDS)]
         for kind, words in self.words.items():
             cells = "".join(f"{words.get(word, 0) / max(1, sum(words.values())):>15.1%}" for word in WORDS)
@@ -79,8 +81,7 @@ class Calibration:
 
 def tokens_of(work: Path, bundle: Bundle, clips: int, seed: int) -> Iterator[tuple[Tokens, Planted]]:
     """Cluttered clips with decisive seconds, made in `work` where they are not there yet, and what was planted."""
-    for _ in make_clips(work, clips, seed, "cluttered", workers=1):
-        pass
+    drain(make_clips(work, clips, seed, "cluttered", workers=1))
     planted, rows = read_planted(work), open_data(work).split("all")
     for row, seconds in decode_all(rows, bundle.encoders.config, as_decoded, workers=0):
         assert not isinstance(seconds, str), seconds
@@ -89,7 +90,7 @@ def tokens_of(work: Path, bundle: Bundle, clips: int, seed: int) -> Iterator[tup
 
 def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int = 0) -> Calibration:
     """Judge every clip and target with every kind of attention."""
-    counts: dict[str, Counter[Word]] = {kind: Counter() for kind in (*WRONG, RIGHT, OWN)}
+    counts: dict[str, Counter[Word]] = {kind: Counter() for kind in (*WRONG_KINDS, RIGHT, OWN)}
     chance, model = np.random.default_rng(seed), bundle.model
     clips = []
     for tokens, planted in cases:
@@ -100,22 +101,22 @@ def calibrate(cases: Iterator[tuple[Tokens, Planted]], bundle: Bundle, seed: int
             )
         clips.append((masker, planted))
     for masker, planted in clips:
-        asked = Asked(masker)
-        used = asked.uses(planted.decisive)
-        given = wrong_attention(asked.attention, asked.effect, chance)
-        given[RIGHT] = np.stack([planted_strength(planted, name, chance) for name in model.config.targets])
-        given[OWN] = asked.attention
-        for kind, attention in given.items():
-            counts[kind].update(word for k, word in enumerate(asked.words(attention)) if kind != RIGHT or used[k])
+        case = Case(masker)
+        used = case.uses(planted.decisive)
+        by_kind = wrong_attention(case.attention, case.effect, chance)
+        by_kind[RIGHT] = np.stack([planted_strength(planted, name, chance) for name in model.config.targets])
+        by_kind[OWN] = case.attention
+        for kind, attention in by_kind.items():
+            counts[kind].update(word for k, word in enumerate(case.words(attention)) if kind != RIGHT or used[k])
     adversary = look_away(clips[0][0].model, [(masker.embeddings, planted.decisive) for masker, planted in clips])
     for masker, planted in clips:
-        asked = Asked(SecondMasker(adversary, masker.tokens, masker.embeddings))
-        used = asked.uses(planted.decisive)
-        counts[ADVERSARIAL].update(word for k, word in enumerate(asked.words(asked.attention)) if used[k])
+        case = Case(SecondMasker(adversary, masker.tokens, masker.embeddings))
+        used = case.uses(planted.decisive)
+        counts[ADVERSARIAL].update(word for k, word in enumerate(case.words(case.attention)) if used[k])
     return Calibration(counts)
 
 
-class Asked:
+class Case:
     """What a model says of one clip: attention and effect (K, T), prediction and baseline (K,)."""
 
     def __init__(self, masker: SecondMasker) -> None:
@@ -127,7 +128,8 @@ class Asked:
     def uses(self, decisive: np.ndarray) -> np.ndarray:
         """(K,) bool: without the decisive seconds (T,) the prediction is at least half of the way at the baseline."""
         without = self.predict(~decisive[None], ~decisive[None])[0]
-        return (self.prediction - without) / (self.prediction - self.baseline) >= USED
+        used: np.ndarray = (self.prediction - without) / (self.prediction - self.baseline) >= MIN_USED_SHARE
+        return used
 
     def words(self, attention: np.ndarray) -> list[Word]:
         """(K,) what the verdict says of some attention (K, T)."""
@@ -143,7 +145,7 @@ def wrong_attention(own: np.ndarray, effect: np.ndarray, chance: np.random.Gener
         np.take_along_axis(-np.sort(-own, axis=1), rank, axis=1),
         chance.dirichlet(np.ones(own.shape[1]), len(own)),
     )
-    return dict(zip(GIVEN, kinds, strict=True))
+    return dict(zip(WRONG_BY_HAND, kinds, strict=True))
 
 
 def planted_strength(planted: Planted, target: str, chance: np.random.Generator) -> np.ndarray:
@@ -155,19 +157,21 @@ def planted_strength(planted: Planted, target: str, chance: np.random.Generator)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 1 where the thresholds do not hold."""
     options = argparse.ArgumentParser(description="Count the verdict's words on attention whose truth is known.")
-    options.add_argument("work", type=Path, metavar="DIR", help="the clips are made there, and kept")
+    options.add_argument(
+        "work", type=Path, metavar="DIR", help="folder of the clips, made where they are not there yet"
+    )
     options.add_argument("--checkpoint", type=Path, default=DEMO, metavar="DIR", help="default: the bundled demo")
     options.add_argument("--clips", type=int, default=80, metavar="N")
     options.add_argument("--seed", type=int, default=4242, metavar="S")
     options.add_argument("--json", type=Path, metavar="FILE")
     chosen = options.parse_args(arguments)
     bundle = load_checkpoint(chosen.checkpoint, "cpu")
-    found = calibrate(tokens_of(chosen.work, bundle, chosen.clips, chosen.seed), bundle)
-    print(found.as_text())
-    print(f"wrong attention: at most {MOST_WRONG:.0%} supported; planted truth: at least {LEAST_RIGHT:.0%}")
+    calibration = calibrate(tokens_of(chosen.work, bundle, chosen.clips, chosen.seed), bundle)
+    print(calibration.as_text())
+    print(f"wrong attention: at most {MAX_WRONG:.0%} supported; planted truth: at least {MIN_RIGHT:.0%}")
     if chosen.json:
-        write_json(chosen.json, {"clips": chosen.clips, "seed": chosen.seed, "words": found.words})
-    return 0 if found.holds else 1
+        write_json(chosen.json, {"clips": chosen.clips, "seed": chosen.seed, "words": calibration.words})
+    return 0 if calibration.holds else 1
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,14 @@ from sec2sec.datasets.table import read_table
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import stacked
+from sec2sec.encoding import stack
 from sec2sec.evaluation.evaluate import evaluate_steps
-from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
+from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
-from sec2sec.progress import drain
+from sec2sec.progress import Progress, Steps, drain
 from sec2sec.training.card import demo_card
 from sec2sec.training.mean_attention import profile
 
@@ -102,34 +102,33 @@ class Decoded:
 
 def small_second_tensors(seconds: list[Second]) -> tuple[Tensor, Tensor]:
     """In a worker: a clip's seconds → frames (T, M, 56, 56, 3) uint8 and MFCC images (T, 3, n_mfcc, steps) float16."""
-    frames = stacked([s.frames for s in seconds])[:, :, TOP : TOP + CROP, LEFT : LEFT + CROP]
+    frames = stack([s.frames for s in seconds])[:, :, TOP : TOP + CROP, LEFT : LEFT + CROP]
     planes = rearrange(frames, "t m h w c -> (t m) c h w").float()
     small = rearrange(F.avg_pool2d(planes, SHRINK).round().byte(), "(t m) c h w -> t m h w c", t=len(seconds))
-    return small.contiguous(), MfccImage()(stacked([s.samples for s in seconds])).half()
+    return small.contiguous(), MfccImage()(stack([s.samples for s in seconds])).half()
 
 
-def generated(work: Path, clips: Clips, workers: int) -> Path:
+def make_set(work: Path, clips: Clips, workers: int) -> Path:
     """The folder of a set of clips, made as far as it is not there yet."""
     directory = work / clips.name
-    for _ in make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)):
-        pass
+    drain(make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)))
     return directory
 
 
-def decoded_set(work: Path, clips: Clips, workers: int) -> Decoded:
+def decode_set(work: Path, clips: Clips, workers: int) -> Decoded:
     """Generate and decode a set, or read it from the work folder if an earlier run has done so."""
-    directory, cache = generated(work, clips, workers), work / f"{clips.name}.pt"
+    directory, cache = make_set(work, clips, workers), work / f"{clips.name}.pt"
     table, planted = read_table(directory), read_planted(directory)
     if not cache.is_file():
-        parts = []
-        for row, found in decode_all(table.rows, EncoderConfig.compact(), small_second_tensors, workers=workers):
-            assert not isinstance(found, str), (row.id, found)  # our own clips: a failure is ours
-            assert len(found[0]) == len(planted[row.id].decisive), row.id
-            parts.append(found)
+        decoded = []
+        for row, tensors in decode_all(table.rows, EncoderConfig.compact(), small_second_tensors, workers=workers):
+            assert not isinstance(tensors, str), (row.id, tensors)  # our own clips: a failure is ours
+            assert len(tensors[0]) == len(planted[row.id].decisive), row.id
+            decoded.append(tensors)
         stored = {
-            "frames": torch.cat([frames for frames, _ in parts]),
-            "mfcc": torch.cat([mfcc for _, mfcc in parts]),
-            "length": torch.tensor([len(frames) for frames, _ in parts]),
+            "frames": torch.cat([frames for frames, _ in decoded]),
+            "mfcc": torch.cat([mfcc for _, mfcc in decoded]),
+            "length": torch.tensor([len(frames) for frames, _ in decoded]),
         }
         torch.save(stored, cache.with_suffix(".part"))
         cache.with_suffix(".part").replace(cache)
@@ -162,12 +161,12 @@ def token_data(encoders: Encoders, sets: Sequence[Decoded], batch: int = 64) -> 
     """Some sets through the frozen encoders, for stages 2 and 3."""
     fast = encoders.folded()
     video, audio = [], []
-    for found in sets:
-        for frames, image in zip(found.frames.split(batch), found.mfcc.split(batch), strict=True):
+    for clip_set in sets:
+        for frames, image in zip(clip_set.frames.split(batch), clip_set.mfcc.split(batch), strict=True):
             video.append(fast.video.from_small(normal_frames(frames)).half())  # type: ignore[operator]
             audio.append(fast.audio(image.float()).half())
-    planted = [p for found in sets for p in found.planted]
-    length = torch.cat([found.length for found in sets])
+    planted = [p for clip_set in sets for p in clip_set.planted]
+    length = torch.cat([clip_set.length for clip_set in sets])
 
     def evidence(name: str) -> Tensor:
         return torch.from_numpy(np.concatenate([p.evidence[name] for p in planted])).float()
@@ -186,22 +185,32 @@ def token_data(encoders: Encoders, sets: Sequence[Decoded], batch: int = 64) -> 
     )
 
 
-def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-CA") -> Iterator[dict[str, Any]]:
-    """Clips, encoders, co-attention, whole clips; yields reports, and the trained parts last ("done")."""
+@dataclass(frozen=True)
+class Taught:
+    """What the three stages made."""
+
+    encoders: Encoders
+    model: Sec2Sec
+    data: TokenData  # of the training clips
+
+
+def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-CA") -> Steps[Taught]:
+    """Clips, encoders, co-attention, whole clips; yields the report of each epoch as JSON."""
     began = time.perf_counter()
 
-    def passed() -> dict[str, Any]:
-        return {"minutes": round((time.perf_counter() - began) / 60, 1)}
+    def progress(report: Mapping[str, Any]) -> Progress:
+        minutes = round((time.perf_counter() - began) / 60, 1)
+        return Progress(0, 0, json.dumps({**report, "minutes": minutes}), report["stage"])
 
-    sets = [decoded_set(work, clips, workers) for clips in recipe.training]
-    held = [decoded_set(work, clips, workers) for clips in recipe.validation]
-    yield {"stage": "data", "clips": sum(len(s.length) for s in sets), **passed()}
+    sets = [decode_set(work, clips, workers) for clips in recipe.training]
+    validation_sets = [decode_set(work, clips, workers) for clips in recipe.validation]
+    yield progress({"stage": "data", "clips": sum(len(s.length) for s in sets)})
     encoder_config = EncoderConfig.compact()
     torch.manual_seed(recipe.seed)
     encoders = build_encoders(encoder_config)
-    kept = work / "encoders.pt"
-    if kept.is_file():
-        encoders.load_state_dict(torch.load(kept, weights_only=True))
+    file = work / "encoders.pt"
+    if file.is_file():
+        encoders.load_state_dict(torch.load(file, weights_only=True))
         encoders.eval()
     else:
         for report in teach_encoders(
@@ -212,11 +221,11 @@ def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-C
             rate=recipe.encoder_rate,
             seed=recipe.seed,
         ):
-            yield report | passed()
-        torch.save(encoders.state_dict(), kept.with_suffix(".part"))
-        kept.with_suffix(".part").replace(kept)
+            yield progress(report)
+        torch.save(encoders.state_dict(), file.with_suffix(".part"))
+        file.with_suffix(".part").replace(file)
 
-    data, validation = token_data(encoders, sets), token_data(encoders, held)
+    data, validation = token_data(encoders, sets), token_data(encoders, validation_sets)
     torch.manual_seed(recipe.seed)
     model = Sec2Sec(ModelConfig(TARGETS, attention), encoder_config.video_grid, encoder_config.audio_grid)
     model.reference_video.copy_(data.video.float().mean(0))
@@ -229,7 +238,7 @@ def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-C
         rate=recipe.second_rate,
         seed=recipe.seed,
     ):
-        yield report | passed()
+        yield progress(report)
     for report in teach_clips(
         model,
         data,
@@ -239,19 +248,19 @@ def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-C
         rate=recipe.clip_rate,
         seed=recipe.seed,
     ):
-        yield report | passed()
-    yield {"stage": "done", "encoders": encoders, "model": model, "data": data, **passed()}
+        yield progress(report)
+    return Taught(encoders, model, data)
 
 
 @torch.inference_mode()
 def attention_of(model: Sec2Sec, data: TokenData) -> list[np.ndarray]:
     """The attention of each training clip, (K, T), real seconds alone."""
-    found = []
+    attention = []
     for clips in torch.arange(len(data.first)).split(64):
         weights = model(*gather(data, clips), evidence=False).second_weights
         assert weights is not None
-        found += [row[:, :length].numpy() for row, length in zip(weights, data.length[clips].tolist(), strict=True)]
-    return found
+        attention += [row[:, :length].numpy() for row, length in zip(weights, data.length[clips].tolist(), strict=True)]
+    return attention
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -265,37 +274,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     recipe = Recipe()
     began = time.perf_counter()
     chosen.work.mkdir(parents=True, exist_ok=True)
-    done: dict[str, Any] = {}
-    for done in train(chosen.work, recipe, chosen.workers, chosen.attention):
-        if done["stage"] != "done":
-            print(json.dumps(done), flush=True)
-    data: TokenData = done["data"]
+    steps = train(chosen.work, recipe, chosen.workers, chosen.attention)
+    taught = drain(steps, lambda progress: print(progress.message, flush=True))
+    data = taught.data
     labelled = (data.soft - 0.5).abs() > 0.25
     positive = ((data.soft > 0.5) & labelled).sum(0) / labelled.sum(0)
     metrics: dict[str, Any] = {
         "training_positive": dict(zip(TARGETS, [round(float(p), 4) for p in positive], strict=True)),
-        "mean_attention": profile(attention_of(done["model"], data), TARGETS),
+        "mean_attention": profile(attention_of(taught.model, data), TARGETS),
     }
-    contents = {
-        "encoders": done["encoders"],
-        "model": done["model"],
-        "trained_on": TRAINED_ON,
-        "diagnostics": ("synchrony",),
-        "provenance": {
+    save_checkpoint(
+        chosen.out,
+        encoders=taught.encoders,
+        model=taught.model,
+        trained_on=TRAINED_ON,
+        card="",
+        metrics=metrics,
+        diagnostics=("synchrony",),
+        provenance={
             "command": "make demo-checkpoint",
             "recipe": asdict(recipe),
             "data": [asdict(clips) for clips in (*recipe.training, *recipe.validation)],
-            "encoder_size": sum(p.numel() for p in done["encoders"].parameters()),
-            "model_size": sum(p.numel() for p in done["model"].parameters()),
+            "encoder_size": sum(p.numel() for p in taught.encoders.parameters()),
+            "model_size": sum(p.numel() for p in taught.model.parameters()),
         },
-    }
-    save_checkpoint(chosen.out, card="", metrics=metrics, **contents)
-    parts = (tokens.split(data.length.tolist()) for tokens in (data.video, data.audio))
-    usual = familiarity_statistics(Tokens(video, audio) for video, audio in zip(*parts, strict=True))
-    save_familiarity(chosen.out, usual, identity(chosen.out))
+    )
+    by_modality = (tokens.split(data.length.tolist()) for tokens in (data.video, data.audio))
+    statistics = measure_training_seconds(Tokens(video, audio) for video, audio in zip(*by_modality, strict=True))
+    save_training_seconds(chosen.out, statistics, identity(chosen.out))
     bundle = load_checkpoint(chosen.out, "cpu")
     for clips in recipe.test:
-        directory = generated(chosen.work, clips, chosen.workers)
+        directory = make_set(chosen.work, clips, chosen.workers)
         report = drain(evaluate_steps(bundle, read_table(directory), workers=chosen.workers)).report
         metrics[clips.name] = {k: v for k, v in report.items() if k not in ("checkpoint", "data")}
         print(json.dumps({"stage": clips.name, **report}), flush=True)

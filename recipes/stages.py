@@ -67,6 +67,7 @@ class StateHeads(nn.Module):
         self.flash, self.beat = nn.Linear(width, 1), nn.Linear(width, 1)
 
     def forward(self, video: Tensor, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Tokens of seconds → their visual and audible states, flashes and beats."""
         (times, *_), (bands, steps) = self.grids
         assert times == steps == SLOTS
         seen = rearrange(video, "n (t p) c -> n t p c", t=times).mean(2)
@@ -155,19 +156,19 @@ def teach_seconds(
             some = others[torch.randint(len(others), (half,), generator=generator)]
             rows = torch.cat([order[step * half : (step + 1) * half], some])
             joint, _, _ = model.encode_second(data.video[rows].float(), data.audio[rows].float(), evidence=False)
-            said = heads(joint)
+            outputs = heads(joint)
             truth = data.synchrony[rows]
-            known = ~truth.isnan()
-            loss = F.binary_cross_entropy_with_logits(said[known, 2], truth[known])
-            loss = loss + F.mse_loss(said[:, :2], data.evidence[rows])
+            defined = ~truth.isnan()
+            loss = F.binary_cross_entropy_with_logits(outputs[defined, 2], truth[defined])
+            loss = loss + F.mse_loss(outputs[:, :2], data.evidence[rows])
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(joined, 1.0)
             optimiser.step()
             plan.step()
             total += float(loss.detach()) / rounds
-            right += float(((said[known, 2] > 0) == (truth[known] > 0.5)).sum())
-            seen += int(known.sum())
+            right += float(((outputs[defined, 2] > 0) == (truth[defined] > 0.5)).sum())
+            seen += int(defined.sum())
         yield {"stage": "seconds", "epoch": epoch + 1, "loss": round(total, 4), "synchrony": round(right / seen, 4)}
     model.eval()
 
@@ -200,7 +201,7 @@ def teach_clips(
     generator = torch.Generator().manual_seed(seed)
     count = len(data.first)
     optimiser, plan = schedule(list(model.parameters()), rate, epochs * (count // batch))
-    best, kept = float("inf"), None
+    best_loss, best_weights = float("inf"), None
     for epoch in range(epochs):
         model.train()
         total = 0.0
@@ -218,8 +219,8 @@ def teach_clips(
             plan.step()
             total += float(loss.detach()) * batch / len(order)
         loss_there, accuracy = check(model, validation)
-        if loss_there < best:
-            best, kept = loss_there, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        if loss_there < best_loss:
+            best_loss, best_weights = loss_there, {name: tensor.clone() for name, tensor in model.state_dict().items()}
         yield {
             "stage": "clips",
             "epoch": epoch + 1,
@@ -227,8 +228,8 @@ def teach_clips(
             "validation_loss": round(loss_there, 4),
             **{name: round(value, 4) for name, value in zip(model.config.targets, accuracy, strict=True)},
         }
-    if kept is not None:
-        model.load_state_dict(kept)
+    if best_weights is not None:
+        model.load_state_dict(best_weights)
     model.eval()
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 
 from sec2sec.baselines import SYSTEMS, System, build_system
-from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
+from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.errors import UserError
@@ -36,7 +36,7 @@ class CheckpointError(UserError):
 
 @dataclass(frozen=True)
 class CheckpointSummary:
-    """Which model was asked, as every screen and file that shows a prediction names it."""
+    """Which model predicted, as every screen and file that shows a prediction names it."""
 
     name: str
     sha256: str
@@ -94,12 +94,12 @@ def save_checkpoint(
     and of a frozen published backbone nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    published = _published(model)
+    published = _published_names(model)
     state = {f"model.{n}": t.contiguous() for n, t in model.state_dict().items() if n not in published}
-    for part in ("video", "audio"):
-        module = getattr(encoders, part)
+    for modality in ("video", "audio"):
+        module = getattr(encoders, modality)
         own = statistics(module) if encoders.config.preset == "paper" else module.state_dict()
-        state |= {f"{part}.{name}": tensor.contiguous() for name, tensor in own.items()}
+        state |= {f"{modality}.{name}": tensor.contiguous() for name, tensor in own.items()}
     config = {
         "schema": SCHEMA,
         "system": model.config.system,
@@ -129,7 +129,8 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
             "use a checkpoint made by this version, or make it again with `train`"
         )
     try:
-        encoder_config, model_config = _encoder_config(config["encoder"]), _model_config(config["model"])
+        encoder_config = EncoderConfig.from_mapping(config["encoder"])
+        model_config = ModelConfig.from_mapping(config["model"])
         summary_fields = (str(config["trained_on"]), tuple(str(name) for name in config.get("diagnostics", [])))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder}: config.json describes no model ({error}); copy the folder again") from error
@@ -144,12 +145,12 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
 
     encoders = build_encoders(encoder_config)
     model = build_system(model_config, encoder_config)
-    parts: dict[str, torch.nn.Module] = {"model": model, "video": encoders.video, "audio": encoders.audio}
-    for prefix, module in parts.items():
+    modules: dict[str, torch.nn.Module] = {"model": model, "video": encoders.video, "audio": encoders.audio}
+    for prefix, module in modules.items():
         own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
         if prefix == "model":
-            kept = _published(model)
-            own = {name: t for name, t in module.state_dict().items() if name in kept} | own
+            published = _published_names(model)
+            own = {name: t for name, t in module.state_dict().items() if name in published} | own
         elif encoder_config.preset == "paper":
             own = module.state_dict() | own
         try:
@@ -176,7 +177,7 @@ def statistics(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in module.named_buffers(recurse=False) if name in ("mean", "std")}
 
 
-def _published(model: Model) -> set[str]:
+def _published_names(model: Model) -> set[str]:
     """Names of the weights that are published elsewhere and stay as they are there."""
     if model.config.backbone != "published":
         return set()
@@ -205,16 +206,6 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckpointError(f"{folder}: {name} holds a {type(value).__name__}, not an object; copy it again")
     return value
-
-
-def _encoder_config(fields: Mapping[str, Any]) -> EncoderConfig:
-    audio = AudioConfig(**fields["audio"])
-    grids = {name: tuple(fields[name]) for name in ("video_grid", "audio_grid")}
-    return EncoderConfig(**{**fields, **grids, "audio": audio})
-
-
-def _model_config(fields: Mapping[str, Any]) -> ModelConfig:
-    return ModelConfig(**{**fields, "targets": tuple(fields["targets"])})
 
 
 def encoder_hash(bundle: Bundle) -> str:

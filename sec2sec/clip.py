@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,12 +28,12 @@ from torch import Tensor
 
 from sec2sec.checkpoints import Bundle, encoder_hash
 from sec2sec.config import MediaLimits
-from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoders.tokens import Modality, Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
-from sec2sec.explanations.cues import CueCollector, Measured
+from sec2sec.explanations.features import FeatureCollector, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
 from sec2sec.explanations.masker import Masker, SecondMasker, masker_of
 from sec2sec.explanations.methods import METHODS
@@ -58,8 +58,6 @@ from sec2sec.progress import Progress, Steps, drain
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
-
-Modality = Literal["audio", "video"]
 
 
 class AskError(UserError):
@@ -134,7 +132,7 @@ class PresentedExplanation(Explanation):
 class EncodedClip:
     """A clip as tokens of a model's encoders, of which any question costs milliseconds.
 
-    Results are computed when they are first asked for, and kept. Arrays are (T,), one figure per second. A target is
+    Results are computed at their first use, and stay. Arrays are (T,), one figure per second. A target is
     named as in the model's `targets`; AskError says which there are.
     """
 
@@ -186,12 +184,12 @@ class EncodedClip:
 
     def verdict(self, target: str) -> Verdict:
         """Is the attention of this target an explanation of its prediction?"""
-        name = self._named(target)
+        name = self._checked_target(target)
         return self.explain().targets[name].verdict
 
     def shapley(self, target: str) -> Shapley | None:
         """Exact Shapley values of sound and picture."""
-        name = self._named(target)
+        name = self._checked_target(target)
         return self.explain().targets[name].shapley
 
     def token_gradients(self, target: str) -> TokenGradients:
@@ -224,7 +222,7 @@ class EncodedClip:
         if encoder_hash(other.model) != encoder_hash(self.model):
             raise AskError(f"{other.info.name} was encoded by other encoders than {self.info.name}")
         chosen = other._second(by)
-        tokens = (None if part is None else part[chosen] for part in (other.tokens.video, other.tokens.audio))
+        tokens = (None if own is None else own[chosen] for own in (other.tokens.video, other.tokens.audio))
         return self._with([self._second(second)], modality, *tokens)
 
     def explain(self) -> PresentedExplanation:
@@ -243,7 +241,7 @@ class EncodedClip:
 
     @cached_property
     def _scores(self) -> dict[str, np.ndarray | None]:
-        """(K, T) by method, of those that were asked for."""
+        """(K, T) by method, of those that were computed."""
         return {}
 
     @cached_property
@@ -259,7 +257,7 @@ class EncodedClip:
         where = torch.tensor(list(seconds), dtype=torch.long, device=self.model.device)
         means = self.model.model.references(self.info.seconds)
 
-        def replaced(own: Tensor | None, mean: Tensor, by: Tensor | None) -> Tensor | None:
+        def replace_seconds(own: Tensor | None, mean: Tensor, by: Tensor | None) -> Tensor | None:
             if own is None and by is None:  # at the training mean already, and the clip goes on to lack the modality
                 return None
             tokens = (mean if own is None else own).clone()
@@ -267,8 +265,8 @@ class EncodedClip:
             return tokens
 
         tokens = Tokens(
-            self.tokens.video if modality == "audio" else replaced(self.tokens.video, means[0], video),
-            self.tokens.audio if modality == "video" else replaced(self.tokens.audio, means[1], audio),
+            self.tokens.video if modality == "audio" else replace_seconds(self.tokens.video, means[0], video),
+            self.tokens.audio if modality == "video" else replace_seconds(self.tokens.audio, means[1], audio),
         )
         info = replace(self.info, has_video=tokens.video is not None, has_audio=tokens.audio is not None)
         return EncodedClip(self.model, tokens, info)
@@ -279,13 +277,13 @@ class EncodedClip:
             raise AskError(f"{what}: not offered for {self.model.system.title}, which takes in the whole clip at once")
         return by_second
 
-    def _named(self, target: str) -> str:
+    def _checked_target(self, target: str) -> str:
         if target not in self.targets:
             raise AskError(f"{target}: not predicted by this model, which predicts {', '.join(self.targets)}")
         return target
 
     def _index(self, target: str) -> int:
-        return self.targets.index(self._named(target))
+        return self.targets.index(self._checked_target(target))
 
     def _second(self, second: int) -> int:
         if not 0 <= second < self.info.seconds:
@@ -306,7 +304,7 @@ def encode_steps(
     yield Progress(0, 0, "Opening the clip", "decoding")
     config = model.encoders.config
     limits = limits or MediaLimits()
-    limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.longest))
+    limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.max_seconds))
     clip = open_clip(
         path,
         start=start,
@@ -324,16 +322,16 @@ def encode_steps(
     # a live recording does not say how long it is; explaining takes about a tenth of the whole
     expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0
     total = expected / 0.9
-    parts: list[Tokens] = []
-    pictures, cues = PreviewCollector(), CueCollector()
+    encoded: list[Tokens] = []
+    pictures, cues = PreviewCollector(), FeatureCollector()
     for batch in batched(clip.seconds()):
         clock.charge("decoding")
         done = min(pictures.seconds, expected)
         yield Progress(done, total, f"Encoding from second {pictures.seconds} of {expected or 'unknown'}", "encoding")
         clock.skip()
-        part = encode_seconds(batch, model.encoders, model.device)
-        pictures.add(batch, part)
-        parts.append(Tokens(part.video, part.audio))
+        tokens = encode_seconds(batch, model.encoders, model.device)
+        pictures.add(batch, tokens)
+        encoded.append(Tokens(tokens.video, tokens.audio))
         clock.charge("encoding")
         for second in batch:
             cues.add(second)
@@ -341,11 +339,11 @@ def encode_steps(
         done = min(pictures.seconds, expected)
         yield Progress(done, total, f"Decoded and encoded {pictures.seconds} s", "decoding")
         clock.skip()
-    if not parts:
+    if not encoded:
         raise MediaError(f"{clip.name}: nothing of it could be decoded; try to convert it to MP4 (H.264, AAC)")
     measured = cues.finish()
     clock.charge("explaining")
-    return EncodedClip(model, join_tokens(parts), pictures.summary(clip), pictures.preview(), measured, taken)
+    return EncodedClip(model, join_tokens(encoded), pictures.summary(clip), pictures.preview(), measured, taken)
 
 
 def explain_steps(

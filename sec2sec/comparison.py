@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sec2sec.checkpoints import Bundle, encoder_hash
 from sec2sec.clip import EncodedClip, encode_steps
 from sec2sec.config import MediaLimits
-from sec2sec.progress import Progress, Steps
+from sec2sec.progress import Progress, Steps, relay
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The clip through each checkpoint, in the order that was asked for."""
+    """The clip through each checkpoint, in the order of the checkpoints."""
 
     clips: list[EncodedClip]
     encoded: int  # how often the clip was decoded and encoded
@@ -41,7 +42,7 @@ def compare_steps(
         names = ", ".join(bundles[i].summary.name for i in members)
         prefix = "" if len(groups) == 1 else f"{names}: "
         steps = encode_steps(path, first, start=start, end=end, limits=limits)
-        encoded = yield from _of_several(steps, prefix, done, len(groups))
+        encoded = yield from relay(steps, partial(_as_part, prefix, done, len(groups)))
         for i in members:
             clips[i] = replace(encoded, model=bundles[i])
             message = f"{prefix}Measuring the effect of each second"
@@ -50,12 +51,6 @@ def compare_steps(
     return Comparison([clips[i] for i in range(len(bundles))], len(groups))
 
 
-def _of_several(steps: Steps[EncodedClip], prefix: str, done: int, total: int) -> Steps[EncodedClip]:
-    """The steps as the part from done to done + 1 of `total`."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as end:
-            clip: EncodedClip = end.value
-            return clip
-        yield replace(progress, done=done + progress.fraction, total=total, message=prefix + progress.message)
+def _as_part(prefix: str, done: int, total: int, progress: Progress) -> Progress:
+    """The same as the part from done to done + 1 of `total`."""
+    return replace(progress, done=done + progress.fraction, total=total, message=prefix + progress.message)

@@ -1,12 +1,13 @@
-"""Settings of every part, with the paper's defaults. Nothing here imports torch: `--help` must be quick."""
+"""Settings of media, encoders and models, with the paper's defaults. Nothing here imports torch or pydantic."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from sec2sec.errors import SettingsError
+from sec2sec.fields import Validated, setting
 
 SAMPLE_RATE = 16_000  # Hz; every sound track is mixed to mono at this rate
 RESIZE = (128, 171)  # height, width of a decoded frame: torchvision's Kinetics-400 preprocessing (aspect is not kept)
@@ -43,35 +44,31 @@ def crop_region() -> tuple[float, float, float, float]:
 
 
 @dataclass(frozen=True)
-class MediaLimits:
+class MediaLimits(Validated):
     """What a clip may cost before it is refused; a server tightens these, a researcher loosens them."""
 
-    max_bytes: int = 2 * 1024**3  # of the file
-    max_seconds: float = 900.0  # of the part that is analysed, not of the file
-    min_seconds: float = 0.5  # a shorter clip has no second to speak of
-    max_pixels: int = 8192 * 4320  # of one decoded frame
-
-    def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_seconds", "min_seconds", "max_pixels"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} must be above 0, not {getattr(self, name)}")
+    max_bytes: int = setting(2 * 1024**3, ge=1)  # size of the file
+    max_seconds: float = setting(900.0, gt=0)  # length of the part that is analysed, not of the file
+    min_seconds: float = setting(0.5, gt=0)  # a shorter clip has no second to speak of
+    max_pixels: int = setting(8192 * 4320, ge=1)  # size of one decoded frame
 
 
 @dataclass(frozen=True)
-class AudioConfig:
+class AudioConfig(Validated):
     """The MFCC image of one second (paper §3, audio encoder)."""
 
-    n_fft: int = 400  # samples, 25 ms
-    hop: int = SAMPLE_RATE // 100  # 160 samples, 10 ms
-    n_mels: int = 64  # mel bands
-    n_mfcc: int = 40  # coefficients
-    delta_width: int = 9  # MFCC frames a regression of Δ and ΔΔ runs over; odd
+    n_fft: int = setting(400, ge=1)  # samples, 25 ms
+    hop: int = setting(SAMPLE_RATE // 100, ge=1)  # 160 samples, 10 ms
+    n_mels: int = setting(64, ge=1)  # mel bands
+    n_mfcc: int = setting(40, ge=1)  # coefficients
+    delta_width: int = setting(9, ge=3)  # MFCC frames that a regression of Δ and ΔΔ runs over; odd
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.n_mfcc > self.n_mels:
             raise SettingsError(f"n_mfcc ({self.n_mfcc}) cannot exceed n_mels ({self.n_mels})")
-        if self.delta_width < 3 or self.delta_width % 2 == 0:
-            raise SettingsError(f"delta_width must be odd and at least 3, not {self.delta_width}")
+        if self.delta_width % 2 == 0:
+            raise SettingsError(f"delta_width must be odd, not {self.delta_width}")
 
     @property
     def steps(self) -> int:
@@ -80,33 +77,28 @@ class AudioConfig:
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Validated):
     """Which encoders turn a second into tokens, and the grids of those tokens.
 
     "inputs" are no encoders: the tokens are the pixels and the coefficients themselves, for systems that take in a
-    whole clip at once; "summaries" are one vector a clip, repeated in each second: what frozen backbones leave to
+    whole clip at once; "summaries" are one vector per clip, repeated in each second: what frozen backbones leave to
     learn.
     """
 
     preset: Literal["paper", "compact", "inputs", "summaries"] = "compact"
-    frames_per_second: int = 8  # M; 16 in the paper preset
-    width: int = 96  # channels of a token; 512 in the paper preset
-    video_grid: tuple[int, int, int] = (8, 3, 3)  # (time, height, width) of the visual tokens of one second
-    audio_grid: tuple[int, int] = (4, 8)  # (coefficient band, time) of the audio tokens of one second
+    frames_per_second: int = setting(8, ge=1)  # M; 16 in the paper preset
+    width: int = setting(96, ge=1)  # channels of a token; 512 in the paper preset
+    video_grid: tuple[int, int, int] = setting(
+        (8, 3, 3), ge=1
+    )  # (time, height, width) of the visual tokens of a second
+    audio_grid: tuple[int, int] = setting((4, 8), ge=1)  # (coefficient band, time) of the audio tokens of a second
     audio: AudioConfig = AudioConfig()
     sound: Literal["mfcc", "mel"] = "mfcc"  # inputs: the MFCC image, or a mel spectrogram in dB
-    audio_width: int = 0  # channels of an audio token; 0: as many as of a visual one
-    enlarge: int = 1  # frames are decoded at so many times RESIZE
+    audio_width: int = setting(0, ge=0)  # channels of an audio token; 0: as many as of a visual one
+    enlarge: int = setting(1, ge=1)  # frames are decoded at this multiple of RESIZE
 
     def __post_init__(self) -> None:
-        if self.preset not in ("paper", "compact", "inputs", "summaries"):
-            raise SettingsError(f"preset must be 'paper', 'compact', 'inputs' or 'summaries', not {self.preset!r}")
-        if self.sound not in ("mfcc", "mel"):
-            raise SettingsError(f"sound must be 'mfcc' or 'mel', not {self.sound!r}")
-        if self.enlarge < 1 or self.audio_width < 0:
-            raise SettingsError("enlarge must be at least 1, and audio_width at least 0")
-        if self.frames_per_second < 1 or self.width < 1 or min(*self.video_grid, *self.audio_grid) < 1:
-            raise SettingsError("frames_per_second, width and every side of a token grid must be at least 1")
+        super().__post_init__()
         video_map, audio_map = self.maps
         if any(
             side > whole for side, whole in zip(self.video_grid + self.audio_grid, video_map + audio_map, strict=True)
@@ -121,7 +113,7 @@ class EncoderConfig:
         """The grids that the encoders give; a coarser grid of tokens is their average pooling."""
         if self.preset == "paper":
             return (math.ceil(self.frames_per_second / 8), 7, 7), (7, 7)
-        return self.video_grid, self.audio_grid  # the others pool as they are told
+        return self.video_grid, self.audio_grid  # the other encoders pool to any grid
 
     @property
     def visual_tokens(self) -> int:
@@ -163,40 +155,29 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """Everything right of the tokens (paper §3), of any system; what a system has no use for, it ignores."""
+class ModelConfig(Validated):
+    """Everything right of the tokens (paper §3), of any system; a system ignores what it has no use for."""
 
     targets: tuple[str, ...] = ("arousal", "valence")
     attention: Attention = "SA-CA"  # SA-SA: the second attention keeps its own keys and values
     temporal: Temporal = "attention-lstm"  # paper §4.4; "lstm" is eq. 3 with the last real step
-    input_width: int = 96  # channels of an incoming token
-    width: int = 96  # D
-    heads: int = 4  # H
-    hidden: int = 96  # LSTM state
-    dropout: float = 0.3
+    input_width: int = setting(96, ge=1)  # channels of an incoming token
+    width: int = setting(96, ge=1)  # D
+    heads: int = setting(4, ge=1)  # H
+    hidden: int = setting(96, ge=1)  # LSTM state
+    dropout: float = setting(0.3, ge=0, lt=1)
     feed_forward: Literal["residual", "linear"] = "residual"  # the equations' FC; "linear" is the literal reading
-    system: str = ""  # its name in the tables; empty: the Sec2Sec system that `attention` says
-    layers: int = 2  # modules of CMA
+    system: Literal[SystemName, ""] = ""  # its name in the tables; empty: the Sec2Sec system that `attention` says
+    layers: int = setting(2, ge=1)  # modules of CMA
     size: Literal["small", "published"] = "small"  # of the systems that take in whole clips
     backbone: Literal["own", "published"] = "own"  # published: frozen at weights that no checkpoint stores
 
     def __post_init__(self) -> None:
-        if self.system not in ("", *get_args(SystemName)):
-            raise SettingsError(f"system must be one of {', '.join(get_args(SystemName))}, not {self.system!r}")
+        super().__post_init__()
         if not self.system:
             object.__setattr__(self, "system", f"sec2sec-{self.attention}".lower())
-        for name, kind in SEC2SEC.items():
-            if self.system == name:
-                object.__setattr__(self, "attention", kind)
+        object.__setattr__(self, "attention", SEC2SEC.get(self.system, self.attention))
         if not self.targets or len(set(self.targets)) != len(self.targets):
-            raise SettingsError(f"targets must be a non-empty list of different names, not {self.targets}")
-        if self.attention not in ("SA-CA", "SA-SA", "audio", "vision"):
-            raise SettingsError(f"attention must be SA-CA, SA-SA, audio or vision, not {self.attention!r}")
-        if self.temporal not in ("lstm", "attention-lstm"):
-            raise SettingsError(f"temporal must be lstm or attention-lstm, not {self.temporal!r}")
-        if self.feed_forward not in ("residual", "linear"):
-            raise SettingsError(f"feed_forward must be residual or linear, not {self.feed_forward!r}")
+            raise SettingsError(f"targets must be a list of different names, and one at least, not {self.targets}")
         if self.width % self.heads:
             raise SettingsError(f"width ({self.width}) must be a multiple of heads ({self.heads})")
-        if not 0 <= self.dropout < 1:
-            raise SettingsError(f"dropout must be in [0, 1), not {self.dropout}")

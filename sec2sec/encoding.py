@@ -16,10 +16,10 @@ from sec2sec.encoders import Encoders
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.media import Second
 
-BATCH = 8  # seconds decoded, then encoded: bounds memory, whatever the length of the clip
+BATCH_SECONDS = 8  # decoded, then encoded: bounds memory, whatever the length of the clip
 
 
-def batched(seconds: Iterable[Second], size: int = BATCH) -> Iterator[list[Second]]:
+def batched(seconds: Iterable[Second], size: int = BATCH_SECONDS) -> Iterator[list[Second]]:
     """Seconds in lists of at most `size`; decodes no further ahead than that."""
     iterator = iter(seconds)
     while batch := list(islice(iterator, size)):
@@ -32,12 +32,19 @@ def encode_seconds(seconds: Sequence[Second], encoders: Encoders, device: torch.
 
     In the precision of the encoders; seconds whose tokens overflow in half precision are encoded again in float32.
     """
-    frames = None if seconds[0].frames is None else stacked([s.frames for s in seconds]).to(device)
-    samples = None if seconds[0].samples is None else stacked([s.samples for s in seconds]).to(device)
+    frames = None if seconds[0].frames is None else stack([s.frames for s in seconds]).to(device)
+    samples = None if seconds[0].samples is None else stack([s.samples for s in seconds]).to(device)
     tokens = _encode(frames, samples, encoders, device)
     if encoders.precision != torch.float32 and not tokens.finite:
         tokens = _encode(frames, samples, encoders.in_float32(), device)
     return tokens
+
+
+def encode_clip(
+    seconds: Iterable[Second], encoders: Encoders, device: torch.device, size: int = BATCH_SECONDS
+) -> Tokens:
+    """All decoded seconds of a clip → its tokens, at most `size` seconds at a time."""
+    return join_tokens([encode_seconds(batch, encoders, device) for batch in batched(seconds, size)])
 
 
 def _encode(frames: Tensor | None, samples: Tensor | None, encoders: Encoders, device: torch.device) -> Tokens:
@@ -49,7 +56,7 @@ def _encode(frames: Tensor | None, samples: Tensor | None, encoders: Encoders, d
     return Tokens(video, audio, image)
 
 
-def stacked(arrays: Sequence[np.ndarray | None]) -> Tensor:
+def stack(arrays: Sequence[np.ndarray | None]) -> Tensor:
     """The same array of every second, one tensor. A clip has a modality in all of its seconds or in none."""
     present = [array for array in arrays if array is not None]
     assert len(present) == len(arrays)
@@ -59,8 +66,8 @@ def stacked(arrays: Sequence[np.ndarray | None]) -> Tensor:
 def join_tokens(parts: Sequence[Tokens]) -> Tokens:
     """The parts of a clip in their order → the clip."""
 
-    def joined(name: str) -> Tensor | None:
+    def join(name: str) -> Tensor | None:
         tensors = [getattr(part, name) for part in parts]
         return None if tensors[0] is None else torch.cat(tensors)
 
-    return Tokens(joined("video"), joined("audio"), joined("mfcc"))
+    return Tokens(join("video"), join("audio"), join("mfcc"))

@@ -57,6 +57,7 @@ class MfccImage(nn.Module):
         )
 
     def forward(self, samples: Tensor) -> Tensor:
+        """samples (T, 16000) → images (T, 3, C, S), in single precision whatever the encoders run in."""
         # Half precision loses quiet bands next to loud ones, whatever precision the encoders run in
         with torch.autocast(samples.device.type, enabled=False):
             # torchaudio takes top_db below the maximum of all that shares the axis before (frequency, time): one second
@@ -67,4 +68,5 @@ class MfccImage(nn.Module):
 
     def deltas(self, coefficients: Tensor) -> Tensor:
         """Slope per MFCC frame of a line fitted over `delta_width` frames, edges repeated. (T, C, S) → (T, C, S)."""
-        return torchaudio.functional.compute_deltas(coefficients, self.config.delta_width)
+        slopes: Tensor = torchaudio.functional.compute_deltas(coefficients, self.config.delta_width)
+        return slopes

@@ -52,7 +52,7 @@ def current_umask() -> int:
 
 
 def check_writable(path: Path) -> None:
-    """Raise FileError where a file could not be written: asked before long work, not after it."""
+    """Raise FileError where a file could not be written: to be called before long work, not after it."""
     folder = path.parent
     if path.is_dir():
         raise FileError(f"{path}: is a folder; give a file name")
@@ -81,11 +81,16 @@ def lock_file(file: IO[bytes], *, wait: bool = True, shared: bool = False) -> bo
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, read once per process for each state of the file. Raises OSError."""
+    return _file_sha256(path, file_state(path))
+
+
+def file_state(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written again or replaced: inode, size, times of change. Raises OSError."""
     stat = path.stat()
-    return _file_sha256(path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 @lru_cache(maxsize=100_000)
-def _file_sha256(path: Path, inode: int, size: int, modified: int, changed: int) -> str:
+def _file_sha256(path: Path, state: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

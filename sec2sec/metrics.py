@@ -1,4 +1,4 @@
-"""How good a prediction is, always beside what needs no model at all.
+"""Metrics of predictions, always reported next to trivial baselines.
 
 Each metric is computed for a thousand draws at once, which no library does; scikit-learn agrees in the tests.
 Intervals are bootstraps over groups (films, speakers): clips of one film resemble each other, so clips alone would
@@ -19,16 +19,13 @@ import numpy as np
 DRAWS = 1000
 LEVEL = (2.5, 97.5)  # per cent
 MAIN = {"binary": "accuracy", "score": "mean_accuracy"}  # by which the best weights are chosen (paper §4.1, §4.2)
-
-
-ANSWERS = ("accuracy", "f1", "balanced_accuracy", "macro_f1")  # of yes and no alone: a constant has no AUROC
+CLASS_METRICS = ("accuracy", "f1", "balanced_accuracy", "macro_f1")  # of yes and no alone: a constant has no AUROC
 # What a table of results shows, by kind
 SHOWN = {
-    "binary": (*ANSWERS, "auroc"),
+    "binary": (*CLASS_METRICS, "auroc"),
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
-
-NAMES = {"auroc": "AUROC", "r2": "R²", "pearson": "Pearson", "ccc": "CCC", "f1": "F1", "macro_f1": "macro F1"}
+METRIC_TITLES = {"auroc": "AUROC", "r2": "R²", "pearson": "Pearson", "ccc": "CCC", "f1": "F1", "macro_f1": "macro F1"}
 
 
 @dataclass(frozen=True)
@@ -63,71 +60,47 @@ def measure(
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Metrics of one target of either kind; with `groups` (N,) also 95 % intervals and the gain over a baseline."""
-    if training.kind == "binary":
-        report = classification(prediction, label, training.positive)
-    else:
-        report = regression(prediction, label, training.positive, training.median)
+    """Metrics of one target next to those of its trivial baselines; `groups` (N,) add 95 % intervals and the gain.
+
+    prediction (N,) in 0..1; label (N,), of a binary target 0 or 1, and class 1 is predicted above 0.5. A score has
+    mean_accuracy: 1 − mean |y − ŷ| (paper §4.1), of which the training median is the best constant. A metric is None
+    where it is undefined, as a correlation of constants or of fewer than two clips.
+    """
+    kind, mean, trivial = training.kind, float(label.mean()), training.trivial(len(label))
+    names = CLASS_METRICS if kind == "binary" else None
+    report = {
+        "kind": kind,
+        **_once(kind, prediction, label),
+        **({"positive": round(mean, 6)} if kind == "binary" else {"mean": mean}),
+        "clips": len(label),
+        "trivial": {name: _once(kind, values, label, names) for name, values in trivial.items()},
+    }
     if groups is not None:
         report |= _uncertainty(training, prediction, label, groups, seed)
     return report
-
-
-def classification(prediction: np.ndarray, label: np.ndarray, training_positive: float) -> dict[str, Any]:
-    """Metrics of one binary target. prediction (N,) in 0..1, label (N,) 0 or 1; class 1 above .5.
-
-    training_positive: share of class 1 among the training labels, from which the trivial baselines are made: majority
-    always answers the training labels' more frequent class, always_positive always 1.
-    """
-    trivial = TrainingLabels("binary", 0, training_positive, 0.0).trivial(len(label))
-    return {
-        "kind": "binary",
-        **_once("binary", prediction, label),
-        "positive": round(float(label.mean()), 6),
-        "clips": len(label),
-        "trivial": {name: _once("binary", values, label, ANSWERS) for name, values in trivial.items()},
-    }
-
-
-def regression(
-    prediction: np.ndarray, label: np.ndarray, training_mean: float, training_median: float
-) -> dict[str, Any]:
-    """Metrics of one score from 0 to 1, both (N,). mean_accuracy: 1 − mean |y − ŷ| (paper §4.1).
-
-    The training median is the constant with the best mean accuracy there is, so it is the baseline to beat.
-    Correlations are None where they are undefined: of constants, or of fewer than two clips.
-    """
-    trivial = TrainingLabels("score", 0, training_mean, training_median).trivial(len(label))
-    return {
-        "kind": "score",
-        **_once("score", prediction, label),
-        "mean": float(label.mean()),
-        "clips": len(label),
-        "trivial": {name: _once("score", values, label) for name, values in trivial.items()},
-    }
 
 
 def _once(
     kind: str, prediction: np.ndarray, label: np.ndarray, names: Sequence[str] | None = None
 ) -> dict[str, float | None]:
     """The metrics of a kind, or some of them, with every clip counted once; None where one is undefined."""
-    found = WEIGHTED[kind](prediction.astype(np.float64), label.astype(np.float64), np.ones((1, len(label))))
-    values = {name: float(found[name][0]) for name in names or found}
-    return {name: round(value, 9) if math.isfinite(value) else None for name, value in values.items()}
+    metrics = WEIGHTED[kind](prediction.astype(np.float64), label.astype(np.float64), np.ones((1, len(label))))
+    results = {name: float(metrics[name][0]) for name in names or metrics}
+    return {name: round(value, 9) if math.isfinite(value) else None for name, value in results.items()}
 
 
 def _uncertainty(
     training: TrainingLabels, prediction: np.ndarray, label: np.ndarray, groups: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """95 % intervals of each metric, and of the main metric's gain over the best baseline: the same draws for both."""
-    drawn = draws(groups, seed)  # one group alone gives the same draw always: no width, so no interval
+    weights = draws(groups, seed)  # one group alone gives the same draw always: no width, so no interval
     metrics = WEIGHTED[training.kind]
-    own = metrics(prediction, label, drawn)
+    own = metrics(prediction, label, weights)
     main = MAIN[training.kind]
     once = np.ones((1, len(label)))
     rivals = training.trivial(len(label))
     best = max(rivals, key=lambda name: metrics(rivals[name], label, once)[main][0])
-    gain = own[main] - metrics(rivals[best], label, drawn)[main]
+    gain = own[main] - metrics(rivals[best], label, weights)[main]
     value = metrics(prediction, label, once)[main][0] - metrics(rivals[best], label, once)[main][0]
     several = len(set(groups)) > 1
     return {
@@ -144,8 +117,8 @@ def _uncertainty(
 
 def interval_of(values: np.ndarray) -> list[float] | None:
     """The middle 95 %; None where the metric is undefined in a twentieth of the draws or more."""
-    known = values[np.isfinite(values)]
-    return [float(x) for x in np.percentile(known, LEVEL)] if len(known) > 0.95 * len(values) else None
+    finite = values[np.isfinite(values)]
+    return [float(x) for x in np.percentile(finite, LEVEL)] if len(finite) > 0.95 * len(values) else None
 
 
 def draws(groups: Sequence[str], seed: int, count: int = DRAWS) -> np.ndarray:
@@ -157,11 +130,11 @@ def draws(groups: Sequence[str], seed: int, count: int = DRAWS) -> np.ndarray:
 
 
 def _weighted_binary(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    """The metrics of `classification` for clips counted `weight` (R, N) times → (R,) each; a thousand draws at once."""
-    said, truth = prediction > 0.5, label > 0.5
+    """The metrics of a binary target for clips counted `weight` (R, N) times → (R,) each; a thousand draws at once."""
+    answer, truth = prediction > 0.5, label > 0.5
     with np.errstate(invalid="ignore", divide="ignore"):
-        hit, miss = weight @ (said & truth), weight @ (~said & truth)
-        false, right = weight @ (said & ~truth), weight @ (~said & ~truth)
+        hit, miss = weight @ (answer & truth), weight @ (~answer & truth)
+        false, right = weight @ (answer & ~truth), weight @ (~answer & ~truth)
         positive = _or_zero(2 * hit, 2 * hit + false + miss)
         negative = _or_zero(2 * right, 2 * right + false + miss)
         recall, specificity = _or_zero(hit, hit + miss), _or_zero(right, right + false)
@@ -186,29 +159,31 @@ def _weighted_auroc(prediction: np.ndarray, truth: np.ndarray, weight: np.ndarra
     positive = np.add.reduceat((weight * truth)[:, order], first, axis=1)  # (R, different values)
     negative = np.add.reduceat((weight * ~truth)[:, order], first, axis=1)
     below = np.cumsum(negative, 1) - negative / 2
-    return (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+    shares: np.ndarray = (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+    return shares
 
 
 def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    """The metrics of `regression` for clips counted `weight` (R, N) times → (R,) each."""
+    """The metrics of a score for clips counted `weight` (R, N) times → (R,) each."""
     count = weight.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
 
         def mean(values: np.ndarray) -> np.ndarray:
-            return weight @ values / count
+            means: np.ndarray = weight @ values / count
+            return means
 
-        said, truth = mean(prediction), mean(label)
-        spread_said = mean(prediction**2) - said**2
+        predicted, truth = mean(prediction), mean(label)
+        spread_predicted = mean(prediction**2) - predicted**2
         spread_truth = mean(label**2) - truth**2
-        together = mean(prediction * label) - said * truth
+        covariance = mean(prediction * label) - predicted * truth
         # of a constant a correlation is undefined, and what rounding leaves of its spread is no number to divide by
-        known = np.where(spread_truth > 1e-12, 1.0, np.nan)
-        varies = np.where(spread_said > 1e-12, known, np.nan)
+        defined = np.where(spread_truth > 1e-12, 1.0, np.nan)
+        varies = np.where(spread_predicted > 1e-12, defined, np.nan)
         return {
             "mean_accuracy": 1 - mean(np.abs(prediction - label)),
-            "r2": known - mean((prediction - label) ** 2) / spread_truth,
-            "pearson": varies * together / np.sqrt(np.maximum(spread_said * spread_truth, 0)),
-            "ccc": varies * 2 * together / (spread_said + spread_truth + (said - truth) ** 2),
+            "r2": defined - mean((prediction - label) ** 2) / spread_truth,
+            "pearson": varies * covariance / np.sqrt(np.maximum(spread_predicted * spread_truth, 0)),
+            "ccc": varies * 2 * covariance / (spread_predicted + spread_truth + (predicted - truth) ** 2),
         }
 
 
@@ -227,21 +202,21 @@ def main_scores(
 
 def trivial_scores(training: Mapping[str, TrainingLabels], labels: np.ndarray) -> dict[str, float | None]:
     """The main metric of each target's best trivial baseline, on the same labels (N, K)."""
-    found: dict[str, float | None] = {}
+    best: dict[str, float | None] = {}
     for k, (name, target) in enumerate(training.items()):
         scores = [_main(target.kind, values, labels[:, k]) for values in target.trivial(len(labels)).values()]
-        found[name] = max((score for score in scores if score is not None), default=None)
-    return found
+        best[name] = max((score for score in scores if score is not None), default=None)
+    return best
 
 
-def _main(kind: str, said: np.ndarray, label: np.ndarray) -> float | None:
+def _main(kind: str, prediction: np.ndarray, label: np.ndarray) -> float | None:
     """The main metric of one target over the clips that have a label."""
-    known = ~np.isnan(label)
-    if not known.any():
+    labelled = ~np.isnan(label)
+    if not labelled.any():
         return None
     if kind == "binary":
-        return float(((said[known] > 0.5) == (label[known] > 0.5)).mean())
-    return float(1 - np.abs(said[known] - label[known]).mean())
+        return float(((prediction[labelled] > 0.5) == (label[labelled] > 0.5)).mean())
+    return float(1 - np.abs(prediction[labelled] - label[labelled]).mean())
 
 
 def pointing(scores: np.ndarray, decisive: np.ndarray) -> float:
@@ -254,7 +229,7 @@ def pointing(scores: np.ndarray, decisive: np.ndarray) -> float:
 
 def title_of(metric: str) -> str:
     """A metric as a table names it."""
-    return NAMES.get(metric, metric.replace("_", " "))
+    return METRIC_TITLES.get(metric, metric.replace("_", " "))
 
 
 def figure(value: float | None) -> str:

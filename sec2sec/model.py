@@ -2,14 +2,14 @@
 
     eq. 1   I_v = FC(Norm(MultiHead(z_v, z_v, z_v)) + z_v)        and the same for sound
     eq. 2   F_v = FC(Norm(MultiHead(I_v, I_a, I_a)) + I_v)        and the mirror: F_a asks the picture
-            F   = FC(concat(pool(F_v), pool(F_a)))                one vector a second
+            F   = FC(concat(pool(F_v), pool(F_a)))                one vector per second
     eq. 3   h_t = LSTM(F_t, h_{t-1})                              then FC and sigmoid on the last real second
     attention-LSTM (Wang et al. 2016, without aspect; paper §4.4):
             α = softmax over real seconds of wᵀ tanh(W_h h_t);  r = Σ α_t h_t;  h* = tanh(W_p r + W_x h_N)
 
 Where we differ from the authors' published code, and why, is in docs/decisions (pages 0001 to 0008): tokens are the
-encoders' maps, not one vector a second, so that co-attention has something to choose from; FC is a residual
-feed-forward (a literal Linear is an option); masked seconds get weight 0; one w a target, so that each target has its
+encoders' maps, not one vector per second, so that co-attention has something to choose from; FC is a residual
+feed-forward (a literal Linear is an option); masked seconds get weight 0; one w per target, so that each target has its
 own bars.
 
 B clips, T seconds, N = B·T, V visual and A audio tokens in a second, C token channels, D width, H heads, K targets.
@@ -19,12 +19,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from sec2sec.config import EncoderConfig, ModelConfig
+
+if TYPE_CHECKING:
+    from sec2sec.encoders import Encoders
 
 MOMENTS = 8  # terms of the cosine basis of time: tells eight moments of a second apart exactly
 
@@ -37,7 +41,7 @@ class Output:
     second_weights: Tensor | None  # (B, K, T) attention over seconds: 0 on padding, rows sum to 1; None: plain LSTM
     video_from_audio: Tensor | None  # (B, T, H, V, A) rows over A sum to 1
     audio_from_video: Tensor | None  # (B, T, H, A, V) rows over V sum to 1
-    joint: Tensor | None  # (B, T, D) one vector a second; None: a system that takes in the whole clip at once
+    joint: Tensor | None  # (B, T, D) one vector per second; None: a system that takes in the whole clip at once
 
 
 def without_autocast(tensor: Tensor) -> torch.autocast:
@@ -49,6 +53,7 @@ class LastLinear(nn.Linear):
     """The layer that makes the logits, outside autocast: three digits of bfloat16 would tie predictions and epochs."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """input (…, width) → logits (…, K)."""
         with without_autocast(input):
             return super().forward(input.to(self.weight.dtype))
 
@@ -79,12 +84,12 @@ class Positions(nn.Module):
 
     def video(self) -> Tensor:
         """(V, D), v = time · places + place."""
-        moments = self.moment(self.video_time)
+        moments: Tensor = self.moment(self.video_time)
         return rearrange(moments[:, None] + self.place[None], "t p d -> (t p) d")
 
     def audio(self) -> Tensor:
         """(A, D), a = band · times + time."""
-        moments = self.moment(self.audio_time)
+        moments: Tensor = self.moment(self.audio_time)
         return rearrange(self.band[:, None] + moments[None], "b t d -> (b t) d")
 
 
@@ -106,7 +111,9 @@ class FeedForward(nn.Module):
             self.layers = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x) if self.residual else self.layers(x)
+        """x (…, D) → (…, D)."""
+        mixed: Tensor = self.layers(x)
+        return x + mixed if self.residual else mixed
 
 
 class AttentionBlock(nn.Module):
@@ -126,10 +133,10 @@ class AttentionBlock(nn.Module):
         hidden: (N, S) True where the source is padding. Without evidence torch uses its fused kernel, which cannot
         return the weights; results agree to rounding.
         """
-        heard, weights = self.attend(
+        attended, weights = self.attend(
             query, source, source, key_padding_mask=hidden, need_weights=evidence, average_attn_weights=False
         )
-        return self.feed_forward(self.norm(heard) + query), weights
+        return self.feed_forward(self.norm(attended) + query), weights
 
 
 # Both temporal modules compute outside autocast. Under it cuDNN runs an LSTM in float16, whatever the autocast says
@@ -144,20 +151,21 @@ class LSTM(nn.Module):
         self.predict = nn.Linear(config.hidden, len(config.targets))
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, None]:
+        """joint (B, T, D), mask (B, T) → logits (B, K); no attention."""
         with without_autocast(joint):
             states = self.lstm(joint.to(self.predict.weight.dtype))[0]
             return self.predict(self.dropout(last_real(states, mask))), None
 
 
 class AttentionLSTM(nn.Module):
-    """LSTM with attention over seconds (Wang et al. 2016 without aspect), one attention vector a target."""
+    """LSTM with attention over seconds (Wang et al. 2016 without aspect), one attention vector per target."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         hidden, targets = config.hidden, len(config.targets)
         self.lstm = nn.LSTM(config.width, hidden, batch_first=True)
         self.project_states = nn.Linear(hidden, hidden, bias=False)  # W_h
-        self.score = nn.Linear(hidden, targets, bias=False)  # w, one row a target
+        self.score = nn.Linear(hidden, targets, bias=False)  # w, one row per target
         self.project_summary = nn.Linear(hidden, hidden, bias=False)  # W_p
         self.project_last = nn.Linear(hidden, hidden, bias=False)  # W_x
         self.dropout = nn.Dropout(config.dropout)
@@ -166,6 +174,7 @@ class AttentionLSTM(nn.Module):
         nn.init.xavier_uniform_(self.predict_weight)
 
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """joint (B, T, D), mask (B, T) → logits (B, K) and attention (B, K, T)."""
         with without_autocast(joint):
             states = self.lstm(joint.to(self.predict_weight.dtype))[0]  # (B, T, hidden)
             scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
@@ -178,7 +187,8 @@ class AttentionLSTM(nn.Module):
         summary = torch.einsum("bkt,bth->bkh", weights, states.masked_fill(~mask[..., None], 0.0))
         last = last_real(states, mask)
         combined = torch.tanh(self.project_summary(summary) + self.project_last(last)[:, None])  # (B, K, hidden)
-        return (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
+        logits: Tensor = (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
+        return logits
 
 
 def last_real(states: Tensor, mask: Tensor) -> Tensor:
@@ -219,6 +229,14 @@ class Model(nn.Module):
     def backbone(self) -> list[nn.Parameter]:
         """Parameters that start from published weights; none unless a system says so."""
         return []
+
+    def cached_encoders(self, encoders: Encoders) -> Encoders:
+        """What makes the tokens that a training caches and learns from; of a frozen backbone, its outputs."""
+        return encoders
+
+    def learner(self, cached: EncoderConfig) -> Model:
+        """The part that learns from cached tokens. It is this model's own: what it learns, this model has learned."""
+        return self
 
     def references(self, seconds: int) -> tuple[Tensor, Tensor]:
         """The training mean as tokens of `seconds` seconds: (T, V, C), (T, A, C)."""
@@ -287,14 +305,16 @@ class Sec2Sec(Model):
         if not self.sees:
             return None
         z = self.enter_video(video) + self.positions.video()
-        return self.self_video(z, z, False)[0]
+        attended: Tensor = self.self_video(z, z, False)[0]
+        return attended
 
     def self_attend_audio(self, audio: Tensor) -> Tensor | None:
         """Eq. 1 for the sound: (N, A, C) → I_a (N, A, D); None for a model that does not hear."""
         if not self.hears:
             return None
         z = self.enter_audio(audio) + self.positions.audio()
-        return self.self_audio(z, z, False)[0]
+        attended: Tensor = self.self_audio(z, z, False)[0]
+        return attended
 
     def co_attend(
         self, seen: Tensor | None, heard: Tensor | None, evidence: bool = True

@@ -1,4 +1,4 @@
-"""What is kept of decoded seconds for the screen: stills, the sound's envelope, the MFCC."""
+"""What a screen shows of decoded seconds: stills, the sound's envelope, the MFCC."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sec2sec.explanations.results import ClipSummary, Preview
 from sec2sec.media import Clip, Second
 
 ENVELOPE_STEPS = 50  # of the drawn waveform in a second
-LONG_CLIP = 60  # seconds; beyond it the stills of a preview are made small, so that a page stays light
-SMALL_STILL = 160  # pixels, longest side
+MAX_LARGE_STILLS = 60  # a clip of more seconds has small stills, so that a page stays light
+SMALL_SIDE = 160  # pixels, the longest of a small still
 
 
 class PreviewCollector:
@@ -33,10 +33,10 @@ class PreviewCollector:
 
     def add(self, batch: list[Second], tokens: Tokens) -> None:
         """tokens: of the batch, with their MFCC images."""
-        if self.seconds <= LONG_CLIP < self.seconds + len(batch):
-            self.stills = [smaller(still) for still in self.stills]
+        if self.seconds <= MAX_LARGE_STILLS < self.seconds + len(batch):
+            self.stills = [shrink_still(still) for still in self.stills]
         for second in batch:
-            self.stills.append(second.still if self.seconds < LONG_CLIP else smaller(second.still))
+            self.stills.append(second.still if self.seconds < MAX_LARGE_STILLS else shrink_still(second.still))
             self.partial = second.partial
             if second.samples is not None:
                 steps = second.samples.reshape(ENVELOPE_STEPS, SAMPLE_RATE // ENVELOPE_STEPS)
@@ -59,7 +59,7 @@ class PreviewCollector:
         )
 
     def preview(self) -> Preview:
-        """All that was kept."""
+        """All of it."""
         return Preview(
             self.stills,
             np.stack(self.envelopes) if self.envelopes else None,
@@ -67,14 +67,14 @@ class PreviewCollector:
         )
 
 
-def smaller(still: bytes | None) -> bytes | None:
-    """A JPEG with its longest side at most SMALL_STILL."""
+def shrink_still(still: bytes | None) -> bytes | None:
+    """A JPEG with its longest side at most SMALL_SIDE."""
     if still is None:
         return None
     image = Image.open(io.BytesIO(still))
-    if max(image.size) <= SMALL_STILL:
+    if max(image.size) <= SMALL_SIDE:
         return still
-    image.thumbnail((SMALL_STILL, SMALL_STILL))
+    image.thumbnail((SMALL_SIDE, SMALL_SIDE))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=75)
     return out.getvalue()

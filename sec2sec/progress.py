@@ -8,9 +8,11 @@ Closing the generator between two steps cancels the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 R = TypeVar("R")
 
@@ -23,6 +25,8 @@ class Progress:
     total: float  # 0 where nobody knows it
     message: str
     stage: str = ""  # which part of the work this is, where somebody acts on it: "decoding", "encoding", "explaining"
+    seconds_left: float = math.nan  # NaN where nobody knows
+    epoch: Mapping[str, Any] | None = None  # figures of the epoch that has just ended, where a model is trained
 
     @property
     def fraction(self) -> float:
@@ -33,7 +37,7 @@ class Progress:
 Steps = Generator[Progress, None, R]
 
 
-def drain(steps: Generator[Progress, None, R], on_progress: Callable[[Progress], object] = lambda progress: None) -> R:
+def drain(steps: Steps[R], on_progress: Callable[[Progress], object] = lambda progress: None) -> R:
     """Run the steps to their end, pass each Progress on, and return their result."""
     while True:
         try:
@@ -42,3 +46,29 @@ def drain(steps: Generator[Progress, None, R], on_progress: Callable[[Progress],
             result: R = end.value
             return result
         on_progress(progress)
+
+
+def relay(steps: Steps[R], change: Callable[[Progress], Progress]) -> Steps[R]:
+    """The same steps with each Progress changed."""
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            yield change(progress)
+
+
+def until(stop: Callable[[], bool], steps: Steps[R]) -> Steps[R | None]:
+    """The same steps; closed after one of them where `stop` says so, and the result is None then."""
+    with closing(steps):
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            yield progress
+            if stop():
+                return None

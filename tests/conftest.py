@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clips import grey, make_clip
-from tests.formats import LIRIS
+from tests.helpers.clips import grey, make_clip
+from tests.helpers.formats import LIRIS
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     # Side by side, each process has its share of the cores: threads beyond them wait for each other by spinning
@@ -19,8 +19,8 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A folder with a data set, a checkpoint to start from and, once a test has filled it, a token cache."""
-    from tests.datasets import clip_folder  # torch is heavy, and most tests need none of this
-    from tests.models import save_tiny
+    from tests.helpers.datasets import clip_folder  # torch is heavy, and most tests need none of this
+    from tests.helpers.models import save_tiny
 
     folder = tmp_path_factory.mktemp("made")
     clip_folder(folder / "data")

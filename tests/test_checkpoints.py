@@ -12,7 +12,7 @@ from sec2sec.checkpoints import FILES, CheckpointError, load_checkpoint, save_ch
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders import build_encoders
 from sec2sec.model import Sec2Sec
-from tests.models import save_tiny
+from tests.helpers.models import save_tiny
 
 
 @pytest.fixture
@@ -87,7 +87,14 @@ def test_another_schema_is_refused_with_both_names(folder):
 
 @pytest.mark.parametrize(
     ("part", "field", "value"),
-    [("model", "width", 32), ("model", "heads", 5), ("model", "colour", 1), ("encoder", "preset", "huge")],
+    [
+        ("model", "width", 32),
+        ("model", "heads", 5),
+        ("model", "heads", "four"),
+        ("model", "colour", 1),
+        ("encoder", "preset", "huge"),
+        ("encoder", "audio", {"mels": 64}),
+    ],
 )
 def test_a_configuration_that_does_not_fit_the_weights_is_refused(folder, part, field, value):
     path = folder / "config.json"

@@ -17,11 +17,11 @@ from sec2sec.clip import AskError, EncodedClip, encode, explain
 from sec2sec.explanations.methods import METHODS
 from sec2sec.export.as_json import to_json
 from sec2sec.media import MediaError
-from tests import clips
-from tests.explaining import full_pass
-from tests.models import tiny_bundle
-from tests.systems import saved
-from tests.test_edits import moving, sweep
+from tests.edits.test_edits import moving, sweep
+from tests.helpers import clips
+from tests.helpers.explaining import full_pass
+from tests.helpers.models import tiny_bundle
+from tests.helpers.systems import saved
 
 SECONDS = 6
 TARGETS = ("arousal", "valence", "synchrony")
@@ -419,9 +419,9 @@ def test_a_whole_clip_system_answers_what_it_can(whole_clip):
             assert without == pytest.approx(target.prediction - getattr(target, part)[second], abs=1e-5)
         assert clip.without().predict()[name] == pytest.approx(target.baseline, abs=1e-5)
         assert clip.replace(1, 1).predict()[name] == whole[name]
-        assert (clip.attention(name) is None) == (not system.attends)
-        assert (clip.verdict(name).word == "no attention") == (not system.attends)
-        if system.attends:
+        assert (clip.attention(name) is None) == (not system.has_temporal_attention)
+        assert (clip.verdict(name).word == "no attention") == (not system.has_temporal_attention)
+        if system.has_temporal_attention:
             np.testing.assert_array_equal(clip.scores("attention", name), target.attention)
         np.testing.assert_array_equal(clip.scores("occlusion (training mean)", name), target.effect)
         for method in ("occlusion (neighbour)", "integrated gradients", "gradient × attention"):
@@ -444,7 +444,7 @@ def test_the_table_of_a_whole_clip_system_leaves_empty_what_it_cannot_say(whole_
     assert len(table) == 3 * 4
     for column in ("integrated_gradients", "entropy"):
         assert table[column].isna().all()
-    assert table["attention"].isna().all() == (not whole_clip.model.system.attends)
+    assert table["attention"].isna().all() == (not whole_clip.model.system.has_temporal_attention)
     for name, target in explanation.targets.items():
         rows = table[table["target"] == name]
         for column in ("effect", "effect_low", "effect_high"):

@@ -8,8 +8,8 @@ import torch
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import explain
-from tests import clips
-from tests.models import save_tiny
+from tests.helpers import clips
+from tests.helpers.models import save_tiny
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
 

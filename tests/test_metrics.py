@@ -12,13 +12,19 @@ from sec2sec.metrics import (
     TrainingLabels,
     _weighted_binary,
     _weighted_score,
-    classification,
     draws,
     main_scores,
     measure,
-    regression,
     trivial_scores,
 )
+
+
+def measure_classes(prediction, label, positive):
+    return measure(TrainingLabels("binary", 0, positive, 0.0), prediction, label)
+
+
+def measure_scores(prediction, label, training_mean, training_median):
+    return measure(TrainingLabels("score", 0, training_mean, training_median), prediction, label)
 
 
 def scored(seed: int, clips: int = 150) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +36,7 @@ def scored(seed: int, clips: int = 150) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("seed", range(3))
 def test_scores_are_measured_as_scikit_learn_and_the_paper_do(seed):
     said, label = scored(seed)
-    found = regression(said, label, training_mean=0.4, training_median=0.45)
+    found = measure_scores(said, label, training_mean=0.4, training_median=0.45)
     assert found["mean_accuracy"] == pytest.approx(1 - sklearn.metrics.mean_absolute_error(label, said))
     assert found["r2"] == pytest.approx(sklearn.metrics.r2_score(label, said))
     assert found["pearson"] == pytest.approx(np.corrcoef(said, label)[0, 1])
@@ -44,18 +50,18 @@ def test_scores_are_measured_as_scikit_learn_and_the_paper_do(seed):
 
 
 def test_a_constant_prediction_has_no_correlation_and_one_clip_no_r2():
-    found = regression(np.full(5, 0.5), np.linspace(0, 1, 5), 0.5, 0.5)
+    found = measure_scores(np.full(5, 0.5), np.linspace(0, 1, 5), 0.5, 0.5)
     assert found["pearson"] is None
     assert found["ccc"] is None
     assert found["r2"] == pytest.approx(0)
-    assert regression(np.array([0.5]), np.array([0.7]), 0.5, 0.5)["r2"] is None
+    assert measure_scores(np.array([0.5]), np.array([0.7]), 0.5, 0.5)["r2"] is None
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_metrics_are_scikit_learns_where_predictions_tie_and_lie_on_the_boundary(seed):
     rng = np.random.default_rng(seed)
     said, label = rng.random(80).round(1), (rng.random(80) < 0.4).astype(float)
-    found, answers = classification(said, label, 0.5), said > 0.5
+    found, answers = measure_classes(said, label, 0.5), said > 0.5
     assert found["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(label, answers))
     assert found["balanced_accuracy"] == pytest.approx(sklearn.metrics.balanced_accuracy_score(label, answers))
     assert found["f1"] == pytest.approx(sklearn.metrics.f1_score(label, answers))
@@ -66,7 +72,7 @@ def test_metrics_are_scikit_learns_where_predictions_tie_and_lie_on_the_boundary
 def test_answers_that_are_all_alike_score_as_scikit_learn_has_it():
     label = np.array([1.0, 0, 0, 0])
     for value in (0.0, 1.0):
-        found, said = classification(np.full(4, value), label, 0.5), np.full(4, value)
+        found, said = measure_classes(np.full(4, value), label, 0.5), np.full(4, value)
         assert found["f1"] == pytest.approx(sklearn.metrics.f1_score(label, said, zero_division=0))
         assert found["macro_f1"] == pytest.approx(
             sklearn.metrics.f1_score(label, said, average="macro", zero_division=0)
@@ -78,7 +84,7 @@ def test_answers_that_are_all_alike_score_as_scikit_learn_has_it():
 @pytest.mark.parametrize("constant", [0.1, 1 / 3])
 def test_scores_that_people_gave_alike_have_no_r2_and_no_correlation(constant):
     said, _ = scored(0)
-    found = regression(said, np.full(150, constant), 0.5, 0.5)
+    found = measure_scores(said, np.full(150, constant), 0.5, 0.5)
     assert (found["r2"], found["pearson"], found["ccc"]) == (None, None, None)
     assert found["mean_accuracy"] == pytest.approx(1 - np.abs(said - constant).mean())
 
@@ -92,7 +98,7 @@ def test_a_weight_is_a_repetition(times):
     if not 0 < label[again].sum() < len(again):
         return
     weighted = _weighted_binary(said, label, np.array([times], float))
-    plain = classification(said[again], label[again], 0.5)
+    plain = measure_classes(said[again], label[again], 0.5)
     for name, values in weighted.items():
         assert values[0] == pytest.approx(plain[name], abs=1e-6), name
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sec2sec.clip import encode_steps, explain_steps
-from sec2sec.progress import Progress, Steps, drain
-from tests import clips
-from tests.models import tiny_bundle
+from sec2sec.progress import Progress, Steps, drain, relay, until
+from tests.helpers import clips
+from tests.helpers.models import tiny_bundle
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,33 @@ def test_an_error_of_the_work_reaches_whoever_drains_it():
     with pytest.raises(ValueError, match="broken"):
         drain(failing(), steps.append)
     assert [step.message for step in steps] == ["still well"]
+
+
+def test_steps_are_closed_after_the_one_at_which_somebody_stops_them_and_have_no_result():
+    closed: list[bool] = []
+
+    def working() -> Steps[str]:
+        try:
+            return (yield from counting(3))
+        finally:
+            closed.append(True)
+
+    steps: list[Progress] = []
+    assert drain(until(lambda: len(steps) == 2, working()), steps.append) is None
+    assert [step.done for step in steps] == [0, 1]
+    assert closed == [True]
+    assert drain(until(lambda: False, working())) == "3 done"
+
+
+def test_relayed_steps_are_changed_keep_their_result_and_close_with_whoever_relays_them():
+    steps: list[Progress] = []
+    assert drain(relay(counting(2), lambda step: replace(step, message=f"A: {step.message}")), steps.append) == "2 done"
+    assert [step.message for step in steps] == ["A: step 0", "A: step 1"]
+    inner = counting(2)
+    outer = relay(inner, lambda step: step)
+    next(outer)
+    outer.close()
+    assert list(inner) == []
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ from sec2sec.clip import explain
 from sec2sec.config import ModelConfig
 from sec2sec.encoders import Encoders
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import batched, encode_seconds, join_tokens
+from sec2sec.encoding import encode_clip
 from sec2sec.explanations import Explanation
 from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second, open_clip
 from sec2sec.model import AttentionLSTM
-from tests import systems as small_systems
+from tests.helpers import systems as small_systems
 
 RESIDUALS = (1e-4, 1e-6, 1e-7)  # sizes of the gradient that comes in
 EFFECTS = ("effect", "effect_audio", "effect_video")
@@ -71,7 +71,7 @@ def differences(
             apart["effect"] += [float(np.abs(getattr(target, e) - getattr(twin, e)).max()) for e in EFFECTS]
             if target.attention is not None and twin.attention is not None:
                 apart["attention"].append(float(np.abs(target.attention - twin.attention).max()))
-            verdicts.append([each.targets[name].verdict.word for each in (one, other)])
+            verdicts.append([explained.targets[name].verdict.word for explained in (one, other)])
     clips = "1 clip" if len(pairs) == 1 else f"{len(pairs)} clips"
     yield Row(f"largest difference of a prediction, {clips}", float(np.max(apart["prediction"])), "", prediction)
     yield Row("largest difference of an effect", float(np.max(apart["effect"])), "", effect)
@@ -137,7 +137,7 @@ def precisions(setting: Setting) -> Iterator[Row]:
 @torch.inference_mode()
 def tokens_of(seconds: Sequence[Second], encoders: Encoders, device: torch.device) -> Tokens:
     """Tokens of decoded seconds, in the precision of the encoders."""
-    return join_tokens([encode_seconds(part, encoders, device) for part in batched(seconds)])
+    return encode_clip(seconds, encoders, device)
 
 
 def seconds_of(path: object, bundle: Bundle) -> list[Second]:
@@ -147,7 +147,7 @@ def seconds_of(path: object, bundle: Bundle) -> list[Second]:
 
 def on_device(tokens: Tokens, device: torch.device) -> Tokens:
     """The same tokens on a device."""
-    return Tokens(*(None if part is None else part.to(device) for part in (tokens.video, tokens.audio)))
+    return Tokens(*(None if own is None else own.to(device) for own in (tokens.video, tokens.audio)))
 
 
 def token_pairs(one: Tokens, other: Tokens) -> list[tuple[Tensor, Tensor]]:
@@ -209,7 +209,7 @@ def systems(setting: Setting) -> Iterator[Row]:
     """Small systems of every name with random weights, on random clips."""
     for name, system in SYSTEMS.items():
         model, inputs = small_systems.built(name), small_systems.tokens(name)
-        moved = [part.to(setting.device) for part in inputs]
+        moved = [tensor.to(setting.device) for tensor in inputs]
         with torch.inference_mode():
             expected = model(*inputs)
         twin = model.to(setting.device)

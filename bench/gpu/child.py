@@ -1,4 +1,4 @@
-"""The process that runs checks: reads their names, one a line, and writes JSON lines of what they measure.
+"""The process that runs checks: reads their names, one per line, and writes JSON lines of what they measure.
 
 An error of CUDA can spoil its process for good, and a kernel can hang. So run.py holds no GPU: it ends this process and
 starts another, and one bad check is one bad line.
@@ -87,7 +87,7 @@ def run(check: Any, setting: Any, out: IO[str]) -> tuple[str, list[str]]:
     if not error and peak is not None:
         where = "memory of the GPU" if setting.cuda else "memory of the process since its start"
         send_row(out, Row(f"peak {where}", peak / 1e6, "MB"))
-    messages = {" ".join(str(each.message).split())[:160] for each in caught}
+    messages = {" ".join(str(warning.message).split())[:160] for warning in caught}
     return error, sorted(messages)
 
 

@@ -14,12 +14,12 @@ from bench.gpu.trainings import copies
 from bench.row import Row
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import TokenCache
-from sec2sec.datasets.extract import LONGEST, as_decoded, decode_all, extract_steps
+from sec2sec.datasets.extract import MAX_CLIP_SECONDS, as_decoded, decode_all, extract_steps
 from sec2sec.datasets.table import Row as Clip
 from sec2sec.encoders import build_encoders
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
-from tests import clips
+from tests.helpers import clips
 
 LIMIT = 40.0  # clips per second
 FULL = 16  # cores that the limit is stated for
@@ -48,12 +48,12 @@ def extraction(setting: Setting) -> Iterator[Row]:
         cache = TokenCache(setting.work / f"extracted-{workers}", encoders)
         some = films[: per_worker * workers]
         steps = extract_steps(some, encoders, cache, device=setting.device, workers=workers)
-        rates[workers] = rate((step.encoded for step in steps), lead * workers)
+        rates[workers] = rate((int(step.done) for step in steps), lead * workers)
         limit = LIMIT if workers == FULL or setting.dry else None
         yield Row(f"extraction with {words(workers)}", rates[workers], "clips/s", limit, "at least")
     most = numbers[0]
     yield Row(f"{LIRIS} clips at that rate, with {words(most)}", LIRIS / rates[most] / 60, "min")
-    limits = MediaLimits(max_seconds=LONGEST)
+    limits = MediaLimits(max_seconds=MAX_CLIP_SECONDS)
     decoded = decode_all(films, encoders.config, as_decoded, workers=most, limits=limits)
     decoding_alone = rate((n for n, _ in enumerate(decoded, start=1)), lead * most)
     yield Row(f"decoding alone with {words(most)}", decoding_alone, "clips/s")

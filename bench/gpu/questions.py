@@ -32,7 +32,7 @@ LONGEST_TESTS = 120  # s
 
 
 @cache
-def asked(setting: Setting) -> tuple[Bundle, SecondMasker]:
+def prepare(setting: Setting) -> tuple[Bundle, SecondMasker]:
     """A checkpoint of random weights on the device, and a clip for its model."""
     bundle = load_checkpoint(setting.tiny, setting.device.type)
     seconds = list(open_clip(setting.clip, frames_per_second=bundle.encoders.config.frames_per_second).seconds())
@@ -42,7 +42,7 @@ def asked(setting: Setting) -> tuple[Bundle, SecondMasker]:
     return bundle, masker
 
 
-def answered(question: Callable[[], object]) -> Row:
+def time_answer(question: Callable[[], object]) -> Row:
     """How long an answer takes the first time."""
     began = time.perf_counter()
     question()
@@ -56,36 +56,36 @@ def last(steps: Iterable[object]) -> object:
 
 def gradients(setting: Setting) -> Iterator[Row]:
     """Integrated gradients on the tokens of every second."""
-    yield answered(lambda: token_gradients(asked(setting)[1], 0))
+    yield time_answer(lambda: token_gradients(prepare(setting)[1], 0))
 
 
 def places(setting: Setting) -> Iterator[Row]:
     """The effect of each place of the picture and of each band of the sound."""
-    yield answered(lambda: last(place_effects(asked(setting)[1], [0])))
+    yield time_answer(lambda: last(place_effects(prepare(setting)[1], [0])))
 
 
 def stability(setting: Setting) -> Iterator[Row]:
     """Four other cuts into seconds."""
-    yield answered(lambda: drain(stability_steps(setting.clip, [asked(setting)[0]])))
+    yield time_answer(lambda: drain(stability_steps(setting.clip, [prepare(setting)[0]])))
 
 
 def compare(setting: Setting) -> Iterator[Row]:
     """Two checkpoints with other encoders."""
     demo = load_checkpoint(DEMO, setting.device.type)
-    yield answered(lambda: drain(compare_steps(setting.clip, [asked(setting)[0], demo])))
+    yield time_answer(lambda: drain(compare_steps(setting.clip, [prepare(setting)[0], demo])))
 
 
 def look_away(setting: Setting) -> Iterator[Row]:
     """A model taught to look away from the second of five seconds."""
-    masker = asked(setting)[1]
+    masker = prepare(setting)[1]
     marked = np.zeros(masker.seconds, bool)
     marked[1] = True
-    yield answered(lambda: taught_to_look_away(masker.model, [(masker.embeddings, marked)]))
+    yield time_answer(lambda: taught_to_look_away(masker.model, [(masker.embeddings, marked)]))
 
 
 def copy(setting: Setting) -> Iterator[Row]:
     """A copy of the device's model on the CPU, and whether it predicts the same."""
-    masker = asked(setting)[1]
+    masker = prepare(setting)[1]
     model, both = masker.model, masker.embeddings.both[None]
     began = time.perf_counter()
     twin = deepcopy(model).to(CPU)

@@ -38,20 +38,21 @@ class Report:
     seconds: float = 0.0
 
     def add(self, result: Result) -> None:
+        """One more."""
         self.results.append(result)
 
     def of_status(self, status: Status) -> list[Result]:
         """The results that ended so."""
         return [result for result in self.results if result.status == status]
 
-    def judged(self, row: Row) -> bool | None:
+    def holds_limit(self, row: Row) -> bool | None:
         """Whether a figure keeps its limit; None where it has none, or none here. NaN keeps none."""
         return None if self.dry else row.holds
 
     @property
     def broken(self) -> list[Row]:
         """Rows that do not keep their limit."""
-        return [row for result in self.results for row in result.rows if self.judged(row) is False]
+        return [row for result in self.results for row in result.rows if self.holds_limit(row) is False]
 
     @property
     def holds(self) -> bool:
@@ -87,7 +88,7 @@ class Report:
         lines = [f"{result.check.title} [{result.check.name}]: {words[result.status]}"]
         width = max([NAME_WIDTH, *(len(row.name) for row in result.rows)])
         for row in result.rows:
-            verdict = {True: "holds", False: "BROKEN", None: ""}[self.judged(row)]
+            verdict = {True: "holds", False: "BROKEN", None: ""}[self.holds_limit(row)]
             lines.append(
                 f"  {row.name:<{width}}{figure(row.value):>10} {row.unit:<10}{limit_of(row):>16}  {verdict}".rstrip()
             )
@@ -117,7 +118,7 @@ class Report:
                     "check": result.check.name,
                     **vars(row),
                     "value": row.value if math.isfinite(row.value) else None,
-                    "holds": self.judged(row),
+                    "holds": self.holds_limit(row),
                 }
                 for result in self.results
                 for row in result.rows
@@ -131,7 +132,7 @@ class Report:
         lines += ["| check | what | measured | limit | |", "|---|---|---|---|---|"]
         for result in self.results:
             for row in result.rows:
-                verdict = {True: "holds", False: "**broken**", None: ""}[self.judged(row)]
+                verdict = {True: "holds", False: "**broken**", None: ""}[self.holds_limit(row)]
                 cells = (
                     result.check.title,
                     row.name,

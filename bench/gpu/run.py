@@ -49,12 +49,14 @@ class Child:
                 start_new_session=True,  # so that its decoding processes end with it
             )
         self.lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line)
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.put(line)
         self.lines.put(None)
 
     def end(self, patience: float = 0.0) -> None:
@@ -70,6 +72,7 @@ class Child:
         else:
             self.process.kill()
         self.process.wait()
+        self.reader.join(LAST)  # it closes the pipe; a grandchild that got away may hold the other end
 
     def receive(self, until: float) -> dict[str, Any]:
         """Its next message. Raises ChildError where it ends, or says nothing until then (time.monotonic)."""
@@ -110,7 +113,7 @@ class Bench:
         self.report, self.command, self.log, self.ends = report, command, log, ends
         self.child: Child | None = None
 
-    def started(self) -> Child:
+    def start(self) -> Child:
         """The process that is there, or a new one. Raises ChildError, and LookupError where it has no GPU."""
         if self.child is None:
             self.child = Child(self.command, self.log)
@@ -136,7 +139,7 @@ class Bench:
             return Result(check, "skipped", error="no time was left")
         result, began = Result(check, "ran"), time.monotonic()
         try:
-            child = self.started()
+            child = self.start()
             until = self.ends + LAST if self.report.dry else min(began + check.patience, self.ends + LAST)
             for message in child.ask(check, until):
                 if message["event"] == "row":
@@ -156,7 +159,7 @@ class Bench:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the checks; 1 where one fails or a limit is broken, 2 where there is no GPU."""
-    options = parsed(arguments)
+    options = parse(arguments)
     for folder in (options.out.parent, WORK):
         folder.mkdir(parents=True, exist_ok=True)
     work = tempfile.mkdtemp(prefix="gpu-", dir=WORK)
@@ -167,7 +170,7 @@ def main(arguments: Sequence[str]) -> int:
     command = [sys.executable, "-m", "bench.gpu.child", "--work", work, "--commit", options.commit]
     bench = Bench(report, [*command, *(["--dry"] if options.dry else [])], log, began + options.seconds)
     try:
-        bench.started()
+        bench.start()
         print(report.heading, flush=True)
         for check in (BY_NAME[name] for name in options.checks or BY_NAME):
             result = bench.run(check)
@@ -189,7 +192,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if report.holds else 1
 
 
-def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bench gpu",

@@ -20,9 +20,9 @@ from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.device import pick_device
 from sec2sec.encoders import build_encoders
 from sec2sec.model import Sec2Sec
-from tests import clips
-from tests.datasets import clip_folder
-from tests.models import save_tiny
+from tests.helpers import clips
+from tests.helpers.datasets import clip_folder
+from tests.helpers.models import save_tiny
 
 T = TypeVar("T")
 CPU = torch.device("cpu")

@@ -22,10 +22,11 @@ from sec2sec.encoders import build_encoders
 from sec2sec.encoders.fold import fold
 from sec2sec.encoders.paper import load_paper
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import encode_seconds, stacked
+from sec2sec.encoding import encode_seconds, stack
 from sec2sec.explanations import ClipSummary
 from sec2sec.features import MfccImage, frame_tensor
 from sec2sec.media import open_clip
+from sec2sec.model import Output
 
 LIMIT = 150.0  # ms from decoded seconds to an explanation
 TURNS = 5
@@ -41,7 +42,7 @@ def paper_clip(setting: Setting) -> Iterator[Row]:
         bundle = setting.paper(config)
         taken = [explain(FLIGHT, bundle, end=end).seconds_taken for _ in range(setting.size(1 + TURNS, 1))]
         taken = taken[-TURNS:]  # the first is for warming up
-        stages = {stage: 1000 * median(each[stage] for each in taken) for stage in taken[0]}
+        stages = {stage: 1000 * median(stages_taken[stage] for stages_taken in taken) for stage in taken[0]}
         name = f"paper preset, {title} grids, {end:g} s"
         yield Row(f"{name}: decoded → explanation", stages["encoding"] + stages["explaining"], "ms", limit)
         for stage, milliseconds in stages.items():
@@ -60,8 +61,8 @@ def encoders(setting: Setting) -> Iterator[Row]:
     low = {dtype: copy.deepcopy(video).to(dtype) for dtype in setting.size((torch.float16, torch.bfloat16), ())}
 
     def run(network: torch.nn.Module, dtype: torch.dtype, seconds: int, chunk: int) -> Tensor:
-        parts = moved[:seconds].split(chunk)
-        return torch.cat([network(frame_tensor(part).to(dtype)).float() for part in parts])
+        chunks = moved[:seconds].split(chunk)
+        return torch.cat([network(frame_tensor(some).to(dtype)).float() for some in chunks])
 
     def autocast(dtype: torch.dtype) -> Tensor:
         with torch.autocast(setting.device.type, dtype):
@@ -116,8 +117,8 @@ def whole_rows(setting: Setting) -> Iterator[Row]:
     bundle = setting.paper(EncoderConfig.paper())
     seconds = seconds_of(FLIGHT, bundle)[: setting.size(10, 1)]
     taken = setting.milliseconds(lambda: tokens_of(seconds, bundle.encoders, setting.device))
-    frames = stacked([second.frames for second in seconds[:1]]).to(setting.device)
-    samples = stacked([second.samples for second in seconds[:1]]).to(setting.device)
+    frames = stack([second.frames for second in seconds[:1]]).to(setting.device)
+    samples = stack([second.samples for second in seconds[:1]]).to(setting.device)
     operations = 2 * macs(lambda: encode_both(bundle.encoders, frames, samples), bundle.encoders, setting.device)
     yield Row(f"both encoders as the app calls them, {len(seconds)} s", taken, "ms")
     yield Row("arithmetic in that time", operations * len(seconds) / taken / 1e9, "TFLOP/s")
@@ -129,10 +130,10 @@ def tokens_explained(setting: Setting) -> Iterator[Row]:
     config = cpu.encoders.config
     for seconds in setting.size((10, 60), (10,)):
         generator = torch.Generator().manual_seed(seconds)
-        parts = [torch.randn(seconds, *shape, generator=generator) for shape in config.shapes.values()]
+        noise = [torch.randn(seconds, *shape, generator=generator) for shape in config.shapes.values()]
         clip = ClipSummary("random", "", 0, seconds, seconds, True, True)
         for name, bundle, device in (("the device", gpu, setting.device), ("the CPU", cpu, CPU)):
-            tokens = Tokens(*(part.to(device) for part in parts))
+            tokens = Tokens(*(tensor.to(device) for tensor in noise))
             taken = setting.milliseconds(partial(explain_anew, bundle, tokens, clip), 3)
             yield Row(f"tokens of {seconds} s → explanation, on {name}", taken, "ms")
 
@@ -159,7 +160,8 @@ def published(setting: Setting, name: str) -> Iterator[Row]:
     @torch.inference_mode()
     def predict() -> Tensor:
         video, audio = encode_seconds(seconds, inputs, device).filled(model)
-        return model(video[None], audio[None], mask, evidence=False).logits
+        output: Output = model(video[None], audio[None], mask, evidence=False)
+        return output.logits
 
     title = f"{system.title}, {sizes.size} size, {end:g} s"
     yield Row(f"{title}: decoded → prediction", setting.milliseconds(predict, 3), "ms")

@@ -7,7 +7,7 @@ import math
 import os
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,20 +25,21 @@ from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.datasets.cache import TokenCache
-from sec2sec.datasets.extract import Extraction
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import Row as Clip
 from sec2sec.device import training_dtype
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.files import file_sha256
 from sec2sec.model import Sec2Sec
+from sec2sec.progress import Progress, drain
 from sec2sec.training.batches import Clips, ResidentTokens, TokenSource
-from sec2sec.training.loop import TrainModule
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.losses import clip_loss
+from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import starting_encoders
-from sec2sec.training.train import Epoch, Hardware, Step, Trained, train_steps
-from tests import clips
+from sec2sec.training.train import TrainingResult, train_steps
+from tests.helpers import clips
 
 LIRIS = 6860  # clips that the paper trains on, 7:1:2 of 9,800
 PAPER_EPOCH = 134  # s on its RTX 3090 (table 1, SA-CA, arousal)
@@ -47,34 +48,30 @@ EPOCHS = 4  # the first reads the tokens
 NOISES = 16  # different token tensors; a clip's are one of them
 
 
-def trained(setting: Setting, name: str, config: TrainConfig, **ways: Any) -> tuple[list[Step], float]:
-    """The steps of a training in a folder of its own, and how many seconds it took."""
+def trained(
+    setting: Setting, name: str, config: TrainConfig, **ways: Any
+) -> tuple[TrainingResult, list[Progress], float]:
+    """How a training in a folder of its own ended, what it said, and how many seconds it took."""
     machine = Hardware(setting.work / "tokens", device=setting.device.type, workers=0)
     began = time.perf_counter()
-    steps = list(train_steps(setting.work / "runs" / name, config, machine, **ways))
-    return steps, time.perf_counter() - began
-
-
-def end_of(steps: Sequence[Step]) -> Trained:
-    """The end of a training that has a checkpoint."""
-    last = steps[-1]
-    assert isinstance(last, Trained), last
-    return last
+    progress: list[Progress] = []
+    result = drain(train_steps(setting.work / "runs" / name, config, machine, **ways), progress.append)
+    return result, progress, time.perf_counter() - began
 
 
 def rows_of(setting: Setting, name: str, config: TrainConfig) -> Iterator[Row]:
     """A small training to its checkpoint, which is read back onto the device."""
-    steps, taken = trained(setting, name, config)
-    score = float(end_of(steps).metrics["validation_score"])
+    result, _, taken = trained(setting, name, config)
+    score = float(result.metrics["validation_score"])
     assert math.isfinite(score), score
-    load_checkpoint(end_of(steps).checkpoint, setting.device.type)
+    load_checkpoint(result.checkpoint, setting.device.type)
     yield Row("two epochs of six clips and all around them", taken, "s")
     yield Row("validation score", score)
 
 
 def small(setting: Setting, system: str, **changes: Any) -> TrainConfig:
     """Two epochs on the small data set."""
-    if SYSTEMS[system].reads_tokens:
+    if SYSTEMS[system].uses_encoder_tokens:
         changes = {**SMALL, "init": str(setting.tiny), **changes}
     return TrainConfig(**{"data": str(setting.data), "epochs": 2, "batch": 4, "system": system, **changes})
 
@@ -107,8 +104,8 @@ def resumed(setting: Setting) -> Iterator[Row]:
         trained(setting, name, config)
     stops = iter([False] * 3 + [True] * 1000)
     trained(setting, "resumed", config, stop=lambda: next(stops))
-    steps, _ = trained(setting, "resumed", config, resume=True)
-    end_of(steps)
+    result, _, _ = trained(setting, "resumed", config, resume=True)
+    assert not result.stopped
     whole, again, other = (
         load_file(setting.work / "runs" / name / "checkpoint" / "model.safetensors")
         for name in ("whole", "again", "resumed")
@@ -181,11 +178,11 @@ def paper_epoch(setting: Setting, grids: str) -> Iterator[Row]:
     )
     with random_published_weights(setting.work / "torch"):
         fill_cache(config, setting.work / "tokens", seconds)
-        steps, taken = trained(setting, f"paper-{grids}", config, test=False)
-        load_checkpoint(end_of(steps).checkpoint, setting.device.type)
-    encoded = max(each.encoded for each in steps if isinstance(each, Extraction))
-    assert encoded == 0, f"{encoded} clips were encoded, which the cache was to hold"
-    epochs = [float(each.report["seconds"]) for each in steps if isinstance(each, Epoch)]
+        result, progress, taken = trained(setting, f"paper-{grids}", config, test=False)
+        load_checkpoint(result.checkpoint, setting.device.type)
+    encoded = [step.message for step in progress if step.stage == "tokens" and not math.isnan(step.seconds_left)]
+    assert not encoded, f"clips were encoded, which the cache was to hold: {encoded[-1]}"
+    epochs = [float(step.epoch["seconds"]) for step in progress if step.epoch is not None]
     shape = f"{tokens.visual_tokens} + {tokens.audio_tokens} tokens"
     limit = 20.0 if grids == "full" else None
     scale = LIRIS / count

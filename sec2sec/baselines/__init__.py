@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SYSTEMS", "System", "build_system"]
 
-WHOLE_CLIP = 60.0  # s; a system that takes in all of a clip at once costs the square of that, and learned from 8–15 s
+MAX_WHOLE_CLIP = 60.0  # s; of a system that takes in all of a clip at once, costs the square, and learned from 8–15 s
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class System:
     sees: bool  # reads the picture
     hears: bool  # reads the sound
     module: str  # where it is built: MODULE.build(config, encoder config) → model
-    inputs: Mapping[Preset, EncoderConfig] | None = None  # what it reads itself; None: the presets' encoder tokens
-    attends: bool = False  # has weights over seconds of its own (the Sec2Sec systems: with the attention-LSTM)
+    raw_inputs: Mapping[Preset, EncoderConfig] | None = None  # what it reads itself; None: the presets' encoder tokens
+    has_temporal_attention: bool = False  # the Sec2Sec systems: with the attention-LSTM
     published: str = ""  # the weights that its published size starts from, in words; empty: none but the encoders'
     extra: Extra | None = None  # packages that a plain installation leaves out
 
@@ -43,7 +43,7 @@ class System:
 
     @property
     def recurrent(self) -> bool:
-        """Whether it makes one joint vector a second and runs an LSTM over them, as the Sec2Sec systems do."""
+        """Whether it makes one joint vector per second and runs an LSTM over them, as the Sec2Sec systems do."""
         return self.name in SEC2SEC
 
     @property
@@ -57,31 +57,31 @@ class System:
         return "audio and vision" if self.sees and self.hears else "vision" if self.sees else "audio"
 
     @property
-    def longest(self) -> float:
-        """s of a clip that it takes."""
-        return math.inf if self.recurrent else WHOLE_CLIP
+    def max_seconds(self) -> float:
+        """Seconds of a clip that it takes."""
+        return math.inf if self.recurrent else MAX_WHOLE_CLIP
 
     @property
-    def reads_tokens(self) -> bool:
+    def uses_encoder_tokens(self) -> bool:
         """Whether it starts from the presets' encoders; the others read pixels and coefficients themselves."""
-        return self.inputs is None
+        return self.raw_inputs is None
 
     def encoder_config(self, preset: Preset) -> EncoderConfig:
         """What turns a second into its tokens. compact: the small size of a system; paper: the published one."""
-        if self.inputs is not None:
-            return self.inputs[preset]
+        if self.raw_inputs is not None:
+            return self.raw_inputs[preset]
         return EncoderConfig.paper_pooled() if preset == "paper" else EncoderConfig.compact()
 
 
 MFCC_IMAGE = EncoderConfig(
     "inputs", frames_per_second=1, width=3, video_grid=(1, 1, 1), audio_grid=(40, 100)
 )  # of each second, the picture as its mean colour: nothing reads it, and the cache still tells that there is one
-# 4 frames a second: 32 of them are to be spread over 8–12 s. Sound as the mean of its MFCC image, likewise
+# 4 frames per second: 32 of them are to be spread over 8–12 s. Sound as the mean of its MFCC image, likewise
 SMALL_FRAMES = EncoderConfig("inputs", frames_per_second=4, width=3, video_grid=(4, 32, 32), audio_grid=(1, 1))
 FRAMES = replace(SMALL_FRAMES, video_grid=(4, 224, 224), enlarge=2)
 SMALL_AVM = EncoderConfig(
     "inputs",
-    frames_per_second=5,  # a dilation of 6 at 30 frames a second
+    frames_per_second=5,  # a dilation of 6 at 30 frames per second
     width=3,
     video_grid=(5, 32, 32),
     audio_grid=(64, 100),
@@ -91,7 +91,7 @@ SMALL_AVM = EncoderConfig(
 AVM = replace(SMALL_AVM, video_grid=(5, 112, 112))
 
 VIT, VIVIT = "google/vit-base-patch16-224-in21k", "google/vivit-b-16x2-kinetics400"
-_TOKENS = "sec2sec.model"
+_MODEL = "sec2sec.model"
 _ALL = (
     System(
         "vit",
@@ -99,8 +99,8 @@ _ALL = (
         sees=False,
         hears=True,
         module="sec2sec.baselines.vit",
-        inputs={"compact": MFCC_IMAGE, "paper": MFCC_IMAGE},
-        attends=True,
+        raw_inputs={"compact": MFCC_IMAGE, "paper": MFCC_IMAGE},
+        has_temporal_attention=True,
         published=VIT,
         extra="baselines",
     ),
@@ -110,8 +110,8 @@ _ALL = (
         sees=True,
         hears=False,
         module="sec2sec.baselines.vivit",
-        inputs={"compact": SMALL_FRAMES, "paper": FRAMES},
-        attends=True,
+        raw_inputs={"compact": SMALL_FRAMES, "paper": FRAMES},
+        has_temporal_attention=True,
         published=VIVIT,
         extra="baselines",
     ),
@@ -121,31 +121,36 @@ _ALL = (
         sees=True,
         hears=True,
         module="sec2sec.baselines.vit_vivit",
-        inputs={
+        raw_inputs={
             "compact": replace(SMALL_FRAMES, audio_grid=MFCC_IMAGE.audio_grid),
             "paper": replace(FRAMES, audio_grid=MFCC_IMAGE.audio_grid),
         },
-        attends=True,
+        has_temporal_attention=True,
         published=f"{VIVIT} and {VIT}",
         extra="baselines",
     ),
-    System("cma", "CMA", sees=True, hears=True, module="sec2sec.baselines.cma", attends=True),
+    System("cma", "CMA", sees=True, hears=True, module="sec2sec.baselines.cma", has_temporal_attention=True),
     System(
         "avm",
         "AVM",
         sees=True,
         hears=True,
         module="sec2sec.baselines.avm",
-        inputs={"compact": SMALL_AVM, "paper": AVM},
+        raw_inputs={"compact": SMALL_AVM, "paper": AVM},
         published="torchvision's weights (Kinetics-400 and ImageNet)",
     ),
     System(
-        "co-attention", "Co-attention", sees=True, hears=True, module="sec2sec.baselines.co_attention", attends=True
+        "co-attention",
+        "Co-attention",
+        sees=True,
+        hears=True,
+        module="sec2sec.baselines.co_attention",
+        has_temporal_attention=True,
     ),
-    System("sec2sec-audio", "Sec2Sec Audio", sees=False, hears=True, module=_TOKENS, attends=True),
-    System("sec2sec-vision", "Sec2Sec Vision", sees=True, hears=False, module=_TOKENS, attends=True),
-    System("sec2sec-sa-sa", "Sec2Sec SA-SA", sees=True, hears=True, module=_TOKENS, attends=True),
-    System("sec2sec-sa-ca", "Sec2Sec SA-CA", sees=True, hears=True, module=_TOKENS, attends=True),
+    System("sec2sec-audio", "Sec2Sec Audio", sees=False, hears=True, module=_MODEL, has_temporal_attention=True),
+    System("sec2sec-vision", "Sec2Sec Vision", sees=True, hears=False, module=_MODEL, has_temporal_attention=True),
+    System("sec2sec-sa-sa", "Sec2Sec SA-SA", sees=True, hears=True, module=_MODEL, has_temporal_attention=True),
+    System("sec2sec-sa-ca", "Sec2Sec SA-CA", sees=True, hears=True, module=_MODEL, has_temporal_attention=True),
 )
 SYSTEMS: Mapping[str, System] = {system.name: system for system in _ALL}
 assert tuple(SYSTEMS) == get_args(SystemName)

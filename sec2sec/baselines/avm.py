@@ -23,10 +23,10 @@ from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.encoders.paper import PaperAudio, PaperVideo, load_paper
 from sec2sec.features import KINETICS_MEAN, KINETICS_STD
 
-FRAMES = 8
+CLIP_FRAMES = 8
 TOP_DB = 80.0  # dB below a clip's loudest cell that still count
 CENTRE, SPREAD = -14.8, 19.895  # dB, of their spectrograms
-GROUPS = 8  # of GroupNorm: a small batch has no statistics worth the name
+NORM_GROUPS = 8  # of GroupNorm: a small batch has no statistics worth the name
 
 
 class Picture(Branch):
@@ -42,9 +42,11 @@ class Picture(Branch):
         self.register_buffer("std", torch.tensor(KINETICS_STD)[:, None, None, None], persistent=False)
 
     def forward(self, tokens: Tensor, mask: Tensor, evidence: bool) -> tuple[Tensor, None]:
+        """Pixels (B, T, V, 3) → (B, width)."""
         available = mask.sum(1, keepdim=True) * self.grid[0]
-        first = (available - FRAMES).clamp_min(0) // 2
-        chosen = torch.minimum(first + torch.arange(FRAMES, device=mask.device), available - 1)  # holds the last one
+        first = (available - CLIP_FRAMES).clamp_min(0) // 2
+        indices = first + torch.arange(CLIP_FRAMES, device=mask.device)
+        chosen = torch.minimum(indices, available - 1)  # holds the last one
         frames = rearrange(frames_at(tokens, self.grid, chosen), "b f c h w -> b c f h w")
         return self.network((frames / 2 + 0.5 - self.mean) / self.std).mean(1), None
 
@@ -57,6 +59,7 @@ class Sound(Branch):
         self.grid, self.network, self.width = encoder.audio_grid, network, width
 
     def forward(self, tokens: Tensor, mask: Tensor, evidence: bool) -> tuple[Tensor, None]:
+        """Bands (B, T, A, 1) → (B, width)."""
         bands, steps = self.grid
         images = rearrange(tokens, "b t (k s) 1 -> b 1 k (t s)", k=bands)
         lengths = mask.sum(1)
@@ -78,16 +81,18 @@ class SmallVideo(nn.Module):
         for inputs, outputs in ((3, 24), (24, 48), (48, 64)):
             steps += [
                 nn.Conv3d(inputs, outputs, (1, 3, 3), (1, 2, 2), (0, 1, 1), bias=False),
-                nn.GroupNorm(GROUPS, outputs),
+                nn.GroupNorm(NORM_GROUPS, outputs),
                 nn.ReLU(),
                 nn.Conv3d(outputs, outputs, (3, 1, 1), (1, 1, 1), (1, 0, 0), bias=False),
-                nn.GroupNorm(GROUPS, outputs),
+                nn.GroupNorm(NORM_GROUPS, outputs),
                 nn.ReLU(),
             ]
         self.steps = nn.Sequential(*steps)
 
     def forward(self, frames: Tensor) -> Tensor:
-        return rearrange(self.steps(frames), "b c f h w -> b (f h w) c")
+        """frames (B, 3, F, h, w) → (B, places, 64)."""
+        maps: Tensor = self.steps(frames)
+        return rearrange(maps, "b c f h w -> b (f h w) c")
 
 
 class SmallAudio(nn.Module):
@@ -99,13 +104,15 @@ class SmallAudio(nn.Module):
         for inputs, outputs in ((1, 24), (24, 48), (48, 64)):
             steps += [
                 nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
-                nn.GroupNorm(GROUPS, outputs),
+                nn.GroupNorm(NORM_GROUPS, outputs),
                 nn.ReLU(),
             ]
         self.steps = nn.Sequential(*steps)
 
     def forward(self, image: Tensor) -> Tensor:
-        return rearrange(self.steps(image), "b c k s -> b (k s) c")
+        """image (B, 1, bands, steps) → (B, places, channels)."""
+        maps: Tensor = self.steps(image)
+        return rearrange(maps, "b c k s -> b (k s) c")
 
 
 class MelResNet(nn.Module):
@@ -128,7 +135,9 @@ class MelResNet(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        return rearrange(self.steps(image), "b c k s -> b (k s) c")
+        """image (B, 1, bands, steps) → (B, places, channels)."""
+        maps: Tensor = self.steps(image)
+        return rearrange(maps, "b c k s -> b (k s) c")
 
 
 def build(config: ModelConfig, encoder: EncoderConfig) -> LateFusion:

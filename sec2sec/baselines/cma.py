@@ -26,21 +26,23 @@ class CrossModal(nn.Module):
         self.self_video, self.self_audio = AttentionBlock(config), AttentionBlock(config)
 
     def forward(self, seen: Tensor, heard: Tensor, hidden: Pair, evidence: bool) -> tuple[Pair, Pair | None]:
-        asked, to_sound = self.cross_video(seen, heard, evidence, hidden[1])
-        answered, to_picture = self.cross_audio(heard, seen, evidence, hidden[0])
-        seen = self.self_video(asked, asked, False, hidden[0])[0]
-        heard = self.self_audio(answered, answered, False, hidden[1])[0]
+        """As `WholeClip.mix`."""
+        joined_seen, to_sound = self.cross_video(seen, heard, evidence, hidden[1])
+        joined_heard, to_picture = self.cross_audio(heard, seen, evidence, hidden[0])
+        seen = self.self_video(joined_seen, joined_seen, False, hidden[0])[0]
+        heard = self.self_audio(joined_heard, joined_heard, False, hidden[1])[0]
         return (seen, heard), (to_sound, to_picture) if evidence else None
 
 
 class CMA(WholeClip):
-    """The modules one after the other; the cross-attention that is told is the last module's."""
+    """The modules one after the other; its maps are those of the last module's cross-attention."""
 
     def __init__(self, config: ModelConfig, encoder: EncoderConfig) -> None:
         super().__init__(config, encoder)
         self.blocks = nn.ModuleList(CrossModal(config) for _ in range(config.layers))
 
     def mix(self, seen: Tensor, heard: Tensor, hidden: Pair, evidence: bool) -> tuple[Pair, Pair | None]:
+        """Through all modules."""
         maps = None
         for number, block in enumerate(self.blocks, start=1):
             (seen, heard), maps = block(seen, heard, hidden, evidence and number == len(self.blocks))

@@ -23,6 +23,7 @@ class CoAttention(WholeClip):
         self.second_video, self.second_audio = AttentionBlock(config), AttentionBlock(config)
 
     def mix(self, seen: Tensor, heard: Tensor, hidden: Pair, evidence: bool) -> tuple[Pair, Pair | None]:
+        """Eqs. 1 and 2 over the whole clip."""
         seen = self.self_video(seen, seen, False, hidden[0])[0]
         heard = self.self_audio(heard, heard, False, hidden[1])[0]
         joined_seen, to_sound = self.second_video(seen, heard, evidence, hidden[1])

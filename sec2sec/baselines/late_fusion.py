@@ -1,7 +1,7 @@
-"""What ViT, ViViT, ViT-ViViT and AVM share: a backbone a modality takes in the whole clip; one FC layer joins them.
+"""What ViT, ViViT, ViT-ViViT and AVM share: a backbone per modality takes in the whole clip; one FC layer joins them.
 
-A frozen backbone sees each clip once: `Summaries` writes its vectors to the token cache, and `LateFusion.head` learns
-from them alone.
+A frozen backbone sees each clip once: `ClipEmbeddings` writes its vectors to the token cache, and
+`LateFusion.learner` learns from them alone.
 
 B clips, T seconds, V visual and A audio tokens in a second, C channels of a token, K targets.
 """
@@ -21,11 +21,11 @@ from sec2sec.encoders import Encoders
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import LastLinear, Model, Output
 
-TYPICAL = 10  # s; how long the mean clip is that stands in for a missing modality when backbones are frozen
+TYPICAL_SECONDS = 10  # how long the mean clip is that stands in for a missing modality when backbones are frozen
 
 
 class Branch(nn.Module):
-    """One modality of whole clips → one vector a clip."""
+    """One modality of whole clips → one vector per clip."""
 
     width: int
 
@@ -34,7 +34,7 @@ class Branch(nn.Module):
         raise NotImplementedError
 
 
-class Given(Branch):
+class StoredEmbedding(Branch):
     """A vector that was made before: the same in each second of a clip, one token."""
 
     def __init__(self, width: int) -> None:
@@ -42,6 +42,7 @@ class Given(Branch):
         self.width = width
 
     def forward(self, tokens: Tensor, mask: Tensor, evidence: bool) -> tuple[Tensor, None]:
+        """tokens (B, T, 1, width) → (B, width)."""
         return tokens[:, 0, 0], None
 
 
@@ -61,11 +62,11 @@ class LateFusion(Model):
     def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
         """As every Model's. With evidence, the mean of its branches' attention to seconds, alike for all targets."""
         tokens = {"video": video, "audio": audio}
-        found = [branch(tokens[name], mask, evidence) for name, branch in self.branches.items()]
-        attention = [weights for _, weights in found if weights is not None]
+        outputs = [branch(tokens[name], mask, evidence) for name, branch in self.branches.items()]
+        attention = [weights for _, weights in outputs if weights is not None]
         seconds = torch.stack(attention).mean(0) if attention else None
         return Output(
-            logits=self.join({name: vector for name, (vector, _) in zip(self.branches, found, strict=True)}),
+            logits=self.join({name: vector for name, (vector, _) in zip(self.branches, outputs, strict=True)}),
             second_weights=None if seconds is None else seconds[:, None].expand(-1, len(self.config.targets), -1),
             video_from_audio=None,
             audio_from_video=None,
@@ -74,12 +75,15 @@ class LateFusion(Model):
 
     def join(self, vectors: Mapping[str, Tensor]) -> Tensor:
         """The vectors (B, width) of the branches → logits (B, K)."""
-        return self.predict(self.dropout(torch.cat([vectors[name] for name in self.branches], -1)))
+        logits: Tensor = self.predict(self.dropout(torch.cat([vectors[name] for name in self.branches], -1)))
+        return logits
 
     def backbone(self) -> list[nn.Parameter]:
+        """The branches', in the published size."""
         return list(self.branches.parameters()) if self.config.size == "published" else []
 
     def train(self, mode: bool = True) -> LateFusion:
+        """Frozen backbones, and batch norms of published ones, stay in evaluation mode."""
         super().train(mode)
         if self.config.backbone == "published":
             self.branches.eval()
@@ -89,22 +93,29 @@ class LateFusion(Model):
                     module.eval()  # a batch holds few clips: its statistics would be worse than the published ones
         return self
 
+    def cached_encoders(self, encoders: Encoders) -> Encoders:
+        """With frozen backbones behind them."""
+        return ClipEmbeddings(encoders, self.branches) if self.config.backbone == "published" else encoders
+
+    def learner(self, cached: EncoderConfig) -> LateFusion:
+        """The FC layer on vectors from the cache where the backbones are frozen; all of the model otherwise."""
+        return self._head(cached) if self.config.backbone == "published" else self
+
     @torch.no_grad()
-    def head(self, summaries: EncoderConfig) -> LateFusion:
-        """The FC layer on vectors from the cache. It is this model's own: what it learns, this model has learned."""
-        given = {name: Given(branch.width) for name, branch in self.branches.items()}  # type: ignore[arg-type]
-        head = LateFusion(replace(self.config, backbone="own"), summaries, given)
+    def _head(self, cached: EncoderConfig) -> LateFusion:
+        vectors = {name: StoredEmbedding(branch.width) for name, branch in self.branches.items()}  # type: ignore[arg-type]
+        head = LateFusion(replace(self.config, backbone="own"), cached, vectors)
         head.predict = self.predict
-        mask = torch.ones(1, TYPICAL, dtype=torch.bool, device=self.reference_video.device)
-        for name, reference in zip(("video", "audio"), self.references(TYPICAL), strict=True):
+        mask = torch.ones(1, TYPICAL_SECONDS, dtype=torch.bool, device=self.reference_video.device)
+        for name, reference in zip(("video", "audio"), self.references(TYPICAL_SECONDS), strict=True):
             if name in self.branches:
                 self.branches[name].eval()
                 head.get_buffer(f"reference_{name}").copy_(self.branches[name](reference[None], mask, False)[0])
         return head
 
 
-class Summaries(Encoders):
-    """Inputs, then frozen backbones: what the token cache keeps of a clip is one vector a modality."""
+class ClipEmbeddings(Encoders):
+    """Inputs, then frozen backbones: what the token cache keeps of a clip is one vector per modality."""
 
     def __init__(self, inputs: Encoders, branches: nn.ModuleDict) -> None:
         widths = {name: int(getattr(branches, name).width) if name in branches else 1 for name in ("video", "audio")}
@@ -120,33 +131,36 @@ class Summaries(Encoders):
         self.inputs, self.branches = inputs, branches
 
     def encode_video(self, frames: Tensor) -> Tensor:
+        """The inputs' own."""
         return self.inputs.encode_video(frames)
 
     def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
+        """The inputs' own."""
         return self.inputs.encode_audio(samples, image)
 
     @torch.inference_mode()
     def summarise(self, tokens: Tokens) -> Tokens:
         """Inputs of a clip → its vectors, repeated in each second: (T, 1, width)."""
-        vectors = self._whole(tokens)
+        vectors = self._embed(tokens)
         if self.precision != torch.float32 and not vectors.finite:
-            vectors = self.in_float32()._whole(tokens)
+            vectors = self.in_float32()._embed(tokens)
         return vectors
 
-    def _whole(self, tokens: Tokens) -> Tokens:
+    def _embed(self, tokens: Tokens) -> Tokens:
         """The same in the precision of the backbones."""
 
-        def vector(name: str, part: Tensor | None) -> Tensor | None:
-            if part is None:
+        def vector(name: str, own: Tensor | None) -> Tensor | None:
+            if own is None:
                 return None
             if name not in self.branches:
-                return part.new_zeros(len(part), 1, 1)  # nothing reads it; it tells that the clip has the modality
-            mask = torch.ones(1, len(part), dtype=torch.bool, device=part.device)
-            with self.autocast(part.device):
-                found = self.branches[name](part[None], mask, False)[0].float()
-            return found[:, None].expand(len(part), -1, -1)
+                return own.new_zeros(len(own), 1, 1)  # nothing reads it; it marks that the clip has the modality
+            mask = torch.ones(1, len(own), dtype=torch.bool, device=own.device)
+            with self.autocast(own.device):
+                embedding: Tensor = self.branches[name](own[None], mask, False)[0].float()
+            return embedding[:, None].expand(len(own), -1, -1)
 
         return Tokens(vector("video", tokens.video), vector("audio", tokens.audio))
 
-    def folded(self) -> Summaries:
-        return Summaries(self.inputs.folded(), copy.deepcopy(self.branches)).eval()
+    def folded(self) -> ClipEmbeddings:
+        """The inputs folded, the backbones copied."""
+        return ClipEmbeddings(self.inputs.folded(), copy.deepcopy(self.branches)).eval()

@@ -31,10 +31,10 @@ class ClassToken(nn.Module):
         entering = hidden = self.network.embeddings(pixels)
         for layer in self.network.layers:
             entering, hidden = hidden, layer(hidden)
-        weights = self._looked(entering) if evidence else None
+        weights = self._class_attention(entering) if evidence else None
         return self.network.layernorm(hidden[:, 0]), weights
 
-    def _looked(self, entering: Tensor) -> Tensor:
+    def _class_attention(self, entering: Tensor) -> Tensor:
         """Tokens (B, 1 + N, D) that enter the last layer → (B, N)."""
         last = self.network.layers[-1]
         attention = last.attention
@@ -42,7 +42,7 @@ class ClassToken(nn.Module):
         split = {"pattern": "b n (h d) -> b h n d", "h": attention.num_attention_heads}
         query, key = rearrange(attention.q_proj(normal[:, :1]), **split), rearrange(attention.k_proj(normal), **split)
         weights = (query @ key.transpose(-1, -2) * attention.scaling).float().softmax(-1)  # (B, H, 1, 1 + N)
-        patches = weights.mean(1)[:, 0, 1:]
+        patches: Tensor = weights.mean(1)[:, 0, 1:]
         return patches / patches.sum(-1, keepdim=True)
 
 
@@ -58,7 +58,7 @@ def published_network(kind: Any, repository: str) -> Any:
     logging.set_verbosity_error()  # the classifier that it leaves out is no news
     logging.disable_progress_bar()
     try:
-        network, found = kind.from_pretrained(
+        network, loading = kind.from_pretrained(
             repository, add_pooling_layer=False, use_safetensors=True, output_loading_info=True, dtype=torch.float32
         )
     except Exception as error:  # the hub, safetensors and transformers have many
@@ -72,7 +72,7 @@ def published_network(kind: Any, repository: str) -> Any:
         logging.set_verbosity(before)
         if bars:
             logging.enable_progress_bar()
-    if missing := sorted(found["missing_keys"]):
+    if missing := sorted(loading["missing_keys"]):
         raise EncoderError(
             f"the weights of {repository} lack {missing[0]} and {len(missing) - 1} more: they are not those of "
             f"{kind.__name__}; delete them from HF_HOME, so that they are downloaded again"

@@ -24,7 +24,7 @@ from sec2sec.baselines.late_fusion import Branch, LateFusion
 from sec2sec.baselines.transformer import ClassToken, published_network
 from sec2sec.config import EncoderConfig, ModelConfig
 
-SMALL: dict[str, Any] = {
+SMALL_CONFIG: dict[str, Any] = {
     "image_size": 64,
     "patch_size": 8,
     "hidden_size": 64,
@@ -43,13 +43,14 @@ class Sound(Branch):
         if config.backbone == "published":
             network = published_network(ViTModel, VIT)
         else:
-            settings = ViTConfig(**(SMALL if config.size == "small" else {}))
+            settings = ViTConfig(**(SMALL_CONFIG if config.size == "small" else {}))
             network = ViTModel(settings, add_pooling_layer=False)
         self.read = ClassToken(network)
         self.side, self.patch = network.config.image_size, network.config.patch_size
         self.width = network.config.hidden_size
 
     def forward(self, tokens: Tensor, mask: Tensor, evidence: bool) -> tuple[Tensor, Tensor | None]:
+        """Coefficients (B, T, A, 3) → (B, width) and attention to seconds (B, T)."""
         lengths = mask.sum(1)
         vector, weights = self.read(self.picture(tokens, lengths), evidence)
         if weights is None:
@@ -64,14 +65,16 @@ class Sound(Branch):
         out = tokens.new_empty(len(tokens), images.shape[1], self.side, self.side)
         for length in lengths.unique().tolist():
             rows = lengths == length
-            part = images[rows][..., : length * steps]
-            out[rows] = F.interpolate(part, (self.side, self.side), mode="bilinear", antialias=True)
+            image = images[rows][..., : length * steps]
+            out[rows] = F.interpolate(image, (self.side, self.side), mode="bilinear", antialias=True)
         return out
 
 
 def columns_to_seconds(columns: Tensor, lengths: Tensor, seconds: int) -> Tensor:
-    """Weights (B, columns) of equal parts of clips of `lengths` s → (B, seconds), by how much of a part lies in
-    each."""
+    """Weights (B, columns) of equal parts of clips of `lengths` s → (B, seconds).
+
+    By how much of a part lies in each second.
+    """
     count = columns.shape[1]
     edge = torch.arange(count + 1, device=columns.device) / count * lengths[:, None]  # (B, columns + 1) s
     begin, end = edge[:, :-1, None], edge[:, 1:, None]

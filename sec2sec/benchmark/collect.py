@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from sec2sec.baselines import SYSTEMS
-from sec2sec.benchmark.compare import LEVEL, PAIRED, Draws, Said, differences, measured
+from sec2sec.benchmark.compare import (
+    COMPARISON_DRAWS,
+    SIGNIFICANCE_LEVEL,
+    Draws,
+    LabelledPredictions,
+    differences,
+    measure_trials,
+)
 from sec2sec.benchmark.paper import figures_of
 from sec2sec.benchmark.plan import noted
 from sec2sec.benchmark.systems import group_of
@@ -40,30 +47,31 @@ def collect(out: Path) -> dict[str, Any]:
     if not done:
         raise TrainingError(f"{out}: no trial is done yet; run the benchmark first")
     first = next(iter(done.values()))[0]
-    training = {name: TrainingLabels(**told) for name, told in first.metrics["training"].items()}
-    said = {
-        target: {name: [each.said(target) for each in trials] for name, trials in done.items()} for target in training
+    training = {name: TrainingLabels(**labels) for name, labels in first.metrics["training"].items()}
+    predictions = {
+        target: {name: [trial.predictions(target) for trial in trials] for name, trials in done.items()}
+        for target in training
     }
     results: dict[str, Any] = {
         "schema": SCHEMA,
         **{key: note.get(key) for key in ("data", "command", "hardware", "versions", "settings", "overrides", "jobs")},
         "seeds": note["seeds"],
-        "minutes": round(sum(each.measured["wall_seconds"] for trials in done.values() for each in trials) / 60, 1),
+        "minutes": round(sum(trial.measured["wall_seconds"] for trials in done.values() for trial in trials) / 60, 1),
         "clips": len(first.answers["id"]),
         "groups": len(set(first.answers["group"])),
-        "targets": {name: told.kind for name, told in training.items()},
-        "draws": {"intervals": DRAWS, "comparisons": PAIRED, "level": LEVEL},
+        "targets": {name: labels.kind for name, labels in training.items()},
+        "draws": {"intervals": DRAWS, "comparisons": COMPARISON_DRAWS, "level": SIGNIFICANCE_LEVEL},
         "systems": [_system(name, done.get(name, []), failed.get(name, {}), note) for name in note["systems"]],
         "trivial": {},
         "comparisons": {},
         "ablation": {},
     }
-    for target, told in training.items():
-        _add_target(results, target, told, said[target])
+    for target, labels in training.items():
+        _add_target(results, target, labels, predictions[target])
     return results
 
 
-class _Done:
+class _FinishedTrial:
     """A finished trial's files."""
 
     def __init__(self, folder: Path) -> None:
@@ -82,14 +90,14 @@ class _Done:
         origin, tuned = provenance.get("encoders_from", ""), provenance.get("config", {}).get("encoders") == "tuned"
         if not origin:
             return ""
-        if SYSTEMS[self.config["model"]["system"]].reads_tokens:
+        if SYSTEMS[self.config["model"]["system"]].uses_encoder_tokens:
             return f"encoders from {origin}, {'tuned' if tuned else 'frozen'}; the rest from random weights"
         if self.config["model"]["size"] == "small":
             return f"small size, whole from {origin}"
         return f"published size, from {origin}, {'tuned' if tuned else 'frozen'}; the FC layer from random weights"
 
-    def said(self, target: str) -> Said:
-        """What it said of a target, where there is a label."""
+    def predictions(self, target: str) -> LabelledPredictions:
+        """Of a target, for the clips that have a label."""
         k = self.answers["targets"].index(target)
         rows = [
             (name, group, label[k], probability[k])
@@ -99,23 +107,25 @@ class _Done:
             if label[k] is not None
         ]
         ids, groups, labels, predictions = zip(*rows, strict=True) if rows else ((), (), (), ())
-        return Said(ids, groups, np.array(labels), np.array(predictions))
+        return LabelledPredictions(ids, groups, np.array(labels), np.array(predictions))
 
 
-def _trials(out: Path, note: Mapping[str, Any]) -> tuple[dict[str, list[_Done]], dict[str, dict[str, str]]]:
+def _trials(out: Path, note: Mapping[str, Any]) -> tuple[dict[str, list[_FinishedTrial]], dict[str, dict[str, str]]]:
     """The finished trials of each system in the order of seeds, and why others failed, by seed."""
-    done: dict[str, list[_Done]] = {}
+    done: dict[str, list[_FinishedTrial]] = {}
     failed: dict[str, dict[str, str]] = {}
     for name, seed in itertools.product(note["systems"], range(int(note["seeds"]))):
         folder = out / "trials" / f"{name}-{seed}"
         if (folder / MEASURED).is_file():
-            done.setdefault(name, []).append(_Done(folder))
+            done.setdefault(name, []).append(_FinishedTrial(folder))
         elif (folder / FAILED).is_file():
             failed.setdefault(name, {})[str(seed)] = (result(folder) or {}).get("failed", "")
     return done, failed
 
 
-def _system(name: str, trials: Sequence[_Done], failed: Mapping[str, str], note: Mapping[str, Any]) -> dict[str, Any]:
+def _system(
+    name: str, trials: Sequence[_FinishedTrial], failed: Mapping[str, str], note: Mapping[str, Any]
+) -> dict[str, Any]:
     """A system's row but for its metrics."""
     system = SYSTEMS[name]
     row: dict[str, Any] = {
@@ -129,21 +139,23 @@ def _system(name: str, trials: Sequence[_Done], failed: Mapping[str, str], note:
         "targets": {},
     }
     if trials:
-        costs = [each.measured for each in trials]
+        costs = [trial.measured for trial in trials]
         row["cost"] = {
             **costs[0]["cost"],
-            "ms": _median(each["cost"]["ms"] for each in costs),
-            "encoder_ms": _median(each["cost"]["encoder_ms"] for each in costs),
-            "epoch_seconds": _median(each["epoch_seconds"] for each in costs),
-            "peak_memory": max((each["peak_memory"] for each in costs if each["peak_memory"]), default=None),
+            "ms": _median(cost["cost"]["ms"] for cost in costs),
+            "encoder_ms": _median(cost["cost"]["encoder_ms"] for cost in costs),
+            "epoch_seconds": _median(cost["epoch_seconds"] for cost in costs),
+            "peak_memory": max((cost["peak_memory"] for cost in costs if cost["peak_memory"]), default=None),
         }
         row["start"] = trials[0].start
-        row["epochs"] = [each.metrics["epochs"] for each in trials]
-        row["best_epochs"] = [each.metrics["best_epoch"] for each in trials]
+        row["epochs"] = [trial.metrics["epochs"] for trial in trials]
+        row["best_epochs"] = [trial.metrics["best_epoch"] for trial in trials]
         if "pointing" in costs[0]:
-            row["pointing"] = _mean([each["pointing"] for each in costs])
-            by_target = [each["pointing_by_target"] for each in costs]
-            row["pointing_by_target"] = {target: _mean([each[target] for each in by_target]) for target in by_target[0]}
+            row["pointing"] = _mean([cost["pointing"] for cost in costs])
+            by_target = [cost["pointing_by_target"] for cost in costs]
+            row["pointing_by_target"] = {
+                target: _mean([shares[target] for shares in by_target]) for target in by_target[0]
+            }
     return row
 
 
@@ -152,29 +164,37 @@ def _median(values: Any) -> float:
 
 
 def _mean(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {method: round(float(np.mean([each[method] for each in shares])), 6) for method in shares[0]}
+    return {method: round(float(np.mean([share[method] for share in shares])), 6) for method in shares[0]}
 
 
-def _add_target(results: dict[str, Any], target: str, training: TrainingLabels, said: dict[str, list[Said]]) -> None:
+def _add_target(
+    results: dict[str, Any],
+    target: str,
+    training: TrainingLabels,
+    predictions: Mapping[str, list[LabelledPredictions]],
+) -> None:
     """Metrics of each system and trivial baseline, and all comparisons, of one target."""
-    kept = {name: trials for name, trials in said.items() if all(each.ids for each in trials)}
-    if not kept:
+    complete = {name: trials for name, trials in predictions.items() if all(trial.ids for trial in trials)}
+    if not complete:
         return
-    kind, main = training.kind, MAIN[training.kind]
-    drawn = Draws([group for trials in kept.values() for each in trials for group in each.groups])
-    shown = SHOWN[kind]
+    kind, main, shown = training.kind, MAIN[training.kind], SHOWN[training.kind]
+    draws = Draws([group for trials in complete.values() for trial in trials for group in trial.groups])
+
+    def figures(trials: Sequence[LabelledPredictions], name: str) -> dict[str, Any]:
+        report = measure_trials(kind, trials, name, draws)
+        return {metric: report[metric] for metric in shown}
+
     for row in results["systems"]:
-        if row["name"] in kept:
-            found = measured(kind, kept[row["name"]], row["name"], drawn)
-            row["targets"][target] = {metric: found[metric] for metric in shown}
-    one = next(iter(kept.values()))[0]
+        if row["name"] in complete:
+            row["targets"][target] = figures(complete[row["name"]], row["name"])
+    one = next(iter(complete.values()))[0]
     rivals = {
-        name: [Said(one.ids, one.groups, one.label, values)] for name, values in training.trivial(len(one.ids)).items()
+        name: [LabelledPredictions(one.ids, one.groups, one.label, values)]
+        for name, values in training.trivial(len(one.ids)).items()
     }
-    trivial = {name: measured(kind, trials, name, drawn) for name, trials in rivals.items()}
-    results["trivial"][target] = {name: {metric: found[metric] for metric in shown} for name, found in trivial.items()}
+    trivial = results["trivial"][target] = {name: figures(trials, name) for name, trials in rivals.items()}
     best = max(trivial, key=lambda name: trivial[name][main]["value"])
-    everyone = {**kept, f"{TRIVIAL}{best}": rivals[best]}
+    everyone = {**complete, f"{TRIVIAL}{best}": rivals[best]}
     results["comparisons"][target] = differences(kind, everyone, list(itertools.combinations(everyone, 2)))
-    ablation = [pair for pair in ABLATION if set(pair) <= set(kept)]
-    results["ablation"][target] = differences(kind, kept, ablation) if ablation else []
+    ablation = [pair for pair in ABLATION if set(pair) <= set(complete)]
+    results["ablation"][target] = differences(kind, complete, ablation) if ablation else []

@@ -18,13 +18,13 @@ import numpy as np
 
 from sec2sec.metrics import DRAWS, MAIN, WEIGHTED, interval_of
 
-PAIRED = 10_000  # draws of a comparison: with 1,000 no p value could outlive Holm's correction for fifty of them
-LEVEL = 0.05
+COMPARISON_DRAWS = 10_000  # with 1,000 no p value could outlive Holm's correction for fifty comparisons
+SIGNIFICANCE_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Said:
-    """What one trial said of one target: clips that have a label."""
+class LabelledPredictions:
+    """What one trial predicts of one target, for the clips that have a label."""
 
     ids: tuple[str, ...]  # (N,)
     groups: tuple[str, ...]
@@ -57,28 +57,30 @@ class Draws:
         return rng.multinomial(count, np.full(count, 1 / count), size=self.count) / count
 
 
-def measured(kind: str, trials: Sequence[Said], system: str, drawn: Draws) -> dict[str, dict[str, Any]]:
+def measure_trials(
+    kind: str, trials: Sequence[LabelledPredictions], system: str, draws: Draws
+) -> dict[str, dict[str, Any]]:
     """Each metric of a system: mean over seeds, the seeds' own values, and the 95 % interval over groups and seeds."""
     metrics: Callable[..., Mapping[str, np.ndarray]] = WEIGHTED[kind]
-    own = [metrics(each.prediction, each.label, np.ones((1, len(each.label)))) for each in trials]
-    resampled = [metrics(each.prediction, each.label, drawn.of_clips(each.groups)) for each in trials]
-    seeds = drawn.of_seeds(len(trials), system)
-    found = {}
+    own = [metrics(trial.prediction, trial.label, np.ones((1, len(trial.label)))) for trial in trials]
+    resampled = [metrics(trial.prediction, trial.label, draws.of_clips(trial.groups)) for trial in trials]
+    seeds = draws.of_seeds(len(trials), system)
+    report = {}
     for name in own[0]:
-        values = [float(each[name][0]) for each in own]
-        known = all(np.isfinite(values))
+        values = [float(metric[name][0]) for metric in own]
+        defined = all(np.isfinite(values))
         # a draw in which a metric is undefined for one seed is undefined, also where that seed was not drawn
-        spread = (np.stack([each[name] for each in resampled], 1) * seeds).sum(1)
-        found[name] = {
-            "value": round(float(np.mean(values)), 6) if known else None,
+        spread = (np.stack([metric[name] for metric in resampled], 1) * seeds).sum(1)
+        report[name] = {
+            "value": round(float(np.mean(values)), 6) if defined else None,
             "seeds": [round(value, 6) if np.isfinite(value) else None for value in values],
-            "interval": interval_of(spread) if known and len(drawn.names) > 1 else None,
+            "interval": interval_of(spread) if defined and len(draws.names) > 1 else None,
         }
-    return found
+    return report
 
 
 def differences(
-    kind: str, systems: Mapping[str, Sequence[Said]], pairs: Sequence[tuple[str, str]], seed: int = 0
+    kind: str, systems: Mapping[str, Sequence[LabelledPredictions]], pairs: Sequence[tuple[str, str]], seed: int = 0
 ) -> list[dict[str, Any]]:
     """A − B in the main metric for each pair, on the clips that both predicted: interval, p, and whether it holds.
 
@@ -86,37 +88,37 @@ def differences(
     Holm's correction (1979) over these pairs. All are None without two groups, or a clip that both
     predicted.
     """
-    groups = [group for trials in systems.values() for each in trials for group in each.groups]
-    drawn = Draws(groups, PAIRED, seed)
-    found = [_difference(kind, systems, pair, drawn) for pair in pairs]
-    known = sorted((each for each in found if each["p"] is not None), key=lambda each: each["p"])
+    groups = [group for trials in systems.values() for trial in trials for group in trial.groups]
+    draws = Draws(groups, COMPARISON_DRAWS, seed)
+    comparisons = [_difference(kind, systems, pair, draws) for pair in pairs]
+    tested = sorted((one for one in comparisons if one["p"] is not None), key=lambda one: one["p"])
     largest = 0.0
-    for rank, each in enumerate(known):
-        largest = max(largest, min(1.0, each["p"] * (len(known) - rank)))
-        each["p_holm"] = round(largest, 6)
-        each["holds"] = largest < LEVEL
-    return found
+    for rank, comparison in enumerate(tested):
+        largest = max(largest, min(1.0, comparison["p"] * (len(tested) - rank)))
+        comparison["p_holm"] = round(largest, 6)
+        comparison["holds"] = largest < SIGNIFICANCE_LEVEL
+    return comparisons
 
 
 def _difference(
-    kind: str, systems: Mapping[str, Sequence[Said]], pair: tuple[str, str], drawn: Draws
+    kind: str, systems: Mapping[str, Sequence[LabelledPredictions]], pair: tuple[str, str], draws: Draws
 ) -> dict[str, Any]:
     first, second = pair
-    found: dict[str, Any] = {"a": first, "b": second, "metric": MAIN[kind]}
+    comparison: dict[str, Any] = {"a": first, "b": second, "metric": MAIN[kind]}
     nothing = {"difference": None, "clips": 0, "interval": None, "p": None, "p_holm": None, "holds": None}
-    ids = [{name for each in systems[system] for name in each.ids} for system in pair]
+    ids = [{name for trial in systems[system] for name in trial.ids} for system in pair]
     shared = ids[0] & ids[1]
     if not shared:
-        return found | nothing
-    sides = [[_sums(kind, each, shared, drawn) for each in systems[system]] for system in pair]
+        return comparison | nothing
+    sides = [[_sums(kind, trial, shared, draws) for trial in systems[system]] for system in pair]
     value = [float(np.mean([scores.sum() / counts.sum() for scores, counts in side])) for side in sides]
-    found |= nothing | {"difference": round(value[0] - value[1], 6), "clips": len(shared)}
-    if len(drawn.names) < 2:
-        return found
+    comparison |= nothing | {"difference": round(value[0] - value[1], 6), "clips": len(shared)}
+    if len(draws.names) < 2:
+        return comparison
     with np.errstate(invalid="ignore"):
         spread = [
             sum(
-                drawn.of_seeds(len(side), system)[:, s] * (drawn.times @ scores) / (drawn.times @ counts)
+                draws.of_seeds(len(side), system)[:, s] * (draws.times @ scores) / (draws.times @ counts)
                 for s, (scores, counts) in enumerate(side)
             )
             for system, side in zip(pair, sides, strict=True)
@@ -124,16 +126,16 @@ def _difference(
     gap = np.asarray(spread[0] - spread[1])
     gap = gap[np.isfinite(gap)]
     beyond = min(int((gap <= 1e-12).sum()), int((gap >= -1e-12).sum()))
-    found["p"] = min(1.0, 2 * (beyond + 1) / (len(gap) + 1))
-    found["interval"] = interval_of(gap)
-    return found
+    comparison["p"] = min(1.0, 2 * (beyond + 1) / (len(gap) + 1))
+    comparison["interval"] = interval_of(gap)
+    return comparison
 
 
-def _sums(kind: str, said: Said, shared: set[str], drawn: Draws) -> tuple[np.ndarray, np.ndarray]:
+def _sums(kind: str, trial: LabelledPredictions, shared: set[str], draws: Draws) -> tuple[np.ndarray, np.ndarray]:
     """(G,) the sum of the clips' scores in each group, and their number. The main metrics are means over clips."""
-    kept = np.array([name in shared for name in said.ids])
-    right = (said.prediction > 0.5) == (said.label > 0.5)
-    scores = right if kind == "binary" else 1 - np.abs(said.prediction - said.label)
-    place = drawn.place(said.groups)[kept]
-    count = len(drawn.names)
-    return np.bincount(place, scores[kept].astype(float), count), np.bincount(place, minlength=count).astype(float)
+    in_both = np.array([name in shared for name in trial.ids])
+    right = (trial.prediction > 0.5) == (trial.label > 0.5)
+    scores = right if kind == "binary" else 1 - np.abs(trial.prediction - trial.label)
+    place = draws.place(trial.groups)[in_both]
+    count = len(draws.names)
+    return np.bincount(place, scores[in_both].astype(float), count), np.bincount(place, minlength=count).astype(float)

@@ -20,8 +20,8 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encoders import Encoders
 
-SECONDS = 10  # of the clip
-TURNS = 5  # timed, after one for warming up
+CLIP_SECONDS = 10  # of the clip
+TIMED_RUNS = 5  # timed, after one for warming up
 
 
 def cost(bundle: Bundle) -> dict[str, Any]:
@@ -30,13 +30,13 @@ def cost(bundle: Bundle) -> dict[str, Any]:
     From decoded frames and samples on: a clip's decoding is the same for all systems.
     """
     model, encoders = bundle.model, bundle.encoders
-    shapes = [(1, SECONDS, *part.shape) for part in (model.reference_video, model.reference_audio)]
+    shapes = [(1, CLIP_SECONDS, *mean.shape) for mean in (model.reference_video, model.reference_audio)]
     generator = torch.Generator().manual_seed(0)
     video, audio = (torch.randn(shape, generator=generator).to(bundle.device) for shape in shapes)
-    mask = torch.ones(1, SECONDS, dtype=torch.bool, device=bundle.device)
-    shape = (SECONDS, encoders.config.frames_per_second, *encoders.config.frame_size, 3)
+    mask = torch.ones(1, CLIP_SECONDS, dtype=torch.bool, device=bundle.device)
+    shape = (CLIP_SECONDS, encoders.config.frames_per_second, *encoders.config.frame_size, 3)
     frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(bundle.device)
-    samples = (0.1 * torch.randn(SECONDS, SAMPLE_RATE, generator=generator)).to(bundle.device)
+    samples = (0.1 * torch.randn(CLIP_SECONDS, SAMPLE_RATE, generator=generator)).to(bundle.device)
 
     def predict() -> Any:
         return model(video, audio, mask, evidence=False)
@@ -45,7 +45,7 @@ def cost(bundle: Bundle) -> dict[str, Any]:
         return encode_both(encoders, frames, samples)
 
     return {
-        "seconds": SECONDS,
+        "seconds": CLIP_SECONDS,
         "parameters": size(model),
         "encoder_parameters": size(encoders),
         "macs": macs(predict, model, bundle.device),
@@ -79,7 +79,7 @@ def macs(run: Callable[[], Any], module: nn.Module, device: torch.device) -> int
         steps = arguments[0].shape[0] * arguments[0].shape[1]
         recurrent["macs"] += steps * sum(p.numel() for name, p in lstm.named_parameters() if "weight" in name)
 
-    hooks = [part.register_forward_hook(add) for part in module.modules() if isinstance(part, nn.LSTM)]
+    hooks = [lstm.register_forward_hook(add) for lstm in module.modules() if isinstance(lstm, nn.LSTM)]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -91,7 +91,7 @@ def macs(run: Callable[[], Any], module: nn.Module, device: torch.device) -> int
         torch.backends.mha.set_fastpath_enabled(fast)
         for hook in hooks:
             hook.remove()
-    counted = counter.get_total_flops() // 2
+    counted = int(counter.get_total_flops()) // 2
     return counted if alone.get_total_flops() else counted + recurrent["macs"]
 
 
@@ -99,7 +99,7 @@ def macs(run: Callable[[], Any], module: nn.Module, device: torch.device) -> int
 def seconds_of(run: Callable[[], Any], device: torch.device) -> float:
     """Median wall time of one run."""
     taken = []
-    for turn in range(TURNS + 1):
+    for turn in range(TIMED_RUNS + 1):
         began = time.perf_counter()
         run()
         if device.type == "cuda":

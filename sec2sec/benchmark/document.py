@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sec2sec.benchmark.tables import (
-    TextTable,
-    comparison_table,
-    cost_table,
-    counted,
-    pointing_table,
-    target_tables,
-    title_in,
-)
-from sec2sec.evaluation.pages.charts import Range, ranges
-from sec2sec.evaluation.pages.html import code, details, heading, listed, page, paragraph, table
+from sec2sec.benchmark.tables import comparison_table, cost_table, counted, pointing_table, target_tables, title_in
 from sec2sec.metrics import MAIN, figure, span, title_of
+from sec2sec.plots.svg import Range, Svg, ranges
+from sec2sec.tables import TextTable
+from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 READING = (
     "Each interval is the middle 95 % of a bootstrap over groups (films, speakers) and over seeds; with few seeds it "
@@ -30,32 +24,43 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     """The whole document."""
     parts = [f"# Benchmark: {_name(results)}", "```\n" + (results["command"] or "") + "\n```", _bullets(facts(results))]
     parts.append(READING)
-    if found := findings(results):
-        parts += ["## Does the ablation's order hold?", _bullets(found)]
-    parts += ["## Results", *(each.as_markdown() for each in _main(results))]
+    if sentences := findings(results):
+        parts += ["## Does the ablation's order hold?", _bullets(sentences)]
+    parts += ["## Results", *(table.as_markdown() for table in _main(results))]
     parts.append("## Which differences hold")
-    for target in results["comparisons"]:
-        if results["ablation"][target]:
-            parts.append(comparison_table(results, target, "ablation").as_markdown())
-        rest = comparison_table(results, target, "comparisons").as_markdown()
-        parts.append(f"<details><summary>{target}: every pair</summary>\n\n{rest}\n\n</details>")
+    for target, ablation, pairs in _comparisons(results):
+        parts += [ablation.as_markdown()] if ablation else []
+        parts.append(f"<details><summary>{target}: every pair</summary>\n\n{pairs.as_markdown()}\n\n</details>")
     return "\n\n".join(parts) + "\n"
 
 
 def as_page(results: Mapping[str, Any]) -> str:
     """The same as one HTML file, with a chart for each target."""
-    parts = [code(results["command"] or ""), listed(facts(results)), paragraph(READING)]
-    if found := findings(results):
-        parts += [heading("Does the ablation's order hold?"), listed(found)]
-    parts.append(heading("Results"))
-    parts += [_chart(results, target) for target in results["trivial"]]
-    parts += [_html(each) for each in _main(results)]
-    parts.append(heading("Which differences hold"))
-    for target in results["comparisons"]:
-        if results["ablation"][target]:
-            parts.append(_html(comparison_table(results, target, "ablation")))
-        parts.append(details(f"{target}: every pair", _html(comparison_table(results, target, "comparisons"))))
-    return page(f"Benchmark: {_name(results)}", parts, f"{_versions(results)}.")
+    return render(
+        "benchmark.html",
+        title=f"Benchmark: {_name(results)}",
+        styles=files.style(files.PAGE_STYLE),
+        command=results["command"] or "",
+        facts=facts(results),
+        reading=READING,
+        findings=findings(results),
+        charts=[_chart(results, target) for target in results["trivial"]],
+        tables=_main(results),
+        comparisons=_comparisons(results),
+        foot=f"{_versions(results)}.",
+    )
+
+
+def _comparisons(results: Mapping[str, Any]) -> list[tuple[str, TextTable | None, TextTable]]:
+    """Of each target: its name, the ablation's pairs where there are any, and every pair."""
+    return [
+        (
+            target,
+            comparison_table(results, target, "ablation") if results["ablation"][target] else None,
+            comparison_table(results, target, "comparisons"),
+        )
+        for target in results["comparisons"]
+    ]
 
 
 def facts(results: Mapping[str, Any]) -> list[str]:
@@ -63,41 +68,41 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     data, hardware = results["data"], results["hardware"]
     clips = ", ".join(f"{count} {split}" for split, count in data["clips"].items())
     sha = f"SHA-256 of clips and labels {data['sha256']}" if data["sha256"] else "not all trials are done"
-    found = [
+    sentences = [
         f"Data: {data['name']}, {clips} clips; {counted(results['groups'], 'group')} in the test; {sha}.",
         *data["notes"],
         *_made(data["planted"]),
         f"Settings of every system, beyond the defaults: {_settings(results['settings'])}.",
     ]
-    found += [f"{title_in(results, name)} alone: {_settings(own)}." for name, own in results["overrides"].items()]
-    found += _starts(results)
-    found.append(
+    sentences += [f"{title_in(results, name)} alone: {_settings(own)}." for name, own in results["overrides"].items()]
+    sentences += _starts(results)
+    sentences.append(
         f"Hyper-parameters were not searched for any system. Seeds 0 to {results['seeds'] - 1}."
         if results["seeds"] > 1
         else "Hyper-parameters were not searched for any system. One seed, 0: nothing is known of others."
     )
-    found.append(
+    sentences.append(
         f"Hardware: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
         f"{counted(results['jobs'], 'trial')} at a time, {counted(hardware['threads'], 'thread')} each; "
         f"{_time(results['minutes'])}, if the trials had run one by one."
     )
-    found.append(f"Versions: {_versions(results)}.")
+    sentences.append(f"Versions: {_versions(results)}.")
     short = [row for row in results["systems"] if row["done"] < results["seeds"]]
-    found += [f"{row['title']}: {row['done']} of {results['seeds']} seeds{_why(row)}." for row in short]
+    sentences += [f"{row['title']}: {row['done']} of {results['seeds']} seeds{_why(row)}." for row in short]
     if not any(row["paper"] for row in results["systems"]):
-        found.append("The paper's figures are of other data and stand nowhere here.")
-    return found
+        sentences.append("The paper's figures are of other data and stand nowhere here.")
+    return sentences
 
 
 def _made(planted: Mapping[str, Any] | None) -> list[str]:
     """How generated clips were generated."""
     if planted is None:
         return []
-    told = ", ".join(f"{name} {value}" for name, value in planted.items() if name != "excerpts_of")
+    settings = ", ".join(f"{name} {value}" for name, value in planted.items() if name != "excerpts_of")
     extra = (
         "; each decisive second of the training clips is a training clip of its own" if "excerpts_of" in planted else ""
     )
-    return [f"Generated with {told}{extra}."]
+    return [f"Generated with {settings}{extra}."]
 
 
 def _starts(results: Mapping[str, Any]) -> list[str]:
@@ -106,34 +111,36 @@ def _starts(results: Mapping[str, Any]) -> list[str]:
     for row in results["systems"]:
         if row.get("start"):
             alike.setdefault(row["start"], []).append(row["title"])
-    found = [f"{', '.join(titles)}: {start}." for start, titles in alike.items()]
+    sentences = [f"{', '.join(titles)}: {start}." for start, titles in alike.items()]
     if len(alike) > 1:
-        found.append("Systems of different beginnings differ in more than their structure: compare them with care.")
-    return found
+        sentences.append("Systems of different beginnings differ in more than their structure: compare them with care.")
+    return sentences
 
 
 def findings(results: Mapping[str, Any]) -> list[str]:
     """For each target, which of the ablation's orders hold; a sentence each, whatever came out."""
-    found = []
-    for target, pairs in results["ablation"].items():
-        if not pairs:
-            continue
-        metric = title_of(MAIN[results["targets"][target]])
-        told = {True: [], False: [], None: []}  # type: ignore[var-annotated]
-        for pair in pairs:
-            first, second = title_in(results, pair["a"]), title_in(results, pair["b"])
-            gap = "undefined" if pair["difference"] is None else f"{pair['difference']:+.3f}{span(pair['interval'])}"
-            above = pair["holds"] and pair["difference"] > 0
-            told[None if pair["holds"] is None else bool(above)].append(f"{first} over {second} ({gap})")
-            if pair["holds"] and pair["difference"] < 0:
-                told[False][-1] += ", the opposite holds"
-        texts = [
-            f"{words}: {'; '.join(told[key])}"
-            for key, words in ((True, "holds"), (False, "does not hold"), (None, "cannot be told"))
-            if told[key]
-        ]
-        found.append(f"{target}, {metric}. {'. '.join(text[:1].upper() + text[1:] for text in texts)}.")
-    return found
+    return [
+        f"{target}, {title_of(MAIN[results['targets'][target]])}. {_outcomes(results, pairs)}."
+        for target, pairs in results["ablation"].items()
+        if pairs
+    ]
+
+
+def _outcomes(results: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Which of the pairs hold, which do not, and of which that cannot be told."""
+    outcomes: dict[str, list[str]] = {"Holds": [], "Does not hold": [], "Cannot be told": []}
+    for pair in pairs:
+        first, second = title_in(results, pair["a"]), title_in(results, pair["b"])
+        gap = "undefined" if pair["difference"] is None else f"{pair['difference']:+.3f}{span(pair['interval'])}"
+        words = f"{first} over {second} ({gap})"
+        if pair["holds"] is None:
+            outcomes["Cannot be told"].append(words)
+        elif pair["holds"] and pair["difference"] > 0:
+            outcomes["Holds"].append(words)
+        else:
+            opposite = ", the opposite holds" if pair["holds"] and pair["difference"] < 0 else ""
+            outcomes["Does not hold"].append(words + opposite)
+    return ". ".join(f"{outcome}: {'; '.join(words)}" for outcome, words in outcomes.items() if words)
 
 
 def _main(results: Mapping[str, Any]) -> list[TextTable]:
@@ -141,21 +148,17 @@ def _main(results: Mapping[str, Any]) -> list[TextTable]:
     return [*target_tables(results), *([pointing] if pointing else []), cost_table(results)]
 
 
-def _chart(results: Mapping[str, Any], target: str) -> str:
+def _chart(results: Mapping[str, Any], target: str) -> Svg:
     """The main metric of every system with its interval, the paper's figure beside it, trivial baselines below."""
     metric = MAIN[results["targets"][target]]
     rows = []
     for row in results["systems"]:
-        found = row["targets"].get(target, {}).get(metric, {"value": None, "interval": None})
-        rows.append(Range(row["title"], found["value"], found["interval"], row["paper"].get(target, {}).get(metric)))
+        ours = row["targets"].get(target, {}).get(metric, {"value": None, "interval": None})
+        rows.append(Range(row["title"], ours["value"], ours["interval"], row["paper"].get(target, {}).get(metric)))
     for name, trivial in results["trivial"][target].items():
         rows.append(Range(f"{name.replace('_', ' ')} (trivial)", trivial[metric]["value"], trivial[metric]["interval"]))
     text = "; ".join(f"{row.name} {figure(row.value)}{span(row.interval)}" for row in rows)
     return ranges(f"{target}: {title_of(metric)}", title_of(metric), rows, "paper", text)
-
-
-def _html(each: TextTable) -> str:
-    return table(each.caption, each.head, each.rows)
 
 
 def _bullets(items: list[str]) -> str:

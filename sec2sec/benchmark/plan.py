@@ -19,7 +19,7 @@ from sec2sec.training.trial import Trial
 
 SCHEMA = "sec2sec.benchmark/1"
 FILE = "benchmark.json"
-OWN = ("system", "seed")  # settings that the benchmark sets itself
+BENCHMARK_SETTINGS = ("system", "seed")  # settings that the benchmark sets itself
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ def requested(values: Mapping[str, Any], systems: str, seeds: int, source: str =
     """From a file and options. values: settings, and systems: {name: its own settings}. Raises SettingsError."""
     where = f"{source}: " if source else ""
     overrides = values.get("systems") or {}
-    if not isinstance(overrides, Mapping) or not all(isinstance(each, Mapping) for each in overrides.values()):
+    if not isinstance(overrides, Mapping) or not all(isinstance(own, Mapping) for own in overrides.values()):
         raise SettingsError(f"{where}systems takes names with settings, not {overrides!r}")
-    names = tuple(SYSTEMS) if systems == "all" else tuple(part.strip() for part in systems.split(",") if part.strip())
+    names = tuple(SYSTEMS) if systems == "all" else tuple(name.strip() for name in systems.split(",") if name.strip())
     if unknown := sorted({*names, *overrides} - set(SYSTEMS)):
         raise SettingsError(f"{where}no system is called {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
     if not names or seeds < 1:
         raise SettingsError(f"a benchmark needs at least one system and one seed, not {len(names)} and {seeds}")
     settings = {name: value for name, value in values.items() if name != "systems"}
-    for each in (settings, *overrides.values()):
-        if taken := [name for name in OWN if name in each]:
+    for mapping in (settings, *overrides.values()):
+        if taken := [name for name in BENCHMARK_SETTINGS if name in mapping]:
             raise SettingsError(f"{where}{' and '.join(taken)} cannot be set: the benchmark goes through them")
     ordered = tuple(name for name in ORDER if name in names)
-    return Request(settings, ordered, seeds, {name: dict(each) for name, each in overrides.items()})
+    return Request(settings, ordered, seeds, {name: dict(own) for name, own in overrides.items()})
 
 
 def plan(request: Request, out: Path) -> list[Trial]:
@@ -96,10 +96,10 @@ def begin(request: Request, out: Path, trials: Sequence[Trial]) -> Request:
 def noted(out: Path) -> dict[str, Any]:
     """benchmark.json of a folder. Raises TrainingError."""
     try:
-        found = dict(json.loads((out / FILE).read_text()))
-        if found.get("schema") == SCHEMA:
-            return found
-        why = f"its schema is {found.get('schema')!r}"
+        note = dict(json.loads((out / FILE).read_text()))
+        if note.get("schema") == SCHEMA:
+            return note
+        why = f"its schema is {note.get('schema')!r}"
     except (OSError, ValueError, TypeError) as error:
         why = getattr(error, "strerror", None) or str(error)
     raise TrainingError(f"{out}: holds no benchmark ({why}: {FILE}); give the folder of one")

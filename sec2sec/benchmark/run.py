@@ -6,10 +6,10 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
@@ -27,38 +27,24 @@ from sec2sec.datasets.extract import clock
 from sec2sec.datasets.table import SPLITS
 from sec2sec.device import pick_device
 from sec2sec.files import write_atomically, write_json
+from sec2sec.progress import Progress, Steps, until
+from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
-from sec2sec.training.save import planted
+from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import SettingsError
-from sec2sec.training.setup import data_of
-from sec2sec.training.train import Hardware, Note, Step, Stopped, Trained, command, extract_all
+from sec2sec.training.setup import load_data
+from sec2sec.training.train import extract_all
 from sec2sec.training.trial import Trial
 
-EVERY = 1.0  # s between two looks at the trials at work
+POLL_INTERVAL = 1.0  # s between two looks at the trials at work
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far the trials are."""
+class BenchmarkResult:
+    """The figures of the tables; none where the benchmark was stopped, to be resumed."""
 
-    done: int
-    total: int
-    running: tuple[str, ...]  # what each trial at work does
-    seconds_left: float  # NaN before any is done
-
-    @property
-    def line(self) -> str:
-        """For a progress line."""
-        left = f", {clock(self.seconds_left)} left" if math.isfinite(self.seconds_left) else ""
-        return f"{self.done} of {self.total} trials{left}; {'; '.join(self.running)}"
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The tables are there."""
-
-    out: Path
-    results: dict[str, Any]
+    results: dict[str, Any] = field(default_factory=dict)
+    stopped: bool = False
 
 
 def benchmark_steps(
@@ -68,8 +54,8 @@ def benchmark_steps(
     *,
     jobs: int = 1,
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Step | Progress | Compared]:
-    """Train and measure what is not done yet, then write the tables; yields Compared or Stopped last.
+) -> Steps[BenchmarkResult]:
+    """Train and measure what is not done yet, then write the tables.
 
     jobs: trials at a time, each a process with its share of the cores; 0: all in this process, whose memory is then
     that of all. Raises SettingsError, DataError or TrainingError.
@@ -79,33 +65,33 @@ def benchmark_steps(
     if jobs < 0:
         raise SettingsError(f"jobs must be at least 0, not {jobs}")
     asked = plan(request, out)
-    table, _ = data_of(asked[0].config)
+    table, _ = load_data(asked[0].config)
     request = begin(request, out, asked)
     trials = plan(request, out)
     threads = max(1, (os.cpu_count() or 1) // max(jobs, 1))
     note = noted(out) | _about(machine, jobs, threads)
     clips = {split: len(table.split(split)) for split in SPLITS}
-    note["data"] = {"name": table.name, "notes": list(table.notes), "clips": clips, "planted": planted(table)}
+    note["data"] = {
+        "name": table.name,
+        "notes": list(table.notes),
+        "clips": clips,
+        "planted": generator_settings(table),
+    }
     todo = [trial for trial in trials if not is_done(trial)]
     for name in dict.fromkeys(trial.differs["system"] for trial in todo):
         first = next(trial for trial in todo if trial.differs["system"] == name)
-        for step in extract_all(first.config, machine):  # here, lest two trials encode the same clips
-            yield step
-            if stop():
-                yield Stopped(0)
-                return
+        # here, so that no two trials encode the same clips
+        if (yield from until(stop, extract_all(first.config, machine))) is None:
+            return BenchmarkResult(stopped=True)
     if todo:
         write_json(out / FILE, note | {"data": {**note["data"], "sha256": ""}})
-        yield Note(f"{len(trials)} trials, {len(trials) - len(todo)} of them done before")
+        yield Progress(0, 0, f"{len(trials)} trials, {len(trials) - len(todo)} of them done before")
         running = _one_by_one(todo, machine, stop) if jobs == 0 else _side_by_side(trials, machine, jobs, threads, stop)
-        for each in running:
-            yield each
-            if isinstance(each, Stopped):
-                return
-        found = json.loads((trials[0].folder / "data.json").read_text())
-        note["data"]["sha256"] = found["sha256"]
+        if (yield from running):
+            return BenchmarkResult(stopped=True)
+        note["data"]["sha256"] = json.loads((trials[0].folder / "data.json").read_text())["sha256"]
         write_json(out / FILE, note)
-    yield Compared(out, write_tables(out))
+    return BenchmarkResult(write_tables(out))
 
 
 def write_tables(out: Path) -> dict[str, Any]:
@@ -124,21 +110,20 @@ def write_tables(out: Path) -> dict[str, Any]:
     return results
 
 
-def _one_by_one(todo: Sequence[Trial], machine: Hardware, stop: Callable[[], bool]) -> Iterator[Step | Progress]:
-    """Every trial in this process."""
+def _one_by_one(todo: Sequence[Trial], machine: Hardware, stop: Callable[[], bool]) -> Steps[bool]:
+    """Every trial in this process; whether they were stopped."""
     for number, trial in enumerate(todo):
-        yield Progress(number, len(todo), (trial.folder.name,), math.nan)
-        for step in steps(trial, machine, stop):
-            if not isinstance(step, Trained):
-                yield step
-            if isinstance(step, Stopped):
-                return
+        yield _trials_progress(number, len(todo), [trial.folder.name], math.nan)
+        result = yield from steps(trial, machine, stop)
+        if result is not None and result.stopped:
+            return True
+    return False
 
 
 def _side_by_side(
     trials: Sequence[Trial], machine: Hardware, jobs: int, threads: int, stop: Callable[[], bool]
-) -> Iterator[Step | Progress]:
-    """Every trial in a process of its own, `jobs` at a time."""
+) -> Steps[bool]:
+    """Every trial in a process of its own, `jobs` at a time; whether they were stopped."""
     todo = [trial for trial in trials if not is_done(trial)]
     waiting = list(todo)
     working: dict[Future[None], Trial] = {}
@@ -149,23 +134,22 @@ def _side_by_side(
                 while waiting and len(working) < jobs:
                     trial = waiting.pop(0)
                     working[pool.submit(work, trial, machine, threads, os.getpid())] = trial
-                finished, _ = wait(working, timeout=EVERY, return_when=FIRST_COMPLETED)
+                finished, _ = wait(working, timeout=POLL_INTERVAL, return_when=FIRST_COMPLETED)
                 for future in finished:
                     trial = working.pop(future)
                     future.result()
                     if is_done(trial):
-                        yield Note(f"{trial.folder.name} {_outcome(trial)}")
+                        yield Progress(0, 0, f"{trial.folder.name} {_outcome(trial)}")
                 yield _progress(trials, list(working.values()), jobs)
                 if stop():
-                    _end(working)
-                    yield Stopped(0)
-                    return
+                    return True
         except BrokenProcessPool as error:
             raise TrainingError(
                 "the process of a trial was killed (out of memory?); run the same command again, with fewer --jobs"
             ) from error
         finally:
-            _end(working)  # nothing is left running behind an error
+            _end(working)  # nothing is left running behind a stop or an error
+    return False
 
 
 def _end(working: Mapping[Future[None], Trial]) -> None:
@@ -174,7 +158,7 @@ def _end(working: Mapping[Future[None], Trial]) -> None:
         for future in unfinished:
             if working[future].folder.is_dir():
                 (working[future].folder / "stop").touch()
-        wait(unfinished, timeout=EVERY)
+        wait(unfinished, timeout=POLL_INTERVAL)
 
 
 def _outcome(trial: Trial) -> str:
@@ -200,7 +184,13 @@ def _progress(trials: Sequence[Trial], working: Sequence[Trial], jobs: int) -> P
         rest = [trial for trial in trials if trial not in done]
         expected = sum(fmean(taken.get(trial.differs["system"], every)) for trial in rest)
         left = expected / jobs if len(rest) >= jobs else expected / max(len(rest), 1)
-    return Progress(len(done), len(trials), tuple(_at_work(trial) for trial in working), left)
+    return _trials_progress(len(done), len(trials), [_at_work(trial) for trial in working], left)
+
+
+def _trials_progress(done: int, total: int, running: Sequence[str], seconds_left: float) -> Progress:
+    """running: what each trial at work does."""
+    left = f", {clock(seconds_left)} left" if math.isfinite(seconds_left) else ""
+    return Progress(done, total, f"{done} of {total} trials{left}; {'; '.join(running)}", "trials", seconds_left)
 
 
 def _at_work(trial: Trial) -> str:

@@ -18,7 +18,7 @@ def settings_of(name: str, shared: Mapping[str, Any]) -> dict[str, Any]:
     Published backbones are tuned or frozen as the encoders are, so in the paper preset that setting stays.
     """
     left: tuple[str, ...] = ()
-    if not SYSTEMS[name].reads_tokens:
+    if not SYSTEMS[name].uses_encoder_tokens:
         left = GRIDS if shared.get("preset") == "paper" else GRIDS + ENCODERS
     return {key: value for key, value in shared.items() if key not in left} | {"system": name}
 

@@ -5,41 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sec2sec.metrics import MAIN, figure, span, title_of
+from sec2sec.tables import TextTable
 
 NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
-COLUMNS = {
+METRICS_SHOWN = {
     "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
 
 
-@dataclass(frozen=True)
-class TextTable:
-    """A table of cells; a row of one cell stands over those below it."""
-
-    caption: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def as_markdown(self) -> str:
-        """A pipe table under its caption."""
-        width = len(self.head)
-        lines = [f"**{self.caption}**", "", _pipes(self.head), "|---|" + "---:|" * (width - 1)]
-        for row in self.rows:
-            lines.append(_pipes([f"*{row[0]}*", *[""] * (width - 1)] if len(row) == 1 else row))
-        return "\n".join(lines)
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
 def counted(number: int, what: str) -> str:
-    """ "1 seed", "3 seeds"."""
+    """A number of things in words: 1 seed, 3 seeds."""
     return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
@@ -49,36 +28,41 @@ def target_tables(results: Mapping[str, Any]) -> list[TextTable]:
 
 
 def _target(results: Mapping[str, Any], target: str, kind: str) -> TextTable:
-    columns = COLUMNS[kind]
-    told = {metric for row in results["systems"] for metric in row["paper"].get(target, {})}
+    published = {metric for row in results["systems"] for metric in row["paper"].get(target, {})}
+    columns = [(metric, metric in published) for metric in METRICS_SHOWN[kind]]  # and whether the paper has a figure
     head = ["system", "input"]
-    for metric in columns:
-        head += [f"{title_of(metric)} (paper)"] if metric in told else []
+    for metric, of_paper in columns:
+        head += [f"{title_of(metric)} (paper)"] if of_paper else []
         head.append(title_of(metric))
     rows: list[list[str]] = []
     for row in results["systems"]:
         if [row["group"]] not in rows:
             rows.append([row["group"]])
         cells = [row["title"], row["modalities"]]
-        for metric in columns:
-            if metric in told:
-                paper = row["paper"].get(target, {}).get(metric)
-                cells.append("" if paper is None else f"{paper:.4f}".rstrip("0"))
-            found = row["targets"].get(target, {}).get(metric)
-            cells.append(_missing(row) if found is None else figure(found["value"]) + span(found["interval"]))
+        for metric, of_paper in columns:
+            cells += [_paper_cell(row["paper"].get(target, {}).get(metric))] if of_paper else []
+            ours = row["targets"].get(target, {}).get(metric)
+            cells.append(_missing(row) if ours is None else _cell(ours))
         rows.append(cells)
     rows.append(["Trivial"])
-    for name, found in results["trivial"][target].items():
+    for name, metrics in results["trivial"][target].items():
         cells = [name.replace("_", " "), "none"]
-        for metric in columns:
-            cells += [""] if metric in told else []
-            cells.append(figure(found[metric]["value"]) + span(found[metric]["interval"]))
+        for metric, of_paper in columns:
+            cells += ["", _cell(metrics[metric])] if of_paper else [_cell(metrics[metric])]
         rows.append(cells)
     caption = (
         f"Table {NUMBERS[kind]}, {target}: {counted(results['clips'], 'test clip')}, mean over the "
         "seeds of each system, 95 % interval over groups and seeds"
     )
     return TextTable(caption, head, rows)
+
+
+def _cell(measured: Mapping[str, Any]) -> str:
+    return figure(measured["value"]) + span(measured["interval"])
+
+
+def _paper_cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}".rstrip("0")
 
 
 def _missing(row: Mapping[str, Any]) -> str:
@@ -103,7 +87,7 @@ def cost_table(results: Mapping[str, Any]) -> TextTable:
     ]
     rows = []
     for row in results["systems"]:
-        minutes = [found["minutes"] for found in row["paper"].values()]
+        minutes = [published["minutes"] for published in row["paper"].values()]
         cells = [row["title"], *([_clock(minutes)] if paper else [])]
         if "cost" not in row:
             rows.append([*cells, *[_missing(row)] * (len(head) - len(cells))])
@@ -136,19 +120,19 @@ def _clock(minutes: Sequence[float]) -> str:
 
 def pointing_table(results: Mapping[str, Any]) -> TextTable | None:
     """Share of test clips whose top second is a planted one, by method; None for clips without a planted truth."""
-    found = [row for row in results["systems"] if "pointing" in row]
-    if not found:
+    systems = [row for row in results["systems"] if "pointing" in row]
+    if not systems:
         return None
-    methods = list(dict.fromkeys(method for row in found for method in row["pointing"]))
+    methods = list(dict.fromkeys(method for row in systems for method in row["pointing"]))
     names = [
         (target, method)
         for target in results["targets"]
         for method in methods
-        if any(method in row.get("pointing_by_target", {}).get(target, {}) for row in found)
+        if any(method in row.get("pointing_by_target", {}).get(target, {}) for row in systems)
     ]
     head = ["system", *(f"{method}, all targets" for method in methods), *(f"{m}, {target}" for target, m in names)]
     rows = []
-    for row in found:
+    for row in systems:
         cells = [figure(row["pointing"][m]) if m in row["pointing"] else "none" for m in methods]
         for target, method in names:
             value = row["pointing_by_target"].get(target, {}).get(method)
@@ -163,7 +147,7 @@ def pointing_table(results: Mapping[str, Any]) -> TextTable | None:
 def title_in(results: Mapping[str, Any], name: str) -> str:
     """A system as the tables call it; a trivial baseline in words."""
     titles = {row["name"]: row["title"] for row in results["systems"]}
-    return titles.get(name, name.replace("_", " "))
+    return str(titles.get(name, name.replace("_", " ")))
 
 
 def comparison_table(results: Mapping[str, Any], target: str, part: str) -> TextTable:
@@ -199,8 +183,8 @@ def _lines(results: Mapping[str, Any], kind: str) -> Iterator[list[Any]]:
         of_target = [(name, paper.get(target, {}), metrics.get(target, {})) for name, paper, metrics in rows]
         of_target += [(f"trivial: {name}", {}, metrics) for name, metrics in baselines.items()]
         for name, paper, metrics in of_target:
-            for metric, found in metrics.items():
-                low, high = found["interval"] or ("", "")
-                values = " ".join("" if value is None else str(value) for value in found["seeds"])
-                value = "" if found["value"] is None else found["value"]
+            for metric, measured in metrics.items():
+                low, high = measured["interval"] or ("", "")
+                values = " ".join("" if value is None else str(value) for value in measured["seeds"])
+                value = "" if measured["value"] is None else measured["value"]
                 yield [name, target, metric, paper.get(metric, ""), value, low, high, values]

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,11 @@ from sec2sec.evaluation.evaluate import PLANTED, point
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
 from sec2sec.files import file_sha256, write_json
+from sec2sec.progress import Steps, drain
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import PREDICTIONS
-from sec2sec.training.setup import data_of, encoders_of
-from sec2sec.training.train import Hardware, Step, Stopped, Trained
+from sec2sec.training.setup import load_data, load_encoders
+from sec2sec.training.train import TrainingResult
 from sec2sec.training.trial import FAILED, Trial, run_trial
 
 MEASURED = "measured.json"
@@ -42,24 +44,21 @@ def work(trial: Trial, machine: Hardware, threads: int, parent: int) -> None:
     def orphaned() -> bool:
         return os.getppid() != parent
 
-    for _ in steps(trial, machine, orphaned):
-        pass
+    drain(steps(trial, machine, orphaned))
     if orphaned():
         os._exit(1)
 
 
-def steps(trial: Trial, machine: Hardware, stop: Callable[[], bool]) -> Iterator[Step]:
-    """Train, then measure what the tables need besides; yields what the training says."""
+def steps(trial: Trial, machine: Hardware, stop: Callable[[], bool]) -> Steps[TrainingResult | None]:
+    """Train, then measure what the tables need besides; None where the loss diverged."""
     began = time.monotonic()
-    for step in run_trial(trial, machine, test=True, stop=stop):
-        yield step
-        if isinstance(step, Stopped):
-            return
-        if isinstance(step, Trained):
-            write_json(trial.folder / MEASURED, _measured(trial, machine, time.monotonic() - began))
+    result = yield from run_trial(trial, machine, test=True, stop=stop)
+    if result is not None and not result.stopped:
+        write_json(trial.folder / MEASURED, _measure(trial, machine, time.monotonic() - began))
+    return result
 
 
-def _measured(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
+def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     bundle = load_checkpoint(trial.folder / "checkpoint", machine.device)
     history = [json.loads(line) for line in (trial.folder / "metrics.jsonl").read_text().splitlines()]
     found: dict[str, Any] = {
@@ -69,7 +68,7 @@ def _measured(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]
         "threads": torch.get_num_threads(),
         "cost": cost(bundle),
     }
-    table, _ = data_of(trial.config)
+    table, _ = load_data(trial.config)
     if (table.directory / PLANTED).is_file():
         found["pointing"], found["pointing_by_target"] = point(
             bundle, table.directory, _occluded(trial, bundle, machine, table)
@@ -80,7 +79,7 @@ def _measured(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]
 def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> list[tuple[Row, Occlusion]]:
     """The effect of each second of the test clips, from the tokens that the training has read."""
     asked = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
-    cache = TokenCache(machine.cache, encoders_of(trial.folder / "checkpoint"))
+    cache = TokenCache(machine.cache, load_encoders(trial.folder / "checkpoint"))
     found = []
     for row in table.split("test"):
         tokens = cache.read(file_sha256(row.path)) if row.id in asked else None

@@ -1,4 +1,4 @@
-"""The command line: a file a subcommand, each with add_arguments(parser) and run(options) → exit code.
+"""The command line: one file per subcommand, each with add_arguments(parser) and run(options) → exit code.
 
 Only the file of the chosen subcommand is imported, and nothing heavy before it runs: `--help` must be quick.
 """
@@ -17,15 +17,24 @@ USAGE_ERROR = 2  # a clip, a checkpoint or an option that cannot be used
 STOPPED = 130  # by Ctrl-C, as shells count it
 
 COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
-    "explain": ("explain", "Predict a clip and say which seconds, sounds and places made it so."),
+    "explain": (
+        "explain",
+        "Predict how a clip will be perceived, and which seconds, sounds and places decide the prediction.",
+    ),
     "app": ("app", "Start the app and serve it to a browser."),
-    "evaluate": ("evaluate", "Measure a checkpoint on a data set, beside the trivial baselines."),
-    "data": ("data", "Say what a data set holds, and what is wrong with it."),
+    "evaluate": ("evaluate", "Measure a checkpoint on a data set, next to trivial baselines."),
+    "data": ("data", "Report what a data set contains, and what is wrong with it."),
     "make-clips": ("make_clips", "Make video clips whose truth is known, for training and tests."),
-    "extract": ("extract", "Encode the clips of a data set once, for all trainings to come."),
+    "extract": ("extract", "Encode the clips of a data set once, for all later trainings."),
     "train": ("train", "Train a model on a data set; progress and results are saved in a run folder."),
-    "search": ("search", "Train with every combination of some settings; the test clips are used once."),
-    "benchmark": ("benchmark", "Train and compare all systems of the paper's tables, one command a table."),
+    "search": (
+        "search",
+        "Train with every combination of some settings; only the best combination is tested on the test clips.",
+    ),
+    "benchmark": (
+        "benchmark",
+        "Train and compare the systems of the paper's tables, or compare methods of explanation.",
+    ),
     "profile": ("attention_profile", "Measure the mean attention over seconds of a data set (paper, Fig. 2)."),
 }
 

@@ -13,12 +13,12 @@ from sec2sec.ui.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One option a setting; the environment (SEC2SEC_…) gives the defaults."""
-    Settings.add_arguments(parser, os.environ)
+    Settings.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until the process is ended."""
-    settings = Settings.of(options)
+    settings = Settings.choose(options, os.environ)
     require_extra("app", "the app")
     check_port(settings.host, settings.port)
     from sec2sec.ui.app import build, launch

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers
-from sec2sec.cli.terminal import list_unusable, show
+from sec2sec.cli.terminal import drain_to_terminal, list_unusable
 from sec2sec.extras import require_extra
 
 
@@ -30,11 +30,11 @@ def run(options: argparse.Namespace) -> int:
     """Encode what the cache does not hold yet, then measure."""
     require_extra("train", "profile")
     from sec2sec.files import check_writable, write_json
-    from sec2sec.training.mean_attention import Profiled, as_text, profile_steps
+    from sec2sec.training.mean_attention import as_text, profile_steps
 
     if options.json:
         check_writable(options.json)
-    for step in profile_steps(
+    steps = profile_steps(
         options.checkpoint,
         options.data,
         options.cache,
@@ -42,12 +42,10 @@ def run(options: argparse.Namespace) -> int:
         save=options.save,
         device=options.device,
         workers=options.workers,
-    ):
-        if isinstance(step, Profiled):
-            print(as_text(step.profile, step.clips))
-            list_unusable(step.unusable)
-            if options.json:
-                write_json(options.json, step.profile)
-        else:
-            show(step.line, last=step.done == step.total)
+    )
+    profile = drain_to_terminal(steps)
+    print(as_text(profile.curves, profile.clips))
+    list_unusable(profile.unusable)
+    if options.json:
+        write_json(options.json, profile.curves)
     return 0

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 from sec2sec.cli.options import add_machine, machine_of
-from sec2sec.cli.steps import print_step
-from sec2sec.cli.terminal import show
+from sec2sec.cli.steps import print_progress
+from sec2sec.cli.terminal import drain_to_terminal
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
+from sec2sec.fields import add_flags, fields_of, flag_values
 from sec2sec.paths import program_paths
-from sec2sec.training.settings import add_flags, read_mapping, settings_among
+from sec2sec.progress import drain
+from sec2sec.training.settings import TrainConfig, read_mapping
 from sec2sec.training.signals import stop_on_signals
 
 
@@ -23,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     systems = parser.add_argument_group("systems")
     systems.add_argument(
-        "--systems", default="all", metavar="A,B", help="names of systems, as of train --system, or all (default)"
+        "--systems", default="all", metavar="A,B", help="names of systems as in train --system, or all (default)"
     )
     systems.add_argument(
         "--seeds", type=int, default=3, metavar="N", help="number of trainings of each system (default: 3)"
@@ -33,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="number of trainings at a time, which share the cores (default: 1)",
+        help="number of trainings that run at the same time and share the cores (default: 1)",
     )
     systems.add_argument(
-        "--tables", action="store_true", help="make the tables again from the predictions that are there; no training"
+        "--tables", action="store_true", help="make the tables again from saved predictions, without training"
     )
     explanations = parser.add_argument_group("methods of explanation")
     explanations.add_argument(
         "--explanations",
         action="store_true",
-        help="instead of systems, compare methods of explanation: which finds what was planted in known-truth clips?",
+        help="compare methods of explanation instead of systems: which one finds the planted seconds of clips?",
     )
     explanations.add_argument(
         "--checkpoint",
@@ -57,14 +59,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="DIR",
-        help="checkpoints of the same training with other seeds, which --explanations compares with",
+        help="checkpoints of the same training with other seeds, for --explanations",
     )
     explanations.add_argument(
-        "--clips", type=int, metavar="N", help="number of test clips that --explanations takes (default: all)"
+        "--clips", type=int, metavar="N", help="number of test clips that --explanations uses (default: all)"
     )
-    groups = add_flags(parser, without=("system", "seed"))
+    groups = add_flags(parser, TrainConfig, [name for name in fields_of(TrainConfig) if name not in ("system", "seed")])
     groups["output"].add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the benchmark; one in it is resumed"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the benchmark; an unfinished benchmark in it is resumed",
     )
     add_machine(parser)
 
@@ -77,24 +83,20 @@ def run(options: argparse.Namespace) -> int:
     require_extra("train", "benchmark")
     from sec2sec.benchmark.document import findings
     from sec2sec.benchmark.plan import requested
-    from sec2sec.benchmark.run import Compared, Progress, benchmark_steps, write_tables
-    from sec2sec.training.train import Stopped
+    from sec2sec.benchmark.run import benchmark_steps, write_tables
 
     if options.tables:
         print_results(options.out, findings(write_tables(options.out)))
         return 0
-    values = (read_mapping(options.config) if options.config else {}) | settings_among(options)
+    values = (read_mapping(options.config) if options.config else {}) | flag_values(options, TrainConfig)
     request = requested(values, options.systems, options.seeds, str(options.config or ""))
     with stop_on_signals() as stop:
-        for step in benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop):
-            if isinstance(step, Compared):
-                print_results(options.out, findings(step.results))
-            elif isinstance(step, Progress):
-                show(step.line)
-            elif isinstance(step, Stopped):
-                print("stopped; the same command goes on")
-            else:
-                print_step(step, options.out)
+        steps = benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop)
+        result = drain(steps, print_progress)
+    if result.stopped:
+        print("stopped; the same command resumes")
+    else:
+        print_results(options.out, findings(result.results))
     return 0
 
 
@@ -103,15 +105,13 @@ def compare_explanations(options: argparse.Namespace) -> None:
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
     from sec2sec.evaluation.scoreboard import as_markdown, scoreboard_steps, write_scoreboard
-    from sec2sec.progress import drain
 
     if not getattr(options, "data", ""):
         raise SettingsError("--data is missing: give a folder of known-truth clips, as make-clips makes them")
     table = open_data(options.data)
     bundle, *others = [load_checkpoint(folder, options.device) for folder in (options.checkpoint, *options.others)]
     steps = scoreboard_steps(bundle, table, others=others, clips=options.clips, workers=options.workers)
-    scored = drain(steps, lambda progress: show(progress.message))
-    show("", last=True)
+    scored = drain_to_terminal(steps)
     print(as_markdown(scored.report))
     for message in scored.unusable:
         print(f"not usable: {message}", file=sys.stderr)

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import add_json
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import drain_to_terminal
+from sec2sec.fields import add_flags, fields_of, flag_values
+from sec2sec.training.settings import TrainConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,43 +18,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(parser, "report")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="threads that open clips (default: as many as there are cores)"
+        "--workers", type=int, metavar="N", help="number of threads that open clips (default: one per core)"
     )
-    parser.add_argument("--no-probe", action="store_true", help="read the table alone; leave the clips unopened")
-    reading = parser.add_argument_group("how published data sets are read")
-    reading.add_argument(
-        "--liris-rule",
-        default="median",
-        metavar="TEXT",
-        help="LIRIS-ACCEDE: what counts as high: median (default), mean, class, or a rating such as 3",
-    )
-    reading.add_argument(
-        "--split",
-        default="official",
-        metavar="TEXT",
-        help="LIRIS-ACCEDE: official (default), disjoint in films, or random-7:1:2-films-leak, the paper-like one",
-    )
-    reading.add_argument(
-        "--interview", action="store_true", help="First Impressions: the interview score is a target as well"
-    )
+    parser.add_argument("--no-probe", action="store_true", help="read only the table, without opening the clips")
+    reading = add_flags(parser, TrainConfig, ["liris_rule", "split"])["data"]
+    interview = fields_of(TrainConfig)["interview"].help
+    reading.add_argument("--interview", action="store_true", default=argparse.SUPPRESS, help=interview)
 
 
 def run(options: argparse.Namespace) -> int:
     """Read the data set, print the report and write it."""
     from sec2sec.datasets.open import open_data
-    from sec2sec.datasets.report import data_report
+    from sec2sec.datasets.report import report_steps
     from sec2sec.files import check_writable, write_json
 
     if options.json:
         check_writable(options.json)
-    table = open_data(
-        options.directory, liris_rule=options.liris_rule, split=options.split, interview=options.interview
-    )
-
-    def progress(done: int, total: int) -> None:
-        show(f"{done} of {total} clips", last=done == total)
-
-    report = data_report(table, probe=not options.no_probe, workers=options.workers, progress=progress)
+    table = open_data(options.directory, **flag_values(options, TrainConfig))
+    report = drain_to_terminal(report_steps(table, probe=not options.no_probe, workers=options.workers))
     print(report.as_text())
     if options.json:
         write_json(options.json, report.as_json())

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sec2sec.cli.options import SPLITS, add_checkpoint, add_device, add_json, add_workers
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import drain_to_terminal
 from sec2sec.files import check_writable, write_atomically, write_json
 
 
@@ -42,14 +42,12 @@ def run(options: argparse.Namespace) -> int:
             check_writable(file)
     table = open_data(options.data)
     from sec2sec.checkpoints import load_checkpoint  # torch
-    from sec2sec.evaluation.evaluate import as_text, evaluate_steps
-    from sec2sec.evaluation.pages.evaluated import as_page
-    from sec2sec.progress import drain
+    from sec2sec.evaluation.document import as_page, as_text
+    from sec2sec.evaluation.evaluate import evaluate_steps
 
     bundle = load_checkpoint(options.checkpoint, options.device)
     steps = evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst)
-    evaluated = drain(steps, lambda progress: show(progress.message))
-    show("", last=True)
+    evaluated = drain_to_terminal(steps)
     print(as_text(evaluated.report))
     for message in evaluated.unusable:
         print(f"not usable: {message}", file=sys.stderr)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli.options import add_checkpoint, add_device, add_json
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import drain_to_terminal, show
 from sec2sec.config import MediaLimits
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
@@ -16,7 +16,6 @@ from sec2sec.files import check_writable
 if TYPE_CHECKING:
     from sec2sec.clip import EncodedClip
     from sec2sec.explanations import Explanation
-    from sec2sec.progress import Progress
 
 REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 
@@ -29,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     part = parser.add_argument_group("part of the clip")
     part.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on (default: 0)")
     part.add_argument("--end", type=float, metavar="S", help="analyse up to this second (default: the clip's end)")
-    part.add_argument("--max-seconds", type=float, metavar="S", help="refuse a longer part (default: 900 s)")
+    part.add_argument(
+        "--max-seconds", type=float, metavar="S", help="longest part that is accepted, in seconds (default: 900)"
+    )
     measured = parser.add_argument_group("measured on demand")
     measured.add_argument(
         "--stability",
@@ -42,12 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="DIR",
-        help="checkpoints of the same training with other seeds: measure how far their answers differ, and --stability",
+        help="checkpoints of the same training with other seeds: measure how far they differ; implies --stability",
     )
     measured.add_argument(
         "--token-gradients",
         action="store_true",
-        help="put integrated gradients of every token, place and sound, into the JSON",
+        help="add integrated gradients of every token of picture and sound to the JSON",
     )
     output = parser.add_argument_group("output")
     add_json(output, "explanation")
@@ -61,14 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="OUT.html",
-        help="write a page that needs no network to this file, with JSON and CSV beside it",
+        help="write the explanation to this file as a page that needs no network, with JSON and CSV next to the page",
     )
     output.add_argument(
         "--report-clip",
         type=float,
         default=REPORT_MEGABYTES,
         metavar="MB",
-        help=f"largest clip that is put into the page of --report (default: {REPORT_MEGABYTES:g}; 0: stills alone)",
+        help=f"largest clip that --report puts into the page (default: {REPORT_MEGABYTES:g}; 0: still images instead)",
     )
     output.add_argument(
         "--annotate", type=Path, metavar="FILE", help="write the clip with the explanation burnt in to this file (MP4)"
@@ -92,25 +93,19 @@ def run(options: argparse.Namespace) -> int:
     limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
     from sec2sec.checkpoints import load_checkpoint  # torch
     from sec2sec.clip import explain_steps
-    from sec2sec.progress import drain
 
     model = load_checkpoint(options.checkpoint, options.device)
     part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits}
-    clip = drain(explain_steps(options.clip, model, **part), show_progress)
+    clip = drain_to_terminal(explain_steps(options.clip, model, **part))
     explanation: Explanation = clip.explain()
     if options.stability or options.seeds:
         from sec2sec.explanations.stability import stability_steps, with_stability
 
         models = [model, *(load_checkpoint(folder, options.device) for folder in options.seeds)]
-        bands = drain(stability_steps(options.clip, models, **part), show_progress)
+        bands = drain_to_terminal(stability_steps(options.clip, models, **part))
         explanation = with_stability(explanation, bands)
     write_results(options, clip, explanation, limits)
     return 0
-
-
-def show_progress(progress: Progress) -> None:
-    """One line in the terminal, in the place of the last one."""
-    show(f"{progress.fraction:4.0%}  {progress.message}")
 
 
 def write_results(
@@ -121,7 +116,6 @@ def write_results(
     from sec2sec.export.as_text import as_text
     from sec2sec.files import write_json
 
-    show("", last=True)
     print(as_text(explanation))
     if options.report:
         from sec2sec.viewer.report import write_report

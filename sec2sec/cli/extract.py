@@ -10,20 +10,22 @@ from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.terminal import bar, list_unusable, show
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
-from sec2sec.training.settings import add_flags, settings_among, train_config
+from sec2sec.fields import add_flags, flag_values
+from sec2sec.progress import Progress, drain
+from sec2sec.training.settings import TrainConfig, train_config
 
 LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The share of the clips, and the settings of a training, of which the data and the encoders count."""
+    """The share of the clips, and the settings of a training; those of data, model and encoders matter."""
     parser.add_argument(
         "--part",
         default="1/1",
         metavar="I/N",
         help="share of the clips that this process encodes, e.g. 2/4 (default: 1/1)",
     )
-    add_flags(parser)
+    add_flags(parser, TrainConfig)
     add_machine(parser)
 
 
@@ -34,18 +36,26 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.training.train import extract_all
 
     logged = time.monotonic()
-    for step in extract_all(train_config(settings_among(options)), machine_of(options), share):
-        show(f"{bar(step.done, step.total)} {step.line}", last=step.done == step.total)
+
+    def report(progress: Progress) -> None:
+        nonlocal logged
+        show(f"{bar(int(progress.done), int(progress.total))} {progress.message}", last=progress.done == progress.total)
         if not sys.stderr.isatty() and time.monotonic() - logged > LOG_EVERY:
             logged = time.monotonic()
-            print(step.line, file=sys.stderr, flush=True)
-    list_unusable(step.unusable)
-    print(f"{step.done} clips: {step.encoded} encoded, {step.kept} were there, {len(step.unusable)} unusable")
+            print(progress.message, file=sys.stderr, flush=True)
+
+    config = train_config(flag_values(options, TrainConfig))
+    extraction = drain(extract_all(config, machine_of(options), share), report)
+    list_unusable(extraction.unusable)
+    print(
+        f"{extraction.total} clips: {extraction.encoded} encoded, {extraction.reused} were there, "
+        f"{len(extraction.unusable)} unusable"
+    )
     return 0
 
 
 def share_of(text: str) -> tuple[int, int]:
-    """ "2/4" → (2, 4). Raises SettingsError."""
+    """The share that the text 2/4 names: (2, 4). Raises SettingsError."""
     index, _, number = text.partition("/")
     if not (index.isdecimal() and number.isdecimal() and 1 <= int(index) <= int(number)):
         raise SettingsError(f"--part takes I/N with I from 1 to N, not {text!r}")

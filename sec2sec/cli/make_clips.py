@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sec2sec.cli.options import add_workers
-from sec2sec.cli.terminal import show
+from sec2sec.cli.terminal import drain_to_terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--excerpts-of",
         type=Path,
         metavar="SOURCE",
-        help="folder of known-truth clips: take them, and each decisive second of the training clips as its own clip",
+        help="folder of known-truth clips: use them, and each decisive second of the training clips as its own clip",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the clips (default: 0)")
     parser.add_argument(
@@ -39,13 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=shares,
         default=(8, 1, 1),
         metavar="A:B:C",
-        help="parts of the clips for training, validation and test (default: 8:1:1)",
+        help="shares of the clips for training, validation and test (default: 8:1:1)",
     )
     add_workers(parser, "render clips")
 
 
 def shares(text: str) -> tuple[int, ...]:
-    """ "8:1:1" → (8, 1, 1)."""
+    """The three numbers of the text 8:1:1."""
     parts = tuple(int(part) for part in text.split(":"))
     if len(parts) != 3:
         raise argparse.ArgumentTypeError(f"expected three numbers such as 8:1:1, not {text!r}")
@@ -56,20 +56,15 @@ def run(options: argparse.Namespace) -> int:
     """Make the clips that are not there yet."""
     from sec2sec.datasets.known_truth import make_clips, make_excerpts
 
+    directory = options.directory
     if options.excerpts_of:
-        for step in make_excerpts(options.excerpts_of, options.directory, options.workers):
-            show(f"{step.done} of {step.total} excerpts", last=step.done == step.total)
-        print(f"{options.directory}: the clips of {options.excerpts_of} and {step.total} excerpts of one second")
+        excerpts = drain_to_terminal(make_excerpts(options.excerpts_of, directory, options.workers))
+        print(f"{directory}: the clips of {options.excerpts_of} and {excerpts} excerpts of one second")
         return 0
-    for step in make_clips(
-        options.directory,
-        options.clips,
-        options.seed,
-        options.level,
-        options.neutral,
-        options.workers,
-        options.splits,
-    ):
-        show(f"{step.done} of {step.total} clips", last=step.done == step.total)
-    print(f"{options.directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")
+    drain_to_terminal(
+        make_clips(
+            directory, options.clips, options.seed, options.level, options.neutral, options.workers, options.splits
+        )
+    )
+    print(f"{directory}: {options.clips} {options.level} clips, clips.csv and planted.csv")
     return 0

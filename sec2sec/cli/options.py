@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sec2sec.paths import program_paths
 
 if TYPE_CHECKING:
-    from sec2sec.training.train import Hardware
+    from sec2sec.training.hardware import Hardware
 SPLITS = ("all", "train", "validation", "test")
 
 
@@ -31,14 +31,14 @@ def add_device(parser: argparse._ActionsContainer) -> None:
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
-        help="device to compute on (default: auto, a GPU where there is one)",
+        help="device to compute on (default: auto, which uses a GPU if there is one)",
     )
 
 
 def add_workers(parser: argparse._ActionsContainer, work: str) -> None:
     """--workers. work: what the processes do."""
     parser.add_argument(
-        "--workers", type=int, metavar="N", help=f"processes that {work} (default: as many as there are cores)"
+        "--workers", type=int, metavar="N", help=f"number of processes that {work} (default: one per core)"
     )
 
 
@@ -55,8 +55,8 @@ def add_cache(parser: argparse._ActionsContainer) -> None:
 
 
 def add_json(parser: argparse._ActionsContainer, what: str) -> None:
-    """--json. what: is written."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help=f"write the {what} to this file as JSON as well")
+    """--json. what: the content of the file, in words."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"file to write the {what} to, as JSON")
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,11 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("hardware")
     add_device(group)
     group.add_argument(
-        "--devices", type=int, default=1, metavar="N", help="GPUs, or processes on a CPU, of each machine (default: 1)"
+        "--devices",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of GPUs, or of processes on a CPU, per machine (default: 1)",
     )
     group.add_argument("--nodes", type=int, default=1, metavar="N", help="number of machines (default: 1)")
     add_workers(group, "decode clips")
@@ -73,7 +77,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 def machine_of(options: argparse.Namespace) -> Hardware:
     """What the options of add_machine say."""
-    from sec2sec.training.train import Hardware
+    from sec2sec.training.hardware import Hardware
 
     return Hardware(options.cache, options.device, options.devices, options.nodes, options.workers)
 

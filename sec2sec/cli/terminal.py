@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from typing import TypeVar
 
+from sec2sec.progress import Progress, Steps, drain
+
+R = TypeVar("R")
 MAX_NAMED = 10  # unusable clips that are named on the terminal; all are in data.json
 
 
@@ -12,6 +16,19 @@ def show(line: str, last: bool = False) -> None:
     """A progress line that overwrites itself; nothing where stderr is not a terminal."""
     if sys.stderr.isatty():
         print(f"\r{line:<70}", end="\n" if last else "", file=sys.stderr, flush=True)
+
+
+def show_progress(progress: Progress) -> None:
+    """One step of long work, in the place of the last one."""
+    share = f"{progress.fraction:4.0%}  " if progress.total else ""
+    show(f"{share}{progress.message}")
+
+
+def drain_to_terminal(steps: Steps[R]) -> R:
+    """Run the steps to their end with a line that shows their progress, and return their result."""
+    result = drain(steps, show_progress)
+    show("", last=True)
+    return result
 
 
 def bar(done: int, total: int, width: int = 10) -> str:

@@ -8,22 +8,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sec2sec.cli.options import add_machine, machine_of
-from sec2sec.cli.steps import print_step
+from sec2sec.cli.steps import print_progress, print_result
 from sec2sec.extras import require_extra
-from sec2sec.training.settings import add_flags, as_json, read_mapping, settings_among, train_config
+from sec2sec.fields import add_flags, flag_values
+from sec2sec.progress import drain
+from sec2sec.training.settings import TrainConfig, as_json, read_mapping, train_config
 from sec2sec.training.signals import stop_on_signals
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run folder, and every setting."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML; options overrule them")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="JSON or YAML file with settings; options overrule it"
+    )
     parser.add_argument(
         "--queue",
         type=Path,
         metavar="DIR",
-        help="wait for the other trainings of this queue first (the app's: runs/app/queue); without it, none waits",
+        help="folder of a queue whose other trainings come first, e.g. the app's runs/app/queue (default: no waiting)",
     )
-    groups = add_flags(parser)
+    groups = add_flags(parser, TrainConfig)
     output = groups["output"]
     output.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder, e.g. runs/first")
     output.add_argument("--resume", action="store_true", help="resume the training of the run folder")
@@ -33,18 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Begin a training, or resume one."""
     require_extra("train", "train")
+    from sec2sec.training.hardware import first_process
     from sec2sec.training.run_folder import RunFolder
     from sec2sec.training.train import train_steps
 
-    values = (read_mapping(options.config) if options.config else {}) | settings_among(options)
+    values = (read_mapping(options.config) if options.config else {}) | flag_values(options, TrainConfig)
     folder = RunFolder(options.out)
     if options.resume and folder.exists():
         config = train_config(as_json(folder.config()) | values) if values else None
     else:
         config = train_config(values, str(options.config or ""))
     with stop_on_signals() as stop, wait_for_turn(options.queue, stop):
-        for step in train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop):
-            print_step(step, options.out)
+        steps = train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop)
+        result = drain(steps, print_progress)
+    if first_process():
+        print_result(result, options.out)
     return 0
 
 

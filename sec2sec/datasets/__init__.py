@@ -1,0 +1,1 @@
+"""Data sets: readers, splits, the token cache, and clips whose truth is known."""

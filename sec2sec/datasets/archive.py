@@ -15,12 +15,15 @@ from typing import IO
 from sec2sec.datasets.table import DataError
 from sec2sec.files import current_umask
 
-RATIO = 200  # a file that unpacks to more times its size is a bomb: tables reach 50, video 1, zeros 1000
-SMALL = 1024**2  # bytes; below this nothing is a bomb
-CHUNK = 1024**2
-METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflate"}  # the others unpack without a bound on memory
-ENCRYPTED = 0x1  # bit of the general purpose flags
-LEFT_BEHIND = ("__MACOSX", ".DS_Store", "Thumbs.db")
+MAX_COMPRESSION = 200  # a file that unpacks to more times its size is a bomb: tables reach 50, video 1, zeros 1000
+BOMB_BYTES = 1024**2  # below this nothing is a bomb
+COPY_BYTES = 1024**2  # at a time
+COMPRESSIONS = {
+    zipfile.ZIP_STORED: "stored",
+    zipfile.ZIP_DEFLATED: "deflate",
+}  # others: memory without bound
+ENCRYPTED_FLAG = 0x1  # bit of the general purpose flags
+SYSTEM_FILES = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
 
 def unpack_data(zip_path: Path | str, into: Path | str, *, max_bytes: int, max_files: int) -> Path:
@@ -75,18 +78,8 @@ def _check(
     for info in infos:
         where = f"{zip_path.name}: {info.orig_filename[:80]!r}"
         parts = _parts(where, info)
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise DataError(f"{where} is a link or a device, not a file; pack the files themselves")
-        if info.flag_bits & ENCRYPTED:
-            raise DataError(f"{where} is encrypted; unpack it with its password, and pack it again without one")
-        if info.compress_type not in METHODS:
-            raise DataError(f"{where} is packed by a method not known here; pack it as an ordinary zip (deflate)")
-        if info.file_size > SMALL and info.file_size > RATIO * info.compress_size:
-            raise DataError(
-                f"{where} unpacks to {_mb(info.file_size)}, {RATIO} times its size: a zip bomb; not unpacked"
-            )
-        if info.orig_filename.endswith(("/", "\\")) or not parts or set(parts) & set(LEFT_BEHIND):
+        _check_file(where, info)
+        if info.orig_filename.endswith(("/", "\\")) or not parts or set(parts) & set(SYSTEM_FILES):
             continue
         if parts in seen:
             raise DataError(f"{where} is in it twice; pack it once")
@@ -95,6 +88,21 @@ def _check(
     if not members:
         raise DataError(f"{zip_path.name}: holds no files; pack the folder of the data set")
     return members
+
+
+def _check_file(where: str, info: zipfile.ZipInfo) -> None:
+    """DataError for a link, and for what is encrypted, packed by an unknown method, or a bomb."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise DataError(f"{where} is a link or a device, not a file; pack the files themselves")
+    if info.flag_bits & ENCRYPTED_FLAG:
+        raise DataError(f"{where} is encrypted; unpack it with its password, and pack it again without one")
+    if info.compress_type not in COMPRESSIONS:
+        raise DataError(f"{where} is packed by a method not known here; pack it as an ordinary zip (deflate)")
+    if info.file_size > BOMB_BYTES and info.file_size > MAX_COMPRESSION * info.compress_size:
+        raise DataError(
+            f"{where} unpacks to {_mb(info.file_size)}, {MAX_COMPRESSION} times its size: a zip bomb; not unpacked"
+        )
 
 
 def _parts(where: str, info: zipfile.ZipInfo) -> tuple[str, ...]:
@@ -117,7 +125,7 @@ def _extract(archive: zipfile.ZipFile, members: list[tuple[zipfile.ZipInfo, tupl
 def _copy(source: IO[bytes], file: IO[bytes], info: zipfile.ZipInfo) -> None:
     """Copy at most what was declared: a zip may declare less than it unpacks to."""
     left = info.file_size
-    while chunk := source.read(CHUNK):
+    while chunk := source.read(COPY_BYTES):
         left -= len(chunk)
         if left < 0:
             raise zipfile.BadZipFile(f"{info.filename[:80]!r} unpacks to more than it declares")

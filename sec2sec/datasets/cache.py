@@ -1,8 +1,8 @@
 """Tokens of clips on disk: each clip is encoded once, whoever asks for it and however often.
 
-CACHE/KEY/ab/abcdef….safetensors, one file a clip. KEY stands for the encoders (weights and settings) and for how clips
-are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is ever
-found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
+CACHE/KEY/ab/abcdef….safetensors, one file per clip. KEY stands for the encoders (weights and settings) and for how
+clips are cut and scaled; the file's name is the SHA-256 of the clip. So a renamed clip is found again, and nothing is
+ever found that other encoders made. A file is written beside its place and renamed into it: a reader sees all of it or
 nothing, and two processes at the same clip do its work twice at worst. What a killed process left half-written is
 removed by the next that opens the cache, unless somebody is writing at that moment.
 
@@ -28,9 +28,9 @@ from sec2sec.encoders import Encoders
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import FileError
 from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
-from sec2sec.media.clip import SHORTEST
+from sec2sec.media.clip import SHORTEST_SECOND
 
-VERSION = 1  # raise it when the same encoders give other tokens of the same clip
+TOKENS_VERSION = 1  # raise it when the same encoders give other tokens of the same clip
 MODALITIES = ("video", "audio")
 
 
@@ -39,7 +39,7 @@ def encoder_key(encoders: Encoders) -> str:
 
     Ask before folding: folded weights are other numbers for the same encoders. The device's precision is no part of the
     key, so that what one machine encoded serves another: float16 encoders move tokens by 0.05 % (root mean square,
-    tests/test_precision.py), as much as storing them in float16 does. Each file names the precision it was made in.
+    tests/encoders/test_precision.py), as much as storing them in float16 does. Each file names its precision.
     """
     digest = hashlib.sha256(json.dumps(_settings(encoders.config), sort_keys=True).encode())
     for name, tensor in sorted(encoders.state_dict().items()):
@@ -49,8 +49,8 @@ def encoder_key(encoders: Encoders) -> str:
 
 
 def _settings(config: EncoderConfig) -> dict[str, object]:
-    cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST}
-    return {"version": VERSION, "encoder": asdict(config), **cutting}
+    cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST_SECOND}
+    return {"version": TOKENS_VERSION, "encoder": asdict(config), **cutting}
 
 
 class TokenCache:
@@ -79,13 +79,12 @@ class TokenCache:
 
     def write(self, sha256: str, tokens: Tokens, about: Mapping[str, str] | None = None) -> None:
         """Store a clip's tokens as fp16. Raises OSError, e.g. on a full disk; nothing half-written is left."""
-        parts = {name: getattr(tokens, name) for name in MODALITIES}
-        kept = {name: part.detach().half().cpu().contiguous() for name, part in parts.items() if part is not None}
+        stored = {str(name): own.detach().half().cpu().contiguous() for name, own in tokens.present.items()}
         path = self.path(sha256)
         try:
             path.parent.mkdir(exist_ok=True)
             with self._writing():
-                write_atomically(path, save(kept, metadata={"clip": sha256, **(about or {})}))
+                write_atomically(path, save(stored, metadata={"clip": sha256, **(about or {})}))
         except OSError as error:
             raise _unwritable(self.directory, error) from error
 
@@ -110,8 +109,8 @@ class TokenCache:
         """Remove what killed processes left half-written; later, if somebody is writing now or may alone write here."""
         with suppress(OSError), (self.directory / "lock").open("ab") as file:
             if LOCKS and lock_file(file, wait=False):
-                for part in self.directory.rglob(".*.part"):
-                    part.unlink(missing_ok=True)
+                for path in self.directory.rglob(".*.part"):
+                    path.unlink(missing_ok=True)
 
 
 def _unwritable(directory: Path, error: OSError) -> FileError:
@@ -134,12 +133,14 @@ def read_tokens(path: Path, config: EncoderConfig) -> Tokens | None:
 
 
 def _shapes(file: Any, config: EncoderConfig) -> dict[str, list[int]] | None:
-    """Shapes by modality, from the header of an open file; safetensors has refused one whose length is not what that
-    says. None where they do not fit the encoders."""
+    """Shapes by modality, from the header of an open file; None where they do not fit the encoders.
+
+    safetensors has refused a file whose length is not what the header says.
+    """
     wanted = config.shapes
     slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    shapes = {name: list(part.get_shape()) for name, part in slices.items()}
-    half = all(part.get_dtype() == "F16" for part in slices.values())
+    shapes = {name: list(tensor.get_shape()) for name, tensor in slices.items()}
+    half = all(tensor.get_dtype() == "F16" for tensor in slices.values())
     fits = all(name in wanted and tuple(shape[1:]) == wanted[name] for name, shape in shapes.items())
     lengths = {shape[0] for shape in shapes.values()}
     return shapes if half and fits and len(lengths) == 1 and lengths != {0} else None

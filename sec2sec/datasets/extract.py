@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,23 +22,24 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encoders import GPU_CHUNKS, Encoders
-from sec2sec.encoding import BATCH, batched, encode_seconds, join_tokens
+from sec2sec.encoding import BATCH_SECONDS, encode_clip
 from sec2sec.errors import FileError
 from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
+from sec2sec.progress import Progress, Steps
 
-LONGEST = 120.0  # s of a clip of a data set: a worker holds a whole clip, 1 MB a second
-WRITING = 8  # clips that may wait for the disk
-EVERY = 0.5  # s between two words on files that are looked for
+MAX_CLIP_SECONDS = 120.0  # of a clip of a data set: a worker holds a whole clip, 1 MB per second
+MAX_CLIPS_IN_WRITING = 8  # that wait for the disk
+PROGRESS_INTERVAL = 0.5  # s between two reports while files are looked for
 
 
-class Decoded(Dataset):
-    """Decodes one clip an item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
+class Decoded(Dataset[Any]):
+    """Decodes one clip per item and passes its seconds to `prepare`; a clip that cannot be used is its message."""
 
     def __init__(
         self, rows: Sequence[Row], config: EncoderConfig, prepare: Callable[[list[Second]], Any], limits: MediaLimits
     ) -> None:
-        """config: says how many frames a second, and of what size."""
+        """config: says how many frames per second, and of what size."""
         self.rows, self.config, self.prepare, self.limits = rows, config, prepare, limits
 
     def __len__(self) -> int:
@@ -119,33 +121,27 @@ def as_decoded(seconds: list[Second]) -> list[Second]:
 
 @dataclass(frozen=True)
 class Extraction:
-    """How far a cache is filled."""
+    """What the cache holds of some clips once all that can be used are encoded."""
 
-    done: int  # clips that the cache holds or that cannot be used
-    total: int
-    kept: int  # of these, not encoded now: found in the cache, or the same file under another name
-    clips_per_second: float  # of those encoded now; 0 before the first
-    seconds_left: float  # NaN before the first
-    sha256: dict[str, str] = field(default_factory=dict)  # row id → hash of its clip, for every usable clip so far
+    total: int  # clips
+    reused: int = 0  # not encoded now: found in the cache, or the same file under another name
+    sha256: dict[str, str] = field(default_factory=dict)  # row id → hash of its clip, for every usable clip
     unusable: dict[str, str] = field(default_factory=dict)  # row id → what is wrong with its clip
-    seen: int | None = None  # files read to know which clips they are; None once all are
 
     @property
     def encoded(self) -> int:
         """Clips that were encoded now."""
-        return self.done - self.kept - len(self.unusable)
+        return self.total - self.reused - len(self.unusable)
 
-    @property
-    def line(self) -> str:
-        """For a progress line."""
-        if self.seen is not None:
-            return f"looking for clips in the cache: {self.seen} of {self.total}"
-        rate = f", {pace(self.clips_per_second)}, {clock(self.seconds_left)} left" if self.clips_per_second else ""
-        return f"encoding: {self.done} of {self.total} clips{rate}"
+
+def encoding_progress(done: int, total: int, clips_per_second: float = 0.0, seconds_left: float = math.nan) -> Progress:
+    """How far a cache is filled. done: clips that it holds or that cannot be used; a rate of 0: none is encoded yet."""
+    rate = f", {pace(clips_per_second)}, {clock(seconds_left)} left" if clips_per_second else ""
+    return Progress(done, total, f"encoding: {done} of {total} clips{rate}", "tokens", seconds_left)
 
 
 def pace(clips_per_second: float) -> str:
-    """A rate that is no 0.0: the paper's encoders take seconds a clip on a CPU."""
+    """A rate that is no 0.0: the paper's encoders take seconds per clip on a CPU."""
     return f"{clips_per_second:.1f} clips/s" if clips_per_second >= 1 else f"{1 / clips_per_second:.1f} s a clip"
 
 
@@ -165,25 +161,25 @@ def extract_steps(
     *,
     device: torch.device,
     workers: int | None = None,
-    longest: float = LONGEST,
-) -> Iterator[Extraction]:
+    max_seconds: float = MAX_CLIP_SECONDS,
+) -> Steps[Extraction]:
     """Encode every clip that the cache does not hold whole; yields after each, and at least once.
 
     Worker processes decode, this one encodes, a thread writes. A clip that cannot be used is listed, never fatal; it is
     tried again the next time. Raises OSError where the cache cannot be written, or a worker was ended from outside:
     what is in the cache stays good.
     """
-    looked = yield from _look(rows, cache)
-    hashes, unusable, missing = looked.hashes, looked.unusable, list(looked.missing.values())
+    lookup = yield from _look_up(rows, cache)
+    hashes, unusable, missing = lookup.hashes, lookup.unusable, list(lookup.missing.values())
     done = len(rows) - sum(map(len, missing))
-    kept = done - len(unusable)
-    yield Extraction(done, len(rows), kept, 0.0, float("nan"), hashes, unusable)
+    reused = done - len(unusable)
+    yield encoding_progress(done, len(rows))
     if not missing:
-        return
-    fast, size = encoders.for_inference(device), pass_size(BATCH, device, GPU_CHUNKS)
+        return Extraction(len(rows), reused, hashes, unusable)
+    fast, size = encoders.for_inference(device), pass_size(BATCH_SECONDS, device, GPU_CHUNKS)
     precision = str(fast.precision)
     workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
-    limits = MediaLimits(max_seconds=longest)
+    limits = MediaLimits(max_seconds=max_seconds)
     decoded = decode_all([same[0] for same in missing], encoders.config, as_decoded, workers=workers, limits=limits)
     began: float | None = None
     # a thread writes: the disk's fsync takes as long as encoding a short clip
@@ -196,19 +192,19 @@ def extract_steps(
                 for row in same:
                     hashes.pop(row.id, None)
             else:
-                parts = [encode_seconds(part, fast, device) for part in batched(seconds, size)]
-                tokens = fast.summarise(join_tokens(parts))
+                tokens = fast.summarise(encode_clip(seconds, fast, device, size))
                 writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
-                kept += len(same) - 1
-            while len(writing) > (WRITING if made < len(missing) else 0):
+                reused += len(same) - 1
+            while len(writing) > (MAX_CLIPS_IN_WRITING if made < len(missing) else 0):
                 writing.pop(0).result()
             done += len(same)
             rate = made / max(time.monotonic() - began, 1e-6)
-            yield Extraction(done, len(rows), kept, rate, (len(missing) - made) / rate, hashes, unusable)
+            yield encoding_progress(done, len(rows), rate, (len(missing) - made) / rate)
+    return Extraction(len(rows), reused, hashes, unusable)
 
 
 @dataclass(frozen=True)
-class _Looked:
+class _Lookup:
     """What is known of the rows before any clip is opened."""
 
     hashes: dict[str, str] = field(default_factory=dict)  # row id → SHA-256
@@ -216,31 +212,31 @@ class _Looked:
     missing: dict[str, list[Row]] = field(default_factory=dict)  # SHA-256 → the rows of a clip the cache does not hold
 
 
-def _look(rows: Sequence[Row], cache: TokenCache) -> Generator[Extraction, None, _Looked]:
+def _look_up(rows: Sequence[Row], cache: TokenCache) -> Steps[_Lookup]:
     """Read every file once to know which clips they are; yields now and then how many."""
-    found, held, said = _Looked(), set[str](), time.monotonic()
+    lookup, cached, reported = _Lookup(), set[str](), time.monotonic()
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))  # hashing leaves Python's lock alone
     try:
-        reading = zip(rows, pool.map(_hash_or_message, [row.path for row in rows]), strict=True)
-        for seen, (row, sha256) in enumerate(reading, start=1):
+        reading = zip(rows, pool.map(_hash_or_error, [row.path for row in rows]), strict=True)
+        for count, (row, sha256) in enumerate(reading, start=1):
             if isinstance(sha256, Exception):
                 why = getattr(sha256, "strerror", None) or sha256
-                found.unusable[row.id] = f"{row.path}: cannot be read ({why}); check the table and the file"
+                lookup.unusable[row.id] = f"{row.path}: cannot be read ({why}); check the table and the file"
             else:
-                found.hashes[row.id] = sha256
-                if sha256 in held or (sha256 not in found.missing and cache.seconds(sha256) is not None):
-                    held.add(sha256)
+                lookup.hashes[row.id] = sha256
+                if sha256 in cached or (sha256 not in lookup.missing and cache.seconds(sha256) is not None):
+                    cached.add(sha256)
                 else:
-                    found.missing.setdefault(sha256, []).append(row)
-            if time.monotonic() - said > EVERY:
-                said = time.monotonic()
-                yield Extraction(0, len(rows), 0, 0.0, float("nan"), found.hashes, found.unusable, seen)
+                    lookup.missing.setdefault(sha256, []).append(row)
+            if time.monotonic() - reported > PROGRESS_INTERVAL:
+                reported = time.monotonic()
+                yield Progress(0, len(rows), f"looking for clips in the cache: {count} of {len(rows)}", "tokens")
     finally:
         pool.shutdown(cancel_futures=True)  # an end in the middle reads no further
-    return found
+    return lookup
 
 
-def _hash_or_message(path: Path) -> str | Exception:
+def _hash_or_error(path: Path) -> str | Exception:
     try:
         return file_sha256(path)
     except (OSError, ValueError) as error:  # ValueError: a name that no disk can hold

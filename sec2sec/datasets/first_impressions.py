@@ -33,9 +33,9 @@ INTERVIEW = "interview"  # would the person be asked to a job interview; V2 alon
 V2 = dict(zip(SPLITS, ("annotation_training.pkl", "annotation_validation.pkl", "annotation_test.pkl"), strict=True))
 V1 = dict(zip(SPLITS, ("training_gt.csv", "validation_gt.csv", "test_gt.csv"), strict=True))
 COLUMNS = {trait: f"Value{trait.capitalize()}" for trait in TRAITS}
-MISSPELT = "ValueNeurotisicm"  # as the V1 files have it
-FOLDER = {"train": "train", "validation": "val", "test": "test"}  # how the folders of a split begin, in any case
-STABILITY = "Neuroticism is scored as emotional stability here: 1 is calm, 0 is anxious."
+MISSPELT_COLUMN = "ValueNeurotisicm"  # as the V1 files have it
+FOLDER_PREFIX = {"train": "train", "validation": "val", "test": "test"}  # how the folders of a split begin, in any case
+STABILITY_NOTE = "Neuroticism is scored as emotional stability here: 1 is calm, 0 is anxious."
 
 Scores = dict[str, dict[str, float]]  # of each clip, by target
 
@@ -56,13 +56,13 @@ def read_first_impressions(directory: Path | str, interview: bool = False) -> Ta
             raise DataError(
                 f"{directory}: {name} of First Impressions not found; copy it there, beside the other files"
             )
-    notes = [STABILITY]
+    notes = [STABILITY_NOTE]
     if names["test"] not in files:
         notes.append(f"{names['test']} is not there, so the test split is empty.")
     read = _read_pickle if names is V2 else _read_csv
-    found = {split: (files[name], read(files[name], targets)) for split, name in names.items() if name in files}
+    scores = {split: (files[name], read(files[name], targets)) for split, name in names.items() if name in files}
     files_of = index_files(directory, (".mp4", ".zip"))
-    rows = _rows(directory, found, files_of)
+    rows = _rows(directory, scores, files_of)
     packed = [name for name in files_of if name.endswith(".zip")]
     if packed and any(lower_suffix(row.path.name) not in files_of for row in rows):
         notes.append(f"{len(packed)} zip files are still packed ({some(packed, 3)}): clips inside are not seen.")
@@ -72,40 +72,40 @@ def read_first_impressions(directory: Path | str, interview: bool = False) -> Ta
 
 def speaker(clip: str) -> str:
     """The YouTube id in `<id>.<nnn>.mp4`. Ids hold dots and dashes, so the name is split from the right."""
-    parts = clip.rsplit(".", 2)
-    return parts[0] if len(parts) == 3 and parts[1].isdecimal() and parts[0] else clip.rpartition(".")[0] or clip
+    pieces = clip.rsplit(".", 2)
+    return pieces[0] if len(pieces) == 3 and pieces[1].isdecimal() and pieces[0] else clip.rpartition(".")[0] or clip
 
 
-def _rows(directory: Path, found: Mapping[str, tuple[Path, Scores]], files: Mapping[str, Sequence[Path]]) -> list[Row]:
+def _rows(directory: Path, tables: Mapping[str, tuple[Path, Scores]], files: Mapping[str, Sequence[Path]]) -> list[Row]:
     rows: list[Row] = []
     split_of: dict[str, str] = {}
-    for split, (file, scores) in found.items():
+    for split, (file, scores) in tables.items():
         for clip, values in scores.items():
             other = split_of.setdefault(clip, split)
             if other != split:
                 raise DataError(
-                    f"{file}: the clip {clip!r} stands in two splits, in {found[other][0].name} too; keep one of them"
+                    f"{file}: the clip {clip!r} stands in two splits, in {tables[other][0].name} too; keep one of them"
                 )
-            places = files.get(clip) or [directory / FOLDER[split] / clip]
+            places = files.get(clip) or [directory / FOLDER_PREFIX[split] / clip]
             path = next((place for place in places if _lies_in(place.relative_to(directory), split)), places[0])
             rows.append(Row(clip.removesuffix(".mp4"), path, values, split, speaker(clip)))
     return rows
 
 
 def _lies_in(path: Path, split: str) -> bool:
-    return any(part.lower().startswith(FOLDER[split]) for part in path.parts[:-1])
+    return any(folder.lower().startswith(FOLDER_PREFIX[split]) for folder in path.parts[:-1])
 
 
-def _clip_name(where: str, found: str) -> str:
-    name = lower_suffix(found.replace("\\", "/").rpartition("/")[2].strip())
+def _clip_name(where: str, text: str) -> str:
+    name = lower_suffix(text.replace("\\", "/").rpartition("/")[2].strip())
     if not name.removesuffix(".mp4"):
-        raise DataError(f"{where}: the name of a clip is {found!r}; expected one such as J4GQm9j0JZ0.003.mp4")
+        raise DataError(f"{where}: the name of a clip is {text!r}; expected one such as J4GQm9j0JZ0.003.mp4")
     return name if name.endswith(".mp4") else f"{name}.mp4"
 
 
 def _read_csv(file: Path, targets: Sequence[str]) -> Scores:
-    text = read_text(file).replace("ValueNeuroticism", MISSPELT, 1)  # corrected in some copies
-    columns = {trait: MISSPELT if trait == "neuroticism" else COLUMNS[trait] for trait in targets}
+    text = read_text(file).replace("ValueNeuroticism", MISSPELT_COLUMN, 1)  # corrected in some copies
+    columns = {trait: MISSPELT_COLUMN if trait == "neuroticism" else COLUMNS[trait] for trait in targets}
     _, lines = read_cells(file, text, ",", ["VideoName", *columns.values()])
     scores: Scores = {}
     for where, cells in lines:
@@ -118,13 +118,13 @@ def _read_csv(file: Path, targets: Sequence[str]) -> Scores:
 
 def _read_pickle(file: Path, targets: Sequence[str]) -> Scores:
     """{trait: {clip: score}}, turned round."""
-    found = load_scores(file)
-    absent = [trait for trait in targets if not isinstance(found.get(trait), dict)]
+    table = load_scores(file)
+    absent = [trait for trait in targets if not isinstance(table.get(trait), dict)]
     if absent:
-        raise DataError(f"{file}: no scores of {', '.join(absent)}; found {some(found)}")
+        raise DataError(f"{file}: no scores of {', '.join(absent)}; found {some(table)}")
     scores: Scores = {}
     for trait in targets:
-        for key, value in found[trait].items():
+        for key, value in table[trait].items():
             clip = _clip_name(str(file), key)
             values = scores.setdefault(clip, {})
             if trait in values:
@@ -145,19 +145,19 @@ def load_scores(file: Path) -> dict[str, Any]:
     Raises DataError, which names what a pickle asks for beyond that.
     """
     try:
-        found = _Numbers(io.BytesIO(read_bytes(file)), file).load()
+        content = _Numbers(io.BytesIO(read_bytes(file)), file).load()
     except DataError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
         reason = str(error)[:80] or type(error).__name__
         raise DataError(f"{file}: is no pickled table of scores, or damaged ({reason}); copy it again") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{file}: holds a {type(found).__name__}; expected scores by trait and clip")
-    return found
+    if not isinstance(content, dict):
+        raise DataError(f"{file}: holds a {type(content).__name__}; expected scores by trait and clip")
+    return content
 
 
-FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b"}
-FORMATS |= {"u8": "Q", "u4": "I", "u2": "H", "u1": "B", "b1": "?"}
+NUMBER_FORMATS = {"f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b"}
+NUMBER_FORMATS |= {"u8": "Q", "u4": "I", "u2": "H", "u1": "B", "b1": "?"}
 
 
 class _Dtype:
@@ -166,11 +166,11 @@ class _Dtype:
     __slots__ = ("format",)
 
     def __init__(self, name: object, *_copy: object) -> None:
-        if not isinstance(name, str) or name not in FORMATS:
+        if not isinstance(name, str) or name not in NUMBER_FORMATS:
             raise ValueError(
                 f"a number of the type {repr(name)[:20] if isinstance(name, str) else type(name).__name__}"
             )
-        self.format = FORMATS[name]
+        self.format = NUMBER_FORMATS[name]
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
@@ -182,7 +182,7 @@ def _scalar(dtype: object, data: object) -> float | int | bool:
     if not isinstance(dtype, _Dtype) or not isinstance(data, (str, bytes)):
         raise ValueError("a number without its type or bytes")
     raw = data.encode("latin-1") if isinstance(data, str) else data  # Python 2's bytes are read as Latin-1 text
-    (value,) = struct.unpack(dtype.format, raw)
+    value: float | int | bool = struct.unpack(dtype.format, raw)[0]
     return value
 
 
@@ -193,7 +193,7 @@ def _encode(text: object, encoding: object) -> bytes:
     return text.encode("latin-1")
 
 
-ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+ALLOWED_FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy._core.multiarray", "scalar"): _scalar,
     ("numpy", "dtype"): _Dtype,
@@ -201,16 +201,16 @@ ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-SETS = (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)
-EXTENSIONS = (pickle.EXT1, pickle.EXT2, pickle.EXT4)
-BUFFERS = (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER)
+SET_OPCODES = (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)
+EXTENSION_OPCODES = (pickle.EXT1, pickle.EXT2, pickle.EXT4)
+BUFFER_OPCODES = (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER)
 
 
 class _Numbers(pickle._Unpickler):
     """Unpickles numbers, text and dictionaries. Python's own unpickler: the one in C can be made to take any memory."""
 
     dispatch: ClassVar[dict[int, Callable[..., None]]] = dict(pickle._Unpickler.dispatch)
-    for _code in (*SETS, *EXTENSIONS, *BUFFERS):
+    for _code in (*SET_OPCODES, *EXTENSION_OPCODES, *BUFFER_OPCODES):
         del dispatch[_code[0]]
 
     def __init__(self, data: io.BytesIO, file: Path) -> None:
@@ -218,7 +218,7 @@ class _Numbers(pickle._Unpickler):
         self._file = file
 
     def find_class(self, module: str, name: str) -> Any:
-        function = ALLOWED.get((module, name))
+        function = ALLOWED_FUNCTIONS.get((module, name))
         if function is None:
             raise DataError(
                 f"{self._file}: asks to run {module}.{name}, and scores need nothing but numpy's numbers; "

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sec2sec.datasets.splits import NAMES, OFFICIAL, RANDOM, random_split
+from sec2sec.datasets.splits import OFFICIAL_SPLIT, RANDOM_SPLIT, SPLIT_RULES, random_split
 from sec2sec.datasets.table import (
     DataError,
     Kind,
@@ -28,25 +28,25 @@ from sec2sec.datasets.table import (
 
 NAME = "LIRIS-ACCEDE"
 RANKING, SETS, DESCRIPTION, AFFECT = "ACCEDEranking.txt", "ACCEDEsets.txt", "ACCEDEdescription.xml", "ACCEDEaffect.txt"
-FILES = (DESCRIPTION, RANKING, SETS)
+REQUIRED_FILES = (DESCRIPTION, RANKING, SETS)
 TARGETS = ("valence", "arousal")
-LOWEST, HIGHEST = 1.0, 5.0  # of the ratings
+MIN_RATING, MAX_RATING = 1.0, 5.0
 SPLIT_OF = {"1": "train", "2": "validation", "0": "test"}  # learning, validation, test
-CLASSES = ("-1", "0", "1")  # MediaEval 2015: negative or calm, neutral, positive or arousing
-PART = re.compile(r"_([0-9]{1,2})_([0-9]{1,2})$")  # older copies name some films in parts: The_Dabbler_1_6.mp4
+AFFECT_CLASSES = ("-1", "0", "1")  # MediaEval 2015: negative or calm, neutral, positive or arousing
+FILM_PART = re.compile(r"_([0-9]{1,2})_([0-9]{1,2})$")  # older copies name some films in parts: The_Dabbler_1_6.mp4
 
 
 @dataclass(frozen=True)
 class _Clip:
     name: str  # ACCEDE00000.mp4
-    ratings: Mapping[str, float]  # of each target, LOWEST to HIGHEST
+    ratings: Mapping[str, float]  # of each target, MIN_RATING to MAX_RATING
 
     @property
     def id(self) -> str:
         return Path(self.name).stem
 
 
-def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIAL, seed: int = 0) -> Table:
+def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIAL_SPLIT, seed: int = 0) -> Table:
     """Read a copy of LIRIS-ACCEDE. Raises DataError.
 
     rule: what counts as 1. "median" is above the training median, "mean" at least the training mean, a number at least
@@ -55,12 +55,12 @@ def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIA
     """
     directory = Path(directory)
     rules = parse_rule(rule)
-    if split not in NAMES:
-        raise DataError(f"split is {split!r}; expected one of {', '.join(NAMES)}")
+    if split not in SPLIT_RULES:
+        raise DataError(f"split is {split!r}; expected one of {', '.join(SPLIT_RULES)}")
     needed = [
         DESCRIPTION,
         RANKING,
-        *([SETS] if split == OFFICIAL else []),
+        *([SETS] if split == OFFICIAL_SPLIT else []),
         *([AFFECT] if "class" in rules.values() else []),
     ]
     files = find_files(directory, needed)
@@ -72,7 +72,7 @@ def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIA
     clips = _read_ranking(files[RANKING])
     films = _read_films(files[DESCRIPTION])
     _check_all_in(files[DESCRIPTION], "film", clips, films)
-    if split == OFFICIAL:
+    if split == OFFICIAL_SPLIT:
         splits = {clip: SPLIT_OF[value] for clip, value in _read_column(files[SETS], "set", tuple(SPLIT_OF)).items()}
         _check_all_in(files[SETS], "set", clips, splits)
     else:
@@ -88,17 +88,17 @@ def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIA
         for name, value in values.items():
             labels[name][target] = value
     name = NAME
-    if split == RANDOM:
+    if split == RANDOM_SPLIT:
         name = f"{NAME}, random 7:1:2 split, films leak"
         notes.append(
             f"The split is random over clips (7:1:2, seed {seed}), as in the paper: clips of one film stand on both "
             "sides, so that figures on the test split are better than on a film never seen."
         )
-    found = index_files(directory, (".mp4",))
+    videos = index_files(directory, (".mp4",))
     rows = [
         Row(
             clip.id,
-            found.get(clip.name, [directory / "data" / clip.name])[0],
+            videos.get(clip.name, [directory / "data" / clip.name])[0],
             labels[clip.name],
             splits[clip.name],
             films[clip.name],
@@ -110,24 +110,24 @@ def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIA
 
 def parse_rule(text: str) -> dict[str, str]:
     """The rule of each target, from "median" or "valence=3,arousal=median"; DataError for one that is unknown."""
-    found = dict.fromkeys(TARGETS, "median")
-    for part in text.split(","):
-        target, equals, rule = (piece.strip() for piece in part.partition("="))
+    rules = dict.fromkeys(TARGETS, "median")
+    for assignment in text.split(","):
+        target, equals, rule = (piece.strip() for piece in assignment.partition("="))
         if not equals:
             target, rule = "", target
         if target not in ("", *TARGETS) or (not target and "," in text):
             raise DataError(f"rule is {text!r}; give one rule, or one a target as in valence=3,arousal=median")
         if rule not in ("median", "mean", "class"):
             _check_rating(rule)
-        found.update(dict.fromkeys([target] if target else TARGETS, rule))
-    return found
+        rules.update(dict.fromkeys([target] if target else TARGETS, rule))
+    return rules
 
 
 def _check_rating(rule: str) -> None:
     try:
-        number("rule", "rule", rule, LOWEST, HIGHEST)
+        number("rule", "rule", rule, MIN_RATING, MAX_RATING)
     except DataError:
-        expected = f"median, mean, class or a rating from {LOWEST:g} to {HIGHEST:g}"
+        expected = f"median, mean, class or a rating from {MIN_RATING:g} to {MAX_RATING:g}"
         raise DataError(f"rule is {rule!r}; expected {expected}") from None
 
 
@@ -136,7 +136,7 @@ def _label(
 ) -> tuple[dict[str, float], str]:
     """The labels of a target by the name of the clip, and a sentence that says what they mean."""
     if rule == "class":
-        classes = _read_column(files[AFFECT], f"{target}Class", CLASSES)
+        classes = _read_column(files[AFFECT], f"{target}Class", AFFECT_CLASSES)
         values = {clip.name: (int(classes[clip.name]) + 1) / 2 for clip in clips if clip.name in classes}
         return values, f"{target} is the class of MediaEval 2015 as a score: 0 low, 0.5 neutral, 1 high."
     if rule in ("median", "mean") and not training:
@@ -162,7 +162,9 @@ def _read_ranking(file: Path) -> list[_Clip]:
     clips, seen = [], set()
     for where, cells in lines:
         name = _clip_name(where, cells["name"])
-        clip = _Clip(name, {t: number(where, column, cells[column], LOWEST, HIGHEST) for t, column in columns.items()})
+        clip = _Clip(
+            name, {t: number(where, column, cells[column], MIN_RATING, MAX_RATING) for t, column in columns.items()}
+        )
         if clip.id in seen:
             raise DataError(f"{where}: the clip {name!r} stands twice; keep one of the lines")
         seen.add(clip.id)
@@ -175,16 +177,16 @@ def _read_ranking(file: Path) -> list[_Clip]:
 def _read_column(file: Path, column: str, allowed: Sequence[str]) -> dict[str, str]:
     """One column by the name of the clip. DataError for a value that is not allowed, or a clip with two."""
     _, lines = read_cells(file, read_text(file), "\t", ["name", column])
-    found: dict[str, str] = {}
+    value_of: dict[str, str] = {}
     for where, cells in lines:
         name, value = _clip_name(where, cells["name"]), cells[column]
         if value not in allowed:
             raise DataError(f"{where}: {column} is {value!r}; expected one of {', '.join(allowed)}")
-        if name in found:
-            what = "twice" if found[name] == value else f"in two {column}s, {found[name]} and {value}"
+        if name in value_of:
+            what = "twice" if value_of[name] == value else f"in two {column}s, {value_of[name]} and {value}"
             raise DataError(f"{where}: the clip {name!r} stands {what}; keep one of the lines")
-        found[name] = value
-    return found
+        value_of[name] = value
+    return value_of
 
 
 def _read_films(file: Path) -> dict[str, str]:
@@ -198,21 +200,21 @@ def _read_films(file: Path) -> dict[str, str]:
         raise DataError(f"{file}: is not well-formed XML ({error}); copy the file again") from error
     films: dict[str, str] = {}
     for media in (element for element in root.iter() if _tag(element) == "media"):
-        parts = {_tag(element): (element.text or "").strip() for element in media}
-        where = f"{file}, media {parts.get('id', '?')}"
-        if not parts.get("movie"):
+        fields = {_tag(element): (element.text or "").strip() for element in media}
+        where = f"{file}, media {fields.get('id', '?')}"
+        if not fields.get("movie"):
             raise DataError(f"{where}: it has no <movie>; without the film nobody can tell whether the splits share it")
-        name, film = _clip_name(where, parts.get("name", "")), Path(_base(parts["movie"])).stem
-        part = PART.search(film)
-        if part and 1 <= int(part[1]) <= int(part[2]):
-            film = film[: part.start()]
+        name, film = _clip_name(where, fields.get("name", "")), Path(_base(fields["movie"])).stem
+        numbered = FILM_PART.search(film)
+        if numbered and 1 <= int(numbered[1]) <= int(numbered[2]):
+            film = film[: numbered.start()]
         if films.setdefault(name, film) != film:
             raise DataError(f"{where}: the clip {name!r} comes from two films, {films[name]!r} and {film!r}; keep one")
     return films
 
 
-def _check_all_in(file: Path, what: str, clips: Sequence[_Clip], found: Mapping[str, str]) -> None:
-    absent = [clip.name for clip in clips if clip.name not in found]
+def _check_all_in(file: Path, what: str, clips: Sequence[_Clip], values: Mapping[str, str]) -> None:
+    absent = [clip.name for clip in clips if clip.name not in values]
     if absent:
         raise DataError(
             f"{file}: no {what} for {len(absent)} of the {len(clips)} clips of {RANKING}, first {absent[0]}; "
@@ -230,8 +232,8 @@ def _base(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2].strip()
 
 
-def _clip_name(where: str, found: str) -> str:
-    name = lower_suffix(_base(found))
+def _clip_name(where: str, text: str) -> str:
+    name = lower_suffix(_base(text))
     if not name or name.startswith("."):
-        raise DataError(f"{where}: the name of the clip is {found!r}; expected one such as ACCEDE00000.mp4")
+        raise DataError(f"{where}: the name of the clip is {text!r}; expected one such as ACCEDE00000.mp4")
     return name if Path(name).suffix else f"{name}.mp4"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
-from sec2sec.datasets.splits import OFFICIAL
-from sec2sec.datasets.table import FILE, DataError, Table, find_files, read_table
+from sec2sec.datasets.splits import OFFICIAL_SPLIT
+from sec2sec.datasets.table import TABLE_FILE, DataError, Table, find_files, read_table
 
-RULE = "median"
+MEDIAN_RULE = "median"
 
 
 def open_data(
     directory: Path | str,
     *,
-    liris_rule: str = RULE,
-    split: str = OFFICIAL,
+    liris_rule: str = MEDIAN_RULE,
+    split: str = OFFICIAL_SPLIT,
     seed: int = 0,
     interview: bool = False,
     inside: bool = False,
@@ -36,11 +36,11 @@ def _read(directory: Path, rule: str, split: str, seed: int, interview: bool) ->
         what = "is a file, not a folder; unpack it first" if directory.is_file() else "there is no such folder"
         raise DataError(f"{directory}: {what}")
     pickles, tables = tuple(first_impressions.V2.values()), tuple(first_impressions.V1.values())
-    found = find_files(directory, {FILE, *liris.FILES, *pickles, *tables})
-    own = (directory / FILE).is_file()
-    is_liris = not own and any(name in found for name in liris.FILES)
-    is_impressions = not own and not is_liris and any(name in found for name in (*pickles, *tables))
-    if not is_liris and (rule != RULE or split != OFFICIAL):
+    paths = find_files(directory, {TABLE_FILE, *liris.REQUIRED_FILES, *pickles, *tables})
+    own = (directory / TABLE_FILE).is_file()
+    is_liris = not own and any(name in paths for name in liris.REQUIRED_FILES)
+    is_impressions = not own and not is_liris and any(name in paths for name in (*pickles, *tables))
+    if not is_liris and (rule != MEDIAN_RULE or split != OFFICIAL_SPLIT):
         raise DataError(f"{directory}: it is not LIRIS-ACCEDE, and the rule and the split can be chosen for that alone")
     if interview and not is_impressions:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
@@ -50,11 +50,14 @@ def _read(directory: Path, rule: str, split: str, seed: int, interview: bool) ->
         return liris.read_liris(directory, rule, split, seed)
     if is_impressions:
         return first_impressions.read_first_impressions(directory, interview)
-    if FILE in found:
-        raise DataError(f"{directory}: no {FILE} in it, but there is {found[FILE]}; give the folder of that file")
+    if TABLE_FILE in paths:
+        raise DataError(
+            f"{directory}: no {TABLE_FILE} in it, but there is {paths[TABLE_FILE]}; give the folder of that file"
+        )
     raise DataError(
-        f"{directory}: no data set known here; looked for {FILE} (any table of clips), {', '.join(liris.FILES)} "
-        f"({liris.NAME}), {', '.join(pickles)} (First Impressions V2) and {', '.join(tables)} (V1)"
+        f"{directory}: no data set known here; looked for {TABLE_FILE} (any table of clips), "
+        f"{', '.join(liris.REQUIRED_FILES)} ({liris.NAME}), {', '.join(pickles)} (First Impressions V2) and "
+        f"{', '.join(tables)} (V1)"
     )
 
 
@@ -69,5 +72,5 @@ def check_inside(table: Table) -> None:
         if not inside:
             raise DataError(
                 f"{table.directory}: the clip {row.id!r} lies outside the folder ({row.path}); put it inside, and its "
-                f"path relative to the folder into {FILE}"
+                f"path relative to the folder into {TABLE_FILE}"
             )

@@ -7,19 +7,23 @@ import os
 import statistics
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sec2sec.datasets.splits import obstacles, shared_groups
-from sec2sec.datasets.table import SPLITS, Row, Table, some
+from sec2sec.datasets.table import SPLITS, Kind, Row, Table, some
 from sec2sec.media import MediaError, open_clip
+from sec2sec.metrics import TrainingLabels, measure
+from sec2sec.progress import Progress, Steps
 
 SCHEMA = "sec2sec.data/1"
-LISTED = 20  # names of each sort that a report lists; the count is always whole
-BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"mfra", b"sidx", b"styp", b"meta", b"uuid")
+MAX_LISTED = 20  # names of each sort in a report; the count is always whole
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"mfra", b"sidx", b"styp", b"meta", b"uuid")
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,16 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Some:
-    """Many things of which the first are listed."""
+class Excerpt:
+    """Many things, of which the first are listed."""
 
     count: int
     listed: list[Any]
 
     @classmethod
-    def of(cls, found: Sequence[Any]) -> Some:
-        return cls(len(found), list(found[:LISTED]))
+    def of(cls, things: Sequence[Any]) -> Excerpt:
+        """The first MAX_LISTED of some things."""
+        return cls(len(things), list(things[:MAX_LISTED]))
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,10 @@ class Report:
     problems: list[str]  # what stands against training or believing the figures, a sentence each
     splits: dict[str, dict[str, Any]]  # clips, groups, missing, damaged, no_sound, no_picture, seconds
     targets: dict[str, dict[str, Any]]  # kind; splits: labels and what they are; trivial: what needs no model
-    groups_shared: Some  # {"group", "splits"}
-    same_content: Some  # lists of ids whose files are identical
-    missing: Some  # {"id", "path"}
-    damaged: Some  # {"id", "path", "problem"}
+    groups_shared: Excerpt  # {"group", "splits"}
+    same_content: Excerpt  # lists of ids whose files are identical
+    missing: Excerpt  # {"id", "path"}
+    damaged: Excerpt  # {"id", "path", "problem"}
     schema: str = field(default=SCHEMA)
 
     def as_json(self) -> dict[str, Any]:
@@ -72,21 +77,15 @@ class Report:
         return "\n".join(_text(self))
 
 
-def data_report(
-    table: Table,
-    probe: bool = True,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Report:
+def report_steps(table: Table, probe: bool = True, workers: int | None = None) -> Steps[Report]:
     """Look through a data set. probe: open each clip too (reads every file once, decodes its first picture).
 
-    workers: threads, one a core if None. progress: called with how many clips are done, and of how many.
+    workers: threads, one per core if None.
     """
-    probes = {}
-    for done, (row, found) in enumerate(_look(table.rows, probe, workers), start=1):
-        probes[row.id] = found
-        if progress:
-            progress(done, len(table.rows))
+    probes, clips = {}, len(table.rows)
+    for done, (row, result) in enumerate(_probe_all(table.rows, probe, workers), start=1):
+        probes[row.id] = result
+        yield Progress(done, clips, f"{done} of {clips} clips")
     missing = [{"id": row.id, "path": str(row.path)} for row in table.rows if probes[row.id].missing]
     damaged = [
         {"id": row.id, "path": str(row.path), "problem": probes[row.id].problem}
@@ -103,14 +102,14 @@ def data_report(
         problems=_problems(table, len(missing), len(damaged), shared, same),
         splits={split: _count(table.split(split), probes) for split in (*SPLITS, "all")},
         targets={target: _labels(table, target) for target in table.targets},
-        groups_shared=Some.of([{"group": group, "splits": list(names)} for group, names in shared.items()]),
-        same_content=Some.of([[row.id for row in rows] for rows in same]),
-        missing=Some.of(missing),
-        damaged=Some.of(damaged),
+        groups_shared=Excerpt.of([{"group": group, "splits": list(names)} for group, names in shared.items()]),
+        same_content=Excerpt.of([[row.id for row in rows] for rows in same]),
+        missing=Excerpt.of(missing),
+        damaged=Excerpt.of(damaged),
     )
 
 
-def _look(rows: Sequence[Row], probe: bool, workers: int | None) -> Iterator[tuple[Row, Probe]]:
+def _probe_all(rows: Sequence[Row], probe: bool, workers: int | None) -> Iterator[tuple[Row, Probe]]:
     if not probe:
         yield from ((row, _missing(row.path)) for row in rows)
         return
@@ -150,7 +149,7 @@ def missing_bytes(path: Path) -> int:
         while at < size:
             file.seek(at)
             head = file.read(16)
-            if head[4:8] not in BOXES or (at == 0 and head[4:8] != b"ftyp"):
+            if head[4:8] not in MP4_BOXES or (at == 0 and head[4:8] != b"ftyp"):
                 return 0  # another format, or something that a program has put behind the boxes
             length = int(struct.unpack(">I", head[:4])[0])
             if length == 1 and len(head) == 16:  # a box of more than 4 GB
@@ -162,14 +161,14 @@ def missing_bytes(path: Path) -> int:
 
 
 def _count(rows: Sequence[Row], probes: dict[str, Probe]) -> dict[str, Any]:
-    found = [probes[row.id] for row in rows]
-    seconds = sorted(probe.seconds for probe in found if probe.seconds is not None)
-    opened = [probe for probe in found if probe.problem is None]
+    own = [probes[row.id] for row in rows]
+    seconds = sorted(probe.seconds for probe in own if probe.seconds is not None)
+    opened = [probe for probe in own if probe.problem is None]
     return {
         "clips": len(rows),
         "groups": len({row.group for row in rows}),
-        "missing": sum(probe.missing for probe in found),
-        "damaged": sum(probe.problem is not None and not probe.missing for probe in found),
+        "missing": sum(probe.missing for probe in own),
+        "damaged": sum(probe.problem is not None and not probe.missing for probe in own),
         "no_sound": sum(not probe.has_audio for probe in opened),
         "no_picture": sum(not probe.has_video for probe in opened),
         "seconds": {
@@ -200,26 +199,16 @@ def _labels(table: Table, target: str) -> dict[str, Any]:
         else:
             splits[split] |= {"mean": mean, "sd": statistics.pstdev(values), "min": min(values), "max": max(values)}
         if training and split != "train":
-            trivial[split] = (
-                _trivial_binary(mean, statistics.fmean(training)) if kind == "binary" else _trivial(values, training)
-            )
+            trivial[split] = _trivial(kind, values, training)
     return {"kind": kind, "splits": splits, "trivial": trivial}
 
 
-def _trivial_binary(positive: float, training_positive: float) -> dict[str, dict[str, float]]:
-    """Always the training labels' more frequent class, and always 1, on labels of which a share is positive."""
-
-    def always(answer: float) -> dict[str, float]:
-        right = positive if answer else 1 - positive
-        f1 = 2 * right / (1 + right)  # of the class that is answered; the other's is 0
-        balanced = 0.5 if right else 0.0  # one class is never answered
-        return {"accuracy": right, "f1": f1 if answer else 0.0, "balanced_accuracy": balanced, "macro_f1": f1 / 2}
-
-    return {"majority": always(float(training_positive >= 0.5)), "always_positive": always(1.0)}
-
-
-def _trivial(values: Sequence[float], training: Sequence[float]) -> dict[str, dict[str, float]]:
-    """Mean accuracy, 1 − mean |error| (paper §4.1), of answering one number always; the median is the best one."""
+def _trivial(kind: Kind, values: Sequence[float], training: Sequence[float]) -> dict[str, Any]:
+    """Figures of always giving one answer, made from the training labels; of scores their mean or median."""
+    if kind == "binary":
+        labels = np.array(values)
+        trivial: dict[str, Any] = measure(TrainingLabels.of(kind, np.array(training)), labels, labels)["trivial"]
+        return trivial
     answers = {"training_mean": statistics.fmean(training), "training_median": statistics.median(training)}
     return {
         name: {"answer": answer, "mean_accuracy": 1 - statistics.fmean(abs(value - answer) for value in values)}
@@ -238,68 +227,79 @@ def _same_content(rows: Sequence[Row], probes: dict[str, Probe]) -> list[list[Ro
 def _problems(
     table: Table, missing: int, damaged: int, shared: dict[str, tuple[str, ...]], same: list[list[Row]]
 ) -> list[str]:
-    found = [f"{text[:1].upper()}{text[1:]}." for text in obstacles(table)]
+    problems = [f"{text[:1].upper()}{text[1:]}." for text in obstacles(table)]
     if not table.split("test"):
-        found.append("The split test is empty, so nothing can be said about clips never seen.")
+        problems.append("The split test is empty, so nothing can be said about clips never seen.")
     for target in table.targets:
         for split in ("validation", "test"):
             values = table.values(target, split)
             if values and table.kinds[target] == "binary" and len(set(values)) == 1:
-                found.append(f"{target} has one class only in the split {split}: it has no AUROC, and F1 says little.")
+                problems.append(
+                    f"{target} has one class only in the split {split}: it has no AUROC, and F1 says little."
+                )
     if missing:
-        found.append(f"Missing: {missing} of {len(table.rows)} clips; left out.")
+        problems.append(f"Missing: {missing} of {len(table.rows)} clips; left out.")
     if damaged:
-        found.append(f"Damaged: {damaged} of {len(table.rows)} clips; left out.")
+        problems.append(f"Damaged: {damaged} of {len(table.rows)} clips; left out.")
     if shared:
         pairs = Counter(splits for splits in shared.values())
         where = ", ".join(f"{count} in {' and '.join(splits)}" for splits, count in pairs.most_common())
-        found.append(
+        problems.append(
             f"Groups (films or speakers) in more than one split: {len(shared)} ({where}); "
             "figures are better than for a film or speaker never seen."
         )
     across = [rows for rows in same if len({row.split for row in rows}) > 1]
     if across:
-        found.append(
+        problems.append(
             f"Identical files in two splits: {len(across)}, first {some([row.id for row in across[0]])}; keep one."
         )
-    return found
+    return problems
 
 
 def _text(report: Report) -> Iterator[str]:
     yield f"{report.name}: {report.directory}"
     yield from (f"  {note}" for note in report.notes)
     yield ""
-    head = ("clips", "groups", "missing", "damaged", "no sound", "no picture")
-    yield f"{'split':<11}" + "".join(f"{name:>11}" for name in head) + f"{'seconds (median)':>24}{'hours':>7}"
-    for split, found in report.splits.items():
-        cells = "".join(f"{found[name.replace(' ', '_')]:>11,}" for name in head)
-        times = found["seconds"]
-        span = f"{times['min']:.1f} to {times['max']:.1f} ({times['median']:.1f})" if times else ""
-        hours = f"{times['total'] / 3600:.2f}" if times else ""
-        yield f"{split:<11}{cells}{span:>24}{hours:>7}".rstrip()
-    if not report.probed:
-        yield "The clips were not opened: damage, sound, picture and durations are unknown."
+    yield from _split_lines(report)
     for target, about in report.targets.items():
-        yield ""
-        yield f"{target}: {'1 or 0' if about['kind'] == 'binary' else 'a score from 0 to 1'}"
-        for split, found in about["splits"].items():
-            yield f"  {split:<10}{found['labels']:>10,} labels  {_figures(found)}".rstrip()
-        for split, baselines in about["trivial"].items():
-            for name, values in baselines.items():
-                yield f"  trivial on {split}: {name.replace('_', ' ')}: {_figures(values)}"
-    lists = (
+        yield from ("", *_target_lines(target, about))
+    excerpts = (
         ("Groups in more than one split", report.groups_shared, lambda x: f"{x['group']} ({', '.join(x['splits'])})"),
         ("Identical files", report.same_content, ", ".join),
         ("Missing", report.missing, lambda x: x["path"]),
         ("Cannot be used", report.damaged, lambda x: x["problem"]),
     )
-    for title, listed, words in lists:
-        if listed.count:
-            yield from ("", f"{title}: {listed.count:,}", *(f"  {words(item)}" for item in listed.listed))
-            if listed.count > len(listed.listed):
-                yield f"  and {listed.count - len(listed.listed):,} more"
+    for title, excerpt, words in excerpts:
+        if excerpt.count:
+            yield from ("", f"{title}: {excerpt.count:,}", *(f"  {words(item)}" for item in excerpt.listed))
+            if excerpt.count > len(excerpt.listed):
+                yield f"  and {excerpt.count - len(excerpt.listed):,} more"
     if report.problems:
         yield from ("", "To know before training:", *(f"- {text}" for text in report.problems))
+
+
+def _split_lines(report: Report) -> Iterator[str]:
+    """A table with a line per split."""
+    columns = ("clips", "groups", "missing", "damaged", "no sound", "no picture")
+    yield f"{'split':<11}" + "".join(f"{name:>11}" for name in columns) + f"{'seconds (median)':>24}{'hours':>7}"
+    for split, counts in report.splits.items():
+        cells = "".join(f"{counts[name.replace(' ', '_')]:>11,}" for name in columns)
+        times = counts["seconds"]
+        span = f"{times['min']:.1f} to {times['max']:.1f} ({times['median']:.1f})" if times else ""
+        hours = f"{times['total'] / 3600:.2f}" if times else ""
+        yield f"{split:<11}{cells}{span:>24}{hours:>7}".rstrip()
+    if not report.probed:
+        yield "The clips were not opened: damage, sound, picture and durations are unknown."
+
+
+def _target_lines(target: str, about: dict[str, Any]) -> Iterator[str]:
+    """What the labels of a target are, and what needs no model."""
+    yield f"{target}: {'1 or 0' if about['kind'] == 'binary' else 'a score from 0 to 1'}"
+    for split, labels in about["splits"].items():
+        yield f"  {split:<10}{labels['labels']:>10,} labels  {_figures(labels)}".rstrip()
+    for split, baselines in about["trivial"].items():
+        for name, values in baselines.items():
+            yield f"  trivial on {split}: {name.replace('_', ' ')}: {_figures(values)}"
 
 
 def _figures(values: dict[str, float]) -> str:

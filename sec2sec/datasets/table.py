@@ -1,4 +1,4 @@
-"""A data set is a table of clips: id, path, one column a target, split, group (film or speaker)."""
+"""A data set is a table of clips: id, path, one column per target, split, group (film or speaker)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Literal
 
 from sec2sec.errors import UserError
 
-FILE = "clips.csv"
+TABLE_FILE = "clips.csv"
 SPLITS = ("train", "validation", "test")
-NEEDED = ("id", "path", "split", "group")
-NOT_TARGETS = (*NEEDED, "level")
+REQUIRED_COLUMNS = ("id", "path", "split", "group")
+NOT_TARGETS = (*REQUIRED_COLUMNS, "level")
 GENERATOR = "generator.json"  # lies beside the table of known-truth clips
-MAX_BYTES = 32 * 1024**2  # of a file of annotations; the largest real one has about 4 MB
-DEPTH = 3  # folders deep: LIRIS-ACCEDE/LIRIS-ACCEDE-annotations/annotations is as people unpack it
+MAX_ANNOTATION_BYTES = 32 * 1024**2  # of a file of annotations; the largest real one has about 4 MB
+MAX_FOLDER_DEPTH = 3  # folders deep: LIRIS-ACCEDE/LIRIS-ACCEDE-annotations/annotations is as people unpack it
 DELIMITERS = (",", ";", "\t")  # Excel writes semicolons where a comma marks the decimals
 
 Kind = Literal["binary", "score"]
@@ -51,8 +51,8 @@ class Table:
     directory: Path
     targets: tuple[str, ...]
     rows: Sequence[Row]
-    kinds: Mapping[str, Kind] = field(default_factory=dict)  # of each target; found from the values where not given
-    name: str = ""  # as people know the data set; the folder's where not given
+    kinds: Mapping[str, Kind] = field(default_factory=dict)  # of each target; by the values where left out
+    name: str = ""  # as people know the data set; the folder's where left out
     notes: tuple[str, ...] = ()  # sentences to show wherever the data set is named
 
     def __post_init__(self) -> None:
@@ -77,16 +77,18 @@ def kind_of(values: Iterable[float]) -> Kind:
 def read_table(directory: Path | str) -> Table:
     """Read DIR/clips.csv. Paths in it are relative to DIR; a clip without a group is its own. Raises DataError."""
     directory = Path(directory)
-    file = directory / FILE
+    file = directory / TABLE_FILE
     if not file.is_file():
-        raise DataError(f"{directory}: no {FILE} in it; a data set is a folder with a table of clips of that name")
+        raise DataError(
+            f"{directory}: no {TABLE_FILE} in it; a data set is a folder with a table of clips of that name"
+        )
     data = read_bytes(file)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: cannot be read as a CSV table in UTF-8 ({error}); save it as CSV UTF-8") from error
     delimiter = max(DELIMITERS, key=text.split("\n", 1)[0].count)
-    columns, lines = read_cells(file, text, delimiter, NEEDED)
+    columns, lines = read_cells(file, text, delimiter, REQUIRED_COLUMNS)
     targets = tuple(name for name in columns if name not in NOT_TARGETS)
     rows, places = [], {}
     for where, cells in lines:
@@ -119,7 +121,7 @@ def _row(where: str, directory: Path, cells: Mapping[str, str], targets: Sequenc
 
 
 def _check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
-    """DataError where one file is two clips: in two splits it would be learned and then asked."""
+    """DataError where one file is two clips: in two splits it would be learned and then tested."""
     seen: dict[Path, Row] = {}
     for row in rows:
         other = seen.setdefault(row.path, row)
@@ -131,15 +133,15 @@ def _check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
             )
 
 
-def number(where: str, name: str, found: object, low: float, high: float) -> float:
+def number(where: str, name: str, label: object, low: float, high: float) -> float:
     """A finite number from low to high out of a label, text or number; DataError otherwise."""
     try:
-        value = float(found) if isinstance(found, (str, int, float)) else math.nan
+        value = float(label) if isinstance(label, (str, int, float)) else math.nan
     except (ValueError, OverflowError):
         value = math.nan
     if not low <= value <= high:  # NaN is neither
-        shown = found if isinstance(found, float) else repr(found)[:60]
-        raise DataError(f"{where}: {name} is {shown}; expected a number from {low:g} to {high:g}")
+        text = label if isinstance(label, float) else repr(label)[:60]
+        raise DataError(f"{where}: {name} is {text}; expected a number from {low:g} to {high:g}")
     return value
 
 
@@ -150,10 +152,10 @@ def some(names: Collection[object], limit: int = 8) -> str:
 
 
 def read_bytes(file: Path) -> bytes:
-    """A whole file of annotations; DataError where it cannot be read or has more than MAX_BYTES."""
+    """A whole file of annotations; DataError where it cannot be read or has more than MAX_ANNOTATION_BYTES."""
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise DataError(f"{file}: larger than {MAX_BYTES >> 20} MB; this is no file of annotations")
+        if file.stat().st_size > MAX_ANNOTATION_BYTES:
+            raise DataError(f"{file}: larger than {MAX_ANNOTATION_BYTES >> 20} MB; this is no file of annotations")
         return file.read_bytes()
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
@@ -220,19 +222,19 @@ def _rows(
 
 
 def find_files(directory: Path, names: Collection[str]) -> dict[str, Path]:
-    """Where files of these names lie in a folder or at most DEPTH folders deeper; the least deep of each."""
-    found: dict[str, Path] = {}
+    """Where files of these names lie in a folder or at most MAX_FOLDER_DEPTH folders deeper; the least deep of each."""
+    paths: dict[str, Path] = {}
     level = [directory]
-    for _ in range(DEPTH + 1):
+    for _ in range(MAX_FOLDER_DEPTH + 1):
         below: list[Path] = []
         for folder in level:
             for entry in _entries(folder):
                 if entry.name in names and entry.is_file():
-                    found.setdefault(entry.name, folder / entry.name)
+                    paths.setdefault(entry.name, folder / entry.name)
                 elif entry.is_dir():
                     below.append(folder / entry.name)
         level = below
-    return found
+    return paths
 
 
 def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
@@ -240,21 +242,21 @@ def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Pa
 
     The name has its suffix in lower case, as cameras and Windows write .MP4: see `lower_suffix`.
     """
-    found: dict[str, list[Path]] = {}
+    paths: dict[str, list[Path]] = {}
     level, visited = [directory], {os.path.realpath(directory)}
     while level:
         below: list[Path] = []
         for folder in level:
             for entry in _entries(folder):
                 if os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():
-                    found.setdefault(lower_suffix(entry.name), []).append(folder / entry.name)
+                    paths.setdefault(lower_suffix(entry.name), []).append(folder / entry.name)
                 elif entry.is_dir():
                     real = os.path.realpath(entry.path)
                     if real not in visited:  # links may lead round in a circle
                         visited.add(real)
                         below.append(folder / entry.name)
         level = below
-    return found
+    return paths
 
 
 def lower_suffix(name: str) -> str:

@@ -11,8 +11,8 @@ from sec2sec.edits.lab import Lab, Step
 from sec2sec.edits.plan import EditError, Picture, Plan
 from sec2sec.edits.types import Edit
 
-MOST_EDITS = 50
-MOST_MADE = 600  # s of frozen and blurred pictures kept at once: bounds memory
+MAX_EDITS = 50
+MAX_MADE_SECONDS = 600  # of frozen and blurred pictures at once: bounds memory
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,13 @@ class History:
 
     def needs(self, edit: Edit) -> list[Picture]:
         """Pictures to supply to the lab before `apply`. EditError where the edit is not possible."""
-        if len(self.done) >= MOST_EDITS:
-            raise EditError(f"There are {MOST_EDITS} edits already; undo some, or clear them")
+        if len(self.done) >= MAX_EDITS:
+            raise EditError(f"There are {MAX_EDITS} edits already; undo some, or clear them")
         missing = self.lab.missing(edit.apply(self.plan, self.lab.tracks))
-        if len(missing) + len(self.lab.made()) > MOST_MADE:
-            raise EditError(f"More than {MOST_MADE} s would be frozen or blurred at once; undo some, or choose fewer")
+        if len(missing) + len(self.lab.made()) > MAX_MADE_SECONDS:
+            raise EditError(
+                f"More than {MAX_MADE_SECONDS} s would be frozen or blurred at once; undo some, or choose fewer"
+            )
         return missing
 
     def apply(self, edit: Edit) -> None:

@@ -1,7 +1,7 @@
 """Predictions of an edited clip from tokens: only what an edit changed goes through co-attention again.
 
 Co-attention works within a second, so a second's joint vector depends on its picture and its sound alone. Every pair
-that was met once is kept: an undone edit finds the very same vectors, and so the very same prediction.
+that was met once stays: an undone edit finds the very same vectors, and so the very same prediction.
 
 T seconds, V visual and A audio tokens in a second, C channels of a token, K targets.
 """
@@ -35,7 +35,7 @@ from sec2sec.explanations.masker import SecondMasker
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
 
-EFFECTS_UP_TO = 60  # s; measuring each second of a longer clip takes longer than a click may
+MAX_SECONDS_FOR_EFFECTS = 60  # measuring each second of a longer clip takes longer than a click may
 
 Encode = Callable[[Sequence[Second]], Tokens]  # decoded seconds → tokens on the CPU
 
@@ -46,7 +46,7 @@ class Step:
 
     prediction: np.ndarray  # (K,)
     attention: np.ndarray | None  # (K, T); None where the model has none
-    effect: np.ndarray | None  # (K, T) of each second of the edited clip; None in a clip over EFFECTS_UP_TO
+    effect: np.ndarray | None  # (K, T) of each second of the edited clip; None in a clip over MAX_SECONDS_FOR_EFFECTS
 
 
 def cpu_model(model: Sec2Sec) -> Sec2Sec:
@@ -61,7 +61,7 @@ class Lab:
     def __init__(
         self, model: Sec2Sec, tokens: Tokens, tracks: ClipTracks, encode: Encode, frames_per_second: int
     ) -> None:
-        """model and tokens on the CPU; `encode` is asked for silence and black once, when an edit first needs them."""
+        """model and tokens on the CPU; `encode` makes silence and black once, when an edit first needs them."""
         self.model, self.tracks = model, tracks
         self.start = first_plan(tracks)
         self._encode, self._rate = encode, frames_per_second
@@ -86,8 +86,8 @@ class Lab:
 
     def missing(self, plan: Plan) -> list[Picture]:
         """Pictures that tokens cannot express, frozen or blurred ones, and that were not encoded yet."""
-        wanted = dict.fromkeys(second.picture for second in plan)
-        return [p for p in wanted if p is not None and p != BLACK and p not in self._pictures]
+        pictures = dict.fromkeys(second.picture for second in plan)
+        return [p for p in pictures if p is not None and p != BLACK and p not in self._pictures]
 
     def supply(self, picture: Picture, video: Tensor) -> None:
         """video (V, C): the tokens of a picture that was missing."""
@@ -97,32 +97,32 @@ class Lab:
         """The pictures that were supplied."""
         return [p for p in self._pictures if p is not None and (p.kind == "freeze" or p.blur)]
 
-    def forget(self, kept: Sequence[Plan]) -> None:
+    def forget(self, plans: Sequence[Plan]) -> None:
         """Drops what was made for plans that are no longer reachable."""
-        pairs = {second for plan in (self.start, *kept) for second in plan}
+        pairs = {second for plan in (self.start, *plans) for second in plan}
         unused = set(self.made()) - {second.picture for second in pairs}
         self._pictures = {picture: tokens for picture, tokens in self._pictures.items() if picture not in unused}
-        self._joints = {pair: found for pair, found in self._joints.items() if pair in pairs}
+        self._joints = {pair: vectors for pair, vectors in self._joints.items() if pair in pairs}
 
     @torch.inference_mode()
     def step(self, plan: Plan) -> Step:
         """Prediction, attention and (in clips that are not long) the effect of each second of the edited clip."""
         new = [pair for pair in dict.fromkeys(plan) if pair not in self._joints]
         if new:
-            found = embed_seconds(self.model, self._tokens(new))
-            self._neither = found.neither[:1]
+            embedded = embed_seconds(self.model, self._tokens(new))
+            self._neither = embedded.neither[:1]
             for i, pair in enumerate(new):
-                self._joints[pair] = (found.both[i], found.audio_only[i], found.video_only[i])
-        both, sound, picture = (torch.stack([self._joints[pair][part] for pair in plan]) for part in range(3))
-        if len(plan) > EFFECTS_UP_TO:
+                self._joints[pair] = (embedded.both[i], embedded.audio_only[i], embedded.video_only[i])
+        both, sound, picture = (torch.stack([self._joints[pair][index] for pair in plan]) for index in range(3))
+        if len(plan) > MAX_SECONDS_FOR_EFFECTS:
             logits, weights = self.model.temporal(both[None], torch.ones(1, len(both), dtype=torch.bool))
             prediction, effect = to_numpy(logits.sigmoid()[0]), None
             attention = None if weights is None else to_numpy(weights[0])
         else:
             assert self._neither is not None
             embeddings = SecondEmbeddings(both, sound, picture, self._neither.expand(len(both), -1))
-            measured = SecondMasker(self.model, Tokens(None, None), embeddings).occlusion
-            prediction, attention, effect = measured.prediction, measured.attention, measured.effect
+            occlusion = SecondMasker(self.model, Tokens(None, None), embeddings).occlusion
+            prediction, attention, effect = occlusion.prediction, occlusion.attention, occlusion.effect
         return Step(prediction, attention, effect)
 
     def _tokens(self, seconds: Sequence[PlannedSecond]) -> Tokens:

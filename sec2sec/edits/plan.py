@@ -84,11 +84,11 @@ def first_plan(tracks: ClipTracks) -> Plan:
 
 def duration(plan: Plan, tracks: ClipTracks) -> float:
     """Seconds that the edited clip lasts: whole ones, but for a last second whose picture and sound both break off."""
-    held = [_held(plan[-1].picture, tracks), _held(plan[-1].sound, tracks)]
-    return len(plan) - 1 + (max(known) if (known := [h for h in held if h is not None]) else 1.0)
+    lengths = [_length(plan[-1].picture, tracks), _length(plan[-1].sound, tracks)]
+    return len(plan) - 1 + max((length for length in lengths if length is not None), default=1.0)
 
 
-def _held(source: Picture | Sound | None, tracks: ClipTracks) -> float | None:
+def _length(source: Picture | Sound | None, tracks: ClipTracks) -> float | None:
     """Seconds of it that are there; None for what has no length of its own, as black and silence."""
     if source is None or source.kind in ("black", "silence", "mean"):
         return None

@@ -16,12 +16,12 @@ from sec2sec.media import Clip, open_clip
 from sec2sec.render.frames import SOUND_RATE, soundtrack
 from sec2sec.render.movie import Progress, Quality, write_film
 
-FASTEST = 60  # frames a second
+MAX_FRAME_RATE = 60  # frames per second
 
 
 def film_rate(clip: Clip) -> int:
     """Frames a second of a film made from a clip, as the clip has them, in whole numbers."""
-    return max(1, min(round(clip.fps or 25), FASTEST))
+    return max(1, min(round(clip.fps or 25), MAX_FRAME_RATE))
 
 
 def render_plan(
@@ -48,9 +48,9 @@ def render_plan(
 
         def at(time: float) -> np.ndarray:
             index = min(math.floor(time + 1e-6), len(plan) - 1)
-            shown = plan[index].picture
-            assert shown is not None
-            return pictures.at(shown, max(0.0, time - index))
+            planned = plan[index].picture
+            assert planned is not None
+            return pictures.at(planned, max(0.0, time - index))
 
         picture = at if plan[0].picture is not None else None
         cut = None if heard is None else heard[: round(seconds * SOUND_RATE)]

@@ -52,12 +52,12 @@ class Pictures:
         return self._blur(frame, picture.blur) if picture.blur else frame
 
     def _blur(self, frame: np.ndarray, strength: float) -> np.ndarray:
-        kept = self._blurred
-        if kept is None or kept[0] is not frame or kept[1] != strength:
+        blurred = self._blurred
+        if blurred is None or blurred[0] is not frame or blurred[1] != strength:
             radius = strength * self.size[1]
-            kept = frame, strength, np.asarray(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(radius)))
-            self._blurred = kept
-        return kept[2]
+            blurred = frame, strength, np.asarray(Image.fromarray(frame).filter(ImageFilter.GaussianBlur(radius)))
+            self._blurred = blurred
+        return blurred[2]
 
     def close(self) -> None:
         """Closes the file."""
@@ -70,13 +70,13 @@ def encode_plan_pictures(
 ) -> Iterator[tuple[Picture, Tensor]]:
     """Tokens (V, C) of frozen and blurred pictures: decodes the seconds that they name, edits and encodes them.
 
-    progress is told the share that is done; what it raises stops the work. Raises MediaError.
+    progress is called with the share that is done; what it raises stops the work. Raises MediaError.
     """
     instants = [(j + 0.5) / clip.frames_per_second for j in range(clip.frames_per_second)]  # as media/video.py
     with closing(Pictures(clip)) as source:
         small = Scaler(RESIZE[1], RESIZE[0])
 
-        def decoded(picture: Picture) -> Second:
+        def decode(picture: Picture) -> Second:
             frames: list[np.ndarray] = []
             last: np.ndarray | None = None
             for instant in instants:
@@ -87,11 +87,11 @@ def encode_plan_pictures(
 
         ordered = sorted(pictures, key=lambda picture: picture.second)  # so that the file is read once, forwards
         done = 0
-        for part in batched(map(decoded, ordered)):
-            found = encode(part).video
-            assert found is not None
-            yield from zip(ordered[done : done + len(part)], found, strict=True)
-            done += len(part)
+        for batch in batched(map(decode, ordered)):
+            video = encode(batch).video
+            assert video is not None
+            yield from zip(ordered[done : done + len(batch)], video, strict=True)
+            done += len(batch)
             if progress is not None:
                 progress(done / len(pictures))
 
@@ -102,5 +102,5 @@ def encode_soundtrack(path: Path | str, encode: Encode, limits: MediaLimits, sec
     if not clip.has_audio:
         raise EditError(f"{clip.name}: has no sound to take; choose another clip")
     clip.has_video = False  # its picture need not be decoded
-    parts = [encode(part).audio for part in batched(clip.seconds())]
-    return torch.cat([audio for audio in parts if audio is not None])
+    sounds = [encode(batch).audio for batch in batched(clip.seconds())]
+    return torch.cat([audio for audio in sounds if audio is not None])

@@ -31,6 +31,7 @@ class Edit:
     name: ClassVar[str] = ""
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """The plan after the edit."""
         raise NotImplementedError
 
 
@@ -40,18 +41,18 @@ class OfSeconds(Edit):
 
     seconds: tuple[int, ...]
 
-    def chosen(self, plan: Plan) -> list[int]:
+    def selected(self, plan: Plan) -> list[int]:
         """The seconds in their order, checked."""
         if not self.seconds:
             raise EditError("No second is selected; select one or more first")
         wrong = [s for s in self.seconds if not 0 <= s < len(plan)]
         if wrong:
-            raise EditError(f"There is no second {wrong[0] + 1}: the edited clip has {len(plan)}")
+            raise EditError(f"There is no second {wrong[0]}–{wrong[0] + 1} s: the edited clip has {len(plan)} s")
         return sorted(set(self.seconds))
 
-    def each(self, plan: Plan, change: Callable[[PlannedSecond], PlannedSecond]) -> Plan:
+    def change_each(self, plan: Plan, change: Callable[[PlannedSecond], PlannedSecond]) -> Plan:
         """The plan with the selected seconds changed."""
-        chosen = set(self.chosen(plan))
+        chosen = set(self.selected(plan))
         return tuple(change(second) if i in chosen else second for i, second in enumerate(plan))
 
 
@@ -74,8 +75,9 @@ class Mute(OfSeconds):
     name: ClassVar[str] = "mute"
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """Silence in the selected seconds."""
         need_sound(plan)
-        return self.each(plan, lambda second: replace(second, sound=SILENCE))
+        return self.change_each(plan, lambda second: replace(second, sound=SILENCE))
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ class Blank(OfSeconds):
     name: ClassVar[str] = "blank"
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """Black in the selected seconds."""
         need_picture(plan)
-        return self.each(plan, lambda second: replace(second, picture=BLACK))
+        return self.change_each(plan, lambda second: replace(second, picture=BLACK))
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,10 @@ class Freeze(OfSeconds):
     name: ClassVar[str] = "freeze"
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """A still for each run of selected seconds."""
         need_picture(plan)
         new, held = list(plan), None
-        chosen = self.chosen(plan)
+        chosen = self.selected(plan)
         for i in chosen:
             if i - 1 not in chosen or held is None:
                 held = plan[i].picture
@@ -120,16 +124,17 @@ class Blur(OfSeconds):
             raise EditError(f"The strength of a blur is {self.strength}; choose one above 0, up to {MAX_BLUR}")
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """The selected pictures blurred."""
         need_picture(plan)
 
-        def blurred(second: PlannedSecond) -> PlannedSecond:
+        def blur(second: PlannedSecond) -> PlannedSecond:
             seen = second.picture
             if seen is None or seen.kind in ("black", "mean"):
                 return second  # nothing to blur
             # two Gaussians after each other are one, whose variance is the sum
             return replace(second, picture=replace(seen, blur=round((seen.blur**2 + self.strength**2) ** 0.5, 6)))
 
-        return self.each(plan, blurred)
+        return self.change_each(plan, blur)
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,8 @@ class Drop(OfSeconds):
     name: ClassVar[str] = "drop"
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
-        chosen = set(self.chosen(plan))
+        """The plan without the selected seconds."""
+        chosen = set(self.selected(plan))
         if len(chosen) == len(plan):
             raise EditError("All seconds are selected: nothing would be left of the clip; leave at least one")
         return tuple(second for i, second in enumerate(plan) if i not in chosen)
@@ -157,17 +163,18 @@ class Remove(OfSeconds):
             raise EditError(f"Both, sound or picture can be removed, not {self.what!r}")
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """The training mean in the selected seconds."""
         if self.what == "sound":
             need_sound(plan)
         if self.what == "picture":
             need_picture(plan)
 
-        def removed(second: PlannedSecond) -> PlannedSecond:
+        def remove(second: PlannedSecond) -> PlannedSecond:
             sound = MEAN_SOUND if second.sound is not None and self.what != "picture" else second.sound
             picture = MEAN_PICTURE if second.picture is not None and self.what != "sound" else second.picture
             return PlannedSecond(picture, sound)
 
-        return self.each(plan, removed)
+        return self.change_each(plan, remove)
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,7 @@ class ShiftSound(Edit):
     by: int = 1
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """The same pictures with other sounds."""
         need_sound(plan)
         if len(plan) < 2:
             raise EditError("The clip has one second alone: any shift leaves silence; mute it instead")
@@ -198,6 +206,7 @@ class Soundtrack(Edit):
     track: str = ""
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """The same pictures with the sounds of the track."""
         if self.track not in tracks.soundtracks:
             raise EditError(f"The soundtrack {self.track!r} is not here; choose a clip that has sound")
         seconds = tracks.soundtracks[self.track]
@@ -215,6 +224,7 @@ class Reorder(Edit):
     order: tuple[int, ...] = ()
 
     def apply(self, plan: Plan, tracks: ClipTracks) -> Plan:
+        """The seconds in their new order."""
         if sorted(self.order) != list(range(len(plan))):
             raise EditError(f"An order must name each of the {len(plan)} seconds once; it names {len(self.order)}")
         return tuple(plan[i] for i in self.order)
@@ -245,13 +255,13 @@ def edit_from_json(value: Any) -> Edit:
     kind = EDITS.get(named) if isinstance(named, str) else None
     if kind is None:
         raise EditError(f"There is no such edit; there are {', '.join(EDITS)}")
-    given = {}
+    values = {}
     for field in fields(kind):
         if field.name not in value:
             continue
-        given[field.name] = _read(field.name, value[field.name])
+        values[field.name] = _read(field.name, value[field.name])
     try:
-        return kind(**given)
+        return kind(**values)
     except TypeError:
         raise EditError(f"The edit {kind.name} lacks its {', '.join(f.name for f in fields(kind))}") from None
 
@@ -272,15 +282,15 @@ def _read(name: str, value: Any) -> Any:
 
 
 def in_words(edit: Edit) -> str:
-    """One line for a list of edits; seconds are counted from 1, as on the screen."""
+    """One line for a list of edits; seconds by where they begin and end, as on the screen."""
     if isinstance(edit, ShiftSound):
         return f"sound {abs(edit.by)} s {'later' if edit.by > 0 else 'earlier'}"
     if isinstance(edit, Soundtrack):
         return f"soundtrack of {edit.track}"
     if isinstance(edit, Reorder):
-        return f"order {', '.join(str(i + 1) for i in edit.order)}"
+        return f"order {', '.join(map(str, edit.order))}"
     assert isinstance(edit, OfSeconds)
-    where = f"{'second' if len(edit.seconds) == 1 else 'seconds'} {ranges(edit.seconds)}"
+    where = ranges(edit.seconds)
     if isinstance(edit, Blur):
         return f"blur {where} (σ {100 * edit.strength:.3g} % of the height)"
     if isinstance(edit, Remove):
@@ -290,11 +300,11 @@ def in_words(edit: Edit) -> str:
 
 
 def ranges(seconds: Sequence[int]) -> str:
-    """(0, 1, 2, 5) → "1–3, 6"."""
+    """(0, 1, 2, 5) → "0–3 s, 5–6 s"."""
     runs: list[list[int]] = []
     for second in sorted(set(seconds)):
         if runs and second == runs[-1][1] + 1:
             runs[-1][1] = second
         else:
             runs.append([second, second])
-    return ", ".join(f"{a + 1}" if a == b else f"{a + 1}–{b + 1}" for a, b in runs)
+    return ", ".join(f"{first}–{last + 1} s" for first, last in runs)

@@ -25,7 +25,7 @@ from sec2sec.features import MfccImage, frame_tensor
 
 __all__ = ["EncoderError", "Encoders", "build_encoders"]
 
-CHUNK = 4  # seconds per pass on a CPU: the maps of more spill out of the cache, of fewer leave cores idle
+CHUNK_SECONDS = 4  # per pass on a CPU: the maps of more spill out of the cache, of fewer leave cores idle
 GPU_CHUNKS = 8  # times as many on a GPU: 32 seconds of R(2+1)D-18 keep it busy in 2 GB
 
 
@@ -40,7 +40,8 @@ class Encoders(nn.Module):
 
     def encode_video(self, frames: Tensor) -> Tensor:
         """frames (T, M, 128, 171, 3) uint8 → visual tokens (T, V, C) float32."""
-        tokens = torch.cat([self.video(frame_tensor(part)).float() for part in frames.split(chunk_size(frames.device))])
+        chunks = frames.split(chunk_size(frames.device))
+        tokens = torch.cat([self.video(frame_tensor(chunk)).float() for chunk in chunks])
         return pool(tokens, self.config.maps[0], self.config.video_grid)
 
     def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
@@ -49,11 +50,11 @@ class Encoders(nn.Module):
 
     def encode_mfcc(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
-        tokens = torch.cat([self.audio(part).float() for part in image.split(chunk_size(image.device))])
+        tokens = torch.cat([self.audio(chunk).float() for chunk in image.split(chunk_size(image.device))])
         return pool(tokens, self.config.maps[1], self.config.audio_grid)
 
     def summarise(self, tokens: Tokens) -> Tokens:
-        """What is kept of a whole clip, of the tokens of all of its seconds: these."""
+        """What a cache stores of a clip, made of the tokens of all its seconds: these."""
         return tokens
 
     def folded(self) -> Encoders:
@@ -90,7 +91,7 @@ class Encoders(nn.Module):
 
 def chunk_size(device: torch.device) -> int:
     """Seconds that go through an encoder in one pass."""
-    return pass_size(CHUNK, device, GPU_CHUNKS)
+    return pass_size(CHUNK_SECONDS, device, GPU_CHUNKS)
 
 
 def pool(tokens: Tensor, grid: Sequence[int], coarser: Sequence[int]) -> Tensor:
@@ -108,9 +109,9 @@ def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int 
     `compact` has no published weights: a checkpoint brings them, or training does.
     """
     if config.preset == "inputs":
-        from sec2sec.encoders.inputs import Inputs  # it extends Encoders
+        from sec2sec.encoders.inputs import RawInputs  # it extends Encoders
 
-        return Inputs(config)
+        return RawInputs(config)
     if config.preset == "paper":
         return Encoders(config, *load_paper(pretrained=pretrained, seed=seed))
     if seed is not None:

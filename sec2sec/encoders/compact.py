@@ -90,7 +90,7 @@ class CompactAudio(nn.Module):
     """MFCC image of a second → (N, A, C): a small 2-D network, then a grid of coefficient bands and moments.
 
     mean and std (3, n_mfcc, 1) standardise each coefficient with the training set's statistics: the first MFCC is a
-    hundred times the others, and one figure a channel would drown them.
+    hundred times the others, and one figure per channel would drown them.
     """
 
     mean: Tensor
@@ -115,5 +115,5 @@ class CompactAudio(nn.Module):
         x = (image - self.mean) / self.std
         x = self.late(self.middle(self.early(self.stem(x))))  # (N, 64, 10, 26)
         x = F.relu(x + self.column_norm(self.column(x)))
-        x = self.leave(F.adaptive_avg_pool2d(x, (self.bands, self.moments)))
-        return rearrange(x, "n c b t -> n (b t) c")
+        cells: Tensor = self.leave(F.adaptive_avg_pool2d(x, (self.bands, self.moments)))
+        return rearrange(cells, "n c b t -> n (b t) c")

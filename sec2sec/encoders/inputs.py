@@ -21,8 +21,8 @@ from sec2sec.config import CROP, SAMPLE_RATE, EncoderConfig
 from sec2sec.encoders import Encoders
 from sec2sec.features import LEFT, TOP
 
-STEPS = 100  # 10 ms each: the 101st frame of a second is centred on the next one's start
-QUIETEST = 1e-10  # power that counts as silence, −100 dB
+STEPS_PER_SECOND = 100  # 10 ms each: the 101st frame of a second is centred on the next one's start
+MIN_POWER = 1e-10  # power that counts as silence, −100 dB
 
 
 class Pixels(nn.Module):
@@ -33,6 +33,7 @@ class Pixels(nn.Module):
         self.grid, self.enlarge = config.video_grid, config.enlarge
 
     def forward(self, frames: Tensor) -> Tensor:
+        """frames (T, M, h, w, 3) → (T, V, 3)."""
         top, left, side = TOP * self.enlarge, LEFT * self.enlarge, CROP * self.enlarge
         crop = frames[:, :, top : top + side, left : left + side].float() / 127.5 - 1
         crop = rearrange(crop, "t m h w c -> t c m h w")
@@ -54,7 +55,8 @@ class Coefficients(nn.Module):
         self.register_buffer("std", torch.ones(3, config.audio.n_mfcc, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        image = (image.float()[..., :STEPS] - self.mean) / self.std
+        """image (T, 3, n_mfcc, steps) → (T, A, 3)."""
+        image = (image.float()[..., :STEPS_PER_SECOND] - self.mean) / self.std
         return rearrange(F.adaptive_avg_pool2d(image, self.grid), "t c b s -> t (b s) c")
 
 
@@ -72,30 +74,39 @@ class Mel(nn.Module):
             SAMPLE_RATE,
             n_fft=1024,
             win_length=SAMPLE_RATE // 50,
-            hop_length=SAMPLE_RATE // STEPS,
+            hop_length=SAMPLE_RATE // STEPS_PER_SECOND,
             n_mels=config.audio_grid[0],
         )
 
     def forward(self, samples: Tensor) -> Tensor:
+        """samples (T, 16000) → (T, A, 1)."""
         with torch.autocast(samples.device.type, enabled=False):
-            power = self.spectrogram(samples.float())[..., :STEPS]
-        return rearrange(10 * power.clamp_min(QUIETEST).log10(), "t b s -> t (b s) 1")
+            power: Tensor = self.spectrogram(samples.float())[..., :STEPS_PER_SECOND]
+        return rearrange(10 * power.clamp_min(MIN_POWER).log10(), "t b s -> t (b s) 1")
 
 
-class Inputs(Encoders):
+class RawInputs(Encoders):
     """What media yields → pixels and coefficients."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config, Pixels(config), Mel(config) if config.sound == "mel" else Coefficients(config))
 
     def encode_video(self, frames: Tensor) -> Tensor:
-        return torch.cat([self.video(part) for part in frames.split(1)])  # large frames: a second at a time
+        """Pixels, a second at a time: the frames are large."""
+        return torch.cat([self.video(second) for second in frames.split(1)])
 
     def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
-        return self.audio(samples) if self.config.sound == "mel" else super().encode_audio(samples, image)
+        """Coefficients of the MFCC image, or a mel spectrogram."""
+        return self._tokens(samples) if self.config.sound == "mel" else super().encode_audio(samples, image)
 
     def encode_mfcc(self, image: Tensor) -> Tensor:
-        return self.audio(image)
+        """Coefficients (T, A, 3)."""
+        return self._tokens(image)
 
-    def folded(self) -> Inputs:
+    def _tokens(self, sound: Tensor) -> Tensor:
+        tokens: Tensor = self.audio(sound)
+        return tokens
+
+    def folded(self) -> RawInputs:
+        """A copy: there is nothing to fold."""
         return copy.deepcopy(self).eval()

@@ -42,8 +42,8 @@ class PaperVideo(nn.Module):
         self.layer3, self.layer4 = network.layer3, network.layer4
 
     def forward(self, frames: Tensor) -> Tensor:
-        features = self.layer2(self.layer1(self.stem(frames)))
-        features = self.layer4(self.layer3(features))  # (N, 512, 2, 7, 7)
+        """frames (N, 3, M, 112, 112) → (N, V, 512)."""
+        features: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(self.stem(frames)))))  # (N, 512, 2, 7, 7)
         return rearrange(features, "n d t y x -> n (t y x) d")
 
 
@@ -69,10 +69,11 @@ class PaperAudio(nn.Module):
         self.register_buffer("std", torch.ones(3))
 
     def forward(self, image: Tensor) -> Tensor:
+        """image (N, 3, C, S) → (N, A, 512)."""
         picture = (image - rearrange(self.mean, "c -> c 1 1")) / rearrange(self.std, "c -> c 1 1")
         picture = F.interpolate(picture, (IMAGE_SIDE, IMAGE_SIDE), mode="bilinear")  # (N, 3, 224, 224)
-        features = self.maxpool(self.relu(self.bn1(self.conv1(picture))))
-        features = self.layer4(self.layer3(self.layer2(self.layer1(features))))  # (N, 512, 7, 7)
+        entered = self.maxpool(self.relu(self.bn1(self.conv1(picture))))
+        features: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(entered))))  # (N, 512, 7, 7)
         return rearrange(features, "n d band time -> n (band time) d")
 
 
@@ -110,9 +111,9 @@ def _load(encoder: nn.Module, weights: Any) -> None:
         state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True, map_location="cpu")
     except Exception as error:
         if file.exists():
-            raise EncoderError(_damaged(file, weights, error)) from error
+            raise EncoderError(_damage_message(file, weights, error)) from error
         needed = _weights()
-        absent = [each.url for each in needed if not (folder / _file_name(each)).exists()]
+        absent = [one.url for one in needed if not (folder / _file_name(one)).exists()]
         raise EncoderError(
             f"the paper preset needs {' and '.join(map(_file_name, needed))} in {folder}, and {file.name} could not be "
             f"downloaded ({_line(error)}). Put {' and '.join(absent)} there, or set TORCH_HOME to where they are"
@@ -121,19 +122,19 @@ def _load(encoder: nn.Module, weights: Any) -> None:
         ours = {name: value for name, value in encoder.state_dict().items() if name in ("mean", "std")}
         encoder.load_state_dict(ours | {name: value for name, value in state.items() if not name.startswith("fc.")})
     except Exception as error:
-        raise EncoderError(_damaged(file, weights, error)) from error
+        raise EncoderError(_damage_message(file, weights, error)) from error
 
 
 def _file_name(weights: Any) -> str:
     """The name that torch.hub gives the file of a weights enum."""
-    return weights.url.rsplit("/", 1)[-1]
+    return str(weights.url).rsplit("/", 1)[-1]
 
 
-def _damaged(file: Path, weights: Any, error: Exception) -> str:
+def _damage_message(file: Path, weights: Any, error: Exception) -> str:
     """The message for a file that is there and cannot be used."""
     # torch's own advice for such a file, to load it unsafely, is not to be passed on
-    found = "not a file of plain tensors" if isinstance(error, pickle.UnpicklingError) else _line(error)
-    return f"{file} is damaged or not torchvision's ({found}). Delete it, or replace it by {weights.url}"
+    problem = "not a file of plain tensors" if isinstance(error, pickle.UnpicklingError) else _line(error)
+    return f"{file} is damaged or not torchvision's ({problem}). Delete it, or replace it by {weights.url}"
 
 
 def _line(error: Exception) -> str:

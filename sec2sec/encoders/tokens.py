@@ -6,11 +6,12 @@ T seconds, V visual and A audio tokens in a second, C channels of a token.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sec2sec.model import Model
+Modality = Literal["audio", "video"]
 
 
 @dataclass(frozen=True)
@@ -19,35 +20,40 @@ class Tokens:
 
     video: Tensor | None  # (T, V, C)
     audio: Tensor | None  # (T, A, C)
-    mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), kept for the screen
+    mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), for the screen
 
     @property
     def seconds(self) -> int:
         """T."""
-        present = self.video if self.video is not None else self.audio
-        assert present is not None
-        return len(present)
+        return len(next(iter(self.present.values())))
 
-    def filled(self, model: Model) -> tuple[Tensor, Tensor]:
-        """(T, V, C) and (T, A, C) with the training mean in place of a modality that the clip does not have."""
-        mean_video, mean_audio = model.references(self.seconds)
+    def filled(self, means: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """(T, V, C) and (T, A, C), with the mean of a modality, of the same shape, where the clip does not have it."""
+        mean_video, mean_audio = means
         return (
             self.video if self.video is not None else mean_video,
             self.audio if self.audio is not None else mean_audio,
         )
 
     @property
+    def present(self) -> dict[Modality, Tensor]:
+        """The tokens of the modalities that the clip has."""
+        both: dict[Modality, Tensor | None] = {"video": self.video, "audio": self.audio}
+        return {name: tokens for name, tokens in both.items() if tokens is not None}
+
+    @property
     def finite(self) -> bool:
         """Whether every token is a number; half precision ends at 65504."""
-        return all(bool(part.isfinite().all()) for part in (self.video, self.audio) if part is not None)
+        return all(bool(tokens.isfinite().all()) for tokens in self.present.values())
 
     def part(self, first: int, end: int) -> Tokens:
         """The tokens of some seconds of it."""
-        return Tokens(*(None if it is None else it[first:end] for it in (self.video, self.audio, self.mfcc)))
+        modalities = (self.video, self.audio, self.mfcc)
+        return Tokens(*(None if tokens is None else tokens[first:end] for tokens in modalities))
 
     def to(self, device: torch.device) -> Tokens:
         """The same on a device, without the MFCC images."""
-        return Tokens(*(None if part is None else part.to(device) for part in (self.video, self.audio)))
+        return Tokens(*(None if tokens is None else tokens.to(device) for tokens in (self.video, self.audio)))
 
     def cpu(self) -> Tokens:
         """The same on the CPU, without the MFCC images."""

@@ -7,12 +7,12 @@ N clips, R draws of the bootstrap, M bins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from sec2sec.datasets.table import Row
+from sec2sec.evaluation.report import Bin, Calibration, CalibrationScores, Curves, Points, Roc, WorstClip
 from sec2sec.metrics import TrainingLabels, draws, interval_of
 
 BINS = 10  # of the reliability diagram, equally wide
@@ -21,7 +21,7 @@ DIGITS = 6  # of what is written: figures of single precision have no more
 
 def curves_of(
     training: TrainingLabels, prediction: np.ndarray, rows: Sequence[Row], label: np.ndarray, seed: int = 0
-) -> dict[str, Any]:
+) -> Curves:
     """The curves of one target: {"roc", "calibration"} of a class, {"points"} of a score.
 
     prediction (N,) in 0..1, label (N,); rows: the clips, whose groups the intervals are drawn over.
@@ -35,7 +35,7 @@ def curves_of(
     }
 
 
-def roc(prediction: np.ndarray, label: np.ndarray) -> dict[str, list[float]] | None:
+def roc(prediction: np.ndarray, label: np.ndarray) -> Roc | None:
     """The ROC curve from (0, 0) to (1, 1), without points that lie on a straight piece; None with one class alone.
 
     threshold: of each point, class 1 from it on; more than 1 at (0, 0), where no clip is class 1.
@@ -62,7 +62,7 @@ def calibration(
     training_positive: float,
     groups: Sequence[str] | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Calibration:
     """Does a prediction of .8 come true in .8 of the clips? Reliability, its error (ECE) and the Brier score.
 
     ECE = Σ_m |B_m| / N · |share of class 1 in B_m − mean prediction in B_m|, over equally wide bins B_m of the
@@ -70,18 +70,23 @@ def calibration(
     (p − y)² (Brier 1950). trivial: the training labels' share of class 1 for every clip. Resampling adds to an ECE,
     never takes away: its interval lies high where clips are few.
     """
-    found: dict[str, Any] = {**_calibrated(prediction, label), "bins": _bins(prediction, label)}
-    found["trivial"] = _calibrated(np.full(len(label), training_positive), label)
+    scores = _scores(prediction, label)
+    calibration: Calibration = {
+        "ece": scores["ece"],
+        "brier": scores["brier"],
+        "bins": _bins(prediction, label),
+        "trivial": _scores(np.full(len(label), training_positive), label),
+    }
     if groups is not None:
         several = len(set(groups)) > 1
         drawn = _weighted(prediction, label, draws(groups, seed))
-        found["interval"] = {name: interval_of(values) if several else None for name, values in drawn.items()}
-    return found
+        calibration["interval"] = {name: interval_of(values) if several else None for name, values in drawn.items()}
+    return calibration
 
 
-def _calibrated(prediction: np.ndarray, label: np.ndarray) -> dict[str, float]:
-    found = _weighted(prediction, label, np.ones((1, len(label))))
-    return {name: round(float(values[0]), DIGITS) for name, values in found.items()}
+def _scores(prediction: np.ndarray, label: np.ndarray) -> CalibrationScores:
+    values = _weighted(prediction, label, np.ones((1, len(label))))
+    return {"ece": round(float(values["ece"][0]), DIGITS), "brier": round(float(values["brier"][0]), DIGITS)}
 
 
 def _weighted(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
@@ -98,31 +103,24 @@ def _bin_of(prediction: np.ndarray) -> np.ndarray:
     return np.searchsorted(edges, prediction, side="left")
 
 
-def _bins(prediction: np.ndarray, label: np.ndarray) -> list[dict[str, Any]]:
-    """Each bin's edges, its clips, their mean prediction and share of class 1; None where it is empty."""
+def _bins(prediction: np.ndarray, label: np.ndarray) -> list[Bin]:
     which = _bin_of(prediction)
-    found = []
-    for bin_ in range(BINS):
-        inside = which == bin_
+    bins: list[Bin] = []
+    for number in range(BINS):
+        inside = which == number
         count = int(inside.sum())
-        found.append(
-            {
-                "from": bin_ / BINS,
-                "to": (bin_ + 1) / BINS,
-                "clips": count,
-                "prediction": round(float(prediction[inside].mean()), DIGITS) if count else None,
-                "positive": round(float(label[inside].mean()), DIGITS) if count else None,
-            }
-        )
-    return found
+        means = [round(float(values[inside].mean()), DIGITS) if count else None for values in (prediction, label)]
+        edges = number / BINS, (number + 1) / BINS
+        bins.append({"from": edges[0], "to": edges[1], "clips": count, "prediction": means[0], "positive": means[1]})
+    return bins
 
 
-def points(prediction: np.ndarray, rows: Sequence[Row], label: np.ndarray) -> dict[str, list[Any]]:
+def points(prediction: np.ndarray, rows: Sequence[Row], label: np.ndarray) -> Points:
     """Predicted beside true scores, a clip a place."""
     return {"id": [row.id for row in rows], "truth": _listed(label), "prediction": _listed(prediction)}
 
 
-def worst(prediction: np.ndarray, rows: Sequence[Row], label: np.ndarray, count: int) -> list[dict[str, Any]]:
+def worst(prediction: np.ndarray, rows: Sequence[Row], label: np.ndarray, count: int) -> list[WorstClip]:
     """The clips with the largest errors, the largest first; equal ones in the table's order."""
     error = np.abs(prediction - label)
     return [
@@ -139,10 +137,5 @@ def worst(prediction: np.ndarray, rows: Sequence[Row], label: np.ndarray, count:
 
 
 def _listed(values: np.ndarray) -> list[float]:
-    return np.round(values.astype(np.float64), DIGITS).tolist()
-
-
-def in_words(found: Mapping[str, Any]) -> str:
-    """Calibration of a class in a line."""
-    told = found["calibration"]
-    return f"ECE {told['ece']:.3f}, Brier {told['brier']:.3f} (the training share alone {told['trivial']['brier']:.3f})"
+    rounded: list[float] = np.round(values.astype(np.float64), DIGITS).tolist()
+    return rounded

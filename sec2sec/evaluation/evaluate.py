@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -16,82 +17,92 @@ from sec2sec.datasets.extract import as_decoded, decode_all
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encoding import encode_seconds
-from sec2sec.evaluation.curves import curves_of, in_words, worst
+from sec2sec.evaluation.curves import curves_of, worst
+from sec2sec.evaluation.report import EvaluationReport, TargetReport
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
-from sec2sec.metrics import MAIN, SHOWN, TrainingLabels, measure, pointing
+from sec2sec.metrics import TrainingLabels, measure, pointing
 from sec2sec.progress import Progress, Steps
 
 PLANTED = "planted.csv"
-WORST = 20  # clips with the largest errors that a report lists for each target
+WORST_CLIPS_LISTED = 20  # of each target, those with the largest errors
+
+Predicted = Sequence[tuple[Row, Occlusion]]  # clips with their predictions and the effect of each second
 
 
 @dataclass(frozen=True)
 class Evaluated:
     """The report, and a line for each clip that could not be used."""
 
-    report: dict[str, Any]
+    report: EvaluationReport
     unusable: list[str] = field(default_factory=list)
 
 
 def evaluate_steps(
-    bundle: Bundle, table: Table, *, split: str = "all", workers: int | None = None, listed: int = WORST
+    bundle: Bundle, table: Table, *, split: str = "all", workers: int | None = None, listed: int = WORST_CLIPS_LISTED
 ) -> Steps[Evaluated]:
     """Predict every clip of a split and compare. listed: worst clips of each target.
 
     Raises DataError where the table shares no target with the checkpoint, or no clip can be used.
     """
-    targets = bundle.model.config.targets
-    shared = [name for name in targets if name in table.targets]
-    if not shared:
-        raise DataError(
-            f"{table.directory}: its targets are {', '.join(table.targets) or 'none'}, "
-            f"the checkpoint's {', '.join(targets)}; none is shared"
-        )
-    rows = table.split(split)
-    if not rows:
-        raise DataError(f"{table.directory}: no clip in the split {split!r}")
+    rows = _rows_of(bundle, table, split)
     workers = os.cpu_count() or 1 if workers is None else workers
-    found: list[tuple[Row, Occlusion]] = []
+    predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
-    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.longest))
+    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.max_seconds))
     decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):
             unusable.append(seconds)
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
-            found.append((row, masker_of(bundle.model, tokens).occlusion))
+            predicted.append((row, masker_of(bundle.model, tokens).occlusion))
         yield Progress(done, len(rows), f"Evaluated {done} of {len(rows)} clips")
-    if not found:
+    if not predicted:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
-    report: dict[str, Any] = {
-        "checkpoint": {
-            "name": bundle.summary.name,
-            "sha256": bundle.summary.sha256,
-            "trained_on": bundle.summary.trained_on,
-        },
+    summary = bundle.summary
+    report: EvaluationReport = {
+        "checkpoint": {"name": summary.name, "sha256": summary.sha256, "trained_on": summary.trained_on},
         "data": str(table.directory),
         "split": split,
-        "clips": len(found),
+        "clips": len(predicted),
         "unusable": len(unusable),
-        "targets": {},
+        "targets": _targets(bundle, table, predicted, listed),
     }
-    for k, name in enumerate(targets):
-        labelled = [(row, float(o.prediction[k])) for row, o in found if name in row.targets]
-        if labelled:
-            told, said = zip(*labelled, strict=True)
-            prediction, label = np.array(said), np.array([row.targets[name] for row in told])
-            training = training_labels(bundle, table, name, label)
-            report["targets"][name] = {
-                **measure(training, prediction, label, [row.group for row in told]),
-                "curves": curves_of(training, prediction, told, label),
-                "worst": worst(prediction, told, label, listed),
-            }
     if (table.directory / PLANTED).is_file():
-        report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, found)
+        report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, predicted)
         report["seen_in_training"] = seen_in_training(bundle, table.directory, split)
     return Evaluated(report, unusable)
+
+
+def _rows_of(bundle: Bundle, table: Table, split: str) -> list[Row]:
+    targets = bundle.model.config.targets
+    if not any(name in table.targets for name in targets):
+        raise DataError(
+            f"{table.directory}: its targets are {', '.join(table.targets) or 'none'}, "
+            f"the checkpoint's {', '.join(targets)}; none is shared"
+        )
+    if not (rows := table.split(split)):
+        raise DataError(f"{table.directory}: no clip in the split {split!r}")
+    return rows
+
+
+def _targets(bundle: Bundle, table: Table, predicted: Predicted, listed: int) -> dict[str, TargetReport]:
+    """Every target of the checkpoint that some clip has a label of."""
+    reports = {}
+    for k, name in enumerate(bundle.model.config.targets):
+        rows = [row for row, _ in predicted if name in row.targets]
+        if rows:
+            prediction = np.array([float(o.prediction[k]) for row, o in predicted if name in row.targets])
+            label = np.array([row.targets[name] for row in rows])
+            training = training_labels(bundle, table, name, label)
+            report = {
+                **measure(training, prediction, label, [row.group for row in rows]),
+                "curves": curves_of(training, prediction, rows, label),
+                "worst": worst(prediction, rows, label, listed),
+            }
+            reports[name] = cast(TargetReport, report)  # of the metrics' names a TypedDict knows nothing
+    return reports
 
 
 def training_labels(bundle: Bundle, table: Table, name: str, label: np.ndarray) -> TrainingLabels:
@@ -100,9 +111,9 @@ def training_labels(bundle: Bundle, table: Table, name: str, label: np.ndarray) 
     An older checkpoint tells the share of class 1 alone; where none is told, the table's own training labels stand in,
     and the labels that are measured where it has none: that flatters the baseline, not the model.
     """
-    told = bundle.metrics.get("training", {}).get(name)
-    if told:
-        return TrainingLabels(**told)
+    recorded = bundle.metrics.get("training", {}).get(name)
+    if recorded:
+        return TrainingLabels(**recorded)
     own = TrainingLabels.of(table.kinds[name], np.array(table.values(name, "train") or label))
     if own.kind == "binary":
         return replace(own, positive=float(bundle.metrics.get("training_positive", {}).get(name, 0.5)))
@@ -110,13 +121,13 @@ def training_labels(bundle: Bundle, table: Table, name: str, label: np.ndarray) 
 
 
 def point(
-    bundle: Bundle, directory: Path, found: list[tuple[Row, Occlusion]]
+    bundle: Bundle, directory: Path, predicted: Predicted
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Share of clips whose top second is a decisive one, by method: of the sum over targets, and of each target."""
     planted = read_planted(directory)
     hits: dict[str, list[float]] = {"occlusion": [], "attention": [], "chance": []}
     single: dict[str, dict[str, list[float]]] = {name: {} for name in bundle.model.config.targets}
-    for row, o in found:
+    for row, o in predicted:
         decisive = planted[row.id].decisive[: o.effect.shape[1]]
         if not decisive.any():
             continue
@@ -148,38 +159,3 @@ def seen_in_training(bundle: Bundle, directory: Path, split: str) -> bool | None
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def as_text(report: dict[str, Any]) -> str:
-    """The report as a table for a terminal."""
-    name = report["checkpoint"]["name"]
-    lines = [f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {name}"]
-    lines.append(f"Model {name}. {report['checkpoint']['trained_on'].strip()}")
-    if report.get("seen_in_training"):
-        lines.append("WARNING: the checkpoint was trained on these very clips; the figures say nothing about others.")
-    for kind, columns in SHOWN.items():
-        chosen = {name: found for name, found in report["targets"].items() if found["kind"] == kind}
-        if chosen:
-            lines += ["", f"{'target':<28}" + "".join(f"{name:>19}" for name in columns) + f"{'clips':>8}"]
-        for name, found in chosen.items():
-            lines.append(f"{name:<28}" + "".join(_cell(found[c]) for c in columns) + f"{found['clips']:>8}")
-            if low_high := found["interval"][MAIN[kind]]:
-                lines.append(f"{'  95 % over groups':<28}{'{:.3f}–{:.3f}'.format(*low_high):>19}")
-            for baseline, values in found["trivial"].items():
-                label = f"  {baseline.replace('_', ' ')} (trivial)"
-                lines.append(f"{label:<28}" + "".join(_cell(values[c]) for c in columns if c in values))
-            if kind == "binary":
-                lines.append(f"  calibration: {in_words(found['curves'])}")
-            lines += [f"  farthest off: {_named(found['worst'][0])}"] if found["worst"] else []
-    if "pointing" in report:
-        shares = "  ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
-        lines += ["", f"top second is a decisive one:  {shares}"]
-    return "\n".join(lines)
-
-
-def _cell(value: float | None) -> str:
-    return f"{'undefined':>19}" if value is None else f"{value:>19.3f}"
-
-
-def _named(clip: dict[str, Any]) -> str:
-    return f"{clip['id']}, truth {clip['truth']:.3g}, prediction {clip['prediction']:.3f}"

@@ -16,13 +16,13 @@ from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.results import TargetExplanation
 
 Word = Literal["agree", "partly", "disagree", "short", "unknown"]
-TOO_SHORT = 4  # s; three ranks agree by chance once in six
-AGREE, PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
+MIN_SECONDS_FOR_AGREEMENT = 4  # s; three ranks agree by chance once in six
+MIN_AGREE, MIN_PARTLY = 0.6, 0.2  # rank correlations from which on the words are used
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """ρ of two rankings of the same seconds, in a word; NaN where it cannot be told."""
+    """ρ of two rankings of the same seconds, in a word; NaN where it is undefined."""
 
     word: Word
     rho: float
@@ -40,12 +40,12 @@ class TargetAgreement:
 
 def agreement(a: np.ndarray, b: np.ndarray) -> Agreement:
     """Whether two (T,) rank the seconds alike."""
-    if len(a) < TOO_SHORT:
+    if len(a) < MIN_SECONDS_FOR_AGREEMENT:
         return Agreement("short", float("nan"))
     rho = float(rank_correlation(a, b))
     if not np.isfinite(rho):
         return Agreement("unknown", rho)
-    return Agreement("agree" if rho >= AGREE else "partly" if rho >= PARTLY else "disagree", rho)
+    return Agreement("agree" if rho >= MIN_AGREE else "partly" if rho >= MIN_PARTLY else "disagree", rho)
 
 
 def compare_target(first: TargetExplanation, second: TargetExplanation) -> TargetAgreement:

@@ -1,4 +1,4 @@
-"""One masked clip → everything asked of its explanation. The questions share what they can.
+"""One masked clip → its whole explanation. The methods share what they can.
 
 T seconds, K targets.
 """
@@ -12,11 +12,11 @@ import torch
 from sec2sec.checkpoints import Bundle
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.attention_profile import deviation_from_profile
-from sec2sec.explanations.cues import Measured, features_of
 from sec2sec.explanations.effects import mean_reference_effects, neighbour_effects
+from sec2sec.explanations.features import Measured, features_of
 from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import Masker
-from sec2sec.explanations.out_of_distribution import load_familiarity, ood_seconds
+from sec2sec.explanations.out_of_distribution import load_training_seconds, ood_seconds
 from sec2sec.explanations.randomisation import randomisation_test
 from sec2sec.explanations.results import (
     ClipSummary,
@@ -28,9 +28,9 @@ from sec2sec.explanations.results import (
 )
 from sec2sec.explanations.shapley import shapley
 from sec2sec.explanations.verdict import under_other_weights, verdicts
+from sec2sec.threads import threads_for
 
 
-@torch.inference_mode()
 def collect_explanation(
     bundle: Bundle,
     masker: Masker,
@@ -43,9 +43,21 @@ def collect_explanation(
     measured: of the decoded seconds; without it nothing is said of audio-visual features and of seconds out of
     distribution. Raises CheckpointError where the checkpoint's record of its training seconds is damaged.
     """
+    with threads_for(None if masker.by_second is None else masker.by_second.model.config.width):
+        return _collect(bundle, masker, clip, seconds_taken, measured)
+
+
+@torch.inference_mode()
+def _collect(
+    bundle: Bundle,
+    masker: Masker,
+    clip: ClipSummary,
+    seconds_taken: Mapping[str, float],
+    measured: Measured | None,
+) -> Explanation:
     occlusion, by_second = masker.occlusion, masker.by_second
     effects = second_effects(masker)
-    judged = verdicts(
+    judgements = verdicts(
         masker.predictor,
         occlusion.attention,
         occlusion.effect,
@@ -66,7 +78,7 @@ def collect_explanation(
             baseline=float(occlusion.baseline[k]),
             attention=None if attention is None else attention[k],
             effects=tuple(reference[k] for reference in effects),
-            verdict=judged[k],
+            verdict=judgements[k],
             randomisation=None if tests is None else tests[k],
             shapley=shares[k],
             profile=None if attention is None else deviation_from_profile(attention[k], bundle.metrics, name),
@@ -77,13 +89,13 @@ def collect_explanation(
     unlike: tuple[OutOfDistribution, ...] = ()
     features: tuple[Feature, ...] = ()
     if measured is not None:
-        unlike = ood_seconds(measured, masker.tokens, load_familiarity(bundle))
+        unlike = ood_seconds(measured, masker.tokens, load_training_seconds(bundle))
         features = features_of(measured, {name: target.effect for name, target in targets.items()})
     return Explanation(clip, bundle.summary, targets, co_attention(masker), unlike, features, seconds_taken)
 
 
 def second_effects(masker: Masker) -> list[list[SecondEffects]]:
-    """The effects of each second under each reference that this system can be asked for: references × targets."""
+    """The effects of each second under each reference that this system has: references × targets."""
     by_second = masker.by_second
     mean = mean_reference_effects(masker.occlusion)
     return [mean] if by_second is None else [mean, neighbour_effects(by_second)]

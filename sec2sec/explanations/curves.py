@@ -23,16 +23,16 @@ from sec2sec.explanations.masker import MaskedPredictor
 from sec2sec.explanations.results import OrderCurve
 
 RANDOM_ORDERS = 200
-BAND = (5, 95)  # per cent of the random orders
-EXACT = 20  # seconds; every number of seconds is tried up to here
-POINTS = 8  # on the curve of a longer clip, so that cost grows with the clip and not with its square
-FEW = (20, 5)  # random orders and points for a system of which every variant is a run over the whole clip
-ROUNDING = 1e-6  # of single precision: areas closer than this are equal
+RANDOM_BAND = (5, 95)  # per cent of the random orders
+MAX_EXACT_SECONDS = 20  # up to here every number of seconds is tried
+MAX_POINTS = 8  # on the curve of a longer clip, so that cost grows with the clip and not with its square
+FEW_ORDERS, FEW_POINTS = 20, 5  # for a system of which every variant is a run over the whole clip
+AREA_ROUNDING = 1e-6  # of single precision: areas closer than this are equal
 
 
 def curve_steps(seconds: int, few: bool = False) -> np.ndarray:
     """(S,) how many seconds are changed at each point of a curve: 0..T, alike from both ends."""
-    points = FEW[1] if few else seconds + 1 if seconds <= EXACT else POINTS
+    points = FEW_POINTS if few else seconds + 1 if seconds <= MAX_EXACT_SECONDS else MAX_POINTS
     if points > seconds:
         return np.arange(seconds + 1)
     half = np.floor(np.arange(points // 2) * seconds / (points - 1) + 0.5).astype(int)
@@ -53,7 +53,7 @@ def most_attended_first(attention: np.ndarray) -> np.ndarray:
     return np.argsort(-attention, axis=1, kind="stable")
 
 
-def kept_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.ndarray:
+def present_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.ndarray:
     """(R, T) orders → (R, S, T) bool: which seconds are there once `steps` of them are taken away, or put back."""
     rank = np.argsort(orders, axis=1)[:, None]  # of each second in its order
     there = rank < steps[:, None]
@@ -66,35 +66,35 @@ def curves(
     """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline.
 
     All orders of all targets are one set of variants. The random orders of insertion are those of deletion backwards,
-    so that they pass through the same variants. few: FEW random orders and points, where variants are dear.
+    so that they pass through the same variants. few: FEW_ORDERS and FEW_POINTS, where variants are dear.
     """
     targets, seconds = orders.shape
     steps = curve_steps(seconds, few)
-    chance = random_orders(seconds)[: FEW[0] if few else RANDOM_ORDERS]
+    chance = random_orders(seconds)[: FEW_ORDERS if few else RANDOM_ORDERS]
     last = np.arange(seconds)[None, ::-1]
-    asked = np.concatenate(
+    present = np.concatenate(
         [
-            kept_after(np.concatenate([orders, last, chance]), steps, insertion=False),
-            kept_after(np.concatenate([orders, last, chance[:, ::-1]]), steps, insertion=True),
+            present_after(np.concatenate([orders, last, chance]), steps, insertion=False),
+            present_after(np.concatenate([orders, last, chance[:, ::-1]]), steps, insertion=True),
         ]
     )  # (2 · (K + 1 + R), S, T)
-    flat = asked.reshape(-1, seconds)
+    flat = present.reshape(-1, seconds)
     values = predict(flat, flat).reshape(2, targets + 1 + len(chance), len(steps), -1)
 
     def curve(target: int, insertion: bool) -> OrderCurve:
-        found = values[int(insertion), ..., target]  # (K + 1 + R, S)
-        areas = np.trapezoid(found, steps / seconds, axis=1)
-        low, high = np.percentile(found[targets + 1 :], BAND, axis=0)
+        own = values[int(insertion), ..., target]  # (K + 1 + R, S)
+        areas = np.trapezoid(own, steps / seconds, axis=1)
+        low, high = np.percentile(own[targets + 1 :], RANDOM_BAND, axis=0)
         ahead = signs[target] * (areas[target] - areas[targets + 1 :]) * (1 if insertion else -1)
-        tie = np.abs(ahead) < ROUNDING
+        tie = np.abs(ahead) < AREA_ROUNDING
         return OrderCurve(
             steps=steps,
-            values=found[target],
+            values=own[target],
             area=float(areas[target]),
             random_low=low,
             random_high=high,
             random_area=float(areas[targets + 1 :].mean()),
-            last_first=found[targets],
+            last_first=own[targets],
             last_first_area=float(areas[targets]),
             better_than_random=float(((ahead > 0) & ~tie).mean() + tie.mean() / 2),
         )
@@ -104,9 +104,11 @@ def curves(
 
 def comprehensiveness(deletion: OrderCurve, sign: float) -> np.ndarray:
     """(S − 1,) sign · (prediction − prediction without the first k seconds): high where they were needed."""
-    return sign * (deletion.values[0] - deletion.values[1:])
+    fall: np.ndarray = sign * (deletion.values[0] - deletion.values[1:])
+    return fall
 
 
 def sufficiency(insertion: OrderCurve, sign: float) -> np.ndarray:
     """(S − 1,) sign · (prediction − prediction with the first k seconds alone): near 0 where they are enough."""
-    return sign * (insertion.values[-1] - insertion.values[1:])
+    missing: np.ndarray = sign * (insertion.values[-1] - insertion.values[1:])
+    return missing

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sec2sec.device import pass_size
-from sec2sec.explanations.embeddings import SECONDS_A_PASS, effects_of
+from sec2sec.explanations.embeddings import SECONDS_PER_PASS, effects_of
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.results import Occlusion, SecondEffects
 
@@ -65,8 +65,8 @@ def mixed_with_neighbours(masker: SecondMasker) -> tuple[Tensor, Tensor]:
         return None if values is None else values[seconds]
 
     seconds = torch.arange(len(before), device=before.device)
-    for part in seconds.split(pass_size(SECONDS_A_PASS, before.device)):
-        for parts, picture, sound in ((mixed[0], part, before[part]), (mixed[1], before[part], part)):
+    for own in seconds.split(pass_size(SECONDS_PER_PASS, before.device)):
+        for passes, picture, sound in ((mixed[0], own, before[own]), (mixed[1], before[own], own)):
             video, audio = at(embeddings.attended_video, picture), at(embeddings.attended_audio, sound)
-            parts.append(model.co_attend(video, audio, evidence=False)[0])
+            passes.append(model.co_attend(video, audio, evidence=False)[0])
     return torch.cat(mixed[0]), torch.cat(mixed[1])

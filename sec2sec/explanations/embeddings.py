@@ -1,7 +1,7 @@
 """Second embeddings: the vector that co-attention makes of each second, with its own tokens and without some of them.
 
-Co-attention works within a second, so a second that is replaced changes its own embedding alone: everything that is
-asked of a clip afterwards is runs of the LSTM over these vectors.
+Co-attention works within a second, so a second that is replaced changes its own embedding alone: every question
+about a clip afterwards is runs of the LSTM over these vectors.
 
 N variants of a clip, T seconds, V visual and A audio tokens in a second, D width, K targets.
 """
@@ -19,8 +19,8 @@ from sec2sec.device import pass_size
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import Sec2Sec
 
-SECONDS_A_PASS = 32  # of co-attention on a CPU: bounds memory on long clips
-CELLS_A_PASS = 1 << 15  # clips × seconds of LSTM in one pass on a CPU
+SECONDS_PER_PASS = 32  # of co-attention on a CPU: bounds memory on long clips
+CELLS_PER_PASS = 1 << 15  # clips × seconds of LSTM in one pass on a CPU
 
 
 @dataclass(frozen=True)
@@ -52,50 +52,46 @@ class SecondEmbeddings:
 @torch.inference_mode()
 def embed_seconds(model: Sec2Sec, tokens: Tokens) -> SecondEmbeddings:
     """Every second through co-attention four times: with its own tokens, and with one or both at the training mean."""
-    video, audio = tokens.filled(model)
+    video, audio = tokens.filled(model.references(tokens.seconds))
     mean_video, mean_audio = model.references(1)
     # every second shares the attended mean: it is computed once
     attended_mean_video, attended_mean_audio = model.self_attend_video(mean_video), model.self_attend_audio(mean_audio)
 
-    def repeated(one: Tensor | None, seconds: int) -> Tensor | None:
-        return None if one is None else one.expand(seconds, -1, -1)
+    def repeat(vectors: Tensor | None, seconds: int) -> Tensor | None:
+        return None if vectors is None else vectors.expand(seconds, -1, -1)
 
     embeddings: list[list[Tensor]] = [[], [], []]
     maps: list[list[Tensor]] = [[], []]
     attended: list[list[Tensor]] = [[], []]
-    size = pass_size(SECONDS_A_PASS, video.device)
-    for part_video, part_audio in zip(video.split(size), audio.split(size), strict=True):
-        attended_video, attended_audio = model.self_attend_video(part_video), model.self_attend_audio(part_audio)
+    size = pass_size(SECONDS_PER_PASS, video.device)
+    for pass_video, pass_audio in zip(video.split(size), audio.split(size), strict=True):
+        attended_video, attended_audio = model.self_attend_video(pass_video), model.self_attend_audio(pass_audio)
         both, video_from_audio, audio_from_video = model.co_attend(attended_video, attended_audio, evidence=True)
         embeddings[0].append(both)
-        embeddings[1].append(
-            model.co_attend(repeated(attended_mean_video, len(both)), attended_audio, evidence=False)[0]
-        )
-        embeddings[2].append(
-            model.co_attend(attended_video, repeated(attended_mean_audio, len(both)), evidence=False)[0]
-        )
+        embeddings[1].append(model.co_attend(repeat(attended_mean_video, len(both)), attended_audio, evidence=False)[0])
+        embeddings[2].append(model.co_attend(attended_video, repeat(attended_mean_audio, len(both)), evidence=False)[0])
         if video_from_audio is not None and audio_from_video is not None:
             maps[0].append(video_from_audio)
             maps[1].append(audio_from_video)
-        for parts, part in zip(attended, (attended_video, attended_audio), strict=True):
-            if part is not None:
-                parts.append(part)
+        for passes, vectors in zip(attended, (attended_video, attended_audio), strict=True):
+            if vectors is not None:
+                passes.append(vectors)
     neither = model.co_attend(attended_mean_video, attended_mean_audio, evidence=False)[0].expand(len(video), -1)
-    both, audio_only, video_only = (torch.cat(parts) for parts in embeddings)
-    within = (torch.cat(parts) if parts else None for parts in (*maps, *attended))
+    both, audio_only, video_only = (torch.cat(passes) for passes in embeddings)
+    within = (torch.cat(passes) if passes else None for passes in (*maps, *attended))
     return SecondEmbeddings(both, audio_only, video_only, neither, *within)
 
 
 def clips_per_pass(embedding: Tensor) -> int:
     """How many clips as long as these, (N, T, …), go through the LSTM in one pass."""
-    return max(1, pass_size(CELLS_A_PASS, embedding.device) // embedding.shape[1])
+    return max(1, pass_size(CELLS_PER_PASS, embedding.device) // embedding.shape[1])
 
 
 @torch.inference_mode()
 def predict_embeddings(model: Sec2Sec, embedding: Tensor) -> Tensor:
     """Variants of one clip, (N, T, D) → predictions (N, K), in passes that fit the memory."""
     passes = [
-        model.temporal(part, all_seconds(part))[0].sigmoid() for part in embedding.split(clips_per_pass(embedding))
+        model.temporal(some, all_seconds(some))[0].sigmoid() for some in embedding.split(clips_per_pass(embedding))
     ]
     return torch.cat(passes)
 
@@ -108,7 +104,7 @@ def effects_of(model: Sec2Sec, embedding: Tensor, *replacements: Tensor) -> list
     size = clips_per_pass(embedding[None])
     passes = [range(first, min(first + size, count)) for first in range(0, count, size)]
     predictions = torch.cat([predict_embeddings(model, with_one_replaced(embedding, stacked, rows)) for rows in passes])
-    return [to_numpy(part.T) for part in (predictions[-1] - predictions[:-1]).split(len(embedding))]
+    return [to_numpy(changes.T) for changes in (predictions[-1] - predictions[:-1]).split(len(embedding))]
 
 
 def with_one_replaced(embedding: Tensor, replacements: Tensor, rows: range) -> Tensor:

@@ -1,17 +1,15 @@
-"""Integrated gradients (Sundararajan et al. 2017, by captum): how the logit grows on the way from the mean to the clip.
+"""Integrated gradients (Sundararajan et al. 2017): how the logit grows on the way from the mean to the clip.
 
 On the joint vectors it costs a few runs of the LSTM; on tokens, which tells places and bands apart, it goes through
-co-attention as well and is made when asked for. Both work on the shared model without leaving anything on it: captum
-asks autograd for the gradients of the inputs alone.
+co-attention as well and is made when asked for. Both work on the shared model without leaving anything on it: autograd
+is asked for the gradients of the inputs alone.
 
 T seconds, V visual and A audio tokens in a second, C channels of a token, D width, K targets, N clips in a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +19,15 @@ from torch.utils.checkpoint import checkpoint
 
 from sec2sec.device import pass_size
 from sec2sec.explanations.backward import differentiable, gradients_on
-from sec2sec.explanations.embeddings import SECONDS_A_PASS, all_seconds, clips_per_pass, to_numpy
+from sec2sec.explanations.embeddings import SECONDS_PER_PASS, all_seconds, clips_per_pass, to_numpy
 from sec2sec.explanations.masker import SecondMasker
+from sec2sec.explanations.path_integral import integrate_gradients
 from sec2sec.explanations.relevance import relevance
 from sec2sec.explanations.results import Gradients
 
-STEPS = 24  # of the path on joint vectors, Gauss-Legendre: the gap is that of single precision
-TOKEN_STEPS = 24  # of the path on tokens, each a run of the model and back; the gap is some per cent, and is told
-FLAT = 1e-3  # logits; a smaller change of the logit has no relative gap worth telling
+PATH_STEPS = 24  # of the path on joint vectors, Gauss-Legendre: the gap is that of single precision
+TOKEN_STEPS = 24  # of the path on tokens, each a run of the model and back; the gap is some per cent
+MIN_LOGIT_CHANGE = 1e-3  # a smaller one has no relative gap worth telling
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class TokenGradients:
     gap: float  # |sum − change of the logit| ÷ |change of the logit|; NaN where the logit hardly changes
 
 
-def integrated_gradients(masker: SecondMasker, steps: int = STEPS) -> tuple[Tensor, Tensor]:
+def integrated_gradients(masker: SecondMasker, steps: int = PATH_STEPS) -> tuple[Tensor, Tensor]:
     """From every second at the training mean to the clip, on joint vectors → (K, T) in logits, and the gaps (K,).
 
     A second's values sum over its vector; all seconds' sum to the change of the logit but for the gap, which is told as
@@ -52,56 +51,51 @@ def integrated_gradients(masker: SecondMasker, steps: int = STEPS) -> tuple[Tens
         clip, mean = masker.embeddings.both.clone()[None], masker.embeddings.neither.clone()[None]
 
         def logits(embedding: Tensor) -> Tensor:
-            return temporal(embedding, all_seconds(embedding))[0]
+            predicted: Tensor = temporal(embedding, all_seconds(embedding))[0]
+            return predicted
 
-        found, delta = _integrated(logits).attribute(
-            clip.repeat(targets, 1, 1),
-            mean.repeat(targets, 1, 1),
-            target=torch.arange(targets, device=clip.device),
-            n_steps=steps,
-            internal_batch_size=max(targets, clips_per_pass(clip)),
-            return_convergence_delta=True,
+        (shares,), delta = integrate_gradients(
+            logits,
+            [clip.repeat(targets, 1, 1)],
+            [mean.repeat(targets, 1, 1)],
+            torch.arange(targets, device=clip.device),
+            steps,
+            clips_per_pass(clip),
         )
-    by_second = found.detach().sum(-1)
-    return by_second, relative_gap(by_second.sum(1), delta.detach())
-
-
-def _integrated(logits: Callable[..., Tensor]) -> Any:
-    from captum.attr import IntegratedGradients  # type: ignore[import-untyped]  # a second to import
-
-    return IntegratedGradients(logits)
+    by_second = shares.sum(-1)
+    return by_second, relative_gap(by_second.sum(1), delta)
 
 
 def relative_gap(total: Tensor, delta: Tensor) -> Tensor:
-    """captum's delta is the sum minus the change of the logit → |delta| ÷ |change|, NaN where that is under FLAT."""
+    """delta, the sum minus the change of the logit → |delta| ÷ |change|, NaN where that is under MIN_LOGIT_CHANGE."""
     change = (total - delta).abs()
-    return torch.where(change < FLAT, torch.nan, delta.abs() / change)
+    return torch.where(change < MIN_LOGIT_CHANGE, torch.nan, delta.abs() / change)
 
 
 def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS) -> TokenGradients:
     """From the training mean to the clip, on tokens, of one target; on demand.
 
-    A pass holds SECONDS_A_PASS seconds; those of a longer clip are computed again on the way back, so that memory does
-    not grow with the clip.
+    A pass holds SECONDS_PER_PASS seconds; those of a longer clip are computed again on the way back, so that memory
+    does not grow with the clip.
     """
     model = masker.model
     with gradients_on():
         temporal = differentiable(model.temporal)
-        clip = [part.clone()[None] for part in masker.tokens.filled(model)]
-        seconds = clip[0].shape[1]
-        size = pass_size(SECONDS_A_PASS, clip[0].device)
-        mean = [part.clone()[None] for part in model.references(seconds)]
-        used = [part for part, uses in enumerate((model.sees, model.hears)) if uses]
+        seconds, means = masker.seconds, model.references(masker.seconds)
+        clip = [tokens.clone()[None] for tokens in masker.tokens.filled(means)]
+        size = pass_size(SECONDS_PER_PASS, clip[0].device)
+        mean = [tokens.clone()[None] for tokens in means]
+        used = [index for index, uses in enumerate((model.sees, model.hears)) if uses]
 
         def joint_of(video: Tensor, audio: Tensor) -> Tensor:
             return model.encode_second(video, audio, evidence=False)[0]
 
         def logits(*inputs: Tensor) -> Tensor:
             count = len(inputs[0])
-            both = [part.expand(count, -1, -1, -1) for part in mean]  # what the model does not use may be anything
-            for part, given in zip(used, inputs, strict=True):
-                both[part] = given
-            flat = [rearrange(part, "n t s c -> (n t) s c").split(size) for part in both]
+            both = [tokens.expand(count, -1, -1, -1) for tokens in mean]  # what the model does not use may be anything
+            for index, tokens in zip(used, inputs, strict=True):
+                both[index] = tokens
+            flat = [rearrange(tokens, "n t s c -> (n t) s c").split(size) for tokens in both]
             if len(flat[0]) == 1:
                 joint = joint_of(flat[0][0], flat[1][0])
             else:
@@ -111,20 +105,21 @@ def token_gradients(masker: SecondMasker, target: int, steps: int = TOKEN_STEPS)
                 ]
                 joint = torch.cat(pieces)
             joint = rearrange(joint, "(n t) d -> n t d", n=count)
-            return temporal(joint, all_seconds(joint))[0]
+            predicted: Tensor = temporal(joint, all_seconds(joint))[0]
+            return predicted
 
-        found, delta = _integrated(logits).attribute(
-            tuple(clip[part] for part in used),
-            tuple(mean[part] for part in used),
-            target=target,
-            n_steps=steps,
-            internal_batch_size=max(1, size // seconds),
-            return_convergence_delta=True,
+        shares, delta = integrate_gradients(
+            logits,
+            [clip[index] for index in used],
+            [mean[index] for index in used],
+            torch.tensor([target], device=clip[0].device),
+            steps,
+            size // seconds,
         )
-    by_token = {part: values.detach()[0].sum(-1) for part, values in zip(used, found, strict=True)}
+    by_token = {index: values[0].sum(-1) for index, values in zip(used, shares, strict=True)}
     total = torch.stack([values.sum() for values in by_token.values()]).sum()
-    arrays = {part: to_numpy(values) for part, values in by_token.items()}
-    gap = float(relative_gap(total, delta.detach()[0]))
+    arrays = {index: to_numpy(values) for index, values in by_token.items()}
+    gap = float(relative_gap(total, delta[0]))
     return TokenGradients(arrays.get(0), arrays.get(1), gap)
 
 

@@ -33,18 +33,18 @@ from sec2sec.explanations.embeddings import (
     to_numpy,
 )
 from sec2sec.explanations.results import Occlusion
-from sec2sec.model import Model, Sec2Sec
+from sec2sec.model import Model, Output, Sec2Sec
 
 # Picture and sound present, (N, T) bool each → predictions (N, K), 0..1
 MaskedPredictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
-Effort = Literal["full", "few", "none"]  # how many variants may be asked for: all orders of seconds, few, or none
+Effort = Literal["full", "few", "none"]  # how many variants may be run: all orders of seconds, few, or none
 
-CLIPS_A_PASS = 16  # whole clips on a CPU: bounds memory
-INPUT_SECONDS_A_PASS = 64  # of input, over all variants of a pass on a CPU
+CLIPS_PER_PASS = 16  # whole clips on a CPU: bounds memory
+INPUT_SECONDS_PER_PASS = 64  # of input, over all variants of a pass on a CPU
 
 
 class Masker:
-    """A model and the tokens of one clip. Results are computed when they are first asked for."""
+    """A model and the tokens of one clip. Results are computed at their first use."""
 
     effort: Effort = "full"
 
@@ -63,13 +63,13 @@ class Masker:
 
     @property
     def by_second(self) -> SecondMasker | None:
-        """This clip's second embeddings, of which more can be asked; None where the system has none."""
+        """The second embeddings of the clip, which answer more questions; None where the system has none."""
         return None
 
     @cached_property
     def predictor(self) -> MaskedPredictor:
         """The prediction of any variant of the clip. Each distinct variant is computed once per call."""
-        return _each_once(self._predict)
+        return _distinct_only(self._predict)
 
     @cached_property
     def occlusion(self) -> Occlusion:
@@ -98,10 +98,12 @@ class SecondMasker(Masker):
 
     @property
     def seconds(self) -> int:
+        """T."""
         return len(self.embeddings.both)
 
     @property
     def by_second(self) -> SecondMasker:
+        """The masker itself."""
         return self
 
     def part(self, first: int, end: int) -> SecondMasker:
@@ -111,6 +113,7 @@ class SecondMasker(Masker):
     @cached_property
     @torch.inference_mode()
     def occlusion(self) -> Occlusion:
+        """In one pass over all variants of the clip."""
         model, embeddings = self.model, self.embeddings
         logits, attention = model.temporal(embeddings.both[None], all_seconds(embeddings.both[None]))
         without = (
@@ -136,7 +139,7 @@ class SecondMasker(Masker):
         chosen = torch.from_numpy(picture + 2 * sound).to(table.device)  # (N, T)
         seconds = torch.arange(chosen.shape[1], device=table.device)
         passes = chosen.split(clips_per_pass(chosen))  # of a long clip, all at once would not fit
-        return to_numpy(torch.cat([predict_embeddings(self.model, table[part, seconds]) for part in passes]))
+        return to_numpy(torch.cat([predict_embeddings(self.model, table[rows, seconds]) for rows in passes]))
 
 
 class InputMasker(Masker):
@@ -146,33 +149,35 @@ class InputMasker(Masker):
         super().__init__(model, tokens)
         # one run of a published backbone takes seconds
         self.effort = "none" if model.config.backbone == "published" else "few"
-        self.video, self.audio = tokens.filled(model)
+        self.video, self.audio = tokens.filled(model.references(tokens.seconds))
         self.mean_video, self.mean_audio = model.references(self.seconds)
 
     @torch.inference_mode()
     def _forward(self, video: Tensor, audio: Tensor) -> Tensor:
         """video (N, T, V, C), audio (N, T, A, C) → predictions (N, K)."""
-        return self.model(video, audio, all_seconds(video), evidence=False).logits.sigmoid()
+        output: Output = self.model(video, audio, all_seconds(video), evidence=False)
+        return output.logits.sigmoid()
 
     @torch.inference_mode()
     def _predict(self, picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
-        def mixed(present: np.ndarray, own: Tensor, mean: Tensor) -> Tensor:
+        def mix(present: np.ndarray, own: Tensor, mean: Tensor) -> Tensor:
             chosen = torch.from_numpy(present).to(own.device)
             return torch.where(chosen.reshape(*chosen.shape, *[1] * (own.dim() - 1)), own, mean)
 
-        size = pass_size(CLIPS_A_PASS, self.video.device, GPU_CLIPS)
+        size = pass_size(CLIPS_PER_PASS, self.video.device, GPU_CLIPS)
         passes = (slice(first, first + size) for first in range(0, len(picture), size))
-        parts = [
+        predictions = [
             self._forward(
-                mixed(picture[rows], self.video, self.mean_video), mixed(sound[rows], self.audio, self.mean_audio)
+                mix(picture[rows], self.video, self.mean_video), mix(sound[rows], self.audio, self.mean_audio)
             )
             for rows in passes
         ]
-        return to_numpy(torch.cat(parts))
+        return to_numpy(torch.cat(predictions))
 
     @cached_property
     @torch.inference_mode()
     def occlusion(self) -> Occlusion:
+        """By a run for each second, each sound and each picture that is taken away."""
         output = self.model(self.video[None], self.audio[None], all_seconds(self.video[None]))
         prediction = output.logits.sigmoid()[0]
         baseline, *without = self._without()
@@ -212,9 +217,9 @@ class LateFusionMasker(InputMasker):
             whole[name] = branch(tokens[name][None], all_seconds(tokens[name][None]), False)[0]
             nothing[name] = branch(means[name][None], all_seconds(means[name][None]), False)[0]
             variants = _without_each(tokens[name], means[name])
-            without[name] = torch.cat([branch(part, all_seconds(part), False)[0] for part in variants])
+            without[name] = torch.cat([branch(some, all_seconds(some), False)[0] for some in variants])
 
-        def joined(*, sound: bool, picture: bool) -> Tensor:
+        def join(*, sound: bool, picture: bool) -> Tensor:
             """Each second without its sound, its picture, or both → (T, K)."""
             gone = {"audio": sound, "video": picture}
             vectors = {name: without[name] if gone[name] else whole[name].expand(self.seconds, -1) for name in whole}
@@ -222,9 +227,9 @@ class LateFusionMasker(InputMasker):
 
         return (
             model.join(nothing).sigmoid()[0],
-            joined(sound=True, picture=True),
-            joined(sound=True, picture=False),
-            joined(sound=False, picture=True),
+            join(sound=True, picture=True),
+            join(sound=True, picture=False),
+            join(sound=False, picture=True),
         )
 
 
@@ -237,14 +242,14 @@ def masker_of(model: Model, tokens: Tokens) -> Masker:
 
 def _without_each(tokens: Tensor, replacement: Tensor) -> Iterator[Tensor]:
     """(T, V, C) → variants (N, T, V, C) with second 0, 1, … replaced, a pass at a time."""
-    size = max(1, pass_size(INPUT_SECONDS_A_PASS, tokens.device, GPU_CLIPS) // len(tokens))
+    size = max(1, pass_size(INPUT_SECONDS_PER_PASS, tokens.device, GPU_CLIPS) // len(tokens))
     for rows in torch.arange(len(tokens), device=tokens.device).split(size):
         variants = tokens.repeat(len(rows), 1, 1, 1)
         variants[torch.arange(len(rows), device=rows.device), rows] = replacement[rows]
         yield variants
 
 
-def _each_once(predict: MaskedPredictor) -> MaskedPredictor:
+def _distinct_only(predict: MaskedPredictor) -> MaskedPredictor:
     """Compute each distinct variant once: among 2^T masks of a short clip, many orders pass through the same."""
 
     def predict_distinct(picture: np.ndarray, sound: np.ndarray) -> np.ndarray:

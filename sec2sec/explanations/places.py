@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sec2sec.device import pass_size
-from sec2sec.explanations.embeddings import SECONDS_A_PASS, predict_embeddings
+from sec2sec.explanations.embeddings import SECONDS_PER_PASS, predict_embeddings
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.model import Sec2Sec
 
@@ -32,7 +32,7 @@ class PlaceEffects:
 def place_effects(masker: SecondMasker, seconds: Sequence[int] | None = None) -> Iterator[PlaceEffects]:
     """One second after the other, all if none is named: V + A variants each, some per pass."""
     model, embeddings = masker.model, masker.embeddings
-    video, audio = masker.tokens.filled(model)
+    video, audio = masker.tokens.filled(model.references(masker.seconds))
     prediction = predict_embeddings(model, embeddings.both[None])[0]
     for second in range(masker.seconds) if seconds is None else seconds:
         yield _of_second(model, video[second], audio[second], embeddings.both, second, prediction)
@@ -55,18 +55,18 @@ def _of_second(
         return None if one is None else one.expand(count, -1, -1)
 
     of_video, of_audio = [], []
-    for part in one_replaced(video, model.reference_video):
-        joined = model.co_attend(model.self_attend_video(part), alike(heard, len(part)), evidence=False)[0]
+    for variants in one_replaced(video, model.reference_video):
+        joined = model.co_attend(model.self_attend_video(variants), alike(heard, len(variants)), evidence=False)[0]
         of_video.append(effects(joined))
-    for part in one_replaced(audio, model.reference_audio):
-        joined = model.co_attend(alike(seen, len(part)), model.self_attend_audio(part), evidence=False)[0]
+    for variants in one_replaced(audio, model.reference_audio):
+        joined = model.co_attend(alike(seen, len(variants)), model.self_attend_audio(variants), evidence=False)[0]
         of_audio.append(effects(joined))
     return PlaceEffects(second, torch.cat(of_video), torch.cat(of_audio))
 
 
 def one_replaced(own: Tensor, mean: Tensor) -> Iterator[Tensor]:
     """own and mean (S, C) → (variants of a pass, S, C): the s-th variant of all has token s at the mean."""
-    for places in torch.arange(len(own), device=own.device).split(pass_size(SECONDS_A_PASS, own.device)):
+    for places in torch.arange(len(own), device=own.device).split(pass_size(SECONDS_PER_PASS, own.device)):
         variants = own.repeat(len(places), 1, 1)
         variants[torch.arange(len(places), device=own.device), places] = mean[places]
         yield variants

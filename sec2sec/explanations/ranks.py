@@ -1,6 +1,6 @@
 """Spearman's rank correlation and its permutation test, for many permutations at once.
 
-T values a row.
+T values per row.
 """
 
 from __future__ import annotations
@@ -10,45 +10,63 @@ from itertools import permutations
 
 import numpy as np
 
-EXACT = 8  # values; up to here all T! permutations are tried
-PERMUTATIONS = 5_000  # drawn beyond it
+MAX_EXACT_VALUES = 8  # up to here all T! permutations are tried
+RANDOM_PERMUTATIONS = 5_000  # drawn beyond it
 
 
 def centred_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks along the last axis, ties at their mean, centred and of length 1; NaN where all values are equal."""
-    from scipy.stats import rankdata  # a second and a half to import
-
-    ranks = rankdata(values, axis=-1)
+    ranks = mean_ranks(values)
     ranks = ranks - ranks.mean(-1, keepdims=True)
     length = np.sqrt((ranks**2).sum(-1, keepdims=True))
-    return np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+    centred: np.ndarray = np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+    return centred
+
+
+def mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks along the last axis from 1 up, ties at their mean; a row with NaN has no ranks: all NaN.
+
+    scipy.stats.rankdata, whose package takes half a second to import.
+    """
+    order = values.argsort(-1)
+    ordered = np.take_along_axis(values, order, -1)
+    places = np.arange(values.shape[-1])
+    rises = ordered[..., 1:] != ordered[..., :-1]
+    edge = np.ones((*values.shape[:-1], 1), bool)
+    first = np.maximum.accumulate(np.where(np.concatenate([edge, rises], -1), places, 0), -1)
+    last = np.where(np.concatenate([rises, edge], -1), places, places[-1:])
+    last = np.minimum.accumulate(last[..., ::-1], -1)[..., ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, -1)
+    return np.where(np.isnan(values).any(-1, keepdims=True), np.nan, ranks)
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Spearman's ρ along the last axis; NaN where either side is constant or not a number."""
-    return (centred_ranks(one) * centred_ranks(other)).sum(-1)
+    rho: np.ndarray = (centred_ranks(one) * centred_ranks(other)).sum(-1)
+    return rho
 
 
 def permutation_test(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """ρ of two rows (T,) and how often chance does as well, one-sided: share of permutations of `one` with ρ as high.
 
-    Exact up to EXACT values; beyond it drawn, and the row as it stands counts as one of them (Phipson & Smyth 2010).
-    Both NaN where either row is constant.
+    Exact up to MAX_EXACT_VALUES; beyond it drawn, and the row as it stands counts as one of them (Phipson & Smyth
+    2010). Both NaN where either row is constant.
     """
     first, second = centred_ranks(one), centred_ranks(other)
-    found = float(first @ second)
-    if not np.isfinite(found):
+    rho = float(first @ second)
+    if not np.isfinite(rho):
         return float("nan"), float("nan")
     orders = _permutations(len(one))
-    as_high = int((first[orders] @ second >= found - 1e-9).sum())
-    exact = len(one) <= EXACT
-    return found, (as_high if exact else as_high + 1) / (len(orders) if exact else len(orders) + 1)
+    as_high = int((first[orders] @ second >= rho - 1e-9).sum())
+    exact = len(one) <= MAX_EXACT_VALUES
+    return rho, (as_high if exact else as_high + 1) / (len(orders) if exact else len(orders) + 1)
 
 
 @lru_cache(maxsize=8)
 def _permutations(count: int) -> np.ndarray:
-    """(P, T) every permutation, or as many drawn ones as PERMUTATIONS; the same each time."""
-    if count <= EXACT:
+    """(P, T) every permutation, or RANDOM_PERMUTATIONS of them; the same each time."""
+    if count <= MAX_EXACT_VALUES:
         return np.array(list(permutations(range(count))), dtype=np.intp)
-    drawn = np.tile(np.arange(count), (PERMUTATIONS, 1))
-    return np.random.default_rng(count).permuted(drawn, axis=1)
+    rows = np.tile(np.arange(count), (RANDOM_PERMUTATIONS, 1))
+    return np.random.default_rng(count).permuted(rows, axis=1)

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from sec2sec.device import pass_size
 from sec2sec.explanations.backward import gradients_on, joint_slopes
-from sec2sec.explanations.embeddings import SECONDS_A_PASS
+from sec2sec.explanations.embeddings import SECONDS_PER_PASS
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.model import AttentionBlock, Sec2Sec
 
@@ -31,38 +31,41 @@ from sec2sec.model import AttentionBlock, Sec2Sec
 def relevance(masker: SecondMasker, seconds: slice = slice(None)) -> tuple[Tensor, Tensor] | None:
     """Of every target: picture (K, T, V) and sound (K, T, A), ≥ 0. None for a system without co-attention.
 
-    seconds: those asked about, of a clip that is given whole; T above is their number then.
+    seconds: some of the clip's; T above is their number then.
     """
     model = masker.model
     if model.config.attention != "SA-CA":
         return None
     with gradients_on():
         slopes = joint_slopes(model, masker.embeddings.both.clone())[:, seconds]
-        video, audio = (part[seconds].clone().requires_grad_() for part in masker.tokens.filled(model))
-        size = pass_size(SECONDS_A_PASS, video.device)
-        parts = (part.split(size, dim) for part, dim in ((video, 0), (audio, 0), (slopes, 1)))
-        found = [_of_seconds(model, *part) for part in zip(*parts, strict=True)]
-    return torch.cat([seen for seen, _ in found], 1), torch.cat([heard for _, heard in found], 1)
+        video, audio = (
+            own[seconds].clone().requires_grad_() for own in masker.tokens.filled(model.references(masker.seconds))
+        )
+        size = pass_size(SECONDS_PER_PASS, video.device)
+        passes = (values.split(size, dim) for values, dim in ((video, 0), (audio, 0), (slopes, 1)))
+        relevances = [_of_seconds(model, *some) for some in zip(*passes, strict=True)]
+    return torch.cat([seen for seen, _ in relevances], 1), torch.cat([heard for _, heard in relevances], 1)
 
 
 def _of_seconds(model: Sec2Sec, video: Tensor, audio: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
     """video (N, V, C), audio (N, A, C), slopes (K, N, D) → picture (K, N, V) and sound (K, N, A)."""
     seen = model.enter_video(video) + model.positions.video()
     heard = model.enter_audio(audio) + model.positions.audio()
-    seen, within_video = attended(model.self_video, seen, seen)
-    heard, within_audio = attended(model.self_audio, heard, heard)
-    joined_seen, video_from_audio = attended(model.second_video, seen, heard)
-    joined_heard, audio_from_video = attended(model.second_audio, heard, seen)
+    seen, within_video = attend(model.self_video, seen, seen)
+    heard, within_audio = attend(model.self_audio, heard, heard)
+    joined_seen, video_from_audio = attend(model.second_video, seen, heard)
+    joined_heard, audio_from_video = attend(model.second_audio, heard, seen)
     joint = model.combine(torch.cat([joined_seen.mean(1), joined_heard.mean(1)], -1))
     maps = (within_video, within_audio, video_from_audio, audio_from_video)
-    found = []
+    relevances = []
     for slope in slopes:
-        gradients = torch.autograd.grad(joint, maps, slope, retain_graph=True)
-        found.append(propagated(*(positive(*pair) for pair in zip(maps, gradients, strict=True))))
-    return torch.stack([seen for seen, _ in found]), torch.stack([heard for _, heard in found])
+        # of a sum: where it is given slopes, torch imports sympy, a third of a second
+        gradients = torch.autograd.grad((joint * slope).sum(), maps, retain_graph=True)
+        relevances.append(propagate(*(positive(*pair) for pair in zip(maps, gradients, strict=True))))
+    return torch.stack([seen for seen, _ in relevances]), torch.stack([heard for _, heard in relevances])
 
 
-def attended(block: AttentionBlock, query: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+def attend(block: AttentionBlock, query: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     """The block with its weights on the way of the gradient: (N, Q, D), (N, S, D) → (N, Q, D) and (N, H, Q, S).
 
     torch's own attention returns a copy of the weights, which no gradient passes.
@@ -85,17 +88,17 @@ def positive(weights: Tensor, gradient: Tensor) -> Tensor:
     return (gradient * weights).detach().clamp_min(0).mean(1)
 
 
-def propagated(
+def propagate(
     within_video: Tensor, within_audio: Tensor, from_audio: Tensor, from_video: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Eqs. 6 and 8–10 and the readout; Ā of (N, V, V), (N, A, A), (N, V, A), (N, A, V) → (N, V), (N, A)."""
-    video, audio = normalised(within_video), normalised(within_audio)
+    video, audio = normalise(within_video), normalise(within_audio)
     video_by_audio = video.mT @ from_audio @ audio  # (N, V, A)
     audio_by_video = audio.mT @ from_video @ video  # (N, A, V)
     return within_video.mean(1) + audio_by_video.mean(1), within_audio.mean(1) + video_by_audio.mean(1)
 
 
-def normalised(within: Tensor) -> Tensor:
+def normalise(within: Tensor) -> Tensor:
     """Eqs. 8–9: Ā (N, S, S) → I and the rows of Ā made to sum to 1; a row of zeros stays one."""
     rows = within.sum(-1, keepdim=True)
     shares = torch.where(rows > 0, within / rows.clamp_min(torch.finfo(rows.dtype).tiny), 0.0)

@@ -85,7 +85,7 @@ class Verdict:
     word: Word
     sentence: str  # plain words, for a person
     reasons: tuple[str, ...]  # one a criterion, with its figure
-    rank_correlation: float  # of attention with |effect|; NaN where it cannot be told
+    rank_correlation: float  # of attention with |effect|; NaN where it is undefined
     p_value: float  # by permutation, one-sided
     deletion: OrderCurve | None = None
     insertion: OrderCurve | None = None
@@ -108,7 +108,7 @@ class RandomisationTest:
     attention: np.ndarray  # (steps,) rank correlation with the trained model's; NaN where there is none
     effect: np.ndarray  # (steps,)
     maps: np.ndarray  # (steps,) of the co-attention maps
-    integrated: np.ndarray  # (steps,) of integrated gradients; asked after the last step alone, NaN before
+    integrated: np.ndarray  # (steps,) of integrated gradients; computed after the last step alone, NaN before
     relevance: np.ndarray  # (steps,) of the relevance of tokens within a second; after the last step alone, NaN before
     warning: str = ""  # a sentence where something hardly changes
 
@@ -172,7 +172,7 @@ class Feature:
 
     name: str  # loudness, motion, cuts, brightness, saturation, tempo, onset strength, speech
     unit: str  # dB, share, a second, …
-    values: np.ndarray  # (T,) NaN where it cannot be told
+    values: np.ndarray  # (T,) NaN where it is undefined
     correlation: Mapping[str, float]  # target → rank correlation with its effect in this clip; NaN where it cannot be
 
 
@@ -194,7 +194,8 @@ class CoAttention:
         """(T,) mean of both directions and all heads, 1 for a uniform map; empty where there are no maps."""
         if self.entropy_video_from_audio is None or self.entropy_audio_from_video is None:
             return np.ones(0)
-        return (self.entropy_video_from_audio.mean(1) + self.entropy_audio_from_video.mean(1)) / 2
+        mean: np.ndarray = (self.entropy_video_from_audio.mean(1) + self.entropy_audio_from_video.mean(1)) / 2
+        return mean
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ class TargetExplanation:
 
     @property
     def effect_range(self) -> np.ndarray:
-        """(2, T) lowest and highest effect of each second over the references; one that cannot be told is left out."""
+        """(2, T) lowest and highest effect of each second over the references; an undefined one is left out."""
         whole = np.stack([effect.whole for effect in self.effects])
         return np.stack([np.nanmin(whole, 0), np.nanmax(whole, 0)])
 

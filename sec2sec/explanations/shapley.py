@@ -15,8 +15,8 @@ import numpy as np
 from sec2sec.explanations.masker import MaskedPredictor
 from sec2sec.explanations.results import SecondEffects, Shapley
 
-CONFLICT = 0.05  # of the prediction: both pull at least as hard, one up and one down
-CONFLICT_SECOND = 0.02  # the same within a second, which moves less
+MIN_CONFLICT = 0.05  # of the prediction: both pull at least as hard, one up and one down
+MIN_SECOND_CONFLICT = 0.02  # the same within a second, which moves less
 
 
 def two_players(
@@ -28,27 +28,28 @@ def two_players(
 
 def in_conflict(sound: np.ndarray, picture: np.ndarray, threshold: float) -> np.ndarray:
     """Where they pull in opposite directions and neither pull is negligible."""
-    return (sound * picture < 0) & (np.minimum(np.abs(sound), np.abs(picture)) >= threshold)
+    conflicts: np.ndarray = (sound * picture < 0) & (np.minimum(np.abs(sound), np.abs(picture)) >= threshold)
+    return conflicts
 
 
 def shapley(predict: MaskedPredictor, effects: list[SecondEffects]) -> list[Shapley]:
-    """One a target. effects: of each target under the training mean."""
+    """One per target. effects: of each target under the training mean."""
     seconds = len(effects[0].whole)
     present = np.array([[True, True], [False, True], [True, False], [False, False]])[..., None].repeat(seconds, 2)
     values = predict(present[:, 0], present[:, 1])  # both, sound, picture, neither
     sound, picture = two_players(*values)
-    found = []
+    results = []
     for k, effect in enumerate(effects):
         # v(both) is 0 here: an effect is v(both) minus v without something
         of_sound, of_picture = two_players(np.zeros(seconds), -effect.video, -effect.audio, -effect.whole)
-        found.append(
+        results.append(
             Shapley(
                 sound=float(sound[k]),
                 picture=float(picture[k]),
                 sound_seconds=of_sound,
                 picture_seconds=of_picture,
-                conflict=bool(in_conflict(sound[k], picture[k], CONFLICT)),
-                conflict_seconds=in_conflict(of_sound, of_picture, CONFLICT_SECOND),
+                conflict=bool(in_conflict(sound[k], picture[k], MIN_CONFLICT)),
+                conflict_seconds=in_conflict(of_sound, of_picture, MIN_SECOND_CONFLICT),
             )
         )
-    return found
+    return results

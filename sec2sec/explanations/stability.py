@@ -1,12 +1,12 @@
 """Do attention and effect stay when the cuts between seconds move, or when another seed was trained? On demand.
 
 A clip is cut into seconds at an arbitrary instant. Here the cuts move by ±0.25 and ±0.5 s, the clip is encoded again,
-and what is found is carried back to the original seconds by the share of each that a shifted second covers. Frames are
+and the figures are carried back to the original seconds by the share of each that a shifted second covers. Frames are
 taken at fixed instants of a second, so a shift by whole frames of the model needs no second decoding: a shifted second
 is the end of one and the beginning of the next (0.25 s is 2 of 8 and 4 of 16 frames; other rates round to a frame).
 
 Edges: every shift has the seconds of the clip. What lies before the first frame or after the last is filled as the
-reader fills it, with the frame held and silence; what falls off the end is not heard. The outermost original second
+reader fills it, with the frame held and silence; what falls off the end is dropped. The outermost original second
 takes the value of the shifted second that covers most of it, for the rest of it too.
 
 T seconds, M frames in a second, K targets.
@@ -32,11 +32,11 @@ from sec2sec.progress import Progress, Steps
 
 SHIFTS = (-0.5, -0.25, 0.25, 0.5)  # s
 E = TypeVar("E", bound=Explanation)
-CUTS = "cuts shifted by ±0.25 and ±0.5 s"
+CUTS_LABEL = "cuts shifted by ±0.25 and ±0.5 s"
 NOT_OF_THE_WEIGHTS = ("data", "examples")  # of a training's settings: the place of its data, what its reports show
 
 
-Bands = Mapping[str, tuple[Stability, ...]]  # by target: over shifted cuts, and over seeds where several were given
+Bands = Mapping[str, tuple[Stability, ...]]  # by target: over shifted cuts, and over seeds where there are several
 
 
 def stability_steps(
@@ -70,29 +70,29 @@ def stability_steps(
         frame_size=config.frame_size,
         limits=limits or MediaLimits(),
     )
-    parts: dict[tuple[int, float], list[Tokens]] = {}  # by checkpoint and shift
-    moving = {shift: Shifting(shift) for shift in SHIFTS}
+    encoded: dict[tuple[int, float], list[Tokens]] = {}  # by checkpoint and shift
+    moving = {shift: CutShifter(shift) for shift in SHIFTS}
     done = 0
     yield Progress(0, 0, "Opening the clip", "decoding")
-    for batch in _ended(batched(clip.seconds())):
-        cut = {(index, 0.0): batch for index in range(len(bundles))}
-        cut |= {(0, shift): cutter.add(batch) for shift, cutter in moving.items()}
-        for key, seconds in cut.items():
+    for batch in _with_end(batched(clip.seconds())):
+        by_key = {(index, 0.0): batch for index in range(len(bundles))}
+        by_key |= {(0, shift): cutter.add(batch) for shift, cutter in moving.items()}
+        for key, seconds in by_key.items():
             if seconds:
                 bundle = bundles[key[0]]
-                parts.setdefault(key, []).append(encode_seconds(seconds, bundle.encoders, bundle.device))
+                encoded.setdefault(key, []).append(encode_seconds(seconds, bundle.encoders, bundle.device))
         done += len(batch)
         expected = max(1, round(clip.duration)) if np.isfinite(clip.duration) else 0
         message = f"Encoded {done} s with {len(SHIFTS)} other cuts"
         yield Progress(min(done, expected), expected / 0.9, message, "encoding")
     yield Progress(9, 10, "Measuring the effect of each second", "explaining")
-    results = {key: masker_of(bundles[key[0]].model, join_tokens(tokens)).occlusion for key, tokens in parts.items()}
-    cuts = [carried_back(results[0, shift], shift) for shift in (0.0, *SHIFTS)]
+    results = {key: masker_of(bundles[key[0]].model, join_tokens(tokens)).occlusion for key, tokens in encoded.items()}
+    cuts = [carry_back(results[0, shift], shift) for shift in (0.0, *SHIFTS)]
     seeds = [results[index, 0.0] for index in range(len(bundles))]
-    measured = [bands(targets, cuts, CUTS)]
+    measured = [bands(targets, cuts, CUTS_LABEL)]
     if len(seeds) > 1:
         measured.append(bands(targets, seeds, f"{len(seeds)} seeds"))
-    return {name: tuple(each[name] for each in measured) for name in targets}
+    return {name: tuple(band[name] for band in measured) for name in targets}
 
 
 def with_stability(explanation: E, bands: Bands) -> E:
@@ -120,13 +120,13 @@ def _training(config: Mapping[str, Any]) -> dict[str, Any] | None:
     return named | {"made of": [config.get("encoder"), config.get("model"), made.get("data_sha256"), made.get("data")]}
 
 
-def _ended(batches: Iterable[list[Second]]) -> Iterator[list[Second]]:
+def _with_end(batches: Iterable[list[Second]]) -> Iterator[list[Second]]:
     """The batches, and an empty one that says that none follows."""
     yield from batches
     yield []
 
 
-class Shifting:
+class CutShifter:
     """Seconds of a clip, batch by batch → seconds that begin `shift` s (−1 to 1) later, as many of them."""
 
     def __init__(self, shift: float) -> None:
@@ -135,17 +135,17 @@ class Shifting:
 
     def add(self, batch: Sequence[Second]) -> list[Second]:
         """The shifted seconds that are complete now; an empty batch ends the clip."""
-        found = []
+        shifted = []
         for second in batch:
             if self.shift < 0:
-                before = self._last if self._last is not None else _before(second)
-                found.append(_between(before, second, 1 + self.shift, second.index))
+                before = self._last if self._last is not None else _held(second, slice(1))
+                shifted.append(_between(before, second, 1 + self.shift, second.index))
             elif self._last is not None:
-                found.append(_between(self._last, second, self.shift, self._last.index))
+                shifted.append(_between(self._last, second, self.shift, self._last.index))
             self._last = second
         if not batch and self.shift > 0 and self._last is not None:
-            found.append(_between(self._last, _after(self._last), self.shift, self._last.index))
-        return found
+            shifted.append(_between(self._last, _held(self._last, slice(-1, None)), self.shift, self._last.index))
+        return shifted
 
 
 def _between(one: Second, next_one: Second, offset: float, index: int) -> Second:
@@ -160,32 +160,26 @@ def _between(one: Second, next_one: Second, offset: float, index: int) -> Second
     return Second(index, frames, samples, None, False)
 
 
-def _before(second: Second) -> Second:
-    """A second of silence with the first frame held."""
-    frames = None if second.frames is None else np.repeat(second.frames[:1], len(second.frames), 0)
+def _held(second: Second, frame: slice) -> Second:
+    """A second of silence with one frame held."""
+    frames = None if second.frames is None else np.repeat(second.frames[frame], len(second.frames), 0)
     return replace(second, frames=frames, samples=None if second.samples is None else np.zeros_like(second.samples))
 
 
-def _after(second: Second) -> Second:
-    """A second of silence with the last frame held."""
-    frames = None if second.frames is None else np.repeat(second.frames[-1:], len(second.frames), 0)
-    return replace(second, frames=frames, samples=None if second.samples is None else np.zeros_like(second.samples))
-
-
-def carried_back(occlusion: Occlusion, shift: float) -> Occlusion:
+def carry_back(occlusion: Occlusion, shift: float) -> Occlusion:
     """Figures of shifted seconds → of the original seconds; attention sums to 1 again."""
     seconds = np.arange(occlusion.effect.shape[1])
 
-    def carried(rows: np.ndarray) -> np.ndarray:
+    def carry(rows: np.ndarray) -> np.ndarray:
         return np.stack([np.interp(seconds, seconds + shift, row) for row in rows])
 
-    attention = None if occlusion.attention is None else carried(occlusion.attention)
+    attention = None if occlusion.attention is None else carry(occlusion.attention)
     return replace(
         occlusion,
         attention=None if attention is None else attention / attention.sum(1, keepdims=True),
-        effect=carried(occlusion.effect),
-        effect_audio=carried(occlusion.effect_audio),
-        effect_video=carried(occlusion.effect_video),
+        effect=carry(occlusion.effect),
+        effect_audio=carry(occlusion.effect_audio),
+        effect_video=carry(occlusion.effect_video),
     )
 
 

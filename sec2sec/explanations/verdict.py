@@ -11,7 +11,7 @@ by construction at most 5 % may be called supported, of attention that follows a
 criterion alone would be passed by chance in 5 % of cases; of these three, which share their chances, two are passed in
 2 to 4 %.
 
-Shuffled and equal weights (Jain & Wallace 2019) are told beside it and decide nothing: a prediction that hardly moves
+Shuffled and equal weights (Jain & Wallace 2019) stand beside it and decide nothing: a prediction that hardly moves
 does not make the named seconds wrong (Wiegreffe & Pinter 2019), it says that the weights could have been others.
 
 T seconds, K targets, P permutations.
@@ -41,12 +41,14 @@ from sec2sec.explanations.ranks import permutation_test
 from sec2sec.explanations.results import OrderCurve, Verdict, Word
 from sec2sec.model import AttentionLSTM
 
-SHORTEST = 5  # seconds; with fewer, there are too few orders to tell any from chance
+MIN_SECONDS_FOR_VERDICT = 5  # with fewer, there are too few orders to tell any from chance
 HOLDS_P, WEAK_P = 0.05, 0.2  # permutation p of the rank correlation, at most
 HOLDS_SHARE, WEAK_SHARE = 0.95, 0.8  # of random orders beaten, at least
-NEEDED = 2  # criteria that must hold for "supported"; with none, as many must be weak for "mixed"
-MOVED = 0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
-EVEN = 1e-6  # of the attention; seconds closer than this have the same, and their order is nobody's choice
+MIN_CRITERIA = 2  # criteria that must hold for "supported"; with none, as many must be weak for "mixed"
+MIN_CHANGE = (
+    0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
+)
+EQUAL_ATTENTION = 1e-6  # seconds that differ by less have the same, and their order is nobody's choice
 
 Grade = Literal["holds", "weak", "fails", "does not count"]
 
@@ -57,11 +59,12 @@ class Criterion:
 
     grade: Grade
     words: str
-    asked: str = ""  # what it takes to hold
+    threshold: str = ""  # what it takes to hold
 
     @property
     def reason(self) -> str:
-        return f"{self.grade.capitalize()}: {self.words}{self.asked and f'; {self.asked} is asked'}."
+        """Grade and figures as a sentence."""
+        return f"{self.grade.capitalize()}: {self.words}{self.threshold and f' (threshold {self.threshold})'}."
 
 
 def verdicts(
@@ -73,10 +76,10 @@ def verdicts(
     reweighted: tuple[np.ndarray, np.ndarray] | None = None,
     effort: Effort = "full",
 ) -> list[Verdict]:
-    """One verdict a target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
+    """One verdict per target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
 
-    reweighted: what shuffled and equal weights change, (K,) each, where the system can be asked (under_other_weights).
-    effort: how many variants may be asked: all orders, few, or none, which leaves the rank correlation alone.
+    reweighted: what shuffled and equal weights change, (K,) each, where the system has them (under_other_weights).
+    effort: how many variants may be run: all orders, few, or none, which leaves the rank correlation alone.
     """
     targets = len(effect)
     if attention is None:
@@ -84,15 +87,15 @@ def verdicts(
         return [Verdict("no attention", words, (), float("nan"), float("nan"))] * targets
     shuffled, uniform = reweighted or (np.full(targets, np.nan),) * 2
     signs = np.where(prediction >= baseline, 1.0, -1.0)
-    drawn: Sequence[tuple[OrderCurve | None, OrderCurve | None]] = [(None, None)] * targets
+    order_curves: Sequence[tuple[OrderCurve | None, OrderCurve | None]] = [(None, None)] * targets
     if effort != "none":
-        drawn = curves(predict, most_attended_first(attention), signs, few=effort == "few")
+        order_curves = curves(predict, most_attended_first(attention), signs, few=effort == "few")
     return [
         judge(
             attention[k],
             effect[k],
             float(prediction[k] - baseline[k]),
-            *drawn[k],
+            *order_curves[k],
             shuffled=float(shuffled[k]),
             uniform=float(uniform[k]),
         )
@@ -111,7 +114,7 @@ def judge(
 ) -> Verdict:
     """The figures of one target, its word and its sentence. attention, effect (T,); moved: prediction − baseline."""
     rho, p = permutation_test(attention, np.abs(effect))
-    if len(attention) > 1 and np.ptp(attention) < EVEN:
+    if len(attention) > 1 and np.ptp(attention) < EQUAL_ATTENTION:
         # curves of such attention would be those of the order in which ties are broken, from the start of the clip
         rho = p = float("nan")
         deletion = insertion = None
@@ -126,15 +129,15 @@ def judge(
             ),
             order_criterion(moved, insertion, "put back first, the most attended seconds bring it back"),
         ]
-    word = word_of(criteria) if len(attention) >= SHORTEST else "too short"
+    word = word_of(criteria) if len(attention) >= MIN_SECONDS_FOR_VERDICT else "too short"
     sign = 1.0 if moved >= 0 else -1.0
     needed = np.ones(0) if deletion is None else comprehensiveness(deletion, sign)
     enough = np.ones(0) if insertion is None else sufficiency(insertion, sign)
     reasons = [criterion.reason for criterion in criteria]
     if np.isfinite(shuffled):
         reasons.append(
-            f"Beside it: with shuffled weights the prediction changes by {shuffled:.3f} (median of {RANDOM_ORDERS}), "
-            f"with equal weights by {uniform:.3f}."
+            f"For comparison, with shuffled weights the prediction changes by {shuffled:.3f} "
+            f"(median of {RANDOM_ORDERS}), with equal weights by {uniform:.3f}."
         )
     return Verdict(
         word=word,
@@ -154,6 +157,7 @@ def judge(
 
 
 def correlation_criterion(rho: float, p: float) -> Criterion:
+    """Whether more attended seconds have the larger effect."""
     if not np.isfinite(rho):
         return Criterion("fails", "there is no ranking, as all seconds have the same effect")
     grade: Grade = "holds" if p <= HOLDS_P else "weak" if p <= WEAK_P else "fails"
@@ -162,33 +166,36 @@ def correlation_criterion(rho: float, p: float) -> Criterion:
 
 
 def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criterion:
+    """Whether the most attended seconds move the prediction sooner than random ones do. what: the order, in words."""
     if curve is None:
         return Criterion("does not count", "deletion and insertion were not measured, as each point takes a whole run")
     better = curve.better_than_random
-    if abs(moved) < MOVED:
+    if abs(moved) < MIN_CHANGE:
         return Criterion(
-            "does not count", f"the prediction lies within {MOVED:g} of the baseline, so no order of seconds carries it"
+            "does not count",
+            f"the prediction lies within {MIN_CHANGE:g} of the baseline, so no order of seconds carries it",
         )
     grade: Grade = "holds" if better >= HOLDS_SHARE else "weak" if better >= WEAK_SHARE else "fails"
     words = f"{what} sooner than {share_words(better)} of random orders do"
     return Criterion(grade, words, f"{HOLDS_SHARE:.0%}".replace("%", " %"))
 
 
-# p is rounded up, and shares are rounded down: a figure never looks like a threshold that it does not reach.
 def p_words(p: float) -> str:
+    """Rounded up: p never looks like a threshold that it does not reach."""
     return "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
 
 
 def share_words(share: float) -> str:
+    """Rounded down, for the same reason."""
     return f"{math.floor(100 * share + 1e-6)} %"
 
 
 def word_of(criteria: list[Criterion]) -> Word:
     """The one rule: enough criteria hold; or some hold or nearly do; or not."""
     grades = [criterion.grade for criterion in criteria]
-    if grades.count("holds") >= NEEDED:
+    if grades.count("holds") >= MIN_CRITERIA:
         return "supported"
-    if "holds" in grades or grades.count("weak") >= NEEDED:
+    if "holds" in grades or grades.count("weak") >= MIN_CRITERIA:
         return "mixed"
     return "not supported"
 
@@ -196,14 +203,15 @@ def word_of(criteria: list[Criterion]) -> Word:
 def sentence_of(word: Word, criteria: list[Criterion], seconds: int) -> str:
     """What the word means here, with the figures that made it."""
     if word == "too short":
-        return f"The clip is too short for a verdict: {seconds} s, and chance cannot be ruled out below {SHORTEST} s."
-    told = "; ".join(dict.fromkeys(criterion.words for criterion in criteria))
+        least = MIN_SECONDS_FOR_VERDICT
+        return f"The clip is too short for a verdict: {seconds} s, and chance cannot be ruled out below {least} s."
+    figures = "; ".join(dict.fromkeys(criterion.words for criterion in criteria))
     opening = {
         "supported": "The attention is supported: the seconds that it names carry this prediction.",
         "mixed": "The evidence for the attention is mixed.",
         "not supported": "The attention is not supported: chance would name the seconds about as well, or better.",
     }[word]
-    return f"{opening} {told[0].upper()}{told[1:]}."
+    return f"{opening} {figures[0].upper()}{figures[1:]}."
 
 
 @torch.inference_mode()
@@ -224,8 +232,8 @@ def under_other_weights(masker: SecondMasker) -> tuple[np.ndarray, np.ndarray] |
     shuffled = attention[0][:, orders].transpose(0, 1)  # (P, K, T)
     weights = torch.cat([attention, torch.full_like(attention, 1 / seconds), shuffled])
     predictions = []
-    for part in weights.split(clips_per_pass(states)):
-        here = states.expand(len(part), -1, -1)
-        predictions.append(to_numpy(temporal.decide(here, part, all_seconds(here)).sigmoid()))
+    for some in weights.split(clips_per_pass(states)):
+        here = states.expand(len(some), -1, -1)
+        predictions.append(to_numpy(temporal.decide(here, some, all_seconds(here)).sigmoid()))
     changes = np.abs(np.concatenate(predictions) - predictions[0][0])[1:]
     return np.median(changes[1:], 0), changes[0]

@@ -76,21 +76,21 @@ def _cue(feature: Feature) -> dict[str, Any]:
     return dict(values)
 
 
-def _co_attention(found: CoAttention, maps: Maps) -> dict[str, Any]:
+def _co_attention(co_attention: CoAttention, maps: Maps) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "video_grid": list(found.video_grid),
-        "audio_grid": list(found.audio_grid),
-        "video_region": _list(np.array(found.video_region)),
-        "entropy": _list(found.entropy),
-        "entropy_video_from_audio": _list(found.entropy_video_from_audio),
-        "entropy_audio_from_video": _list(found.entropy_audio_from_video),
-        "absent": found.absent,
+        "video_grid": list(co_attention.video_grid),
+        "audio_grid": list(co_attention.audio_grid),
+        "video_region": _list(np.array(co_attention.video_region)),
+        "entropy": _list(co_attention.entropy),
+        "entropy_video_from_audio": _list(co_attention.entropy_video_from_audio),
+        "entropy_audio_from_video": _list(co_attention.entropy_audio_from_video),
+        "absent": co_attention.absent,
     }
     for name in ("video_from_audio", "audio_from_video"):
-        drawn = getattr(found, name)
-        if maps != "none" and drawn is not None:
-            drawn = drawn.astype(np.float64)
-            out[name] = _list(drawn.mean(1) if maps == "mean" else drawn)
+        weights = getattr(co_attention, name)
+        if maps != "none" and weights is not None:
+            weights = weights.astype(np.float64)
+            out[name] = _list(weights.mean(1) if maps == "mean" else weights)
     return out
 
 

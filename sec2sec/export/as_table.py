@@ -31,24 +31,24 @@ class Column:
 
 def columns(explanation: Explanation, names: Sequence[str]) -> list[Column]:
     """Every figure that there is one of a second, of the targets `names` and of the clip."""
-    found = [column for name in names for column in _of_target(explanation, name)]
+    listed = [column for name in names for column in _of_target(explanation, name)]
     if explanation.co_attention.entropy.size:
-        found.append(Column("", "entropy", "value", explanation.co_attention.entropy, True))
-    found += [Column("", f"{one.name}, {one.unit}", "value", one.values) for one in explanation.features]
-    found.append(Column("", "unfamiliar", "words", unfamiliar(explanation.out_of_distribution, explanation)))
-    return found
+        listed.append(Column("", "entropy", "value", explanation.co_attention.entropy, True))
+    listed += [Column("", f"{one.name}, {one.unit}", "value", one.values) for one in explanation.features]
+    listed.append(Column("", "unfamiliar", "words", unfamiliar(explanation.out_of_distribution, explanation)))
+    return listed
 
 
 def to_csv(explanation: Explanation, names: Sequence[str]) -> str:
     """One row a second. A heading never begins with a name from a file: spreadsheets run what begins with “=”."""
-    found = columns(explanation, names)
+    listed = columns(explanation, names)
     units = {"share": " (share)", "prediction": " (prediction)", "logits": " (logits)", "value": "", "words": ""}
     out = io.StringIO()
     sheet = csv.writer(out, lineterminator="\n")
-    heads = [f"{c.name}{f' of {c.target}' if c.target else ''}{units[c.unit]}" for c in found]
+    heads = [f"{c.name}{f' of {c.target}' if c.target else ''}{units[c.unit]}" for c in listed]
     sheet.writerow(["second", "from, s", "to, s", *heads])
     for second in range(explanation.clip.seconds):
-        cells = [_cell(column.values[second]) for column in found]
+        cells = [_cell(column.values[second]) for column in listed]
         sheet.writerow([second + 1, second, min(second + 1, explanation.clip.duration), *cells])
     return out.getvalue()
 
@@ -96,12 +96,12 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def unfamiliar(found: Sequence[OutOfDistribution], explanation: Explanation) -> tuple[str, ...]:
+def unfamiliar(seconds: Sequence[OutOfDistribution], explanation: Explanation) -> tuple[str, ...]:
     """For each second what is unfamiliar in it, in words."""
-    said: list[list[str]] = [[] for _ in range(explanation.clip.seconds)]
-    for one in found:
-        said[one.second].append(f"{one.kind}: {one.words}")
-    return tuple("; ".join(words) for words in said)
+    words: list[list[str]] = [[] for _ in range(explanation.clip.seconds)]
+    for one in seconds:
+        words[one.second].append(f"{one.kind}: {one.words}")
+    return tuple("; ".join(phrases) for phrases in words)
 
 
 def _of_target(explanation: Explanation, name: str) -> Iterator[Column]:
@@ -115,28 +115,28 @@ def _of_target(explanation: Explanation, name: str) -> Iterator[Column]:
     yield from _evidence(name, target)
 
 
-def _evidence(name: str, found: TargetExplanation) -> Iterator[Column]:
-    for index, effects in enumerate(found.effects):
+def _evidence(name: str, target: TargetExplanation) -> Iterator[Column]:
+    for index, effects in enumerate(target.effects):
         under = "" if index == 0 else f", {effects.reference}"
         if index:  # the first one's are the target's own
             yield Column(name, f"effect{under}", "prediction", effects.whole)
             yield Column(name, f"effect of the sound{under}", "prediction", effects.audio)
             yield Column(name, f"effect of the picture{under}", "prediction", effects.video)
         yield Column(name, f"interaction{under}", "prediction", effects.interaction)
-    if len(found.effects) > 1:
-        yield Column(name, "lowest effect", "prediction", found.effect_range[0])
-        yield Column(name, "highest effect", "prediction", found.effect_range[1])
-    if found.shapley is not None:
-        yield Column(name, "Shapley value of the sound", "prediction", found.shapley.sound_seconds)
-        yield Column(name, "Shapley value of the picture", "prediction", found.shapley.picture_seconds)
-        conflict = tuple("conflict" if pull else "" for pull in found.shapley.conflict_seconds)
+    if len(target.effects) > 1:
+        yield Column(name, "lowest effect", "prediction", target.effect_range[0])
+        yield Column(name, "highest effect", "prediction", target.effect_range[1])
+    if target.shapley is not None:
+        yield Column(name, "Shapley value of the sound", "prediction", target.shapley.sound_seconds)
+        yield Column(name, "Shapley value of the picture", "prediction", target.shapley.picture_seconds)
+        conflict = tuple("conflict" if pull else "" for pull in target.shapley.conflict_seconds)
         yield Column(name, "sound against picture", "words", conflict)
-    if found.gradients is not None:
-        yield Column(name, "integrated gradients", "logits", found.gradients.integrated)
-    if found.profile is not None:
-        yield Column(name, "attention against the usual, from the start", "share", found.profile.from_start)
-        yield Column(name, "attention against the usual, from the end", "share", found.profile.from_end)
-    for band in found.stability:
+    if target.gradients is not None:
+        yield Column(name, "integrated gradients", "logits", target.gradients.integrated)
+    if target.profile is not None:
+        yield Column(name, "attention against the usual, from the start", "share", target.profile.from_start)
+        yield Column(name, "attention against the usual, from the end", "share", target.profile.from_end)
+    for band in target.stability:
         yield Column(name, f"lowest attention, {band.over}", "share", band.attention_low)
         yield Column(name, f"highest attention, {band.over}", "share", band.attention_high)
         yield Column(name, f"lowest effect, {band.over}", "prediction", band.effect_low)

@@ -42,13 +42,13 @@ def as_text(explanation: Explanation) -> str:
 
 def _evidence(explanation: Explanation, target: str) -> list[str]:
     """What a person must know before believing the explanation of a target."""
-    found = explanation.targets[target]
-    lines = [found.verdict.sentence]
-    if found.randomisation is not None and found.randomisation.warning:
-        lines.append(found.randomisation.warning)
-    if found.shapley is not None:
-        pulls = f"sound {found.shapley.sound:+.3f}, picture {found.shapley.picture:+.3f}"
-        lines.append(f"From the baseline: {pulls}" + ("; they disagree." if found.shapley.conflict else "."))
-    for band in found.stability:
+    evidence = explanation.targets[target]
+    lines = [evidence.verdict.sentence]
+    if evidence.randomisation is not None and evidence.randomisation.warning:
+        lines.append(evidence.randomisation.warning)
+    if evidence.shapley is not None:
+        pulls = f"sound {evidence.shapley.sound:+.3f}, picture {evidence.shapley.picture:+.3f}"
+        lines.append(f"From the baseline: {pulls}" + ("; they disagree." if evidence.shapley.conflict else "."))
+    for band in evidence.stability:
         lines.append(f"Over {band.over}: prediction {band.prediction_low:.3f} to {band.prediction_high:.3f}.")
     return lines

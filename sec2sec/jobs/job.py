@@ -1,14 +1,14 @@
-"""Trainings that the app starts: a folder for each, a process of its own that outlives the server, and how it stands.
+"""Trainings that the app starts: each has a folder, and a process of its own that outlives the server.
 
-RUNS/ID/job.json       what was asked, by whom; a folder without it is none
-RUNS/ID/progress.json  the stage of the process: waiting, clips, run (then run/progress.json tells), and how it ended
+RUNS/ID/job.json       the specification of the training, and its owner; a folder without this file is no training
+RUNS/ID/progress.json  the stage of the process: waiting, clips, run (see run/progress.json then), and how it ended
 RUNS/ID/lock           locked for as long as the process lives
-RUNS/ID/stop, finish   made by whoever wants it to stop, or to end with the best weights so far
+RUNS/ID/stop, finish   requests that the process stops, or that it ends with the best weights so far
 RUNS/ID/log.txt        what the process wrote to its standard output and error
 RUNS/ID/run/           the run folder of `train`
 RUNS/ID/data/, tokens/ an uploaded data set and its tokens
-RUNS/sets/NAME/        known-truth clips and their tokens, shared by the trainings that asked for the same
-RUNS/queue/            the tickets of those that wait for their turn
+RUNS/sets/NAME/        known-truth clips and their tokens, shared by the trainings that use the same clips
+RUNS/queue/            the tickets of the trainings that wait for their turn
 
 Nothing here imports torch.
 """
@@ -28,17 +28,22 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
-from sec2sec.datasets.known_truth.states import LEVELS, SHORTEST, Level
-from sec2sec.errors import UserError
+from sec2sec.datasets.known_truth.states import MIN_CLIP_SECONDS, Level
+from sec2sec.errors import SettingsError, UserError
+from sec2sec.fields import Validated, setting
 from sec2sec.files import lock_file, write_json
 from sec2sec.paths import program_paths
 
 SCHEMA = "sec2sec.job/1"
-ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{32}")  # when it was made, and what nobody can guess
+ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{32}")  # the time at which it was made, and what nobody can guess
 ENDED = ("stopped", "failed", "done")
-FORGOTTEN = 3600.0  # s after which a folder without job.json is what a lost server left
+STALE_AFTER = 3600.0  # s after which a folder without job.json is what a lost server left
+LOG_CHARACTERS = 200  # of the last line of a log that a message shows
+
+
+Request = Literal["stop", "finish"]
 
 
 class JobError(UserError):
@@ -46,59 +51,54 @@ class JobError(UserError):
 
 
 @dataclass(frozen=True)
-class KnownTruth:
+class KnownTruth(Validated):
     """Clips that the process makes before it learns from them."""
 
-    clips: int = 200
-    lengths: tuple[int, int] = (4, 6)  # s, of the shortest and of the longest clip
+    clips: int = setting(200, ge=20)  # a tenth of them is for validation
+    lengths: tuple[int, int] = setting((4, 6), ge=MIN_CLIP_SECONDS, le=60)  # s, of the shortest and the longest clip
     level: Level = "plain"
-    seed: int = 0
+    seed: int = setting(0, ge=0)
 
     def __post_init__(self) -> None:
-        if self.level not in LEVELS:
-            raise JobError(f"the level of known-truth clips is {' or '.join(LEVELS)}, not {self.level!r}")
-        if self.clips < 20:
-            raise JobError(f"known-truth clips: at least 20, not {self.clips}: a tenth of them is for validation")
-        if not SHORTEST <= self.lengths[0] <= self.lengths[1] <= 60:
-            raise JobError(
-                f"a known-truth clip lasts from {SHORTEST} to 60 s, not {self.lengths[0]} to {self.lengths[1]}"
+        super().__post_init__()
+        if self.lengths[0] > self.lengths[1]:
+            raise SettingsError(
+                f"the longest clip must last as long as the shortest one ({self.lengths[0]} s), not {self.lengths[1]} s"
             )
-        if self.seed < 0:
-            raise JobError(f"the seed of known-truth clips is at least 0, not {self.seed}")
 
     @property
     def name(self) -> str:
-        """The same for the same clips."""
+        """Name of their folder: the same for the same clips."""
         return f"{self.level}-{self.clips}-{self.lengths[0]}-{self.lengths[1]}-{self.seed}"
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a training was asked for."""
+class JobSpec:
+    """What a training was asked for, as job.json has it."""
 
     title: str
     config: Mapping[str, Any]  # TrainConfig as JSON
     make: KnownTruth | None = None  # clips to make first
-    cache: str = ""  # of tokens
+    cache: str = ""  # folder of the tokens
     device: str = "auto"
-    workers: int | None = None  # decoding processes; the cores if None
-    minutes: float | None = None  # of work, waiting apart; then it ends with the best weights so far
-    owner: str = ""  # whose it is, where visitors see their own alone
+    workers: int | None = None  # decoding processes; None: as many as there are cores
+    minutes: float | None = None  # largest time of work, without waiting; then the best weights so far are kept
+    owner: str = ""  # whose training it is, where visitors see only their own
     created: float = field(default_factory=time.time)  # s since 1970
 
 
 @dataclass(frozen=True)
 class State:
-    """How a training stands, in words and figures."""
+    """How far a training is, in words and figures."""
 
     stage: str  # starting, waiting, clips, data, tokens, training, measuring, ending; stopped, failed, done, dead
     message: str
-    done: int = 0  # of the stage: clips, epochs; trainings ahead while waiting
+    done: int = 0  # clips or epochs of the stage; trainings ahead while waiting
     total: int = 0
 
     @property
-    def alive(self) -> bool:
-        """Whether a process is at it."""
+    def is_running(self) -> bool:
+        """Whether a process works on the training, or waits for its turn."""
         return self.stage not in (*ENDED, "dead")
 
 
@@ -110,7 +110,7 @@ class Job:
 
     @property
     def id(self) -> str:
-        """Its name in addresses and lists."""
+        """Name of the training in addresses and lists."""
         return self.path.name
 
     @property
@@ -120,7 +120,7 @@ class Job:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the model is, once there is one."""
+        """Folder of the model, once the training has ended."""
         return self.run / "checkpoint"
 
     @property
@@ -130,33 +130,35 @@ class Job:
 
     @property
     def queue(self) -> Path:
-        """Where all trainings of this folder of runs wait for their turn."""
+        """Folder in which all trainings of the same runs wait for their turn."""
         return self.path.parent / "queue"
 
-    def set_of(self, make: KnownTruth) -> Path:
-        """Where known-truth clips and their tokens lie."""
+    def clip_set_dir(self, make: KnownTruth) -> Path:
+        """Folder of known-truth clips and their tokens."""
         return self.path.parent / "sets" / make.name
 
-    def order(self) -> Order:
-        """What was asked. Raises JobError."""
+    def spec(self) -> JobSpec:
+        """What the training was asked for. Raises JobError."""
         file = self.path / "job.json"
         try:
-            return _order(file, file.stat().st_mtime_ns)
-        except (OSError, KeyError, TypeError) as error:
-            raise JobError("this training was begun by another version, or its folder is damaged; remove it") from error
+            return _read_spec(file, file.stat().st_mtime_ns)
+        except (OSError, KeyError, TypeError, SettingsError) as error:
+            raise JobError(
+                "this training was started by another version, or its folder is damaged; remove it"
+            ) from error
 
-    def begin(self, order: Order) -> None:
-        """Write what is asked; from now on it is in the list."""
-        write_json(self.path / "job.json", {"schema": SCHEMA, **asdict(order)})
+    def write_spec(self, spec: JobSpec) -> None:
+        """Write job.json; from now on the training is in the list."""
+        write_json(self.path / "job.json", {"schema": SCHEMA, **asdict(spec)})
 
     def start(self) -> None:
-        """Start its process, or start it again to go on. Raises JobError where one is at it."""
+        """Start the process, or start it again to resume. Raises JobError where one is running."""
         with (self.path / "lock").open("ab") as lock, (self.path / "log.txt").open("ab") as log:
             if not _locked(lock):
                 raise JobError("this training is running already")
             for name in ("stop", "finish"):
                 (self.path / name).unlink(missing_ok=True)
-            self.say("starting", "", spent=self.spent)
+            self.write_progress("starting", "", spent=self.spent)
             # the process inherits the lock that is held here: there is no moment at which it seems dead
             subprocess.Popen(
                 [
@@ -175,24 +177,24 @@ class Job:
                 pass_fds=(lock.fileno(),),
             )
 
-    def ask(self, what: str) -> None:
-        """Ask its process to `stop`, or to `finish` with the best weights so far."""
+    def request(self, what: Request) -> None:
+        """Request that the process stops, or that it finishes with the best weights so far."""
         (self.path / what).touch()
 
-    def asked(self, what: str) -> bool:
-        """Whether somebody did."""
+    def requested(self, what: Request) -> bool:
+        """Whether this was requested since the process started."""
         return (self.path / what).exists()
 
-    def alive(self) -> bool:
-        """Whether its process lives; wherever it was started, and however it ended."""
+    def is_running(self) -> bool:
+        """Whether the process is running, whoever started it; a killed one is not."""
         try:
             with (self.path / "lock").open("rb") as lock:
                 return not lock_file(lock, wait=False, shared=True)
         except OSError:
             return False
 
-    def say(self, stage: str, message: str, done: int = 0, total: int = 0, spent: float = 0.0) -> None:
-        """The stage of the process; spent: s of work so far, over all its starts."""
+    def write_progress(self, stage: str, message: str, done: int = 0, total: int = 0, spent: float = 0.0) -> None:
+        """Write the stage of the process. spent: s of work so far, over all its starts."""
         write_json(
             self.path / "progress.json",
             {"stage": stage, "message": message, "done": done, "total": total, "spent": spent, "process": os.getpid()},
@@ -204,36 +206,39 @@ class Job:
         return float(_read(self.path / "progress.json").get("spent", 0.0))
 
     def state(self) -> State:
-        """How it stands."""
-        said, alive = _read(self.path / "progress.json"), self.alive()
-        if alive and said.get("stage") in ENDED:
-            return State("ending", "one moment", self.epochs())  # only when it is gone can it be started again
-        if not alive and said.get("stage") not in ENDED:
-            said = _read(self.path / "progress.json")  # it may have ended between the two looks
-            if said.get("stage") not in ENDED:
-                return State("dead", self._last_words(), self.epochs())
-        if said.get("stage") == "run":
-            own, said = said, _read(self.run / "progress.json")
-            if said.get("stage") in (*ENDED, None):  # of this start, which is about to say so itself, or of one before
-                if said.get("process") == own.get("process"):
+        """How far the training is."""
+        progress, is_running = _read(self.path / "progress.json"), self.is_running()
+        if is_running and progress.get("stage") in ENDED:
+            return State("ending", "one moment", self.epochs())  # only without a process can it be started again
+        if not is_running and progress.get("stage") not in ENDED:
+            progress = _read(self.path / "progress.json")  # it may have ended between the two looks
+            if progress.get("stage") not in ENDED:
+                return State("dead", self._stopped_unexpectedly(), self.epochs())
+        if progress.get("stage") == "run":
+            job_progress, progress = progress, _read(self.run / "progress.json")
+            if progress.get("stage") in (
+                *ENDED,
+                None,
+            ):  # of this start, which will say so in a moment, or of an old one
+                if progress.get("process") == job_progress.get("process"):
                     return State("ending", "one moment", self.epochs())
                 return State("starting", "loading the libraries")
-        return State(*(said.get(name, 0) for name in ("stage", "message", "done", "total")))
+        return State(*(progress.get(name, 0) for name in ("stage", "message", "done", "total")))
 
-    def _last_words(self) -> str:
-        """What to say of a process that ended without a word."""
+    def _stopped_unexpectedly(self) -> str:
+        """The message for a process that is gone and did not say how it ended."""
         epochs = self.epochs()
-        on = f"Resume goes on from epoch {epochs}." if epochs else "Resume begins with what is there already."
+        remedy = f"Resume continues after epoch {epochs}." if epochs else "Resume starts with what is there already."
         try:
             lines = (self.path / "log.txt").read_text(errors="replace").split("\n")
         except OSError:
             lines = []
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        words = f" The last line of its log: {last[:200]}" if last else ""
-        return f"Ended without a word: it was killed, or the machine restarted. {on}{words}"
+        log = f" The last line of its log: {last[:LOG_CHARACTERS]}" if last else ""
+        return f"Stopped unexpectedly: the process was killed, or the machine restarted. {remedy}{log}"
 
     def epochs(self) -> int:
-        """Epochs that are saved."""
+        """Number of epochs that are saved."""
         return len(self.reports())
 
     def reports(self, since: int = 0) -> list[dict[str, Any]]:
@@ -261,15 +266,18 @@ class Job:
             part.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Delete it, and the known-truth clips that no other training uses. Raises JobError where it is running."""
-        if self.alive():
+        """Delete the training, and its known-truth clips unless another one uses them.
+
+        Raises JobError while the training is running.
+        """
+        if self.is_running():
             raise JobError("this training is running; stop it first")
-        make = self.order().make if (self.path / "job.json").exists() else None
-        gone = self.path.with_name(f".{self.id}.removed")
-        self.path.rename(gone)  # out of the list at once
-        shutil.rmtree(gone, ignore_errors=True)
-        if make is not None and all(other.order().make != make for other in Jobs(self.path.parent).all()):
-            shutil.rmtree(self.set_of(make), ignore_errors=True)
+        make = self.spec().make if (self.path / "job.json").exists() else None
+        removed = self.path.with_name(f".{self.id}.removed")
+        self.path.rename(removed)  # out of the list at once
+        shutil.rmtree(removed, ignore_errors=True)
+        if make is not None and all(other.spec().make != make for other in Jobs(self.path.parent).all()):
+            shutil.rmtree(self.clip_set_dir(make), ignore_errors=True)
 
 
 class Jobs:
@@ -280,56 +288,54 @@ class Jobs:
 
     def new(self) -> Job:
         """An empty folder whose name nobody can guess, not yet in the list."""
-        self.sweep()
+        self.remove_stale()
         path = self.folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(16)}"
         path.mkdir(parents=True)
         return Job(path)
 
     def all(self, owner: str | None = None) -> list[Job]:
-        """The newest first; those of one owner alone where it is given."""
+        """All trainings, or those of one owner; the newest first."""
         if not self.folder.is_dir():
             return []
         names = sorted((path.name for path in self.folder.iterdir() if ID.fullmatch(path.name)), reverse=True)
-        found = []
+        jobs = []
         for name in names:
             job = Job(self.folder / name)
             try:
-                order = job.order()
+                spec = job.spec()
             except JobError:
                 continue
-            if owner is None or secrets.compare_digest(order.owner, owner):
-                found.append(job)
-        return found
+            if owner is None or secrets.compare_digest(spec.owner, owner):
+                jobs.append(job)
+        return jobs
 
     def get(self, name: object, owner: str | None = None) -> Job:
-        """One by its id, which may come from a browser. Raises JobError where there is none, or it is another's."""
+        """The training of an id, which may come from a browser. Raises JobError where the owner has none of this id."""
         if isinstance(name, str) and ID.fullmatch(name):
             job = Job(self.folder / name)
-            if (job.path / "job.json").is_file() and owner in (None, job.order().owner):
+            if (job.path / "job.json").is_file() and owner in (None, job.spec().owner):
                 return job
         raise JobError("this training is not there any more")
 
-    def sweep(self) -> None:
+    def remove_stale(self) -> None:
         """Delete what a server that was lost in the middle of an upload, or of a removal, left behind."""
         if not self.folder.is_dir():
             return
         for path in self.folder.iterdir():
-            ours = ID.fullmatch(path.name) or (path.name.startswith(".") and path.name.endswith(".removed"))
-            old = time.time() - path.stat().st_mtime > FORGOTTEN
-            if ours and old and not (ID.fullmatch(path.name) and (path / "job.json").exists()):
+            is_ours = ID.fullmatch(path.name) or (path.name.startswith(".") and path.name.endswith(".removed"))
+            is_old = time.time() - path.stat().st_mtime > STALE_AFTER
+            if is_ours and is_old and not (ID.fullmatch(path.name) and (path / "job.json").exists()):
                 shutil.rmtree(path, ignore_errors=True)
 
 
 @functools.lru_cache(maxsize=4096)
-def _order(file: Path, changed: int) -> Order:
+def _read_spec(file: Path, changed: int) -> JobSpec:
     """job.json, read once for each state of the file: pages that poll ask for all of them each second."""
-    found = _read(file)
-    if found.pop("schema", None) != SCHEMA:
+    values = _read(file)
+    if values.pop("schema", None) != SCHEMA:
         raise TypeError("another schema")
-    made = found.pop("make")
-    if made is not None:
-        made = KnownTruth(**{**made, "lengths": tuple(made["lengths"])})
-    return Order(**found, make=made)
+    make = values.pop("make")
+    return JobSpec(**values, make=None if make is None else KnownTruth.from_mapping(make))
 
 
 def _locked(file: IO[bytes]) -> bool:

@@ -1,7 +1,8 @@
-"""One training at a time on a machine: whoever waits holds a ticket, and the lowest ticket of a living process goes on.
+"""One training at a time on a machine: each process in the queue holds a ticket, and the lowest ticket comes first.
 
-A ticket is a file that its process keeps locked: the lock goes with the process, however it ends, so a killed one frees
-its place and nothing has to run for the queue to move. Nothing here imports torch: who waits stays small.
+A ticket is a file that its process keeps locked. The lock ends with the process, however that ends, so that a killed
+process frees its place, and the queue needs no process of its own. Nothing here imports torch, so that waiting
+processes use little memory.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import IO
 
 from sec2sec.files import LOCKS, lock_file
 
-EVERY = 0.5  # s between two looks at the queue
+POLL_SECONDS = 0.5  # between two looks at the queue
 MUTEX = "mutex"
 
 
 class LeftQueueError(Exception):
-    """Whoever waited was asked to stop."""
+    """A stop was requested before the turn came."""
 
 
 @contextmanager
@@ -28,8 +29,8 @@ def turn(
 ) -> Iterator[None]:
     """Wait for a turn among all processes that use `folder`, and keep it while the block lasts.
 
-    waiting: told how many are ahead, whenever that changes. Raises LeftQueueError when `stop` says so before the turn
-    has come, OSError where the folder cannot be written. Without fcntl (Windows) everybody's turn comes at once.
+    waiting: called with the number of processes ahead, whenever that changes. Raises LeftQueueError when `stop` is true
+    before the turn has come, OSError where the folder cannot be written. Without fcntl (Windows) nobody waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not LOCKS:
@@ -37,14 +38,14 @@ def turn(
         return
     path, ticket = _draw(folder)
     try:
-        told = 0
+        last = 0
         while ahead := _ahead(folder, path):
-            if ahead != told:
+            if ahead != last:
                 waiting(ahead)
-                told = ahead
+                last = ahead
             if stop():
                 raise LeftQueueError
-            time.sleep(EVERY)
+            time.sleep(POLL_SECONDS)
         yield
     finally:
         with _mutex(folder):

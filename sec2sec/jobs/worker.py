@@ -1,4 +1,4 @@
-"""The process of one training of the app: waits for its turn, makes the clips, trains, and says how it ended."""
+"""The process of one training of the app: waits for its turn, makes the clips, trains, and writes how it ended."""
 
 from __future__ import annotations
 
@@ -11,109 +11,120 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.errors import one_line
-from sec2sec.jobs.job import Job, Order
+from sec2sec.jobs.job import Job, JobSpec
 from sec2sec.jobs.turns import LeftQueueError, turn
+from sec2sec.progress import drain
 from sec2sec.training.settings import train_config
 from sec2sec.training.signals import stop_on_signals
 
-NICE = 5  # the app answers first, the training takes what is left
-EVERY = 1.0  # s between two writings of what was spent
+if TYPE_CHECKING:
+    from sec2sec.training.train import TrainingResult
+
+NICENESS = 5  # the app answers first, the training takes what is left
+SECONDS_BETWEEN_WRITES = 1.0  # of progress.json
 
 
 class _Worker:
     """One start of a job's process."""
 
-    def __init__(self, job: Job, order: Order, stopped: Callable[[], bool]) -> None:
-        self.job, self.order = job, order
-        self.before, self.began = job.spent, math.inf  # s of work before, and since when it is its turn
-        self.said = 0.0
+    def __init__(self, job: Job, spec: JobSpec, stopped: Callable[[], bool]) -> None:
+        self.job, self.spec = job, spec
+        self.spent_before, self.turn_began = job.spent, math.inf  # s
+        self.last_written = 0.0
         self._signalled = stopped
 
     @property
     def spent(self) -> float:
         """Seconds of work so far, over all starts."""
-        return self.before + max(time.monotonic() - self.began, 0.0)
+        return self.spent_before + max(time.monotonic() - self.turn_began, 0.0)
 
     def stop(self) -> bool:
-        """Whether somebody asked to stop."""
-        return self._signalled() or self.job.asked("stop")
+        """Whether a stop was requested."""
+        return self._signalled() or self.job.requested("stop")
 
-    def late(self) -> bool:
-        """Whether its minutes are over."""
-        return self.order.minutes is not None and self.spent > 60 * self.order.minutes
+    def is_over_time(self) -> bool:
+        """Whether the training has had its minutes."""
+        return self.spec.minutes is not None and self.spent > 60 * self.spec.minutes
 
-    def enough(self) -> bool:
+    def finish_early(self) -> bool:
         """Whether to end with the best weights so far."""
-        return self.late() or self.job.asked("finish")
+        return self.is_over_time() or self.job.requested("finish")
 
-    def say(self, stage: str, message: str, done: int = 0, total: int = 0, *, now: bool = True) -> None:
-        """To the page; at most once a second unless `now`."""
-        if now or time.monotonic() - self.said > EVERY:
-            self.said = time.monotonic()
-            self.job.say(stage, message, done, total, self.spent)
+    def write(self, stage: str, message: str, done: int = 0, total: int = 0, *, now: bool = True) -> None:
+        """Write the progress for the page; at most once per second unless `now`."""
+        if now or time.monotonic() - self.last_written > SECONDS_BETWEEN_WRITES:
+            self.last_written = time.monotonic()
+            self.job.write_progress(stage, message, done, total, self.spent)
 
-    def waiting(self, ahead: int) -> None:
-        """To the page; waiting is no work."""
+    def write_place(self, ahead: int) -> None:
+        """Write the place in the queue; waiting is no work."""
         others = "1 other training is" if ahead == 1 else f"{ahead} other trainings are"
-        self.say("waiting", f"Place {ahead} in the queue: {others} first.", ahead)
+        self.write("waiting", f"Place {ahead} in the queue: {others} first.", ahead)
 
     def work(self) -> None:
-        """All of it, in turn."""
-        with turn(self.job.queue, self.waiting, self.stop):
-            self.began = time.monotonic()
+        """Wait, make the clips and train."""
+        with turn(self.job.queue, self.write_place, self.stop):
+            self.turn_began = time.monotonic()
             if self.make():
                 self.train()
 
     def make(self) -> bool:
-        """Make the clips that are to be made; whether to go on."""
-        make = self.order.make
+        """Make the clips that the specification names; returns whether to go on."""
+        make = self.spec.make
         if make is None:
             return True
-        folder = self.job.set_of(make) / "clips"
-        self.say("clips", f"0 of {make.clips}", 0, make.clips)
-        for step in make_clips(folder, make.clips, make.seed, make.level, lengths=make.lengths):
-            left = (
-                f", {in_words(step.seconds_per_clip * (step.total - step.done))} left" if step.seconds_per_clip else ""
-            )
-            self.say("clips", f"{step.done} of {step.total}{left}", step.done, step.total, now=False)
-            if self.stop() or self.enough():
-                self.say("stopped", self.why("while the clips were made; those that exist stay"))
+        folder = self.job.clip_set_dir(make) / "clips"
+        self.write("clips", f"0 of {make.clips}", 0, make.clips)
+        for progress in make_clips(folder, make.clips, make.seed, make.level, lengths=make.lengths):
+            done, total = int(progress.done), int(progress.total)
+            left = "" if math.isnan(progress.seconds_left) else f", {in_words(progress.seconds_left)} left"
+            self.write("clips", f"{done} of {total}{left}", done, total, now=False)
+            if self.stop() or self.finish_early():
+                self.write("stopped", self.reason("while the clips were made; those that exist stay"))
                 return False
         return True
 
     def train(self) -> None:
         """The training itself, in its run folder."""
-        self.say("run", "")
-        from sec2sec.training.train import Hardware, Stopped, Trained, train_steps  # torch: only when it is our turn
+        self.write("run", "")
+        from sec2sec.training.hardware import Hardware  # torch: only when it is our turn
+        from sec2sec.training.train import train_steps
 
-        machine = Hardware(Path(self.order.cache), self.order.device, workers=self.order.workers)
-        config = train_config(dict(self.order.config))
-        steps = train_steps(self.job.run, config, machine, resume=True, stop=self.stop, enough=self.enough)
-        for step in steps:
-            if isinstance(step, Stopped):
-                self.say("stopped", self.why(f"after epoch {step.epoch}"), step.epoch, config.epochs)
-            elif isinstance(step, Trained):
-                done = step.metrics["epochs"]
-                words = f"After {done} of at most {config.epochs} epochs; the weights are those of epoch "
-                early = f" {self.why(f'in epoch {done + 1}')}" if self.enough() and done < config.epochs else ""
-                unusable = f" {len(step.unusable)} clips could not be used." if step.unusable else ""
-                message = f"{words}{step.metrics['best_epoch']}, chosen by the validation clips.{early}{unusable}"
-                self.say("done", message, done, config.epochs)
-            else:
-                self.say("run", "", now=False)
+        machine = Hardware(Path(self.spec.cache), self.spec.device, workers=self.spec.workers)
+        config = train_config(self.spec.config)
+        steps = train_steps(self.job.run, config, machine, resume=True, stop=self.stop, enough=self.finish_early)
+        result = drain(steps, lambda progress: self.write("run", "", now=False))
+        if result.stopped:
+            self.write("stopped", self.reason(f"after epoch {result.epochs}"), result.epochs, config.epochs)
+        else:
+            self.write_done(result, config.epochs)
 
-    def why(self, where: str) -> str:
-        """Who ended it, and where."""
-        if self.late():
-            return f"Stopped {where}: the limit of {self.order.minutes:g} minutes on this server is over."
+    def write_done(self, result: TrainingResult, most: int) -> None:
+        """Write how the training ended. most: epochs that were asked for."""
+        best = result.metrics["best_epoch"]
+        sentences = [
+            f"After {result.epochs} of at most {most} epochs; the weights are those of epoch {best}, chosen by the "
+            "validation clips."
+        ]
+        if self.finish_early() and result.epochs < most:
+            sentences.append(self.reason(f"in epoch {result.epochs + 1}"))
+        if result.unusable:
+            sentences.append(f"{len(result.unusable)} clips could not be used.")
+        self.write("done", " ".join(sentences), result.epochs, most)
+
+    def reason(self, where: str) -> str:
+        """Why the training ended, and where."""
+        if self.is_over_time():
+            return f"Stopped {where}: the limit of {self.spec.minutes:g} minutes on this server is over."
         return f"Stopped {where}."
 
 
 def in_words(seconds: float) -> str:
-    """A stretch of time as people say it."""
+    """A duration as people say it: "about 2 minutes"."""
     if not seconds >= 0:
         return "an unknown time"
     if seconds < 50:
@@ -132,22 +143,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.set_inheritable(options.lock, False)  # the lock is to go with this process, whatever it starts
     with suppress(OSError):
-        os.nice(NICE)
+        os.nice(NICENESS)
     job = Job(options.job)
     with stop_on_signals() as stopped:
-        worker = _Worker(job, job.order(), stopped)
+        worker = _Worker(job, job.spec(), stopped)
         try:
             worker.work()
         except LeftQueueError:
-            worker.say("stopped", "Stopped while it waited for its turn.")
+            worker.write("stopped", "Stopped while waiting for its turn.")
         except Exception as error:
             message = one_line(error)
             if message is not None:
-                worker.say("failed", message)
+                worker.write("failed", message)
                 print(message, file=sys.stderr)
                 return 2
             traceback.print_exc()
-            worker.say("failed", f"It failed by a mistake of this program: {type(error).__name__}: {error}")
+            worker.write("failed", f"Internal error: {type(error).__name__}: {error}")
             return 1
     return 0
 

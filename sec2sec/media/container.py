@@ -6,7 +6,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,18 +17,20 @@ from av.stream import Disposition
 from sec2sec.errors import UserError
 
 MOMENT = 1e-6  # s; two instants this close are the same instant: time stamps are rationals, ours are floats
-STILLS = ("image2", "_pipe")  # libav's readers of single pictures: image2, png_pipe, jpeg_pipe, …
-HELD = ("mov", "matroska")  # containers that browsers play, where currentTime 0 is the container's own zero
-PRIMING = 0.1  # s; encoders put at most this much run-in before zero (AAC 21–46 ms, Opus 7 ms): not part of the clip
-FAR = 10.0  # s; a first time stamp later than this is a piece of a longer recording, not a pause before the clip
-GUESSERS = ("mp3", "aac", "ac3", "amr", "gif", "apng")  # readers that guess positions and durations, or have none
-RECOVERED = 8  # good frames in a row after which a damaged track is trusted again, and
-RECOVERED_BY_KEY = 2  # if the first of them is a key frame: noise passes for one lucky picture, hardly for two
+READERS_OF_STILLS = ("image2", "_pipe")  # libav's readers of single pictures: image2, png_pipe, jpeg_pipe, …
+BRANDS_OF_STILLS = ("avif", "mif1", "heic", "heix")  # pictures kept in an MP4 container
+READERS_WITH_ZERO = ("mov", "matroska")  # what browsers play, where currentTime 0 is the container's own zero
+MAX_PRIMING = 0.1  # s; encoders put at most this much run-in before zero (AAC 21–46 ms, Opus 7 ms): not in the clip
+MAX_PAUSE = 10.0  # s; a first time stamp later than this is a piece of a longer recording, not a pause before the clip
+# Readers that guess positions and durations, or have none.
+READERS_THAT_GUESS = ("mp3", "aac", "ac3", "amr", "gif", "apng")
+FRAMES_TO_TRUST = 8  # good ones in a row after which a damaged track is trusted again, and
+FRAMES_TO_TRUST_A_KEY = 2  # if the first of them is a key frame: noise passes for one lucky picture, hardly for two
 # Readers that step over damage without a word, of containers that have nothing but packets up to their last byte.
-UNINDEXED = ("mpegts", "mpeg", "mp3", "aac", "ac3", "amr", "flac", "ogg")
-LOWEST_RATE, HIGHEST_RATE = 100, 1_000_000  # Hz; outside, a header is damaged, and resampling would take minutes
-THREADS = 8  # at most; each keeps a picture in memory
-LEFT_OVER = 0.05  # share of a stream-like file that may stay unread at its end before it counts as damaged
+UNINDEXED_READERS = ("mpegts", "mpeg", "mp3", "aac", "ac3", "amr", "flac", "ogg")
+SAMPLE_RATES = (100, 1_000_000)  # Hz; outside, a header is damaged, and resampling would take minutes
+MAX_THREADS = 8  # each keeps a picture in memory
+LEFT_OVER_SHARE = 0.05  # of a stream-like file that may stay unread at its end before it counts as damaged
 
 # Only these readers: libav's others follow names found inside the file to other files or to the network (HLS, concat).
 READERS = (
@@ -46,8 +48,8 @@ def check_file(path: str | os.PathLike[str], max_bytes: int) -> Path:
     path = Path(path)
     name = path.name or str(path)
     try:
-        found = path.stat()
-        kind = found.st_mode
+        state = path.stat()
+        kind = state.st_mode
         if stat.S_ISREG(kind):
             with path.open("rb"):
                 pass
@@ -61,11 +63,11 @@ def check_file(path: str | os.PathLike[str], max_bytes: int) -> Path:
         raise MediaError(f"{name}: is a folder; give the path of one video or sound file")
     if not stat.S_ISREG(kind):
         raise MediaError(f"{name}: is not a regular file; copy it to a file first")
-    if found.st_size == 0:
+    if state.st_size == 0:
         raise MediaError(f"{name}: the file is empty; copy or download it again")
-    if found.st_size > max_bytes:
+    if state.st_size > max_bytes:
         raise MediaError(
-            f"{name}: the file has {found.st_size / 1e6:,.1f} MB, more than the {max_bytes / 1e6:,.1f} MB allowed "
+            f"{name}: the file has {state.st_size / 1e6:,.1f} MB, more than the {max_bytes / 1e6:,.1f} MB allowed "
             "here; cut it shorter or save it at a lower quality"
         )
     return path
@@ -106,40 +108,59 @@ class Layout:
     """Which streams of a file are used, and where its time 0 lies."""
 
     format: str  # libav's name of the container
+    brand: str  # the major brand that an MP4 or MOV states
     video: int | None  # index of the stream
     audio: int | None
+    video_codec: str | None
+    audio_codec: str | None
+    stated_pixels: str | None  # pixel format of the picture as the container states it
     origin: float  # s, the time stamp that is time 0
     duration: float | None  # s from time 0 to the end, as the file says
-    unreadable: tuple[str, ...] = field(default=())  # streams that no decoder here knows, in words
+    unreadable: tuple[str, ...]  # streams that no decoder here knows, in words
 
 
 def survey(container: av.container.InputContainer) -> Layout:
     """Picks the first picture stream that is no cover art and the first sound stream, and finds a player's time 0."""
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     unreadable: list[str] = []
-    picked: dict[str, Any] = {}
+    streams: dict[str, Any] = {}
     for stream in container.streams:
         if stream.type not in ("video", "audio") or (stream.type == "video" and stream.disposition & covers):
             continue
         if stream.codec_context is None:
             unreadable.append("picture" if stream.type == "video" else "sound")
         else:
-            picked.setdefault(stream.type, stream)
-    used = list(picked.values())
-    starts = [float(s.start_time * s.time_base) for s in used if s.start_time is not None and s.time_base]
+            streams.setdefault(stream.type, stream)
+    origin, duration = _times(container, list(streams.values()))
+    video, audio = streams.get("video"), streams.get("audio")
+    return Layout(
+        format=container.format.name,
+        brand=container.metadata.get("major_brand", "").strip(),
+        video=None if video is None else video.index,
+        audio=None if audio is None else audio.index,
+        video_codec=None if video is None else video.codec_context.codec.canonical_name,
+        audio_codec=None if audio is None else audio.codec_context.codec.canonical_name,
+        stated_pixels=None if video is None else video.codec_context.pix_fmt,
+        origin=origin,
+        duration=duration,
+        unreadable=tuple(unreadable),
+    )
+
+
+def _times(container: av.container.InputContainer, streams: list[Any]) -> tuple[float, float | None]:
+    """The time stamp that is a player's time 0, and the duration from there as the file says; both in s."""
+    timed = [stream for stream in streams if stream.time_base]
+    starts = [float(s.start_time * s.time_base) for s in timed if s.start_time is not None]
     start = min(starts, default=0.0)
     name = container.format.name
-    held = any(part in name for part in HELD) and -PRIMING <= start <= FAR
-    origin = 0.0 if held else start
-    ends = [float((s.start_time or 0) + s.duration) * float(s.time_base) for s in used if s.duration and s.time_base]
+    has_zero = any(reader in name for reader in READERS_WITH_ZERO) and -MAX_PRIMING <= start <= MAX_PAUSE
+    origin = 0.0 if has_zero else start
+    ends = [float((s.start_time or 0) + s.duration) * float(s.time_base) for s in timed if s.duration]
     if ends:
-        duration: float | None = max(ends) - origin
-    elif container.duration and container.duration > 0:
-        duration = container.duration / av.time_base + (max(start, 0.0) if held and "mov" in name else 0.0)
-    else:
-        duration = None
-    indices = {kind: stream.index for kind, stream in picked.items()}
-    return Layout(name, indices.get("video"), indices.get("audio"), origin, duration, tuple(unreadable))
+        return origin, max(ends) - origin
+    if container.duration and container.duration > 0:
+        return origin, container.duration / av.time_base + (max(start, 0.0) if has_zero and "mov" in name else 0.0)
+    return origin, None
 
 
 def demux(container: av.container.InputContainer, streams: list[Any]) -> Iterator[Any]:
@@ -182,6 +203,37 @@ class Shown:
     frame: Any
 
 
+class _Trust:
+    """Which frames of a damaged track are shown: none until enough good ones came in a row."""
+
+    def __init__(self, shortest_gap: float, kind: Literal["video", "audio"]) -> None:
+        self.reached: float | None = None  # s, end of the last frame that was shown
+        self.lost_from: float | None = None  # s, since when nothing can be trusted
+        self._shortest_gap, self._kind = shortest_gap, kind
+        self._good = self._needed = 0  # frames in a row
+
+    def lose(self) -> None:
+        """Nothing that follows is trusted."""
+        self._good = 0
+        if self.lost_from is None:
+            self.lost_from = 0.0 if self.reached is None else self.reached
+
+    def takes(self, shown: Shown, gaps: list[tuple[float, float]]) -> bool:
+        """Whether a good frame is shown. What was lost before the first that is shown again is added to the gaps."""
+        if self.lost_from is None:
+            return True
+        if self._good == 0:  # every frame of sound calls itself a key frame
+            key = self._kind == "video" and shown.frame.key_frame
+            self._needed = FRAMES_TO_TRUST_A_KEY if key else FRAMES_TO_TRUST
+        self._good += 1
+        if self._good < self._needed:
+            return False
+        if shown.time > self.lost_from + self._shortest_gap:
+            gaps.append((self.lost_from, shown.time))
+        self.lost_from, self._good = None, 0
+        return True
+
+
 class Track:
     """The decoded frames of one stream in the order of presentation, in its own open file so that it streams.
 
@@ -189,12 +241,18 @@ class Track:
     """
 
     def __init__(
-        self, path: Path, layout: Layout, kind: Literal["video", "audio"], max_pixels: int = 0, threads: int = THREADS
+        self,
+        path: Path,
+        layout: Layout,
+        kind: Literal["video", "audio"],
+        max_pixels: int,
+        threads: int,
     ) -> None:
+        """max_pixels: of a picture; 0 for any. threads: that decode, at most."""
         self.path, self.layout, self.kind, self.max_pixels, self.threads = path, layout, kind, max_pixels, threads
         self.gaps: list[tuple[float, float]] = []
         self.broken: float | None = None
-        self.read = 0  # bytes of the file up to the end of the last packet that was found
+        self.bytes_read = 0  # of the file up to the end of the last packet that was found
         self._open()
         self._step = 1 / float(self.stream.average_rate or 25) if kind == "video" else 0.0
 
@@ -244,7 +302,7 @@ class Track:
     def _seek(self, time: float) -> bool:
         """Goes to the key frame at or before `time` s; False if the file is at its beginning instead."""
         # These readers guess a position from the bit rate: their time stamps are wrong afterwards.
-        if time <= 0 or any(part in self.layout.format for part in GUESSERS):
+        if time <= 0 or any(reader in self.layout.format for reader in READERS_THAT_GUESS):
             return False
         try:
             offset = int((time + self.layout.origin) / self.stream.time_base)
@@ -260,48 +318,34 @@ class Track:
         try:
             for packet in demux(self.container, [self.stream]):
                 if packet.pos is not None:
-                    self.read = max(self.read, packet.pos + packet.size)
+                    self.bytes_read = max(self.bytes_read, packet.pos + packet.size)
                 yield packet
         except av.FFmpegError:
             yield None
 
     def _decode(self, patience: int | None) -> Iterator[Shown]:
         context = self.stream.codec_context
-        reached: float | None = None  # end of the last good frame
-        lost_from: float | None = None  # since when nothing can be trusted
+        trust = _Trust(self._step / 2, self.kind)
         latest = -math.inf  # time of the last good frame
-        good = idle = needed = 0
+        idle = 0
         for packet in self._packets():
             idle += 1
             if patience is not None and idle > patience:
                 return
             try:
-                decoded, hurt = context.decode(packet), packet is None
+                decoded, damaged = context.decode(packet), packet is None
             except av.FFmpegError:
-                decoded, hurt = [], True
+                decoded, damaged = [], True
             for frame in decoded:
-                shown = self._shown(frame, reached)
+                shown = self._shown(frame, trust.reached)
                 if shown is None:
-                    hurt = True
-                    continue
-                if lost_from is not None:
-                    if good == 0:  # every frame of sound calls itself a key frame
-                        needed = RECOVERED_BY_KEY if self.kind == "video" and frame.key_frame else RECOVERED
-                    good += 1
-                    if good < needed:
-                        continue
-                    if shown.time > lost_from + self._step / 2:
-                        self.gaps.append((lost_from, shown.time))
-                    lost_from, good = None, 0
-                if shown.time < latest and self.kind == "video":
-                    continue  # time runs backwards: a later picture is on screen already
-                reached, latest, idle = shown.end, shown.time, 0
-                yield shown
-            if hurt:
-                good = 0
-                if lost_from is None:
-                    lost_from = reached if reached is not None else 0.0
-        self.broken = lost_from
+                    damaged = True
+                elif trust.takes(shown, self.gaps) and (shown.time >= latest or self.kind == "audio"):
+                    trust.reached, latest, idle = shown.end, shown.time, 0  # else a later picture is on screen already
+                    yield shown
+            if damaged:
+                trust.lose()
+        self.broken = trust.lost_from
 
     def _shown(self, frame: Any, reached: float | None) -> Shown | None:
         """The frame with its times; None if it cannot be trusted. MediaError if it is larger than allowed."""
@@ -314,7 +358,9 @@ class Track:
             time = frame.pts * base.numerator / base.denominator - self.layout.origin
         if self.kind == "audio":
             rate = frame.sample_rate
-            return Shown(time, time + frame.samples / rate, frame) if LOWEST_RATE <= rate <= HIGHEST_RATE else None
+            if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
+                return None
+            return Shown(time, time + frame.samples / rate, frame)
         self._check_size(frame)
         length = float(frame.duration * base) if frame.duration else self._step
         return Shown(time, time + length, frame)

@@ -19,14 +19,15 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from sec2sec.config import MediaLimits
 from sec2sec.media import Clip, MediaError, open_clip
+from sec2sec.media.audio import pieces
 from sec2sec.media.container import Track, check_file, open_container, survey
-from sec2sec.media.sound import pieces
 from sec2sec.media.video import Scaler
 
-TICKS = 90_000  # a second; divides by 24, 25, 30, 50, 60 and 120 frames, and 29.97 to a hundredth of a millisecond
+TICKS = 90_000  # per second; divides by 24, 25, 30, 50, 60 and 120 frames, and 29.97 to a hundredth of a millisecond
 SOUND_RATE = 48_000  # Hz
 
 VIDEO_IN = {"mov": {"h264", "vp9", "av1"}, "matroska": {"vp8", "vp9", "av1"}}
+PIXELS_IN_BROWSERS = ("yuv420p", "yuvj420p")
 AUDIO_IN = {
     "mov": {"aac", "mp3", "opus", "flac"},
     "matroska": {"opus", "vorbis"},
@@ -39,31 +40,31 @@ AUDIO_IN = {
 
 def browser_can_play(clip: Clip | str | os.PathLike[str]) -> bool:
     """Whether today's browsers all play the file as it is, in step with the analysis; False when in doubt."""
-    path = clip.path if isinstance(clip, Clip) else check_file(clip, MediaLimits().max_bytes)
-    with open_container(path) as container:
-        layout = survey(container)
-        name = next((name for name in AUDIO_IN if name in layout.format.split(",")), None)
-        if name is None or (layout.video is None and layout.audio is None) or layout.unreadable:
-            return False
-        if name in VIDEO_IN and layout.origin != 0:
-            return False  # the player's clock would not be ours
-        if name == "mov" and container.metadata.get("major_brand", "").strip() == "qt":
-            return False  # QuickTime: some browsers do, some do not
-        if name == "matroska":
-            with path.open("rb") as file:
-                if b"webm" not in file.read(4096):
-                    return False
-        if layout.video is not None:
-            context: Any = container.streams[layout.video].codec_context
-            if context.codec.canonical_name not in VIDEO_IN.get(name, ()) or context.pix_fmt not in (
-                "yuv420p",
-                "yuvj420p",
-            ):
-                return False
-        if layout.audio is not None:
-            context = container.streams[layout.audio].codec_context
-            return context.codec.canonical_name in AUDIO_IN[name]
-    return True
+    if isinstance(clip, Clip):
+        path, layout = clip.path, clip.layout
+    else:
+        path = check_file(clip, MediaLimits().max_bytes)
+        with open_container(path) as container:
+            layout = survey(container)
+    name = next((name for name in AUDIO_IN if name in layout.format.split(",")), None)
+    if name is None or layout.unreadable:
+        return False
+    if name in VIDEO_IN and layout.origin != 0:
+        return False  # the player's clock would not be ours
+    if name == "mov" and layout.brand == "qt":
+        return False  # QuickTime: some browsers do, some do not
+    if name == "matroska" and not _is_webm(path):
+        return False
+    if layout.video is not None and layout.stated_pixels not in PIXELS_IN_BROWSERS:
+        return False
+    codecs = [(layout.video_codec, VIDEO_IN.get(name, set())), (layout.audio_codec, AUDIO_IN[name])]
+    used = [(codec, playable) for codec, playable in codecs if codec is not None]
+    return bool(used) and all(codec in playable for codec, playable in used)
+
+
+def _is_webm(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"webm" in file.read(4096)
 
 
 def convert_for_browser(
@@ -78,7 +79,7 @@ def convert_for_browser(
 ) -> None:
     """Writes [start, end) s as H.264 and AAC in MP4: upright, square pixels, time 0 at `start`; or MediaError.
 
-    max_side: the longest side, in pixels. progress is told the second that was reached, about once a second; what it
+    max_side: the longest side, in pixels. progress gets the second that was reached, about once per second; what it
     raises stops the conversion. Nothing half-written stays behind.
     """
     clip = open_clip(path, start=start, end=end, limits=limits)
@@ -115,9 +116,9 @@ def _write(clip: Clip, out: Any, stack: ExitStack, max_side: int, progress: Call
         sound = out.add_stream("aac", rate=SOUND_RATE, layout="stereo")
         sound.bit_rate = 160_000
         feeds.append((sound, _sound(clip, stack.enter_context(closing(clip.track("audio"))))))
-    told = 0.0
+    reported = 0.0  # s
     lengths: dict[int, int] = {}  # of pictures on their way through the encoder, in ticks
-    waiting = {index: found for index, (_, feed) in enumerate(feeds) if (found := next(feed, None)) is not None}
+    waiting = {index: first for index, (_, feed) in enumerate(feeds) if (first := next(feed, None)) is not None}
     while waiting:
         index = min(waiting, key=lambda index: waiting[index][0])
         time, frame = waiting.pop(index)
@@ -125,11 +126,11 @@ def _write(clip: Clip, out: Any, stack: ExitStack, max_side: int, progress: Call
         if stream.type == "video":
             lengths[frame.pts] = frame.duration
         _mux(out, stream, frame, lengths)
-        if progress is not None and time >= told + 1:
-            told = time
-            progress(told)
-        if (found := next(feed, None)) is not None:
-            waiting[index] = found
+        if progress is not None and time >= reported + 1:
+            reported = time
+            progress(reported)
+        if (following := next(feed, None)) is not None:
+            waiting[index] = following
     for stream, _ in feeds:
         _mux(out, stream, None, lengths)
 
@@ -158,26 +159,26 @@ def _mux(out: Any, stream: Any, frame: Any, lengths: dict[int, int]) -> None:
 def _pictures(clip: Clip, track: Track, scale: Scaler) -> Iterator[tuple[float, av.VideoFrame]]:
     """Upright yuv420p frames with their time from `start`; the one on screen at `start` is moved to 0."""
     stop = float("inf") if clip.end is None else clip.end - clip.start
-    last, held = -1, None
+    last, opening = -1, None
     for shown in track.frames(clip.start):
         time = shown.time - clip.start
         if time >= stop:
             break
         clip.check_length(time)
         if time <= 0:
-            held = shown  # only the last of these is on screen at 0
+            opening = shown  # only the last of these is on screen at 0
             continue
-        if held is not None or last < 0:
-            yield 0.0, _picture(held or shown, scale, 0, time)
-            held, last = None, 0
+        if opening is not None or last < 0:
+            yield 0.0, _picture(opening or shown, scale, 0, time)
+            opening, last = None, 0
             if shown.time - clip.start < 1 / TICKS:
                 continue
         tick = round(time * TICKS)
         if tick > last:
             yield time, _picture(shown, scale, tick, min(shown.end - shown.time, stop - time))
             last = tick
-    if held is not None:
-        yield 0.0, _picture(held, scale, 0, max(0.0, min(held.end - clip.start, stop)))
+    if opening is not None:
+        yield 0.0, _picture(opening, scale, 0, max(0.0, min(opening.end - clip.start, stop)))
 
 
 def _picture(shown: Any, scale: Scaler, tick: int, length: float) -> av.VideoFrame:

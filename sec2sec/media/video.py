@@ -14,7 +14,7 @@ from PIL import Image
 from sec2sec.config import RESIZE
 from sec2sec.media.container import MOMENT, Shown, Track
 
-STILL_SIDE = 320  # pixels, the longest side of a second's still
+MAX_STILL_SIDE = 320  # pixels, the longest side of a second's still
 HD_LINES = 720  # pictures at least this high are BT.709 when they do not say, lower ones BT.601, as players assume
 
 Orientation = tuple[int, bool]  # quarter turns anticlockwise (0–3), and whether to mirror left to right before them
@@ -68,7 +68,7 @@ class Scaler:
         return np.ascontiguousarray(np.rot90(small, turns))
 
 
-class Pictures:
+class VideoReader:
     """The picture track of a clip, read second by second from `begin` s on."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Pictures:
     ) -> None:
         """display: width and height of the stills' source; size: height and width of the frames."""
         self.track, self.begin, self.rate, self.size = track, begin, frames_per_second, size
-        shrink = min(1.0, STILL_SIDE / max(display))
+        shrink = min(1.0, MAX_STILL_SIDE / max(display))
         self._model = Scaler(size[1], size[0], turned)
         width, height = (max(1, round(side * shrink)) for side in display)
         self._still = Scaler(width, height, turned)

@@ -54,7 +54,7 @@ def integrated(name: str, values: np.ndarray, gap: float, seconds: Seconds) -> F
     return lane(
         f"integrated {name}",
         f"{name} · integrated gradients",
-        f"change of the logit from an average clip to this one{missed}",
+        f"change of the logit from the baseline to this clip{missed}",
         EVIDENCE_PX,
         y_axis("logits", (-half, half), None, ".2~f", 3),
         signed_bars(seconds, values, f"integrated gradients for {name} %{{y:+.3f}} logits"),
@@ -65,10 +65,10 @@ def position(name: str, from_start: np.ndarray, from_end: np.ndarray, seconds: S
     """Attention minus the checkpoint's mean attention at that place (T,) each; NaN where the profile ends."""
     check(f"position of {name}", from_start, seconds.count)
     half = reach(from_start, from_end)
-    said = f"%{{customdata}}<br>attention for {name} %{{y:+.1%}} against the mean, counted from the"
+    hover = f"%{{customdata}}<br>attention for {name} %{{y:+.1%}} against the mean, counted from the"
     data = [
         bar(seconds, from_start, ATTENTION[index % len(ATTENTION)], "counted from the start")
-        | {"hovertemplate": f"{said} start<extra></extra>"},
+        | {"hovertemplate": f"{hover} start<extra></extra>"},
         {
             "type": "scatter",
             "mode": "markers",
@@ -76,13 +76,13 @@ def position(name: str, from_start: np.ndarray, from_end: np.ndarray, seconds: S
             "x": seconds.centres.tolist(),
             "y": plain(from_end),
             "marker": {"symbol": "line-ew", "size": 11, "line": {"width": 2.5, "color": WAVE}},
-            "hovertemplate": f"{said} end<extra></extra>",
+            "hovertemplate": f"{hover} end<extra></extra>",
         },
     ]
     return lane(
         f"position {name}",
-        f"{name} · attention against the usual",
-        "minus its mean at that place, since attention rises at the end of most clips · bar: from the start, "
+        f"{name} · attention relative to its mean at that position",
+        "minus the mean over many clips, since attention rises at the end of most clips · bar: from the start, "
         "dash: from the end",
         EVIDENCE_PX,
         y_axis("share", (-half, half), None, ".0%", 3),
@@ -136,5 +136,5 @@ def stability(
         axis = y_axis("share", (0, top), None, ".0%", 3)
         return lane(key, title, detail, ATTENTION_PX, axis, [bars, whiskers], [level(1 / seconds.count, seconds.count)])
     half = reach(values, low, high)
-    drawn = signed_bars(seconds, values, "effect %{y:+.3f}")
-    return lane(key, title, detail, EFFECT_PX, y_axis("effect", (-half, half), None, ".2~f", 3), [*drawn, whiskers])
+    signs = signed_bars(seconds, values, "effect %{y:+.3f}")
+    return lane(key, title, detail, EFFECT_PX, y_axis("effect", (-half, half), None, ".2~f", 3), [*signs, whiskers])

@@ -82,13 +82,13 @@ def _band_words(index: int, bands: int, n_mfcc: int) -> str:
     return f"{first}–{last}"
 
 
-def _tokens_axis(groups: Sequence[str], each: int, title: str) -> dict[str, Any]:
-    """An axis of len(groups) · each tokens, labelled once a group and divided between groups."""
+def _tokens_axis(groups: Sequence[str], per_group: int, title: str) -> dict[str, Any]:
+    """An axis of len(groups) · per_group tokens, labelled once a group and divided between groups."""
     return {
         "title": {"text": title, "standoff": 6},
-        "tickvals": [i * each + (each - 1) / 2 for i in range(len(groups))],
+        "tickvals": [i * per_group + (per_group - 1) / 2 for i in range(len(groups))],
         "ticktext": list(groups),
-        "range": [-0.5, len(groups) * each - 0.5],
+        "range": [-0.5, len(groups) * per_group - 0.5],
         "showgrid": False,
         "zeroline": False,
         "ticks": "",

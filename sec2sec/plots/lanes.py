@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from sec2sec.explanations.results import SecondEffects, TargetExplanation
 from sec2sec.plots.style import (
     ATTENTION,
     FEW_SECONDS,
@@ -29,32 +30,6 @@ from sec2sec.plots.style import (
 WAVE_PX, ATTENTION_PX, EFFECT_PX = 30, 46, 74
 
 
-class Bars(Protocol):
-    """One target: arrays (T,). attention sums to 1, or None; effects are signed, in units of the prediction."""
-
-    @property
-    def attention(self) -> np.ndarray | None: ...
-    @property
-    def effect(self) -> np.ndarray: ...
-    @property
-    def effect_audio(self) -> np.ndarray: ...
-    @property
-    def effect_video(self) -> np.ndarray: ...
-
-
-class Measured(Protocol):
-    """The effects under one reference: arrays (T,), signed, in units of the prediction."""
-
-    @property
-    def whole(self) -> np.ndarray: ...
-    @property
-    def audio(self) -> np.ndarray: ...
-    @property
-    def video(self) -> np.ndarray: ...
-    @property
-    def interaction(self) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class Seconds:
     """The x-axis of all lanes. partial: the last second holds less than a whole one."""
@@ -68,14 +43,16 @@ class Seconds:
 
     @property
     def centres(self) -> np.ndarray:
+        """(T,) the middle of each second, s."""
         return np.arange(self.count) + 0.5
 
     @property
     def few(self) -> bool:
+        """Whether there is room for a marker in each second."""
         return self.count <= FEW_SECONDS
 
 
-def tallest(targets: Iterable[Bars], seconds: int) -> float:
+def tallest(targets: Iterable[TargetExplanation], seconds: int) -> float:
     """The end of the attention axis, one for all targets so that they compare."""
     return 1.12 * max([highest(t.attention) for t in targets if t.attention is not None] + [1 / seconds])
 
@@ -126,8 +103,8 @@ def attention(name: str, values: np.ndarray, seconds: Seconds, index: int, top: 
 
 
 def effect(
-    name: str, bars: Bars, seconds: Seconds, half: float, *, both: bool = True,
-    references: Sequence[Measured] = (), spread: np.ndarray | None = None,
+    name: str, target: TargetExplanation, seconds: Seconds, half: float, *, both: bool = True,
+    references: Sequence[SecondEffects] = (), spread: np.ndarray | None = None,
 ) -> Figure:  # fmt: skip
     """Signed bars of the whole, marks of its parts, whiskers over the references (spread (2, T), lowest and highest).
 
@@ -135,12 +112,12 @@ def effect(
     it holds, so that the screen can show another reference in its place.
     """
     for what in ("effect", "effect_audio", "effect_video"):
-        check(f"{what} of {name}", getattr(bars, what), seconds.count)
-    data = signed_bars(seconds, bars.effect, f"effect on {name} %{{y:+.3f}}")
+        check(f"{what} of {name}", getattr(target, what), seconds.count)
+    data = signed_bars(seconds, target.effect, f"effect on {name} %{{y:+.3f}}")
     if spread is not None:
         check(f"spread of {name}", spread[0], seconds.count)
         data.append(whisker(seconds, spread[0], spread[1], "lowest to highest over the references"))
-    parts = [("audio", bars.effect_audio, -0.2), ("video", bars.effect_video, 0.2)]
+    parts = [("audio", target.effect_audio, -0.2), ("video", target.effect_video, 0.2)]
     if references:
         parts.append(("interaction", references[0].interaction, 0.0))
     if both:  # with one modality there is nothing to tell apart
@@ -174,11 +151,11 @@ def _part(part: str, values: np.ndarray, seconds: Seconds, offset: float, target
     }
 
 
-def signed_bars(seconds: Seconds, values: np.ndarray, said: str) -> list[dict[str, Any]]:
-    """Two traces, above and below zero. said: what a hover says, with %{y}."""
+def signed_bars(seconds: Seconds, values: np.ndarray, hover: str) -> list[dict[str, Any]]:
+    """Two traces, above and below zero. hover: what a hover says, with %{y}."""
     return [
         bar(seconds, np.where(which, values, np.nan), colour, f"{side} the prediction")
-        | {"meta": {"part": side}, "hovertemplate": f"%{{customdata}}<br>{said}<extra></extra>"}
+        | {"meta": {"part": side}, "hovertemplate": f"%{{customdata}}<br>{hover}<extra></extra>"}
         for side, colour, which in (("raises", RAISES, values >= 0), ("lowers", LOWERS, values < 0))
     ]
 

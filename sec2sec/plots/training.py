@@ -49,10 +49,10 @@ def scores(
     lines.append(_line(name, mean, MEAN, symbol="circle", width=3))
     lines.append(_line("best trivial answer", trivial, TRIVIAL, dash="dash"))  # above the others: it is what counts
     if 1 <= best <= len(mean):
-        kept = {"color": MEAN, "size": 15, "symbol": "star", "line": {"width": 0}}
+        marker = {"color": MEAN, "size": 15, "symbol": "star", "line": {"width": 0}}
         lines.append(
             {"type": "scatter", "mode": "markers", "name": "weights that are kept", "x": [best], "y": [mean[best - 1]]}
-            | {"marker": kept, "hovertemplate": "kept: epoch %{x}, %{y:.3f}<extra></extra>"}
+            | {"marker": marker, "hovertemplate": "kept: epoch %{x}, %{y:.3f}<extra></extra>"}
         )
     y = {"title": {"text": "score"}, "range": [0, 1.03], "dtick": 0.25, "tickformat": ".2f"}
     return _figure(lines, _epochs(len(mean), epochs), y)

@@ -22,13 +22,13 @@ from sec2sec.render.frames import Screen, soundtrack
 from sec2sec.render.movie import Progress, write_film
 
 WIDTH, HEIGHT = 1280, 720  # pixels
-EDGE = 16
-MOST_TARGETS = 5  # more lanes than ten would be too low to read
-FASTEST = 30  # frames a second
+MARGIN_PX = 16
+MAX_TARGETS = 5  # more lanes than ten would be too low to read
+MAX_FPS = 30  # frames a second
 PLAYHEAD = (255, 92, 108)
-MARKED = 34  # added to the ground under the second that plays, of 255
-HOT = (245, 180, 30)
-STRONGEST = 0.62  # opacity of the largest weight of a second's overlay
+MARK_BRIGHTNESS = 34  # added to the ground under the second that plays, of 255
+OVERLAY_COLOUR = (245, 180, 30)
+MAX_OVERLAY_OPACITY = 0.62  # opacity of the largest weight of a second's overlay
 
 
 def annotate(
@@ -43,22 +43,22 @@ def annotate(
 ) -> None:
     """Writes the explained part of a clip as H.264 and AAC in MP4, 1280×720, with the explanation beside the picture.
 
-    targets: which to draw, at most MOST_TARGETS; default: all but diagnostics. overlay: also burn in where the sound's
-    co-attention lies in the picture. progress is told the share that is done; what it raises stops the work.
+    targets: which to draw, at most MAX_TARGETS; default: all but diagnostics. overlay: also burn in where the sound's
+    co-attention lies in the picture. progress takes the share that is done; what it raises stops the work.
     Raises MediaError for a file that cannot be read or is not the one that was explained, ExplanationError for an
     unknown target, OSError where `out` cannot be written.
     """
-    told = explanation.clip
-    clip = open_clip(path, start=told.start, limits=limits or MediaLimits(max_seconds=math.inf))
-    if clip.sha256 != told.sha256:
-        raise MediaError(f"{clip.name}: is not the file that was explained ({told.name}); explain it again")
+    summary = explanation.clip
+    clip = open_clip(path, start=summary.start, limits=limits or MediaLimits(max_seconds=math.inf))
+    if clip.sha256 != summary.sha256:
+        raise MediaError(f"{clip.name}: is not the file that was explained ({summary.name}); explain it again")
     shown = {name: explanation.targets[name] for name in chosen_targets(explanation, targets)}
-    seconds = min(told.duration, float(told.seconds))
-    sound = soundtrack(clip, seconds) if told.has_audio and clip.has_audio else None
+    seconds = min(summary.duration, float(summary.seconds))
+    sound = soundtrack(clip, seconds) if summary.has_audio and clip.has_audio else None
     with ExitStack() as stack:
-        film = _Frames(clip if told.has_video else None, explanation, list(shown), sound, overlay)
+        film = _Frames(clip if summary.has_video else None, explanation, list(shown), sound, overlay)
         stack.enter_context(closing(film))
-        rate = max(1, min(round(clip.fps or 25), FASTEST))
+        rate = max(1, min(round(clip.fps or 25), MAX_FPS))
         write_film(Path(out), seconds, rate, film.at, sound, progress=progress)
 
 
@@ -66,36 +66,36 @@ def chosen_targets(explanation: Explanation, targets: Sequence[str] | None) -> l
     """Names that are drawn; ExplanationError for what is not there."""
     if targets is None:
         named = [name for name in explanation.targets if name not in explanation.checkpoint.diagnostics]
-        return named[:MOST_TARGETS]
+        return named[:MAX_TARGETS]
     unknown = [name for name in targets if name not in explanation.targets]
-    if unknown or not targets or len(targets) > MOST_TARGETS:
+    if unknown or not targets or len(targets) > MAX_TARGETS:
         raise ExplanationError(
-            f"targets {', '.join(targets) or 'none'}: choose one to {MOST_TARGETS} of {', '.join(explanation.targets)}"
+            f"targets {', '.join(targets) or 'none'}: choose one to {MAX_TARGETS} of {', '.join(explanation.targets)}"
         )
     return list(targets)
 
 
 def layout(aspect: float | None, targets: int, footer: int) -> tuple[Box | None, Box, Box, Box]:
     """Boxes of picture, panel, chart and footer. aspect: width ÷ height of the picture; None: sound alone."""
-    foot = Box(EDGE, HEIGHT - EDGE - 20 * footer + 2, WIDTH - 2 * EDGE, 20 * footer)
-    above = foot.top - 8 - EDGE  # px of height for the rest
+    foot = Box(MARGIN_PX, HEIGHT - MARGIN_PX - 20 * footer + 2, WIDTH - 2 * MARGIN_PX, 20 * footer)
+    above = foot.top - 8 - MARGIN_PX  # px of height for the rest
     lanes = 2 * targets + (aspect is None)
     lane = 62 if targets == 1 else 54 if targets == 2 else 46 if targets == 3 else 34
     wanted = lanes * (lane + 8) + 34
     if aspect is not None and aspect < 1:  # upright: the picture at the left, all the rest beside it
         width = min(int(above * aspect), WIDTH // 2)
-        picture = Box(EDGE, EDGE, width, min(above, int(width / aspect)))
-        left = EDGE + width + EDGE
-        chart = Box(left, EDGE + above - wanted, WIDTH - EDGE - left, wanted)
-        return picture, Box(left, EDGE, WIDTH - EDGE - left, chart.top - EDGE - 10), chart, foot
-    chart = Box(EDGE, EDGE + above - wanted, WIDTH - 2 * EDGE, wanted)
-    free = chart.top - EDGE - 10
+        picture = Box(MARGIN_PX, MARGIN_PX, width, min(above, int(width / aspect)))
+        left = MARGIN_PX + width + MARGIN_PX
+        chart = Box(left, MARGIN_PX + above - wanted, WIDTH - MARGIN_PX - left, wanted)
+        return picture, Box(left, MARGIN_PX, WIDTH - MARGIN_PX - left, chart.top - MARGIN_PX - 10), chart, foot
+    chart = Box(MARGIN_PX, MARGIN_PX + above - wanted, WIDTH - 2 * MARGIN_PX, wanted)
+    free = chart.top - MARGIN_PX - 10
     if aspect is None:
-        return None, Box(EDGE, EDGE, WIDTH - 2 * EDGE, free), chart, foot
-    width = min(int(free * aspect), WIDTH - 2 * EDGE - 360)
-    picture = Box(EDGE, EDGE, width, int(width / aspect))
-    left = EDGE + width + EDGE
-    return picture, Box(left, EDGE, WIDTH - EDGE - left, free), chart, foot
+        return None, Box(MARGIN_PX, MARGIN_PX, WIDTH - 2 * MARGIN_PX, free), chart, foot
+    width = min(int(free * aspect), WIDTH - 2 * MARGIN_PX - 360)
+    picture = Box(MARGIN_PX, MARGIN_PX, width, int(width / aspect))
+    left = MARGIN_PX + width + MARGIN_PX
+    return picture, Box(left, MARGIN_PX, WIDTH - MARGIN_PX - left, free), chart, foot
 
 
 class _Frames:
@@ -108,7 +108,7 @@ class _Frames:
         self.targets = {name: explanation.targets[name] for name in targets}
         seen = clip is not None and clip.has_video
         summary, model = explanation.clip, explanation.checkpoint
-        lines = wrapped(f"Model {model.name}. {model.trained_on.strip()}", WIDTH - 2 * EDGE, 16, 2)
+        lines = wrapped(f"Model {model.name}. {model.trained_on.strip()}", WIDTH - 2 * MARGIN_PX, 16, 2)
         aspect = clip.width / clip.height if clip is not None and seen else None
         self.picture, self.panel, box, foot = layout(aspect, len(targets), len(lines))
         self.chart = Chart(box, summary.seconds)
@@ -148,7 +148,7 @@ class _Frames:
         frame = np.asarray(canvas).copy()
         chart, left, right = self.chart, round(self.chart.x(second)), round(self.chart.x(second + 1))
         under = frame[chart.box.top : chart.bottom, left:right]
-        under[:] = np.minimum(under.astype(np.uint16) + MARKED, 255)
+        under[:] = np.minimum(under.astype(np.uint16) + MARK_BRIGHTNESS, 255)
         return frame
 
     def close(self) -> None:
@@ -166,7 +166,8 @@ class _Overlay:
             slice(round(top * box.height), round(bottom * box.height)),
             slice(round(left * box.width), round(right * box.width)),
         )
-        self._kept: tuple[tuple[int, int], Image.Image, Image.Image] | None = None  # colour and mask of a moment
+        # colour and mask of a moment
+        self._drawn_moment: tuple[tuple[int, int], Image.Image, Image.Image] | None = None
 
     def over(self, frame: np.ndarray, second: int, within: float) -> np.ndarray:
         """The frame with the weights of a moment laid over the part of it that the model sees."""
@@ -175,16 +176,17 @@ class _Overlay:
             return frame
         moment = min(int(within * len(weights)), len(weights) - 1)
         rows, columns = self._region
-        part = Image.fromarray(frame[rows, columns])
-        if self._kept is None or self._kept[0] != (second, moment):
-            grid = Image.fromarray((255 * STRONGEST * weights[moment] / weights.max()).astype(np.uint8))
-            hot = Image.new("RGB", part.size, HOT)
-            self._kept = (second, moment), hot, grid.resize(part.size, Image.Resampling.NEAREST)
-        _, hot, opacity = self._kept
+        seen = Image.fromarray(frame[rows, columns])
+        if self._drawn_moment is None or self._drawn_moment[0] != (second, moment):
+            grid = Image.fromarray((255 * MAX_OVERLAY_OPACITY * weights[moment] / weights.max()).astype(np.uint8))
+            hot = Image.new("RGB", seen.size, OVERLAY_COLOUR)
+            self._drawn_moment = (second, moment), hot, grid.resize(seen.size, Image.Resampling.NEAREST)
+        _, hot, opacity = self._drawn_moment
         out = frame.copy()
-        out[rows, columns] = np.asarray(Image.composite(hot, part, opacity))
-        out[rows.start : rows.stop, [columns.start, columns.stop - 1]] = HOT  # the edge of what the model sees
-        out[[rows.start, rows.stop - 1], columns.start : columns.stop] = HOT
+        out[rows, columns] = np.asarray(Image.composite(hot, seen, opacity))
+        # the edge of what the model sees
+        out[rows.start : rows.stop, [columns.start, columns.stop - 1]] = OVERLAY_COLOUR
+        out[[rows.start, rows.stop - 1], columns.start : columns.stop] = OVERLAY_COLOUR
         return out
 
     def note(self, second: int) -> str:
@@ -201,7 +203,8 @@ class _Overlay:
         maps, entropy = self._maps.audio_from_video, self._maps.entropy_audio_from_video
         if maps is None or entropy is None or float(entropy[second].mean()) >= NEARLY_UNIFORM:
             return None
-        return maps[second].astype(np.float32).mean((0, 1)).reshape(self._maps.video_grid)
+        weights: np.ndarray = maps[second].astype(np.float32).mean((0, 1))
+        return weights.reshape(self._maps.video_grid)
 
 
 def loudness(sound: np.ndarray, columns: int) -> np.ndarray:

@@ -22,21 +22,22 @@ UP, DOWN = "#e8793a", "#6aa4ea"  # plots' hues, lighter, for a ground that is al
 assert (RAISES, LOWERS) == ("#c2571a", "#3b78c4"), "UP and DOWN are these two, lightened"
 TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # s between labels of the axis
 MAX_TICKS = 15
-LABELS = 128  # px left of the lanes
-RIGHT = 20
-AXIS = 42  # px under the lanes: ticks and the axis's name
-GAP = 8
+LABELS_PX = 128  # left of the lanes
+RIGHT_PX = 20
+AXIS_PX = 42  # under the lanes: ticks and the axis's name
+GAP_PX = 8
 LEAST_EFFECT = 0.02  # of the prediction, at the end of the scale: noise must not look tall, as in plots
 
 
 def plain(text: str) -> str:
     """What PIL's own font can draw: no accents, a hyphen for a minus."""
     text = text.translate({0x2212: "-", 0x2013: "-", 0x2192: "->", 0x00D7: "x"})
-    kept = unicodedata.normalize("NFKD", text)
-    return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in kept)
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in decomposed)
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """PIL's own font. size: px."""
     return ImageFont.load_default(size=size)
 
 
@@ -59,15 +60,18 @@ class Chart:
 
     @property
     def left(self) -> int:
-        return self.box.left + LABELS
+        """Pixel column where the lanes begin."""
+        return self.box.left + LABELS_PX
 
     @property
     def right(self) -> int:
-        return self.box.left + self.box.width - RIGHT
+        """Pixel column where the lanes end."""
+        return self.box.left + self.box.width - RIGHT_PX
 
     @property
     def bottom(self) -> int:
-        return self.box.top + self.box.height - AXIS
+        """Pixel row where the lanes end."""
+        return self.box.top + self.box.height - AXIS_PX
 
     def x(self, time: float) -> float:
         """Pixel column of an instant, s from the beginning of the part that was analysed."""
@@ -85,30 +89,30 @@ def draw_chart(
     pen = ImageDraw.Draw(canvas)
     lanes = [(name, kind) for name in targets for kind in ("attention", "effect")]
     count = len(lanes) + (envelope is not None)
-    height = (chart.bottom - chart.box.top - GAP * (count - 1)) / count
+    height = (chart.bottom - chart.box.top - GAP_PX * (count - 1)) / count
     top = float(chart.box.top)
     if envelope is not None:
         _wave(pen, chart, envelope, top, top + height)
-        top += height + GAP
+        top += height + GAP_PX
     attended = [t.attention for t in targets.values() if t.attention is not None]
     most_attention = max((float(a.max()) for a in attended), default=0.0)
     most_effect = max(LEAST_EFFECT, *(float(np.abs(t.effect).max()) for t in targets.values()))
     for name, kind in lanes:
-        found = targets[name]
+        target = targets[name]
         if kind == "attention":
-            if found.attention is None:
+            if target.attention is None:
                 _label(pen, chart, top, height, name, "no attention", "", "")
             else:
-                _bars(pen, chart, found.attention / (most_attention or 1.0), top, top + height)
+                _bars(pen, chart, target.attention / (most_attention or 1.0), top, top + height)
                 _label(pen, chart, top, height, name, "attention", f"{100 * most_attention:.0f} %", "0")
         else:
             middle = top + height / 2
-            signed = found.effect / most_effect
+            signed = target.effect / most_effect
             _bars(pen, chart, np.maximum(signed, 0), top, middle, UP)
             _bars(pen, chart, np.maximum(-signed, 0), middle, top + height, DOWN, downwards=True)
             _label(pen, chart, top, height, name, "effect", f"+{most_effect:.2f}", f"-{most_effect:.2f}")
             pen.line([(chart.left, middle), (chart.right, middle)], fill=SOFT)
-        top += height + GAP
+        top += height + GAP_PX
     _axis(pen, chart, start)
 
 
@@ -213,23 +217,23 @@ def draw_panel(
     pen.rectangle([box.left, box.top, box.left + box.width - 1, box.top + box.height - 1], fill=PANEL)
     left, width, top = box.left + 16, box.width - 32, box.top + 10
     begin = start + second
-    pen.text((left, top), f"Second {second + 1} ({begin:g} to {begin + 1:g} s)", font=font(20), fill=INK, anchor="lt")
+    pen.text((left, top), f"{begin:g}–{begin + 1:g} s", font=font(20), fill=INK, anchor="lt")
     top += 30
     lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
     row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))
-    for name, found in targets.items():
-        value = f"{found.prediction:.2f}"
+    for name, target in targets.items():
+        value = f"{target.prediction:.2f}"
         pen.text((left, top), shortened(name, width - 120, 18), font=font(18), fill=INK, anchor="lt")
         pen.text((left + width, top), f"{value} of 1", font=font(18), fill=INK, anchor="rt")
         if row >= 62:
             pen.rectangle([left, top + 24, left + width, top + 32], fill=LINE)
-            pen.rectangle([left, top + 24, left + width * found.prediction, top + 32], fill=LEVEL)
-        effect = round(float(found.effect[second]), 3) + 0.0  # no minus before a zero
-        said = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
-        if found.attention is not None:
-            said = f"attention {100 * found.attention[second]:.1f} %, " + said
+            pen.rectangle([left, top + 24, left + width * target.prediction, top + 32], fill=LEVEL)
+        effect = round(float(target.effect[second]), 3) + 0.0  # no minus before a zero
+        words = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
+        if target.attention is not None:
+            words = f"attention {100 * target.attention[second]:.1f} %, " + words
         pen.text(
-            (left, top + (38 if row >= 62 else 21)), shortened(said, width, 16), font=font(16), fill=SOFT, anchor="lt"
+            (left, top + (38 if row >= 62 else 21)), shortened(words, width, 16), font=font(16), fill=SOFT, anchor="lt"
         )
         top += row
     for i, line in enumerate(reversed(lines)):

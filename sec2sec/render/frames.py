@@ -8,12 +8,12 @@ from contextlib import closing
 import numpy as np
 
 from sec2sec.media import Clip
+from sec2sec.media.audio import pieces
 from sec2sec.media.container import MOMENT, Shown, Track
-from sec2sec.media.sound import pieces
 from sec2sec.media.video import Scaler
 
 SOUND_RATE = 48_000  # Hz
-JUMP = 3.0  # s ahead from which on seeking is quicker than decoding what lies between
+MIN_SEEK_SECONDS = 3.0  # s ahead from which on seeking is quicker than decoding what lies between
 
 
 class Screen:
@@ -35,7 +35,7 @@ class Screen:
         The very same array while the same frame is on screen. Before the first frame the first is shown, after the
         last the last is held.
         """
-        far = self._next is not None and self._next.time < time - JUMP
+        far = self._next is not None and self._next.time < time - MIN_SEEK_SECONDS
         if self._current is None or time < self._since - MOMENT or far:
             self._restart(time)
         while self._next is not None and self._next.time <= time + MOMENT:
@@ -52,12 +52,12 @@ class Screen:
         self.close()
         self._track = self._clip.track("video")
         self._source = self._track.frames(time)
-        found = next(self._source, None)
-        if found is None:  # nothing decodes from there on: the last frame that does is held
+        shown = next(self._source, None)
+        if shown is None:  # nothing decodes from there on: the last frame that does is held
             self._source = self._track.frames(0.0)
-            found = next(self._source, None)
-        self._current, self._array, self._next = found, None, next(self._source, None)
-        self._since = time if found is None else min(found.time, time)
+            shown = next(self._source, None)
+        self._current, self._array, self._next = shown, None, next(self._source, None)
+        self._since = time if shown is None else min(shown.time, time)
 
     def close(self) -> None:
         """Closes the file."""

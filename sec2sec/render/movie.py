@@ -58,29 +58,29 @@ def write_film(
     assert picture is not None or sound is not None
     check_writable(out)
     quality = quality or Quality()
-    told = -1
+    reported = -1
 
     def shown(time: float) -> np.ndarray:
-        nonlocal told
+        nonlocal reported
         assert picture is not None
-        if progress is not None and int(time) > told:
-            told = int(time)
+        if progress is not None and int(time) > reported:
+            reported = int(time)
             progress(min(1.0, time / seconds))
         return picture(time + 0.5 / fps)
 
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
-        part = Path(folder) / f"film{quality.suffix}"
+        unfinished = Path(folder) / f"film{quality.suffix}"
         try:
             if picture is None:
                 assert sound is not None
-                _heard(sound).write_audiofile(
-                    str(part), SOUND_RATE, codec=quality.sound_codec, bitrate=quality.sound_bitrate, logger=None
+                _audio_clip(sound).write_audiofile(
+                    str(unfinished), SOUND_RATE, codec=quality.sound_codec, bitrate=quality.sound_bitrate, logger=None
                 )
             else:
                 film = VideoClip(frame_function=shown, duration=seconds)
-                film.audio = None if sound is None else _heard(sound)
+                film.audio = None if sound is None else _audio_clip(sound)
                 film.write_videofile(
-                    str(part),
+                    str(unfinished),
                     fps,
                     quality.codec,
                     audio_fps=SOUND_RATE,
@@ -92,22 +92,23 @@ def write_film(
                     logger=None,
                 )
         except OSError as error:  # moviepy's own message runs over many lines
-            raise _unwritten(out) from error
-        if not part.is_file():
-            raise _unwritten(out)
-        part.chmod(0o666 & ~current_umask())
-        part.replace(out)
+            raise _write_error(out) from error
+        if not unfinished.is_file():
+            raise _write_error(out)
+        unfinished.chmod(0o666 & ~current_umask())
+        unfinished.replace(out)
 
 
-def _unwritten(out: Path) -> MediaError:
+def _write_error(out: Path) -> MediaError:
     return MediaError(f"{out.name}: the film could not be written; check the free space")
 
 
-def _heard(sound: np.ndarray) -> AudioClip:
+def _audio_clip(sound: np.ndarray) -> AudioClip:
     """Samples as moviepy asks for them: by an array of times."""
 
     def at(times: np.ndarray | float) -> np.ndarray:
         index = np.rint(np.asarray(times) * SOUND_RATE).astype(int).clip(0, len(sound) - 1)
-        return sound[index] / np.float32(32768)
+        samples: np.ndarray = sound[index] / np.float32(32768)
+        return samples
 
     return AudioClip(at, duration=len(sound) / SOUND_RATE, fps=SOUND_RATE)

@@ -1,0 +1,1 @@
+"""Train a system: settings, data, the loop, checkpoints; and searches over settings."""

@@ -19,17 +19,17 @@ from torch.utils.data import DataLoader
 
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import read_tokens
-from sec2sec.datasets.extract import LONGEST, Decoded, end_with_parent
+from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Decoded, end_with_parent
 from sec2sec.datasets.table import DataError, Row
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.encoding import stacked
+from sec2sec.encoding import stack
 from sec2sec.media import Second
 
 CPU = torch.device("cpu")
-AHEAD = 2  # batches that are read while one is learned from
-READERS = 2  # threads that read for a GPU: one takes about as long for a batch as the GPU for a step
-SHARE = 0.25  # of a GPU's free memory that the tokens of a split may take: a step needs the rest
-POOL = 16  # batches whose clips are sorted by length together: less padding, still random
+BATCHES_AHEAD = 2  # batches that are read while one is learned from
+READER_THREADS = 2  # threads that read for a GPU: one takes about as long for a batch as the GPU for a step
+GPU_MEMORY_SHARE = 0.25  # of a GPU's free memory that the tokens of a split may take: a step needs the rest
+POOLED_BATCHES = 16  # batches whose clips are sorted by length together: less padding, still random
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Clips:
         return len(self.rows)
 
 
-def clips_of(
+def cached_clips(
     rows: Sequence[Row], targets: Sequence[str], files: Mapping[str, Path], seconds: Mapping[str, int]
 ) -> Clips:
     """The rows that have a token file, with their labels as a table."""
@@ -59,7 +59,7 @@ def clips_of(
 class Batch(NamedTuple):  # Fabric and DDP look into tuples, and refuse frozen dataclasses
     """Some clips, padded to the longest. Tokens, or frames and samples of which tokens are yet to be made."""
 
-    which: Tensor  # (B,) which clips of the split; -1: a repetition that fills the last batch of a process
+    clip_indices: Tensor  # (B,) in the split; -1: a repetition that fills the last batch of a process
     labels: Tensor  # (B, K); NaN where a clip has none
     mask: Tensor  # (B, T) True where a real second is
     seen: Tensor  # (B,) whether the clip has a picture
@@ -69,7 +69,7 @@ class Batch(NamedTuple):  # Fabric and DDP look into tuples, and refuse frozen d
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(*(part.to(device, non_blocking=True) for part in self))
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
 class Source(Protocol):
@@ -91,16 +91,16 @@ def batches_of(seconds: Tensor, batch: int, *, seed: int | None, rank: int = 0, 
     count, step = len(seconds), batch * processes
     generator = torch.Generator().manual_seed(seed or 0)
     order = torch.arange(count) if seed is None else torch.randperm(count, generator=generator)
-    pool = count if seed is None else step * POOL
-    ordered = torch.cat([part[seconds[part].argsort(stable=True)] for part in order.split(max(pool, 1))])
-    steps = [part.tolist() for part in ordered.split(step)]
+    pool = count if seed is None else step * POOLED_BATCHES
+    ordered = torch.cat([indices[seconds[indices].argsort(stable=True)] for indices in order.split(max(pool, 1))])
+    steps = [indices.tolist() for indices in ordered.split(step)]
     if seed is not None:
         steps = [steps[i] for i in torch.randperm(len(steps), generator=generator).tolist()]
-    steps = [part + [-1 - part[i % len(part)] for i in range(-len(part) % processes)] for part in steps]
-    return [part[rank::processes] for part in steps]
+    steps = [indices + [-1 - indices[i % len(indices)] for i in range(-len(indices) % processes)] for indices in steps]
+    return [indices[rank::processes] for indices in steps]
 
 
-def real(index: int) -> int:
+def clip_index(index: int) -> int:
     """The clip behind an index that may be a repetition."""
     return index if index >= 0 else -1 - index
 
@@ -115,7 +115,7 @@ def read_clip(clips: Clips, clip: int, config: EncoderConfig) -> Tokens:
 
 def room_for_tokens(device: torch.device) -> int:
     """Bytes that the tokens of a split may take on a device; none on a CPU, whose memory the mapped files share."""
-    return int(SHARE * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 0
+    return int(GPU_MEMORY_SHARE * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 0
 
 
 class TokenSource:
@@ -146,18 +146,18 @@ class TokenSource:
         if self.resident is not None:
             yield from map(self.resident.gather, batches)
             return
-        with ThreadPoolExecutor(READERS if self.pinned else 1) as pool:
+        with ThreadPoolExecutor(READER_THREADS if self.pinned else 1) as pool:
             waiting: deque[Future[Batch]] = deque()
             for indices in batches:
                 waiting.append(pool.submit(self.gather, indices))
-                if len(waiting) > AHEAD:
+                if len(waiting) > BATCHES_AHEAD:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
     def gather(self, indices: Sequence[int]) -> Batch:
         """One batch of tokens."""
-        chosen = [real(i) for i in indices]
+        chosen = [clip_index(i) for i in indices]
         config, seconds = self.config, self.clips.seconds[chosen]
         mask = torch.arange(int(seconds.max())) < seconds[:, None]
         video, audio = (
@@ -167,11 +167,11 @@ class TokenSource:
         seen, heard = torch.zeros(len(chosen), dtype=torch.bool), torch.zeros(len(chosen), dtype=torch.bool)
         for place, clip in enumerate(chosen):
             tokens = read_clip(self.clips, clip, config)
-            for whole, part, has in ((video, tokens.video, seen), (audio, tokens.audio, heard)):
-                if part is not None:
-                    whole[place, : len(part)], has[place] = part, True
-        which = torch.tensor([max(i, -1) for i in indices])
-        return Batch(which, self.clips.labels[chosen], mask, seen, heard, video, audio)
+            for whole, tensor, has in ((video, tokens.video, seen), (audio, tokens.audio, heard)):
+                if tensor is not None:
+                    whole[place, : len(tensor)], has[place] = tensor, True
+        clip_indices = torch.tensor([max(i, -1) for i in indices])
+        return Batch(clip_indices, self.clips.labels[chosen], mask, seen, heard, video, audio)
 
 
 class ResidentTokens:
@@ -191,9 +191,9 @@ class ResidentTokens:
         row = 1
         for clip, seconds in enumerate(clips.seconds.tolist()):
             tokens = read_clip(clips, clip, config)
-            for place, (whole, part) in enumerate(zip(self.tokens, (tokens.video, tokens.audio), strict=True)):
-                if part is not None:
-                    whole[row : row + seconds], first[place, clip] = part, row
+            for place, (whole, tensor) in enumerate(zip(self.tokens, (tokens.video, tokens.audio), strict=True)):
+                if tensor is not None:
+                    whole[row : row + seconds], first[place, clip] = tensor, row
             row += seconds
         self.first = first.to(device)  # (2, clips) the row of each clip's first second; 0 where it lacks the modality
 
@@ -201,7 +201,7 @@ class ResidentTokens:
         """The same batch as TokenSource's, on the device."""
         order = torch.tensor(indices).to(self.device, non_blocking=True)
         chosen = torch.where(order < 0, -1 - order, order)
-        step = torch.arange(int(self.clips.seconds[[real(i) for i in indices]].max()), device=self.device)
+        step = torch.arange(int(self.clips.seconds[[clip_index(i) for i in indices]].max()), device=self.device)
         mask = step < self.seconds[chosen, None]
         first = self.first[:, chosen]
         present = first > 0
@@ -213,8 +213,8 @@ class ResidentTokens:
 def frames_and_samples(seconds: list[Second]) -> tuple[Tensor | None, Tensor | None]:
     """In a worker: a clip's seconds → frames (T, M, 128, 171, 3) and samples (T, 16000); None for what it lacks."""
     return (
-        stacked([s.frames for s in seconds]) if seconds[0].frames is not None else None,
-        stacked([s.samples for s in seconds]) if seconds[0].samples is not None else None,
+        stack([s.frames for s in seconds]) if seconds[0].frames is not None else None,
+        stack([s.samples for s in seconds]) if seconds[0].samples is not None else None,
     )
 
 
@@ -224,14 +224,14 @@ class FrameSource:
     def __init__(self, clips: Clips, config: EncoderConfig, workers: int) -> None:
         self.clips = clips
         self.waiting: list[list[int]] = []
-        decoded = Decoded(clips.rows, config, frames_and_samples, MediaLimits(max_seconds=LONGEST))
+        decoded = Decoded(clips.rows, config, frames_and_samples, MediaLimits(max_seconds=MAX_CLIP_SECONDS))
         self.loader: DataLoader[Any] = DataLoader(
             decoded,
-            batch_sampler=_Handed(self.waiting),
+            batch_sampler=PresetBatches(self.waiting),
             collate_fn=list,
             num_workers=workers,
             persistent_workers=workers > 0,
-            prefetch_factor=AHEAD if workers else None,
+            prefetch_factor=BATCHES_AHEAD if workers else None,
             worker_init_fn=end_with_parent,
             multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
         )
@@ -239,22 +239,22 @@ class FrameSource:
     def load(self, batches: Iterable[Sequence[int]]) -> Iterator[Batch]:
         """Decodes ahead. Raises DataError for a clip that was usable when the training began and is not now."""
         todo = list(batches)
-        self.waiting[:] = [[real(i) for i in indices] for indices in todo]
-        for indices, parts in zip(todo, self.loader, strict=True):
-            yield self._joined(indices, parts)
+        self.waiting[:] = [[clip_index(i) for i in indices] for indices in todo]
+        for indices, clips in zip(todo, self.loader, strict=True):
+            yield self._join(indices, clips)
 
-    def _joined(self, indices: Sequence[int], parts: list[tuple[Tensor | None, Tensor | None] | str]) -> Batch:
-        chosen = [real(i) for i in indices]
-        for found in parts:
-            if isinstance(found, str):
-                raise DataError(f"{found} (it could be read when this training began)")
-        pairs = [found for found in parts if not isinstance(found, str)]
+    def _join(self, indices: Sequence[int], clips: list[tuple[Tensor | None, Tensor | None] | str]) -> Batch:
+        chosen = [clip_index(i) for i in indices]
+        for clip in clips:
+            if isinstance(clip, str):
+                raise DataError(f"{clip} (it could be read when this training began)")
+        pairs = [clip for clip in clips if not isinstance(clip, str)]
         seconds = self.clips.seconds[chosen]
         mask = torch.arange(int(seconds.max())) < seconds[:, None]
         frames = [frames for frames, _ in pairs if frames is not None]
         samples = [samples for _, samples in pairs if samples is not None]
         return Batch(
-            which=torch.tensor([max(i, -1) for i in indices]),
+            clip_indices=torch.tensor([max(i, -1) for i in indices]),
             labels=self.clips.labels[chosen],
             mask=mask,
             seen=torch.tensor([frames is not None for frames, _ in pairs]),
@@ -264,7 +264,7 @@ class FrameSource:
         )
 
 
-class _Handed:
+class PresetBatches:
     """A sampler whose batches are handed to it before each epoch."""
 
     def __init__(self, batches: list[list[int]]) -> None:

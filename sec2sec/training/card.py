@@ -10,11 +10,14 @@ from sec2sec.checkpoints import environment
 from sec2sec.encoders import Encoders
 from sec2sec.metrics import SHOWN, figure, span, title_of
 from sec2sec.model import Model
+from sec2sec.tables import MetricRow, metric_rows, pipe_table
 from sec2sec.training.settings import TrainConfig
 
 NOT_FOR = "Not for hiring, not for monitoring pupils or staff."
-ATTENTION = "- Attention shows where the model looked. The measured effect beside it shows what changed the prediction."
-KEYS = ("accuracy", "balanced_accuracy", "f1")  # of the bundled checkpoint's tables
+ABOUT_ATTENTION = (
+    "- Attention shows where the model looked. The measured effect beside it shows what changed the prediction."
+)
+DEMO_METRICS = ("accuracy", "balanced_accuracy", "f1")  # of the bundled checkpoint's tables
 
 
 def trained_card(
@@ -30,7 +33,7 @@ def trained_card(
     system = SYSTEMS[m.system]
     tuned = "tuned with the rest" if config.encoders == "tuned" else "frozen: only what stands right of them learned"
     about = [f"- System: {system.title}{f', {m.temporal}' if system.recurrent else ''}, targets {', '.join(m.targets)}"]
-    if system.reads_tokens:
+    if system.uses_encoder_tokens:
         about[0] += f"; D = {m.width}, {m.heads} heads."
         about += [
             f"- Encoders: {e.preset}, from {provenance['encoders_from']}; {tuned}. "
@@ -48,7 +51,7 @@ def trained_card(
         *about,
         f"- Parameters: {provenance['encoder_size'] + provenance['model_size']:,} in all, "
         f"{provenance['model_size']:,} "
-        f"{'right of the tokens' if system.reads_tokens else 'in the model'}.",
+        f"{'right of the tokens' if system.uses_encoder_tokens else 'in the model'}.",
         f"- Trained for {metrics['epochs']} epochs; these are the weights of epoch {metrics['best_epoch']}, "
         "the best by validation score (paper §4.2).",
         *(f"- {note}" for note in provenance["notes"]),
@@ -65,7 +68,7 @@ def trained_card(
         "- The validation clips chose the weights: their figures flatter."
         if metrics.get("test")
         else "- There was no test split: the validation clips chose the weights, so the figures above flatter.",
-        ATTENTION,
+        ABOUT_ATTENTION,
         *_made_by(provenance["command"], metrics["minutes"], environment()),
     ]
     return "\n".join(lines)
@@ -74,21 +77,21 @@ def trained_card(
 def _table(split: str, report: Mapping[str, Any]) -> list[str]:
     """One split: each target's metrics with intervals, its baselines below."""
     lines = [f"## On {report['clips']} {split} clips, with 95 % intervals by bootstrap over groups"]
-    for kind, keys in SHOWN.items():
-        chosen = {name: found for name, found in report["targets"].items() if found["kind"] == kind}
-        if not chosen:
-            continue
-        lines += ["", "| target | " + " | ".join(title_of(key) for key in keys) + " | gain |"]
-        lines += ["|---|" + "---|" * (len(keys) + 1)]
-        for name, found in chosen.items():
-            gain = found["gain"]
-            over = f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
-            cells = [figure(found[key]) + span(found["interval"].get(key)) for key in keys]
-            lines.append(f"| {name} | " + " | ".join([*cells, over]) + " |")
-            for baseline, values in found["trivial"].items():
-                cells = [figure(values.get(key)) for key in keys]
-                lines.append(f"| {name}, {baseline.replace('_', ' ')} (trivial) | " + " | ".join([*cells, ""]) + " |")
+    for kind, metrics in SHOWN.items():
+        if rows := metric_rows(report["targets"], kind):
+            cells = [
+                [row.label, *(row.cell(metric, figure(None)) for metric in metrics), _gain_words(row, report)]
+                for row in rows
+            ]
+            lines += ["", pipe_table(["target", *map(title_of, metrics), "gain"], cells)]
     return lines
+
+
+def _gain_words(row: MetricRow, report: Mapping[str, Any]) -> str:
+    if row.baseline:
+        return ""
+    gain = report["targets"][row.target]["gain"]
+    return f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
 
 
 def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
@@ -131,7 +134,7 @@ def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "- No person rated any of these clips; cues follow published averages (Hanjalic & Xu 2005; Valdez & Mehrabian "
         "1994), and a film can mean the opposite of its loudness.",
         "- Synchrony has no truth on real clips: it is shown on known-truth clips alone.",
-        ATTENTION,
+        ABOUT_ATTENTION,
         *_made_by(provenance["command"], metrics["minutes"], provenance["environment"]),
     ]
     return "\n".join(lines)
@@ -139,16 +142,17 @@ def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 def _results(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
     """One test set: metrics of each target beside the trivial baselines, then the pointing game."""
-    made = next(clips for clips in recipe["test"] if clips["name"] == name)
+    clips = next(clips for clips in recipe["test"] if clips["name"] == name)
     lines = [
-        f"## On {report['clips']} unseen {made['level']} clips (seed {made['seed']})",
+        f"## On {report['clips']} unseen {clips['level']} clips (seed {clips['seed']})",
         "",
-        "| target | " + " | ".join(KEYS) + " | majority (trivial) accuracy | always positive F1 |",
-        "|---|" + "---|" * (len(KEYS) + 2),
+        "| target | " + " | ".join(DEMO_METRICS) + " | majority (trivial) accuracy | always positive F1 |",
+        "|---|" + "---|" * (len(DEMO_METRICS) + 2),
     ]
-    for target, found in report["targets"].items():
-        trivial = found["trivial"]
-        values = [*(found[key] for key in KEYS), trivial["majority"]["accuracy"], trivial["always_positive"]["f1"]]
+    for target, figures in report["targets"].items():
+        trivial = figures["trivial"]
+        baselines = trivial["majority"]["accuracy"], trivial["always_positive"]["f1"]
+        values = [*(figures[key] for key in DEMO_METRICS), *baselines]
         lines.append(f"| {target} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
     pointing = ", ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
     lines += ["", f"The top second is a decisive one (sum over targets): {pointing}."]
@@ -157,5 +161,5 @@ def _results(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) ->
 
 def _made_by(command: str, minutes: float, versions: Mapping[str, Any]) -> list[str]:
     """The last lines of every card."""
-    said = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return ["", f"Made by `{command}` in {minutes} minutes; versions: {said}.", ""]
+    numbers = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return ["", f"Made by `{command}` in {minutes} minutes; versions: {numbers}.", ""]

@@ -9,7 +9,7 @@ K targets, T seconds of a clip, S of the longest.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ import numpy as np
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.cache import TokenCache
-from sec2sec.datasets.extract import Extraction, extract_steps
+from sec2sec.datasets.extract import extract_steps
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.files import write_json
-from sec2sec.training.batches import TokenSource, clips_of
-from sec2sec.training.loop import TrainModule, predict
-from sec2sec.training.setup import encoders_of
+from sec2sec.progress import Steps
+from sec2sec.training.batches import TokenSource, cached_clips
+from sec2sec.training.module import TrainModule, predict
+from sec2sec.training.setup import load_encoders
 
 QUARTILES = (25, 75)  # per cent
 BATCH = 32  # clips
@@ -42,32 +43,32 @@ def profile(attention: Sequence[np.ndarray], targets: Sequence[str]) -> dict[str
     how many clips are that long.
     """
     longest = max(weights.shape[1] for weights in attention)
-    found: dict[str, dict[str, list[float]]] = {}
+    curves: dict[str, dict[str, list[float]]] = {}
     table = np.full((2, len(attention), len(targets), longest), np.nan)
     for row, weights in enumerate(attention):
         table[0, row, :, : weights.shape[1]] = weights
         table[1, row, :, longest - weights.shape[1] :] = weights
     for k, name in enumerate(targets):
-        found[name] = {}
+        curves[name] = {}
         for side, values in zip(("from_start", "from_end"), table[:, :, k], strict=True):
             low, high = np.nanpercentile(values, QUARTILES, axis=0)
-            found[name] |= {
-                side: _rounded(np.nanmean(values, 0)),
-                f"{side}_low": _rounded(low),
-                f"{side}_high": _rounded(high),
+            curves[name] |= {
+                side: _round(np.nanmean(values, 0)),
+                f"{side}_low": _round(low),
+                f"{side}_high": _round(high),
                 f"{side}_clips": [int(n) for n in (~np.isnan(values)).sum(0)],
             }
-    return found
+    return curves
 
 
-def _rounded(values: np.ndarray) -> list[float]:
+def _round(values: np.ndarray) -> list[float]:
     return [round(float(value), 5) for value in values]
 
 
-def as_text(found: Mapping[str, Mapping[str, Sequence[float]]], clips: int) -> str:
+def as_text(curves: Mapping[str, Mapping[str, Sequence[float]]], clips: int) -> str:
     """Both alignments as tables, each with the paper's figure for that segment beside it where there is one."""
     lines = [f"mean attention (quartiles) over {clips} clips, real seconds alone"]
-    for name, sides in found.items():
+    for name, sides in curves.items():
         paper = PAPER.get(name, ())
         beside = f"{'paper':>8}" if paper else ""
         longest = len(sides["from_start"])
@@ -76,7 +77,7 @@ def as_text(found: Mapping[str, Mapping[str, Sequence[float]]], clips: int) -> s
             start = f"{t:>3}{_cell(sides, 'from_start', t)}{_beside(paper, t)}"
             end = f"{t - longest:>6}{_cell(sides, 'from_end', t)}{_beside(paper, len(paper) + t - longest)}"
             lines.append(f"{start}{end}".rstrip())
-    if any(name in PAPER for name in found):
+    if any(name in PAPER for name in curves):
         lines += [
             "",
             "paper: Fig. 2, read off its pixels: LIRIS-ACCEDE, 15 segments whatever the clip's length, each curve sums "
@@ -96,10 +97,10 @@ def _cell(sides: Mapping[str, Sequence[Any]], side: str, t: int) -> str:
 
 
 @dataclass(frozen=True)
-class Profiled:
+class AttentionProfile:
     """The profile of a data set, and what is wrong with the clips that could not be used."""
 
-    profile: dict[str, dict[str, list[float]]]
+    curves: dict[str, dict[str, list[float]]]
     clips: int
     unusable: dict[str, str]
 
@@ -113,8 +114,8 @@ def profile_steps(
     save: bool = False,
     device: str = "auto",
     workers: int | None = None,
-) -> Iterator[Extraction | Profiled]:
-    """The profile of a checkpoint on a data set; yields how the encoding goes, and Profiled last.
+) -> Steps[AttentionProfile]:
+    """The profile of a checkpoint on a data set.
 
     save: keep it in the checkpoint's metrics.json. Raises CheckpointError, DataError or OSError.
     """
@@ -128,20 +129,20 @@ def profile_steps(
     rows = table.split(split)
     if not rows:
         raise DataError(f"{table.directory}: no clip in the split {split!r}")
-    encoders = encoders_of(checkpoint)
+    encoders = load_encoders(checkpoint)
     tokens = TokenCache(cache, encoders)
-    for step in extract_steps(rows, encoders, tokens, device=bundle.device, workers=workers):
-        yield step
-    lengths = {name: seconds for name, sha in step.sha256.items() if (seconds := tokens.seconds(sha)) is not None}
-    clips = clips_of(rows, targets, {name: tokens.path(step.sha256[name]) for name in lengths}, lengths)
+    extraction = yield from extract_steps(rows, encoders, tokens, device=bundle.device, workers=workers)
+    sha256 = extraction.sha256
+    lengths = {name: seconds for name, sha in sha256.items() if (seconds := tokens.seconds(sha)) is not None}
+    clips = cached_clips(rows, targets, {name: tokens.path(sha256[name]) for name in lengths}, lengths)
     if not len(clips):
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used")
-    found = predict(TrainModule(bundle.model), TokenSource(clips, encoders.config), BATCH, bundle.device)
-    assert found.attention is not None
-    curves = profile(found.attention, targets)
+    outputs = predict(TrainModule(bundle.model), TokenSource(clips, encoders.config), BATCH, bundle.device)
+    assert outputs.attention is not None
+    curves = profile(outputs.attention, targets)
     if save:
         file = checkpoint / "metrics.json"
         metrics = json.loads(file.read_text())
         where = {"data": table.name, "split": split, "clips": len(clips)}
         write_json(file, metrics | {"mean_attention": curves, "mean_attention_of": where})
-    yield Profiled(curves, len(clips), step.unusable)
+    return AttentionProfile(curves, len(clips), extraction.unusable)

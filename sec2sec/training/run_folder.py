@@ -1,9 +1,9 @@
-"""The folder of a training: what it was asked, how far it is, and all that going on needs. Nothing is half-written.
+"""The folder of a training: its settings, how far it is, and all that resuming needs. Nothing is half-written.
 
 config.json       the settings, and the schema of the folder
 environment.json  versions, the command, hashes of the data and of the encoders
 data.json         the usable clips with their hashes, and what is wrong with the others
-metrics.jsonl     one line an epoch; a process that is killed may leave the last one torn: going on writes it again
+metrics.jsonl     one line per epoch; a process that is killed may leave the last one torn: going on writes it again
 state.pt          weights, best weights, optimiser, epoch and batch
 progress.json     what is happening now, for a page that polls
 predictions.json  at the end: every test clip's truth, prediction and attention over seconds
@@ -33,7 +33,7 @@ from sec2sec.training.settings import TrainConfig, as_json, train_config
 
 SCHEMA = "sec2sec.run/1"
 PREDICTIONS = "predictions.json"
-EVERY = 0.5  # s between two writings of progress.json
+PROGRESS_INTERVAL = 0.5  # s between two writings of progress.json
 
 
 class RunFolder:
@@ -41,7 +41,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.said = 0.0
+        self.progress_written = 0.0
         self.lock: IO[bytes] | None = None
 
     @property
@@ -57,8 +57,8 @@ class RunFolder:
         """The settings of the training that was begun here. Raises TrainingError for a folder of something else."""
         file = self.path / "config.json"
         try:
-            found = json.loads(file.read_text())
-            schema = found.get("schema")
+            content = json.loads(file.read_text())
+            schema = content.get("schema")
         except OSError as error:
             raise TrainingError(f"{self.path}: holds no training ({error.strerror}: config.json)") from error
         except (ValueError, AttributeError) as error:
@@ -68,7 +68,7 @@ class RunFolder:
                 f"{self.path}: is a run folder of schema {schema!r}, this version writes {SCHEMA!r}; "
                 "choose another folder"
             )
-        return train_config(found["config"], str(file))
+        return train_config(content["config"], str(file))
 
     def begin(self, config: TrainConfig) -> None:
         """Make the folder ours. Raises TrainingError where something is in it, or it cannot be written."""
@@ -77,7 +77,7 @@ class RunFolder:
             raise TrainingError(
                 f"{self.path}: holds a training already; add --resume to go on, or choose another folder"
             )
-        if self.path.is_dir() and set(self.path.iterdir()) - self._parts():
+        if self.path.is_dir() and set(self.path.iterdir()) - self._unfinished():
             raise TrainingError(f"{self.path}: is not empty and holds no training; choose another folder")
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
@@ -85,27 +85,28 @@ class RunFolder:
 
     def resume(self, config: TrainConfig | None) -> TrainConfig:
         """The settings to go on with. Raises TrainingError where `config` asks for others than it was begun with."""
-        kept = self.config()
-        if config is not None and config != kept:
-            ours, theirs = as_json(kept), as_json(config)
+        own = self.config()
+        if config is not None and config != own:
+            ours, theirs = as_json(own), as_json(config)
             differ = [f"{name} {ours[name]!r}, not {theirs[name]!r}" for name in ours if ours[name] != theirs[name]]
             raise TrainingError(
                 f"{self.path}: was begun with {'; '.join(differ)}; "
                 "go on with its own settings, or choose another folder"
             )
-        return kept
+        return own
 
     def claim(self) -> None:
         """Keep other processes out for as long as this one lives. Raises TrainingError where one is at work."""
         with self._writing():
             self.lock = (self.path / "lock").open("wb")
         if not lock_file(self.lock, wait=False):
+            self.release()
             raise TrainingError(f"{self.path}: another process trains here; wait for it, or stop it")
         with self._writing():
-            for part in self._parts():
-                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            for path in self._unfinished():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _parts(self) -> set[Path]:
+    def _unfinished(self) -> set[Path]:
         """What a killed process had not put in place yet."""
         return set(self.path.glob(".*.part"))
 
@@ -134,12 +135,12 @@ class RunFolder:
 
         sha256: of each usable clip, by id; unusable: what is wrong with the others; encoders: the token cache's key.
         """
-        known = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
-        listed = json.dumps([[name, *known[name], sha] for name, sha in sha256.items()], sort_keys=True)
+        labels = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
+        clips = json.dumps([[name, *labels[name], sha] for name, sha in sha256.items()], sort_keys=True)
         note = {
             "directory": str(table.directory),
             "name": table.name,
-            "sha256": hashlib.sha256(listed.encode()).hexdigest(),
+            "sha256": hashlib.sha256(clips.encode()).hexdigest(),
             "encoders": encoders,
             "clips": sha256,
             "unusable": unusable,
@@ -182,21 +183,21 @@ class RunFolder:
             lines = "".join(json.dumps(report) + "\n" for report in history)
             write_atomically(self.path / "metrics.jsonl", lines.encode())
 
-    def say(self, stage: str, message: str, done: int, total: int, *, now: bool = False) -> None:
-        """What is happening, in progress.json; at most twice a second unless `now`."""
-        if now or time.monotonic() - self.said > EVERY:
-            self.said = time.monotonic()
+    def write_progress(self, stage: str, message: str, done: int, total: int, *, now: bool = False) -> None:
+        """What is happening, in progress.json; at most twice per second unless `now`."""
+        if now or time.monotonic() - self.progress_written > PROGRESS_INTERVAL:
+            self.progress_written = time.monotonic()
             value = {"stage": stage, "message": message, "done": done, "total": total, "process": os.getpid()}
             with self._writing():
-                part = self.path / f".progress.{os.getpid()}.part"
-                part.write_text(json.dumps(value))  # not synced: it is old a second later
-                os.replace(part, self.path / "progress.json")
+                partial = self.path / f".progress.{os.getpid()}.part"
+                partial.write_text(json.dumps(value))  # not synced: it is old a second later
+                os.replace(partial, self.path / "progress.json")
 
-    def asked_to_stop(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether somebody made the file `stop`."""
         return (self.path / "stop").exists()
 
-    def forget_stop(self) -> None:
+    def clear_stop(self) -> None:
         """Before going on."""
         with self._writing(), suppress(FileNotFoundError):
             (self.path / "stop").unlink()

@@ -12,56 +12,58 @@ import numpy as np
 
 from sec2sec.checkpoints import identity, save_checkpoint
 from sec2sec.datasets.cache import read_tokens
-from sec2sec.datasets.known_truth.generate import MANIFEST
+from sec2sec.datasets.known_truth.generate import MANIFEST_FILE
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
-from sec2sec.explanations.out_of_distribution import familiarity_statistics, save_familiarity
+from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
 from sec2sec.metrics import TrainingLabels, measure, span
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.card import trained_card
-from sec2sec.training.loop import Predictions
+from sec2sec.training.module import Predictions
 from sec2sec.training.settings import TrainConfig, as_json
 
 
-def measured(clips: Clips, found: Predictions, labels: Mapping[str, TrainingLabels], seed: int) -> dict[str, Any]:
+def measure_split(
+    clips: Clips, outputs: Predictions, labels: Mapping[str, TrainingLabels], seed: int
+) -> dict[str, Any]:
     """The report of a split: metrics of each target with intervals over groups, beside trivial baselines."""
     truth, groups = clips.labels.numpy(), np.array([row.group for row in clips.rows])
     report: dict[str, Any] = {"clips": len(clips), "targets": {}}
     for k, (name, target) in enumerate(labels.items()):
-        known = ~np.isnan(truth[:, k])
-        if known.any():
-            said, label = found.probability[known, k], truth[known, k].astype(np.float64)
-            report["targets"][name] = measure(target, said, label, groups[known].tolist(), seed)
+        labelled = ~np.isnan(truth[:, k])
+        if labelled.any():
+            probability, label = outputs.probability[labelled, k], truth[labelled, k].astype(np.float64)
+            report["targets"][name] = measure(target, probability, label, groups[labelled].tolist(), seed)
     return report
 
 
-def predictions(clips: Clips, found: Predictions, targets: Sequence[str]) -> dict[str, Any]:
+def list_predictions(clips: Clips, outputs: Predictions, targets: Sequence[str]) -> dict[str, Any]:
     """Every clip of a split with its truth, prediction and attention over seconds, for tables made later."""
     truth = clips.labels.double().numpy()
     return {
         "targets": list(targets),
         "id": [row.id for row in clips.rows],
         "group": [row.group for row in clips.rows],
-        "label": [[None if np.isnan(value) else round(float(value), 6) for value in each] for each in truth],
-        "probability": [[float(value) for value in each] for each in found.probability],
+        "label": [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in truth],
+        "probability": [[float(value) for value in row] for row in outputs.probability],
         "attention": None
-        if found.attention is None
-        else [[[round(float(x), 6) for x in weights] for weights in each] for each in found.attention],
+        if outputs.attention is None
+        else [[[round(float(x), 6) for x in weights] for weights in row] for row in outputs.attention],
     }
 
 
-def planted(table: Table) -> dict[str, Any] | None:
+def generator_settings(table: Table) -> dict[str, Any] | None:
     """How the clips of this data set were generated; None for clips of the world."""
     try:
-        return dict(json.loads((table.directory / MANIFEST).read_text()))
+        return dict(json.loads((table.directory / MANIFEST_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def trained_on(table: Table, clips: int) -> str:
+def origin_sentence(table: Table, clips: int) -> str:
     """The sentence that stands wherever a prediction of the model is shown."""
-    if planted(table) is not None:
+    if generator_settings(table) is not None:
         return f"It learned from {clips} generated clips with planted cues, not from people's ratings."
     return f"It learned from {clips} clips of {table.name}."
 
@@ -78,34 +80,38 @@ def save_trained(
     provenance: Mapping[str, Any],
 ) -> None:
     """Write the checkpoint beside its place, then move it there: a half-written one is never loaded."""
-    made = planted(table)
-    sentence = trained_on(table, len(training))
+    generated = generator_settings(table)
+    sentence = origin_sentence(table, len(training))
     targets = model.config.targets
     provenance = {
         **provenance,
         "config": as_json(config),
-        "data": [{"name": table.name, "clips": len(training), **(made or {}), "learned_from": ["train", "validation"]}],
+        "data": [
+            {"name": table.name, "clips": len(training), **(generated or {}), "learned_from": ["train", "validation"]}
+        ],
         "notes": list(table.notes),
         "encoder_size": sum(p.numel() for p in encoders.parameters()),
         "model_size": sum(p.numel() for p in model.parameters()),
     }
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
     save_checkpoint(
-        part,
+        partial,
         encoders=encoders,
         model=model,
         trained_on=sentence,
         card=trained_card(sentence, encoders, model, config, metrics, provenance),
         metrics=metrics,
         # synchrony is defined for generated clips alone
-        diagnostics=("synchrony",) if made is not None and "synchrony" in targets else (),
+        diagnostics=("synchrony",) if generated is not None and "synchrony" in targets else (),
         provenance=provenance,
     )
     tokens = (read_tokens(file, encoders.config) for file in training.files)
-    save_familiarity(part, familiarity_statistics(found for found in tokens if found is not None), identity(part))
+    save_training_seconds(
+        partial, measure_training_seconds(own for own in tokens if own is not None), identity(partial)
+    )
     shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    partial.rename(folder)
 
 
 def as_text(metrics: Mapping[str, Any]) -> str:
@@ -113,11 +119,11 @@ def as_text(metrics: Mapping[str, Any]) -> str:
     split = "test" if metrics.get("test") else "validation"
     report = metrics[split]
     lines = [f"{report['clips']} {split} clips, weights of epoch {metrics['best_epoch']} of {metrics['epochs']}"]
-    for name, found in report["targets"].items():
-        gain = found["gain"]
+    for name, figures in report["targets"].items():
+        gain = figures["gain"]
         main = gain["metric"]
         lines.append(
-            f"{name:<20}{main.replace('_', ' ')} {found[main]:.3f}{span(found['interval'][main])}, "
+            f"{name:<20}{main.replace('_', ' ')} {figures[main]:.3f}{span(figures['interval'][main])}, "
             f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial)"
         )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The paper's grid search (§4.2) over any settings: one training a combination, the best by validation score.
+"""The paper's grid search (§4.2) over any settings: one training per combination, the best by validation score.
 
     base: {data: LIRIS-ACCEDE, preset: paper}
     grid: {rate: [1e-4, 3e-4], heads: [4, 8]}
@@ -12,14 +12,16 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sec2sec.files import write_atomically, write_json
+from sec2sec.progress import Progress, Steps
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import SettingsError, read_mapping, train_config
-from sec2sec.training.train import Hardware, Note, Step, Stopped, Trained, train_steps
+from sec2sec.training.train import TrainingResult, train_steps
 from sec2sec.training.trial import Trial, result, run_trial
 
 SCHEMA = "sec2sec.search/1"
@@ -27,10 +29,10 @@ SCHEMA = "sec2sec.search/1"
 
 def plan(file: Path, out: Path) -> list[Trial]:
     """Every combination of the grid, in its order. Raises SettingsError."""
-    asked = read_mapping(file)
-    if unknown := sorted(set(asked) - {"base", "grid"}):
+    content = read_mapping(file)
+    if unknown := sorted(set(content) - {"base", "grid"}):
         raise SettingsError(f"{file}: a search has base and grid, not {', '.join(unknown)}")
-    base, grid = asked.get("base") or {}, asked.get("grid") or {}
+    base, grid = content.get("base") or {}, content.get("grid") or {}
     if not isinstance(base, dict) or not isinstance(grid, dict) or not grid:
         raise SettingsError(f"{file}: expected base: settings with values, grid: settings with lists of values")
     for name, values in grid.items():
@@ -45,35 +47,34 @@ def plan(file: Path, out: Path) -> list[Trial]:
 
 def search_steps(
     file: Path, out: Path, machine: Hardware, *, stop: Callable[[], bool] = lambda: False
-) -> Iterator[Step]:
-    """Run the trials that are not done yet; yields what each says, and the best one's Trained last.
+) -> Steps[TrainingResult]:
+    """Run the trials that are not done yet; returns how the best one ended, or the one that was stopped.
 
-    trials.csv has a line a trial. Raises what a training raises; a trial whose loss diverges is noted and left.
+    trials.csv has a line per trial. Raises what a training raises; a trial whose loss diverges is noted and left.
     """
     if machine.devices > 1 or machine.nodes > 1:
         raise SettingsError("a search runs on one device; run several searches over parts of the grid instead")
     trials = plan(file, out)
     _claim(out, trials)
     for number, trial in enumerate(trials, start=1):
-        found = result(trial.folder)
-        if found is None:
-            yield Note(f"trial {number} of {len(trials)}: {_words(trial.differs)}")
-            for step in run_trial(trial, machine, test=False, stop=stop):
-                if not isinstance(step, Trained):
-                    yield step
-                if isinstance(step, Stopped):
-                    return
+        if result(trial.folder) is None:
+            yield Progress(0, 0, f"trial {number} of {len(trials)}: {_words(trial.differs)}")
+            ended = yield from run_trial(trial, machine, test=False, stop=stop)
+            if ended is not None and ended.stopped:
+                return ended
         _write_table(out, trials)
-    done = {trial.folder: found for trial in trials if (found := result(trial.folder)) and "validation_score" in found}
+    done = {
+        trial.folder: figures for trial in trials if (figures := result(trial.folder)) and "validation_score" in figures
+    }
     if not done:
         raise TrainingError(f"{out}: every trial failed; choose lower rates")
     best = max(done, key=lambda folder: done[folder]["validation_score"])  # the first of equals
-    yield Note(f"the best by validation score is {best.name}; its test clips are predicted now, once")
-    for step in train_steps(best, None, machine, resume=True, test=True, stop=stop):
-        if isinstance(step, Trained):
-            chosen = next(trial for trial in trials if trial.folder == best)
-            write_json(out / "best.json", {"trial": best.name, **chosen.differs, "metrics": step.metrics})
-        yield step
+    yield Progress(0, 0, f"the best by validation score is {best.name}; its test clips are predicted now, once")
+    tested = yield from train_steps(best, None, machine, resume=True, test=True, stop=stop)
+    if not tested.stopped:
+        chosen = next(trial for trial in trials if trial.folder == best)
+        write_json(out / "best.json", {"trial": best.name, **chosen.differs, "metrics": tested.metrics})
+    return tested
 
 
 def _claim(out: Path, trials: list[Trial]) -> None:
@@ -100,8 +101,8 @@ def _write_table(out: Path, trials: list[Trial]) -> None:
     writer = csv.DictWriter(text, ["trial", *names, "validation_score", "best_epoch", "epochs", "minutes", "failed"])
     writer.writeheader()
     for trial in trials:
-        found = result(trial.folder) or {}
-        figures = {name: found.get(name, "") for name in writer.fieldnames if name not in ("trial", *names)}
+        outcome = result(trial.folder) or {}
+        figures = {name: outcome.get(name, "") for name in writer.fieldnames if name not in ("trial", *names)}
         writer.writerow({"trial": trial.folder.name, **trial.differs, **figures})
     write_atomically(out / "trials.csv", text.getvalue().encode())
 

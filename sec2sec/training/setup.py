@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,18 +24,18 @@ from sec2sec.datasets.extract import decode_all
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encoders import Encoders, build_encoders
-from sec2sec.encoding import batched, encode_seconds, join_tokens, stacked
+from sec2sec.encoding import encode_clip, stack
 from sec2sec.features import MfccImage
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
-from sec2sec.training.batches import Clips, clips_of
+from sec2sec.training.batches import Clips, cached_clips
 from sec2sec.training.settings import SettingsError, TrainConfig, regridded
 
-MEASURED = 200  # training clips whose sound is measured; evenly spread over the table
+MEASURED_CLIPS = 200  # of the training, for the statistics of sound; evenly spread over the table
 
 
-def data_of(config: TrainConfig) -> tuple[Table, tuple[str, ...]]:
+def load_data(config: TrainConfig) -> tuple[Table, tuple[str, ...]]:
     """The table and the targets that these settings ask for. Raises DataError or SettingsError."""
     if not config.data:
         raise SettingsError("data is missing: give the folder of a data set")
@@ -52,28 +53,28 @@ def data_of(config: TrainConfig) -> tuple[Table, tuple[str, ...]]:
     return table, targets
 
 
-def labels_of(table: Table, targets: Sequence[str], rows: Sequence[Row]) -> dict[str, TrainingLabels]:
+def training_labels(table: Table, targets: Sequence[str], rows: Sequence[Row]) -> dict[str, TrainingLabels]:
     """What is known of each target from the usable `rows`. Raises DataError where there is nothing to learn."""
     for split in ("train", "validation"):
         if not any(row.split == split for row in rows):
             there = any(row.split == split for row in table.rows)
             why = "none of its clips can be used" if there else "it is empty"
             raise DataError(f"{table.directory}: the split {split!r} cannot be used: {why}; training needs it")
-    found: dict[str, TrainingLabels] = {}
+    labels: dict[str, TrainingLabels] = {}
     for name in targets:
-        values, held = (
+        values, validation = (
             np.array([row.targets[name] for row in rows if row.split == split and name in row.targets])
             for split in ("train", "validation")
         )
-        if len(values) == 0 or len(held) == 0:
+        if len(values) == 0 or len(validation) == 0:
             split = "validation" if len(values) else "train"
             raise DataError(f"{table.directory}: no clip of the split {split!r} has a label for {name}")
         if len(np.unique(values)) == 1:
             raise DataError(
                 f"{table.directory}: {name} is {values[0]:g} for every training clip; there is nothing to tell apart"
             )
-        found[name] = TrainingLabels.of(table.kinds[name], values)
-    return found
+        labels[name] = TrainingLabels.of(table.kinds[name], values)
+    return labels
 
 
 def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) -> tuple[Encoders, str]:
@@ -83,42 +84,42 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
     Raises SettingsError, CheckpointError or EncoderError.
     """
     system = SYSTEMS[config.system]
-    if system.reads_tokens and config.preset == "compact" and config.init != "random":
+    if system.uses_encoder_tokens and config.preset == "compact" and config.init != "random":
         folder = Path(config.init) if config.init else DEMO
-        encoders = encoders_of(folder)
+        encoders = load_encoders(folder)
         if encoders.config.preset != "compact":
             raise SettingsError(f"{config.init}: holds encoders of the paper preset; choose --preset paper")
-        said = json.loads((folder / "config.json").read_text())["trained_on"]
-        return regrid(encoders, config), f"the checkpoint {folder.resolve().name} ({said.rstrip('.')})"
+        trained_on = json.loads((folder / "config.json").read_text())["trained_on"]
+        return regrid(encoders, config), f"the checkpoint {folder.resolve().name} ({trained_on.rstrip('.')})"
     encoders = build_encoders(config.encoder_config(), seed=config.seed if config.init == "random" else None)
     published = "torchvision's weights (Kinetics-400 and ImageNet)"
-    if not system.reads_tokens:
+    if not system.uses_encoder_tokens:
         published = system.published if config.preset == "paper" else "random weights"
     origin = "random weights" if config.init == "random" else published
     if encoders.config.sound == "mel":
         return encoders.eval(), origin  # its scale is published
-    mean, std = measured_sound(rows, encoders.config.audio, workers)
+    mean, std = measure_sound(rows, encoders.config.audio, workers)
     with torch.no_grad():
         for name, values in (("mean", mean), ("std", std)):
             buffer = encoders.audio.get_buffer(name)
-            # the paper's encoder has one figure a channel, the compact one a figure a coefficient
+            # the paper's encoder has one figure per channel, the compact one a figure per coefficient
             buffer.copy_(values if buffer.ndim == 3 else values.mean((1, 2)))
     return encoders.eval(), origin
 
 
 def starting_model(config: TrainConfig, targets: tuple[str, ...], encoder: EncoderConfig) -> Model:
     """The system before any training: random weights, but for a backbone's. Raises EncoderError."""
-    wanted: ModelConfig = config.model_config(targets, encoder.width)
+    own: ModelConfig = config.model_config(targets, encoder.width)
     if not (SYSTEMS[config.system].backbone and config.preset == "paper" and config.init != "random"):
-        return build_system(wanted, encoder)
-    model = build_system(replace(wanted, backbone="published"), encoder)
+        return build_system(own, encoder)
+    model = build_system(replace(own, backbone="published"), encoder)
     if config.encoders == "tuned":  # it starts there and moves away, so the checkpoint keeps it
-        model.config = wanted
+        model.config = own
         model.requires_grad_(True)
     return model
 
 
-def encoders_of(folder: Path) -> Encoders:
+def load_encoders(folder: Path) -> Encoders:
     """The encoders of a checkpoint, not folded, so that they can be tuned and hashed. Raises CheckpointError."""
     bundle = load_checkpoint(folder, "cpu")  # checks every file
     state = load_file(folder / "model.safetensors")
@@ -132,21 +133,21 @@ def encoders_of(folder: Path) -> Encoders:
 
 def regrid(encoders: Encoders, config: TrainConfig) -> Encoders:
     """The same weights with other grids of tokens, where the settings ask for some."""
-    wanted: EncoderConfig = regridded(encoders.config, config.video_grid, config.audio_grid)
-    if wanted == encoders.config:
+    encoder: EncoderConfig = regridded(encoders.config, config.video_grid, config.audio_grid)
+    if encoder == encoders.config:
         return encoders
-    other = build_encoders(wanted)
+    other = build_encoders(encoder)
     other.load_state_dict(encoders.state_dict())
     return other.eval()
 
 
-def measured_sound(rows: Sequence[Row], config: AudioConfig, workers: int) -> tuple[Tensor, Tensor]:
+def measure_sound(rows: Sequence[Row], config: AudioConfig, workers: int) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each coefficient of the MFCC image, (3, C, 1) each, over some of the clips."""
     some, few = spread_over(rows), EncoderConfig(frames_per_second=1)
     sums = torch.zeros(3, 3, config.n_mfcc, dtype=torch.float64)
-    for _, found in decode_all(some, few, partial(sound_sums, config=config), workers=min(workers, len(some))):
-        if isinstance(found, Tensor):
-            sums += found
+    for _, clip_sums in decode_all(some, few, partial(sound_sums, config=config), workers=min(workers, len(some))):
+        if isinstance(clip_sums, Tensor):
+            sums += clip_sums
     count, total, squares = sums
     if not bool(count.any()):
         return torch.zeros(3, config.n_mfcc, 1), torch.ones(3, config.n_mfcc, 1)  # a data set without sound
@@ -156,8 +157,9 @@ def measured_sound(rows: Sequence[Row], config: AudioConfig, workers: int) -> tu
 
 
 def spread_over(rows: Sequence[Row]) -> list[Row]:
-    """At most MEASURED of the rows, evenly spread."""
-    return [rows[i * len(rows) // MEASURED] for i in range(MEASURED)] if len(rows) > MEASURED else list(rows)
+    """At most MEASURED_CLIPS of the rows, evenly spread."""
+    count = min(len(rows), MEASURED_CLIPS)
+    return [rows[i * len(rows) // count] for i in range(count)]
 
 
 def measure_references(model: Model, rows: Sequence[Row], encoders: Encoders, workers: int) -> None:
@@ -166,32 +168,34 @@ def measure_references(model: Model, rows: Sequence[Row], encoders: Encoders, wo
     For frozen backbones, of which the token cache keeps summaries and no inputs.
     """
     some = spread_over(rows)
-    sums: dict[str, Tensor] = {}
-    counts = {"video": 0, "audio": 0}
     decoded = decode_all(some, encoders.config, partial(token_sums, encoders=encoders), workers=min(workers, len(some)))
-    for _, found in decoded:
-        if isinstance(found, dict):
-            for name, (count, total) in found.items():
-                sums[name] = sums.get(name, 0) + total
-                counts[name] += count
-    with torch.no_grad():
-        for name, total in sums.items():
-            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
+    _set_means(model, (sums for _, sums in decoded if isinstance(sums, dict)))
 
 
 def token_sums(seconds: list[Second], encoders: Encoders) -> dict[str, tuple[int, Tensor]]:
     """In a worker: how many seconds a clip has, and the sum of its tokens, by modality."""
-    cpu = torch.device("cpu")
-    tokens = join_tokens([encode_seconds(part, encoders, cpu) for part in batched(seconds)])
-    parts = {"video": tokens.video, "audio": tokens.audio}
-    return {name: (len(part), part.double().sum(0)) for name, part in parts.items() if part is not None}
+    tokens = encode_clip(seconds, encoders, torch.device("cpu"))
+    return {name: (len(own), own.double().sum(0)) for name, own in tokens.present.items()}
+
+
+def _set_means(model: Model, clips: Iterable[Mapping[str, tuple[int, Tensor]]]) -> None:
+    """clips: of each its number of seconds and the sum of its tokens, by modality."""
+    sums: dict[str, Tensor] = {}
+    counts: Counter[str] = Counter()
+    for clip in clips:
+        for name, (count, total) in clip.items():
+            sums[name] = sums.get(name, 0) + total
+            counts[name] += count
+    with torch.no_grad():
+        for name, total in sums.items():
+            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
 
 
 def sound_sums(seconds: list[Second], config: AudioConfig) -> Any:
     """In a worker: the number of a clip's MFCC frames, their sum and sum of squares (3, 3, C); None without sound."""
     if seconds[0].samples is None:
         return None
-    image = MfccImage(config)(stacked([s.samples for s in seconds])).double()
+    image = MfccImage(config)(stack([s.samples for s in seconds])).double()
     return torch.stack([torch.ones_like(image).sum((0, 3)), image.sum((0, 3)), image.square().sum((0, 3))])
 
 
@@ -199,20 +203,17 @@ def split_clips(table: Table, targets: Sequence[str], cache: TokenCache, sha256:
     """The clips of each split that have tokens; sha256: of each usable clip, by id."""
     lengths = {name: seconds for name, sha in sha256.items() if (seconds := cache.seconds(sha)) is not None}
     files = {name: cache.path(sha256[name]) for name in lengths}
-    return {split: clips_of(table.split(split), targets, files, lengths) for split in SPLITS}
+    return {split: cached_clips(table.split(split), targets, files, lengths) for split in SPLITS}
 
 
 def set_references(model: Model, training: Clips, config: EncoderConfig) -> None:
     """The mean token of all training seconds at each place: what stands in for what is taken away."""
-    sums: dict[str, Tensor] = {}
-    counts = {"video": 0, "audio": 0}
-    for file in training.files:
-        tokens = read_tokens(file, config)
-        for name in counts:
-            part = getattr(tokens, name, None)
-            if part is not None:
-                sums[name] = sums.get(name, 0) + part.float().sum(0).double()
-                counts[name] += len(part)
-    with torch.no_grad():
-        for name, total in sums.items():
-            model.get_buffer(f"reference_{name}").copy_(total / counts[name])
+    tokens = (read_tokens(file, config) for file in training.files)
+    _set_means(
+        model,
+        (
+            {name: (len(own), own.float().sum(0).double()) for name, own in clip.present.items()}
+            for clip in tokens
+            if clip is not None
+        ),
+    )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sec2sec.files import write_json
+from sec2sec.progress import Progress, Steps
+from sec2sec.training.hardware import Hardware
 from sec2sec.training.loop import DivergedError
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.train import Hardware, Note, Step, train_steps
+from sec2sec.training.train import TrainingResult, train_steps
 
 FAILED = "failed.json"
 
@@ -26,14 +28,15 @@ class Trial:
     config: TrainConfig
 
 
-def run_trial(trial: Trial, machine: Hardware, *, test: bool, stop: Callable[[], bool]) -> Iterator[Step]:
-    """Train, or go on; yields what train_steps yields. A loss that diverges is noted in failed.json, not raised."""
+def run_trial(trial: Trial, machine: Hardware, *, test: bool, stop: Callable[[], bool]) -> Steps[TrainingResult | None]:
+    """Train, or go on. A loss that diverges is noted in failed.json, not raised: the result is None then."""
     resume = RunFolder(trial.folder).exists()
     try:
-        yield from train_steps(trial.folder, trial.config, machine, resume=resume, test=test, stop=stop)
+        return (yield from train_steps(trial.folder, trial.config, machine, resume=resume, test=test, stop=stop))
     except DivergedError as error:
         write_json(trial.folder / FAILED, {"failed": str(error)})
-        yield Note(str(error))
+        yield Progress(0, 0, str(error))
+        return None
 
 
 def result(folder: Path) -> dict[str, Any] | None:

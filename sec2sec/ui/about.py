@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from sec2sec.tables import MetricRow, rows_of_target
 from sec2sec.ui.devices import all_devices_words
 from sec2sec.ui.models import Models
+from sec2sec.viewer.templates import render
 
 TEXT = (resources.files(__package__) / "about.md").read_text(encoding="utf-8")
-COLUMNS = {
+METRICS = {  # and their titles
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "f1": "F1",
@@ -30,7 +32,7 @@ COLUMNS = {
 def tab(models: Models) -> None:
     """Lays out the tab; called within gr.Blocks."""
     with gr.Column(elem_classes="about"):
-        gr.HTML(f"<p>{html.escape(all_devices_words(models.devices))}</p>", elem_id="devices")
+        gr.HTML(render("paragraph.html", text=all_devices_words(models.devices)), elem_id="devices")
         gr.Markdown(TEXT)
         for name in models.names():
             folder = models.folder / name
@@ -39,10 +41,24 @@ def tab(models: Models) -> None:
                 gr.HTML(figures(_json(folder / "metrics.json")), elem_classes="figures")
 
 
+@dataclass(frozen=True)
+class EvaluationTable:
+    """What about.html shows of one evaluation."""
+
+    caption: str
+    metrics: list[str]
+    rows: list[MetricRow]
+    pointing: str
+
+    @property
+    def head(self) -> list[str]:
+        """Titles of the metrics."""
+        return [METRICS[metric] for metric in self.metrics]
+
+
 def figures(metrics: Mapping[str, Any]) -> str:
     """Tables of every evaluation in metrics.json, each target beside its trivial baselines. HTML."""
-    tables = "".join(_table(title, report) for title, report in _reports(metrics, ""))
-    return tables or "<p>This checkpoint comes without figures.</p>"
+    return render("about.html", tables=[_table(title, report) for title, report in _reports(metrics, "")])
 
 
 def _reports(value: Any, title: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -56,35 +72,14 @@ def _reports(value: Any, title: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield from _reports(inner, str(key))
 
 
-def _table(title: str, report: Mapping[str, Any]) -> str:
-    targets = {name: found for name, found in report["targets"].items() if isinstance(found, Mapping)}
-    used = [c for c in COLUMNS if any(isinstance(found.get(c), int | float) for found in targets.values())]
-    head = "".join(f'<th scope="col">{COLUMNS[c]}</th>' for c in used)
-    rows = ""
-    for name, found in targets.items():
-        rows += _row(f"<b>{html.escape(name)}</b>", found, used)
-        trivial = found.get("trivial", {})
-        nested = {k: v for k, v in trivial.items() if isinstance(v, Mapping)} if isinstance(trivial, Mapping) else {}
-        for baseline, values in (nested or {"baseline": trivial}).items():
-            if values:
-                rows += _row(f"trivial: {html.escape(str(baseline).replace('_', ' '))}", values, used)
+def _table(title: str, report: Mapping[str, Any]) -> EvaluationTable:
+    targets = {name: target for name, target in report["targets"].items() if isinstance(target, Mapping)}
+    rows = [row for name, target in targets.items() for row in rows_of_target(name, target)]
+    metrics = [m for m in METRICS if any(row.value(m) is not None for row in rows if not row.baseline)]
     clips = f" ({report['clips']} clips)" if "clips" in report else ""
-    pointing = report.get("pointing")
-    said = ""
-    if isinstance(pointing, Mapping):
-        shares = ", ".join(f"{html.escape(str(k))} {v:.2f}" for k, v in pointing.items() if isinstance(v, int | float))
-        said = f"<p>How often the top second is one that was planted: {shares}.</p>"
-    caption = html.escape(title.replace("_", " ").replace("-", " ") or "evaluation") + clips
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table><caption>{caption}</caption>'
-        f'<thead><tr><th scope="col">target</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>{said}'
-    )
-
-
-def _row(name: str, values: Mapping[str, Any], columns: list[str]) -> str:
-    cells = (values.get(c) for c in columns)
-    shown = "".join(f"<td>{c:.3f}</td>" if isinstance(c, int | float) else "<td>–</td>" for c in cells)
-    return f'<tr><th scope="row">{name}</th>{shown}</tr>'
+    pointing = report["pointing"].items() if isinstance(report.get("pointing"), Mapping) else ()
+    shares = ", ".join(f"{method} {share:.2f}" for method, share in pointing if isinstance(share, int | float))
+    return EvaluationTable((title.replace("_", " ").replace("-", " ") or "evaluation") + clips, metrics, rows, shares)
 
 
 def _text(path: Path) -> str:

@@ -10,55 +10,52 @@ import threading
 from pathlib import Path
 
 import gradio as gr
-from gradio import routes
 from starlette.middleware import Middleware
 
 from sec2sec.ui import about, evaluate
 from sec2sec.ui import inspect_tab as inspect
+from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.deletion import Deletion, UploadFolder, end_on_signals
-from sec2sec.ui.door import SPACES, Door, Limits, NoCors
+from sec2sec.ui.door import SPACES, Door, Limits
+from sec2sec.ui.fair_queue import make_fair
 from sec2sec.ui.gpu import LENT
+from sec2sec.ui.gradio_private import grant_no_other_site, look_less_often
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.shelf import ClipCache
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.warm import warm_up, warm_up_once_served
 from sec2sec.viewer import files
-
-QUEUE_LOOKS = 0.02  # s between two
-HEADER = """<header class="top"><h1>sec2sec</h1>
-<p>Why a model predicts how a clip will be perceived, second by second, and whether that answer can be believed.</p>
-</header>"""
+from sec2sec.viewer.templates import render
 
 
 def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
     uploads(settings.delete_after)
     models = models_in(settings.checkpoints, settings.device, settings.runs if settings.training else None)
-    shelf = ClipCache(settings.delete_after)
-    with gr.Blocks(title="sec2sec", fill_width=True, analytics_enabled=False) as demo:
-        gr.HTML(HEADER)
+    cache = ClipCache(settings.delete_after)
+    demo = gr.Blocks(title="sec2sec", fill_width=True, analytics_enabled=False)
+    with demo:
+        gr.HTML(render("header.html"))
         visitor = training.visitor_state()
-        kept = gr.State(None, time_to_live=settings.delete_after, delete_callback=shelf.drop)
+        clip_id = gr.State(None, time_to_live=settings.delete_after, delete_callback=cache.discard)
         with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                inspecting = inspect.tab(settings, models, shelf, kept)
+                inspecting = inspect.tab(settings, models, cache, clip_id)
             with gr.Tab("Lab", id="lab") as opened:
-                lab.tab(settings, models, shelf, kept, opened)
+                lab.tab(settings, models, cache, clip_id, opened)
             with gr.Tab("Compare", id="compare"):
                 compared = compare.tab(settings, models)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluated = evaluate.tab(settings, models, tabs, inspecting)
             with gr.Tab("Training", id="training"):
-                training.tab(demo, settings, models, visitor, tabs, [inspecting.model, *compared, evaluated])
+                training.tab(demo, settings, models, visitor, tabs, [inspecting.layout.model, *compared, evaluated])
             with gr.Tab("About", id="about"):
                 about.tab(models)
     demo.queue(max_size=settings.queue, default_concurrency_limit=settings.concurrency)
-    # gradio looks a thousand times a second whether somebody asks, which takes 7 % of a core of an app that nobody uses
-    demo._queue.sleep_when_free = QUEUE_LOOKS
-    demo._queue.progress_update_sleep_when_free = QUEUE_LOOKS
+    make_fair(demo, settings.behind_proxy, settings.address_queue)
+    look_less_often(demo)
     if LENT:
         warm_up(models)  # in this thread: what another one is about at a fork, the child never ends
     else:
@@ -70,7 +67,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     """Serve the app until the process is ended; one line says where."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
     end_on_signals()
-    routes.CustomCORSMiddleware = NoCors  # type: ignore[misc, assignment]
+    grant_no_other_site()
     door = Middleware(Door, limits=door_limits(settings), deletion=uploads(settings.delete_after))
     demo.launch(
         app_kwargs={"middleware": [door]},

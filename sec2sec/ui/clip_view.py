@@ -14,22 +14,24 @@ from sec2sec.viewer import files
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def clip_view(*, video_id: str, elem_id: str, link: bool = False, asks: Callable[[Any], Any] | None = None) -> gr.HTML:
-    """Timeline, co-attention and table of one clip. Its value is payload.encode()'s JSON, or None.
+def clip_view(
+    *, video_id: str, elem_id: str, link: bool = False, places: Callable[[Any], Any] | None = None
+) -> gr.HTML:
+    """Timeline, co-attention and table of one clip. Its value is view_payload()'s JSON, or None.
 
     video_id is the elem_id of the gr.Video that it follows and seeks. link: the page's address carries its time and its
-    pinned second, which one view of a page can do. asks: ui.places.places_function(), where places can be asked for. A
-    function and no subclass of gr.HTML, beside which gradio would write a .pyi.
+    pinned second, which one view of a page can do. places: ui.places.places_function(), where places can be asked for.
+    A function and no subclass of gr.HTML, beside which gradio would write a .pyi.
     """
     gr.set_static_paths([PLOTLY_JS])  # served from the installed package: no network, long cache headers
     return gr.HTML(
         html_template=files.markup(),
-        css_template=files.style(files.VIEW_STYLE),
+        css_template=files.style(*files.VIEW_STYLES),
         js_on_load=files.script(files.VIEW),
         apply_default_css=False,
         elem_id=elem_id,
         video_id=video_id,
         link=link,
-        server_functions=[asks] if asks is not None else None,
+        server_functions=[places] if places is not None else None,
         plotly_js=str(PLOTLY_JS),
     )

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 
 from sec2sec.device import pick_device
+from sec2sec.progress import Progress, Steps, drain
 from sec2sec.ui.gpu import LENT, LENT_GPU
+from sec2sec.ui.work import Channel, Work
 
-
-@dataclass(frozen=True)
-class RunsOn:
-    """A step that says where a clip is encoded."""
-
-    words: str  # as they end a sentence
+R = TypeVar("R")
+WAITING = Progress(0, 0, "Waiting: another clip is being encoded")
 
 
 @dataclass
@@ -48,6 +47,36 @@ class Devices:
         finally:
             with self._guard:
                 device.clips -= 1
+
+
+def with_device_lock(devices: Devices, steps: Callable[[str], Steps[R]]) -> Work[R]:
+    """The work of one clip on the least busy device. steps: of the device's name.
+
+    From the first encoding on it holds the lock of the device, if that has one: two clips at once only make each other
+    slow, or fill its memory.
+    """
+
+    def work(channel: Channel) -> R:
+        with devices.least_busy() as device, ExitStack() as held, closing(steps(device.name)) as progresses:
+            lock = device.lock
+
+            def pass_on(progress: Progress) -> None:
+                nonlocal lock
+                channel.send(progress)
+                if progress.stage == "encoding" and lock is not None:
+                    acquire(lock, channel)
+                    held.callback(lock.release)
+                    lock = None
+
+            return drain(progresses, pass_on)
+
+    return work
+
+
+def acquire(lock: threading.Lock, channel: Channel) -> None:
+    """Wait for a lock, and say so; a visitor who leaves waits no more."""
+    while not lock.acquire(timeout=0.5):
+        channel.send(WAITING)
 
 
 def device_names(setting: str) -> list[str]:

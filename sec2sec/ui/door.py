@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from gradio.route_utils import MultiPartException
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sec2sec.ui.deletion import Deletion, free_bytes
+from sec2sec.ui.gradio_private import UploadBrokenOffError
 
 API = "/gradio_api"
 UPLOAD = f"{API}/upload"
@@ -90,6 +90,7 @@ class Door:
     _uploading: int = 0  # bytes announced by uploads that are on their way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request, or pass it on within limits."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -159,12 +160,12 @@ class Door:
         self._uploading += size
 
         async def watched() -> Message:
-            """gradio removes an upload's file at this exception alone; otherwise a broken-off one would stay."""
+            """Leave no file of an upload that is broken off."""
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise MultiPartException("The upload was broken off.")
+                raise UploadBrokenOffError("The upload was broken off.")
             if free_bytes(self.deletion.folder) < RESERVE:
-                raise MultiPartException("The disk of the server is full. Try again later.")
+                raise UploadBrokenOffError("The disk of the server is full. Try again later.")
             return message
 
         try:
@@ -240,16 +241,6 @@ def visitor_address(scope: Scope, proxied: bool) -> str:
     """The address of whoever asks. proxied: as the proxy in front says, which is the last to add to X-Forwarded-For."""
     forwarded = Headers(scope=scope).get("x-forwarded-for") if proxied else None
     return forwarded.rpartition(",")[2].strip() if forwarded else str((scope.get("client") or ("?", 0))[0])
-
-
-class NoCors:
-    """Stands in for gradio's CORS middleware, which grants any site to read the answers, with the visitor's cookies."""
-
-    def __init__(self, app: ASGIApp, **_: object) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
 
 
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:

@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-import html
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
+from sec2sec.evaluation import document as page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
-from sec2sec.evaluation.pages import evaluated as page
-from sec2sec.evaluation.pages.html import heading, listed, paragraph
-from sec2sec.progress import Progress
-from sec2sec.ui.clips import FULL, WAITING, cached, hidden, probe_upload, span
-from sec2sec.ui.devices import RunsOn, device_words
-from sec2sec.ui.inspect_tab import Opening
+from sec2sec.evaluation.report import EvaluationReport, TargetReport
+from sec2sec.ui.chosen_clip import duration_words, probe_upload
+from sec2sec.ui.devices import acquire, device_words
+from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue, upload_field
+from sec2sec.ui.gradio_private import delete_when_old, event_data, served_path
+from sec2sec.ui.inspect_tab import InspectTab
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Job, stream_from_thread
+from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 MAX_FILES = 20_000  # of an uploaded data set
-PICK = "Choose a data set, or upload one as a zip, then press Evaluate."
+PICK_DATA = "Choose a data set, or upload one as a zip, then press Evaluate."
 HERE = Path(str(resources.files(__package__)))
 
 
 @dataclass(frozen=True)
-class Found:
+class LastEvaluation:
     """What one visitor evaluated last."""
 
     model: str
     worst: Mapping[str, list[Path]]  # target → clips, the farthest off first
     unpacked: Path | None = None  # of their upload
+
+    def clip(self, target: Any, rank: Any) -> Path | None:
+        """One of the clips farthest off. target, rank: from a browser."""
+        clips = self.worst.get(target, []) if isinstance(target, str) else []
+        return clips[rank] if isinstance(rank, int) and 0 <= rank < len(clips) else None
 
 
 def data_sets_in(folder: Path) -> list[str]:
@@ -49,194 +56,196 @@ def data_sets_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: Opening) -> gr.Dropdown:
-    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen.
+class Layout:
+    """The components of the tab; made within gr.Blocks."""
 
-    A clip is opened in the tab of id "inspect".
-    """
-    names, offered = models.names(), data_sets_in(settings.data_sets)
-    found = gr.State(None)
-    with gr.Row(elem_classes="inspect evaluate"):
-        with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="evaluate-model")
-            data = gr.Dropdown(
-                offered,
-                value=offered[0] if offered else None,
-                label="Data set of this server",
-                elem_id="evaluate-data",
-                visible=bool(offered),
-            )
-            upload = gr.File(
-                label="Upload a data set (zip)",
-                file_types=[".zip"],
-                height=58,
-                show_label=False,
-                elem_id="evaluate-upload",
-                elem_classes="pick",
-            )
-            gr.HTML(
-                f"<p>A zip of clips with a table, clips.csv (columns id, path, split, group, and one a target), up to "
-                f"{settings.max_megabytes} MB; seen by you alone; deleted after {span(settings.delete_after)}.</p>",
-                elem_classes="limits",
-            )
-            split = gr.Dropdown(["all", *SPLITS], value="all", label="Split", elem_id="evaluate-split")
-            with gr.Row(elem_classes="actions"):
-                go = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
-                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
-                save = gr.DownloadButton("Report", visible=False, elem_id="evaluate-save", min_width=80)
-            told = gr.HTML(status(PICK), elem_id="evaluate-status")
-        with gr.Column(scale=1, min_width=320, elem_classes="right"):
-            report = _report_view()
+    def __init__(self, settings: Settings, models: Models) -> None:
+        names, offered = models.names(), data_sets_in(settings.data_sets)
+        self.last = gr.State(None)  # LastEvaluation
+        with gr.Row(elem_classes="inspect evaluate"):
+            with gr.Column(scale=0, min_width=364, elem_classes="left"):
+                self.model = gr.Dropdown(
+                    names, value=names[0] if names else None, label="Model", elem_id="evaluate-model"
+                )
+                self.data = gr.Dropdown(
+                    offered,
+                    value=offered[0] if offered else None,
+                    label="Data set of this server",
+                    elem_id="evaluate-data",
+                    visible=bool(offered),
+                )
+                self.upload = upload_field("Upload a data set (zip)", [".zip"], "evaluate-upload")
+                gr.HTML(
+                    render(
+                        "paragraph.html",
+                        text="A zip of clips with a table, clips.csv (columns id, path, split, group, and one per "
+                        f"target), up to {settings.max_megabytes} MB; only you can see it; deleted after "
+                        f"{duration_words(settings.delete_after)}.",
+                    ),
+                    elem_classes="limits",
+                )
+                self.split = gr.Dropdown(["all", *SPLITS], value="all", label="Split", elem_id="evaluate-split")
+                with gr.Row(elem_classes="actions"):
+                    self.evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
+                    self.save = gr.DownloadButton("Report", visible=False, elem_id="evaluate-save", min_width=80)
+                self.status = gr.HTML(status(PICK_DATA), elem_id="evaluate-status")
+            with gr.Column(scale=1, min_width=320, elem_classes="right"):
+                self.report = _report_view()
 
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    same = gr.skip()
-    results = [found, told, report, save, go, stop]
+    @property
+    def for_results(self) -> list[Block]:
+        """What an evaluation changes."""
+        return [self.last, self.status, self.report, self.save, self.evaluate, self.stop]
 
-    def outputs(told: Any, report: Any = same, save: Any = same, found: Any = same, busy: bool = False) -> Any:
-        return found, told, report, save, gr.update(interactive=not busy), gr.update(visible=busy)
 
-    @errors_as_messages(lambda message: outputs(alert(message)))
-    def run(
-        before: Found | None, model: str | None, data: str | None, zipped: str | None, split: str
-    ) -> Iterator[tuple[Any, ...]]:
-        if before is not None and before.unpacked is not None:
-            shutil.rmtree(before.unpacked, ignore_errors=True)
-        yield outputs(status("Opening the data set"), "", hidden(save), None, busy=True)
-        into: Path | None = None
-        if zipped is not None:
-            into = cached(upload, "data")
-            folder = unpack_data(zipped, into, max_bytes=settings.limits.max_bytes, max_files=MAX_FILES)
-            for file in into.rglob("*"):
-                upload.temp_files.add(str(file))  # so that gradio deletes it when it is old
-        elif data in data_sets_in(settings.data_sets):  # names come from a browser: only what is listed is opened
-            folder = settings.data_sets / data
-        else:
-            raise DataError(PICK)
-        ended: Evaluated | None = None
-        where = ""
-        for step in stream_from_thread(_evaluation(models, model, folder, split, inside=into is not None)):
-            if isinstance(step, Evaluated):
-                ended = step
-            elif isinstance(step, RunsOn):
-                where = step.words
-            elif isinstance(step, Progress):
-                yield outputs(status(step.message, step.fraction), busy=True)
-            elif step is not None:
-                yield outputs(status(step), busy=True)
-        assert ended is not None, "evaluate_steps ended without a report"
-        title = folder.name if into is None else Path(str(zipped)).stem
-        worst = {
-            name: [Path(clip["path"]) for clip in target["worst"]] for name, target in ended.report["targets"].items()
+class EvaluateTab:
+    """What happens when the tab is used."""
+
+    def __init__(
+        self, layout: Layout, settings: Settings, models: Models, tabs: gr.Tabs, inspecting: InspectTab
+    ) -> None:
+        """inspecting: opens clips, in the tab of id "inspect"."""
+        self.layout, self.settings, self.models = layout, settings, models
+        self.tabs, self.inspecting = tabs, inspecting
+
+    def end(self, line: str) -> Updates:
+        """Nothing runs any more; what was evaluated stays."""
+        return {self.layout.status: line, **buttons(self.layout.evaluate, self.layout.stop, busy=False)}
+
+    def refuse(self, message: str) -> Updates:
+        """What was evaluated stays, beside the message of an error."""
+        return self.end(alert(message))
+
+    def evaluate(
+        self, last: LastEvaluation | None, model: str | None, data: str | None, zipped: str | None, split: str
+    ) -> Iterator[Updates]:
+        """Evaluate was pressed. data: a name; zipped: the file of an upload."""
+        own = self.layout
+        if last is not None and last.unpacked is not None:
+            shutil.rmtree(last.unpacked, ignore_errors=True)
+        yield {
+            own.last: None,
+            own.status: status("Opening the data set"),
+            own.report: "",
+            **hide(own.save),
+            **buttons(own.evaluate, own.stop, busy=True),
         }
-        public = without_paths(ended.report, folder, title)
-        written = cached(save, f"{public['checkpoint']['name']} on {title}.html")
+        folder, unpacked = self.open_data(data, zipped)
+        work = evaluation(self.models, model, folder, split, inside=unpacked is not None)
+        evaluated, device = yield from follow(work, own.status)
+        title = Path(zipped).stem if zipped is not None else folder.name
+        worst = {
+            name: [Path(clip["path"]) for clip in target["worst"]]
+            for name, target in evaluated.report["targets"].items()
+        }
+        public = without_paths(evaluated.report, folder, title)
+        written = served_path(own.save, f"{public['checkpoint']['name']} on {title}.html")
         written.write_text(page.as_page(public), encoding="utf-8")
-        yield outputs(
-            status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {where}."),
-            as_html(public, [_named(line, folder) for line in ended.unusable]),
-            gr.update(value=str(written), visible=True),
-            Found(public["checkpoint"]["name"], worst, into),
+        yield {
+            **self.end(status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {device}.")),
+            own.report: page.as_fragment(public, [_named(line, folder) for line in evaluated.unusable]),
+            own.save: gr.update(value=str(written), visible=True),
+            own.last: LastEvaluation(public["checkpoint"]["name"], worst, unpacked),
+        }
+
+    def open_data(self, name: str | None, zipped: str | None) -> tuple[Path, Path | None]:
+        """The folder of a data set of this server, or of an upload, and where that was unpacked."""
+        if zipped is not None:
+            upload = self.layout.upload
+            unpacked = served_path(upload, "data")
+            folder = unpack_data(zipped, unpacked, max_bytes=self.settings.limits.max_bytes, max_files=MAX_FILES)
+            delete_when_old(upload, unpacked.rglob("*"))
+            return folder, unpacked
+        if name not in data_sets_in(self.settings.data_sets):  # it comes from a browser: only what is listed is opened
+            raise DataError(PICK_DATA)
+        return self.settings.data_sets / name, None
+
+    def open_clip(self, last: LastEvaluation | None, event: gr.EventData) -> Updates:
+        """A clip of the report was pressed: it opens in Inspect."""
+        sent = event_data(event)
+        path = last.clip(sent.get("target"), sent.get("rank")) if last is not None else None
+        if last is None or path is None:
+            return {self.layout.status: gr.skip()}
+        chosen, words = probe_upload(str(path), self.settings)
+        if chosen.playable:  # a copy, because the rest of a data set is never served
+            copy = served_path(self.layout.upload, path.name)
+            shutil.copyfile(path, copy)
+            chosen = chosen.with_copy(str(copy))
+        inspect = self.inspecting.layout
+        return {
+            self.tabs: gr.Tabs(selected="inspect"),
+            inspect.model: last.model,
+            inspect.upload: None,
+            **self.inspecting.offer_explain(chosen, words),
+        }
+
+    def connect(self) -> None:
+        """What each component calls."""
+        own, inspect = self.layout, self.inspecting.layout
+        running = run_in_queue(
+            own.evaluate,
+            self.evaluate,
+            [own.last, own.model, own.data, own.upload, own.split],
+            own.for_results,
+            line=own.status,
+            on_error=self.refuse,
+            at_once=1,  # it takes every clip of a data set: one at a time, beside the clips of others
+        )
+        own.upload.upload(lambda: None, None, own.data, **AT_ONCE)  # one data set at a time is chosen
+        own.data.input(lambda: None, None, own.upload, **AT_ONCE)
+        own.stop.click(lambda: self.end(status("Stopped.")), None, own.for_results, cancels=[running], **AT_ONCE)
+        own.report.select(
+            errors_as_messages(lambda message: {own.status: alert(message)})(self.open_clip),
+            own.last,
+            [own.status, self.tabs, inspect.model, inspect.upload, *inspect.for_choice],
+            cancels=self.inspecting.running,
+            **AT_ONCE,
         )
 
-    opened = [told, tabs, inspecting.model, *inspecting.outputs]
 
-    @errors_as_messages(lambda message: (alert(message), *[same] * (len(opened) - 1)))
-    def open_clip(found: Found | None, event: gr.EventData) -> tuple[Any, ...]:
-        target, rank = event._data.get("target"), event._data.get("rank")  # come from a browser
-        clips = found.worst.get(target, []) if found is not None and isinstance(target, str) else []
-        if found is None or not isinstance(rank, int) or not 0 <= rank < len(clips):
-            return (same,) * len(opened)
-        source, said = probe_upload(str(clips[rank]), settings)
-        if source.playable:  # a copy, because the rest of a data set is never served
-            copy = cached(upload, clips[rank].name)
-            shutil.copyfile(clips[rank], copy)
-            source = source.shown_as(str(copy))
-        return same, gr.Tabs(selected="inspect"), found.model, *inspecting.show(source, said)
-
-    running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
-        run,
-        [found, model, data, upload, split],
-        results,
-        concurrency_limit=1,  # it takes every clip of a data set: one at a time, beside the clips of others
-        **quiet,
-    )
-    running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
-    upload.upload(lambda: None, None, data, queue=False, **quiet)  # one data set at a time is chosen
-    data.input(lambda: None, None, upload, queue=False, **quiet)
-    stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running], **quiet)
-    report.select(open_clip, found, opened, queue=False, cancels=inspecting.running, **quiet)
-    return model
+def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: InspectTab) -> gr.Dropdown:
+    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
+    layout = Layout(settings, models)
+    EvaluateTab(layout, settings, models, tabs, inspecting).connect()
+    return layout.model
 
 
-def _evaluation(models: Models, name: str | None, folder: Path, split: str, *, inside: bool) -> Callable[[Job], None]:
-    """Evaluates; tells RunsOn, Progress, a str while it waits, Evaluated. Takes its turn on the device for each clip.
+def evaluation(
+    models: Models, name: str | None, folder: Path, split: str, *, inside: bool
+) -> Work[tuple[Evaluated, str]]:
+    """Work that evaluates, and says on which device. It takes its turn on that device for each clip.
 
     It asks nobody for a GPU: a lent one would wait for the decoder nearly all of its time, and a quota that ends
     before the data set does would lose the whole evaluation.
     """
 
-    def work(job: Job) -> None:
+    def work(channel: Channel) -> tuple[Evaluated, str]:
         with models.own_devices.least_busy() as device:
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
-            job.tell(RunsOn(device_words(bundle.device)))
             # decoded in this process: workers would be a set of them for each visitor
             steps = evaluate_steps(bundle, open_data(folder, inside=inside), split=split, workers=0)
             while True:
-                while not lock.acquire(timeout=0.5):
-                    job.tell("Waiting: another clip is being encoded")
+                acquire(lock, channel)
                 try:
                     progress = next(steps)
                 except StopIteration as end:
-                    return job.tell(end.value)
+                    return end.value, device_words(bundle.device)
                 finally:
                     lock.release()
-                job.tell(progress)
+                channel.send(progress)
 
     return work
 
 
-def without_paths(report: Mapping[str, Any], folder: Path, title: str) -> dict[str, Any]:
+def without_paths(report: EvaluationReport, folder: Path, title: str) -> EvaluationReport:
     """The report as its visitor may read it: nothing of where this server keeps the data."""
-    targets = {
-        name: {**target, "worst": [{**clip, "path": _named(clip["path"], folder)} for clip in target["worst"]]}
-        for name, target in report["targets"].items()
-    }
-    return {**report, "data": title, "targets": targets}
 
+    def public(target: TargetReport) -> TargetReport:
+        return {**target, "worst": [{**clip, "path": _named(clip["path"], folder)} for clip in target["worst"]]}
 
-def as_html(report: Mapping[str, Any], unusable: list[str]) -> str:
-    """Figures beside their trivial baselines, curves, and the clips farthest off, each with a button. HTML."""
-    parts = [
-        paragraph(f"{report['clips']} clips of {report['data']} (split: {report['split']})."),
-        page.learned(report),
-    ]
-    if report.get("seen_in_training"):
-        parts.append(paragraph("The checkpoint learned from these very clips: the figures say nothing about others."))
-    parts.append(page.metrics_tables(report))
-    if "pointing" in report:
-        shares = [f"{method}: {share:.3f}" for method, share in report["pointing"].items()]
-        parts += [heading("Is the top second a planted one? Share of clips", 3), listed(shares)]
-    for name, target in report["targets"].items():
-        parts += [heading(name, 3), page.target_charts(name, target), _worst(name, target["worst"])]
-    if unusable:
-        parts += [heading(f"{len(unusable)} clips could not be used", 3), listed(unusable[:20])]
-    return "\n".join(parts)
-
-
-def _worst(name: str, clips: list[Mapping[str, Any]]) -> str:
-    caption = html.escape(f"{name}: the clips farthest off; a press opens one in Inspect")
-    rows = "".join(
-        f'<tr><th scope="row"><button type="button" data-target="{html.escape(name)}" data-rank="{rank}">'
-        f"{html.escape(str(clip['id']))}</button></th><td>{clip['truth']:.3g}</td><td>{clip['prediction']:.3f}</td>"
-        f"<td>{clip['error']:.3f}</td></tr>"
-        for rank, clip in enumerate(clips)
-    )
-    head = "".join(f'<th scope="col">{word}</th>' for word in ("clip", "truth", "prediction", "error"))
-    return (
-        f'<div class="wide worst" role="region" tabindex="0" aria-label="{caption}"><table>'
-        f"<caption><span>{caption}</span></caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return {**report, "data": title, "targets": {name: public(target) for name, target in report["targets"].items()}}
 
 
 def _report_view() -> gr.HTML:
@@ -244,7 +253,7 @@ def _report_view() -> gr.HTML:
     return gr.HTML(
         value="",
         html_template='<div class="report">${value}</div>',
-        css_template=files.style(Path(str(resources.files(page.__package__) / "page.css")), HERE / "evaluate.css"),
+        css_template=files.style(files.PAGE_STYLE, HERE / "evaluate.css"),
         js_on_load=files.script(HERE / "evaluate.js"),
         apply_default_css=False,
         elem_id="evaluate-report",

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import base64
-import html
 import itertools
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 
 from sec2sec.media import MediaError, open_clip
+from sec2sec.ui.gradio_private import event_data
 from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 log = logging.getLogger("sec2sec.ui")
 SCRIPT = Path(__file__).with_name("examples.js")
-STILL_AT = 3  # s; the first frames of a clip are often black
+STILL_SECOND = 3  # the first frames of a clip are often black
 
 
 @dataclass(frozen=True)
@@ -29,27 +31,28 @@ class Example:
 
     @property
     def title(self) -> str:
+        """Its name as words."""
         return self.path.stem.replace("-", " ").replace("_", " ")
 
 
 def find_examples(folder: Path) -> list[Example]:
     """Every clip of the folder that can be read, by name."""
-    found = []
+    examples = []
     for path in sorted(folder.glob("*.mp4")):
         try:
             clip = open_clip(path, frames_per_second=1)
-            stills = [second.still for second in itertools.islice(clip.seconds(), STILL_AT + 1)]
+            stills = [second.still for second in itertools.islice(clip.seconds(), STILL_SECOND + 1)]
         except MediaError as error:
             log.warning("example left out: %s", error)
             continue
-        found.append(Example(path, clip.duration, stills[-1] if stills else None))
-    return found
+        examples.append(Example(path, clip.duration, stills[-1] if stills else None))
+    return examples
 
 
-def example_tiles(examples: list[Example]) -> gr.HTML:
+def example_tiles(examples: Sequence[Example]) -> gr.HTML:
     """Buttons; a press triggers `select` with the index of the example."""
     return gr.HTML(
-        value="".join(_tile(index, example) for index, example in enumerate(examples)),
+        value=render("tiles.html", examples=[(example, _base64(example.still)) for example in examples]),
         html_template='<div class="tiles" role="group" aria-label="Example clips">${value}</div>',
         js_on_load=files.script(SCRIPT),
         apply_default_css=False,
@@ -57,11 +60,11 @@ def example_tiles(examples: list[Example]) -> gr.HTML:
     )
 
 
-def _tile(index: int, example: Example) -> str:
-    title = html.escape(example.title)
-    still = base64.b64encode(example.still).decode() if example.still else ""
-    image = f'<img src="data:image/jpeg;base64,{still}" alt="">' if still else ""
-    return (
-        f'<button type="button" data-index="{index}" aria-pressed="false">{image}'
-        f"<span>{title}</span><small>{example.seconds:.0f} s</small></button>"
-    )
+def example_of(event: gr.EventData, examples: Sequence[Example]) -> Example | None:
+    """The example whose tile was pressed; None for an index that no tile has."""
+    index = event_data(event).get("index")
+    return examples[index] if isinstance(index, int) and 0 <= index < len(examples) else None
+
+
+def _base64(still: bytes | None) -> str:
+    return base64.b64encode(still).decode() if still else ""

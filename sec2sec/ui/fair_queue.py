@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeVar
 import gradio as gr
 from gradio.queueing import Event, Queue
 
+from sec2sec.ui.door import visitor_address
+
 T = TypeVar("T")
 Refusal = Literal["success", "error", "queue_full", "validator_error"]
 PER_SESSION = 3  # events of one session that may wait or run: one in a tab each, and one that is about to be cancelled
@@ -80,10 +82,14 @@ class FairQueue(Queue):
         return None
 
 
-def make_fair(demo: gr.Blocks, address_of: Callable[[Event], str], per_address: int) -> None:
-    """Let visitors of an app take turns. To be called after demo.queue()."""
+def make_fair(demo: gr.Blocks, proxied: bool, per_address: int) -> None:
+    """Let visitors of an app take turns. To be called after demo.queue().
+
+    proxied: as in door.visitor_address. per_address: events of one address that may wait or run.
+    """
     assert not any(function.batch for function in demo.fns.values()), "an event of this app is one visitor's"
     queue = demo._queue
     queue.__class__ = FairQueue
     assert isinstance(queue, FairQueue)
-    queue.address_of, queue.per_address = address_of, per_address
+    queue.address_of = lambda event: visitor_address(event.request.scope, proxied)
+    queue.per_address = per_address

@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, TypeVar
-
-Steps = TypeVar("Steps", bound=Callable[..., Iterator[Any]])
+from typing import Any, Generic, ParamSpec, TypeVar
 
 try:
     import spaces  # before torch
@@ -25,16 +23,21 @@ except ImportError:
 else:
     LENT = bool(Config.zero_gpu)  # Spaces of every kind have the package installed
 
-import torch  # noqa: E402
+import torch
 
-from sec2sec.errors import UserError  # noqa: E402
-from sec2sec.ui.messages import message_if_for_people  # noqa: E402
+from sec2sec.errors import UserError
+from sec2sec.progress import Progress, Steps
+from sec2sec.ui.messages import message_if_for_people
 
+P = ParamSpec("P")
+R = TypeVar("R")
 LENT_GPU = "cuda"  # what a forked process is lent, as Models.get takes it
 
-START = 15.0  # s for a process, a CUDA context and a copy of the model: more than they take, or visitors are cut off
-PER_SECOND = 0.15  # s for each second of a clip of at most HD, whose decoding takes 0.03 to 0.09 s on two cores
-HD = 1280 * 720  # pixels; larger pictures take longer in proportion
+# s for a process, a CUDA context and a copy of the model: more than they take, or visitors are cut off
+SECONDS_TO_START = 15.0
+# s for each second of a clip of at most HD, whose decoding takes 0.03 to 0.09 s on two cores
+SECONDS_PER_CLIP_SECOND = 0.15
+HD_PIXELS = 1280 * 720  # larger pictures take longer in proportion
 
 
 class RefusedOnGpuError(UserError):
@@ -66,42 +69,52 @@ class Raised:
         return FailedOnGpuError(f"{self.name} in the process of a lent GPU\n{self.traceback}")
 
 
+@dataclass(frozen=True)
+class Returned(Generic[R]):
+    """The result of the forked process, as it crosses: of a generator only what it yields does."""
+
+    value: R
+
+
 def gpu_seconds(seconds: float, pixels: int = 0, encodings: int = 1) -> int:
-    """How long a GPU is asked for to decode and encode `seconds` s of video of `pixels` a picture, s."""
-    return round(START + PER_SECOND * seconds * max(1.0, pixels / HD) * encodings)
+    """How long a GPU is asked for to decode and encode `seconds` s of video, each picture of `pixels`, in s."""
+    return round(SECONDS_TO_START + SECONDS_PER_CLIP_SECOND * seconds * max(1.0, pixels / HD_PIXELS) * encodings)
 
 
-def on_gpu(duration: Callable[..., int]) -> Callable[[Steps], Steps]:
-    """Decorates a generator that runs where the Space lends a GPU; where none is lent it is left as it is.
+def on_gpu(duration: Callable[P, int]) -> Callable[[Callable[P, Steps[R]]], Callable[P, Steps[R]]]:
+    """Decorates steps that run where the Space lends a GPU; where none is lent they are left as they are.
 
-    duration: of the same arguments → how long the GPU is asked for, s. The generator then raises gradio.Error where no
-    GPU is lent (no quota is left, none is free, the time ran out), and `Raised.error` in place of its own errors.
+    duration: of the same arguments → how long the GPU is asked for, s. The steps then raise gradio.Error where no GPU
+    is lent (no quota is left, none is free, the time ran out), and `Raised.error` in place of their own errors.
     """
 
-    def decorate(steps: Steps) -> Steps:
+    def decorate(steps: Callable[P, Steps[R]]) -> Callable[P, Steps[R]]:
         if not LENT:
             return steps
 
-        @spaces.GPU(duration=duration)
-        def forked(*arguments: Any) -> Iterator[Any]:
+        def run_in_fork(*args: P.args, **kwargs: P.kwargs) -> Iterator[Progress | Raised | Returned[R]]:
             try:
-                yield from steps(*arguments)
+                yield Returned((yield from steps(*args, **kwargs)))
             except Exception as error:
                 yield Raised.of(error)
 
-        @functools.wraps(steps)
-        def asking(*arguments: Any) -> Iterator[Any]:
-            raised = None
-            with closing(forked(*arguments)) as crossing:  # a visitor who leaves gives the GPU back
-                for step in crossing:
-                    if isinstance(step, Raised):
-                        raised = step  # it was the last one, and the process may serve the next visitor
-                    else:
-                        yield step
-            if raised is not None:
-                raise raised.error
+        forked = spaces.GPU(duration=duration)(run_in_fork)
 
-        return asking  # type: ignore[return-value]
+        @functools.wraps(steps)
+        def run(*args: P.args, **kwargs: P.kwargs) -> Steps[R]:
+            ended: Raised | Returned[R] | None = None
+            with closing(forked(*args, **kwargs)) as crossing:  # a visitor who leaves gives the GPU back
+                for step in crossing:
+                    if isinstance(step, Progress):
+                        yield step
+                    else:
+                        ended = step  # it was the last one, and the process may serve the next visitor
+            assert ended is not None, "the forked process ended without a result"
+            if isinstance(ended, Raised):
+                raise ended.error
+            return ended.value
+
+        return run
 
     return decorate
 

@@ -3,278 +3,313 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from sec2sec.clip import explain_steps
 from sec2sec.errors import UserError
 from sec2sec.explanations.stability import SHIFTS, Bands, stability_steps
 from sec2sec.media import MediaError
-from sec2sec.progress import Progress
+from sec2sec.progress import Steps
+from sec2sec.ui.chosen_clip import UPLOADS, ChosenClip, ClipPart, ClipResult, limits_words, probe_upload
+from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.clip_view import clip_view
-from sec2sec.ui.clips import (
-    CONVERTING,
-    FULL,
-    UPLOADED,
-    UPLOADS,
-    WAITING,
-    ClipPart,
-    ExplainedClip,
-    Source,
-    cached,
-    conversion,
-    hidden,
-    limits_words,
-    probe_upload,
-    with_device_lock,
-)
-from sec2sec.ui.devices import RunsOn, device_words
-from sec2sec.ui.downloads import download_buttons
-from sec2sec.ui.examples import example_tiles, find_examples
+from sec2sec.ui.devices import device_words, with_device_lock
+from sec2sec.ui.downloads import Downloads
+from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, hide, run_in_queue, upload_field
+from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
-from sec2sec.ui.lab.annotated import annotated_button
+from sec2sec.ui.gradio_private import served_path
+from sec2sec.ui.lab.annotated import AnnotatedFilm
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
-from sec2sec.ui.places import payload_with_places, places_function
+from sec2sec.ui.places import places_function, view_value
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.shelf import ClipCache, Kept
-from sec2sec.ui.work import stream_from_thread
 from sec2sec.viewer.cards import predictions
-from sec2sec.viewer.payload import encode, shown_targets
+from sec2sec.viewer.payload import view_payload
 
 PLAYER = "player"  # elem_id that the timeline follows
-PICK = "Pick an example or upload a clip, then press Explain."
+PICK_CLIP = "Pick an example or upload a clip, then press Explain."
 
 
-@dataclass(frozen=True)
-class Opening:
-    """How another tab opens a clip here: the values that `show` returns, for these outputs."""
+class Layout:
+    """The components of the tab; made within gr.Blocks."""
 
-    show: Callable[[Source, str], tuple[Any, ...]]  # the clip and a sentence about it
-    outputs: list[Any]
-    model: gr.Dropdown
-    running: list[Any]  # what opening a clip cancels
+    def __init__(
+        self, settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State, examples: Sequence[Example]
+    ) -> None:
+        names = models.names()
+        self.chosen = gr.State(None)  # ChosenClip
+        self.clip_id = clip_id  # of the explained clip, in the cache
+        with gr.Row(elem_classes="inspect"):
+            with gr.Column(scale=0, min_width=364, elem_classes="left"):
+                self.tiles = example_tiles(examples)
+                self.upload = upload_field("Upload a clip", UPLOADS, "upload")
+                gr.HTML(limits_words(settings), elem_classes="limits")
+                with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
+                    self.model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
+                    with gr.Row():
+                        self.start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
+                        self.end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
+                with gr.Row(elem_classes="actions"):
+                    self.explain = gr.Button(
+                        "Explain", variant="primary", interactive=False, elem_id="explain", min_width=120
+                    )
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
+                    self.downloads = Downloads()
+                self.stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
+                self.status = gr.HTML(status(PICK_CLIP), elem_id="status")
+                self.player = Player(
+                    label="Clip", show_label=False, interactive=False, elem_id=PLAYER, buttons=[], height="auto"
+                )
+                self.film = AnnotatedFilm(settings, cache, clip_id).box
+            with gr.Column(scale=1, min_width=320, elem_classes="right"):
+                self.cards = gr.HTML(elem_id="predictions")
+                self.view = clip_view(
+                    video_id=PLAYER,
+                    elem_id="view",
+                    link=True,
+                    places=places_function(models, cache, settings.concurrency),
+                )
+
+    @property
+    def for_choice(self) -> list[Block]:
+        """What a newly chosen clip changes."""
+        return [self.chosen, self.film, *self.for_results]
+
+    @property
+    def for_results(self) -> list[Block]:
+        """What an explanation changes."""
+        answer = [self.status, self.cards, self.view, self.player]
+        return [*answer, self.explain, self.stop, self.stability, *self.downloads.buttons, self.clip_id]
 
 
-def tab(settings: Settings, models: Models, shelf: ClipCache, kept: gr.State) -> Opening:
-    """Lays out the tab and wires it; called within gr.Blocks. kept: gets the id of the explained clip on the shelf."""
-    examples = find_examples(settings.examples)
-    gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
-    names = models.names()
-    source = gr.State(None)
-    told = gr.HTML(status(PICK), elem_id="status", render=False)
-    with gr.Row(elem_classes="inspect"):
-        with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            tiles = example_tiles(examples)
-            upload = gr.File(
-                label="Upload a clip",
-                show_label=False,
-                file_types=UPLOADS,
-                height=58,
-                elem_id="upload",
-                elem_classes="pick",
-            )
-            gr.HTML(limits_words(settings), elem_classes="limits")
-            with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
-                model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
-                with gr.Row():
-                    start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
-                    end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
-            with gr.Row(elem_classes="actions"):
-                go = gr.Button("Explain", variant="primary", interactive=False, elem_id="explain", min_width=120)
-                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
-                files = download_buttons(models, shelf, kept, told)
-            check = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
-            told.render()
-            player = Player(
-                label="Clip",
-                show_label=False,
-                interactive=False,
-                elem_id=PLAYER,
-                buttons=[],
-                height="auto",
-                visible=True,
-            )
-            film = annotated_button(settings, shelf, kept)
-        with gr.Column(scale=1, min_width=320, elem_classes="right"):
-            cards = gr.HTML(elem_id="predictions")
-            asks = places_function(models, shelf, settings.concurrency)
-            view = clip_view(video_id=PLAYER, elem_id="view", link=True, asks=asks)
+class InspectTab:
+    """What happens when the tab is used."""
 
-    # A new clip takes everything of the old one off the screen: two clips must never be shown as one.
-    chosen = [source, player, told, view, cards, go, stop, check, film, *files, kept]
+    def __init__(
+        self, layout: Layout, settings: Settings, models: Models, cache: ClipCache, examples: Sequence[Example]
+    ) -> None:
+        self.layout, self.settings, self.models, self.cache, self.examples = layout, settings, models, cache, examples
+        self.running: list[dict[str, Any]] = []  # what a newly chosen clip cancels
 
-    def cleared(source: Source | None, message: str) -> tuple[Any, ...]:
-        playing = source.played if source is not None else None
-        ready = gr.update(interactive=source is not None)
-        gone = [hidden(part) for part in (stop, check, film, *files)]
-        return source, playing, message, None, "", ready, *gone, None
+    # ---- what is on the screen
 
-    @errors_as_messages(lambda message: cleared(None, alert(message)))
-    def choose(path: str | None) -> tuple[Any, ...]:
-        if path is None:
-            return cleared(None, status(PICK))
-        picked, said = probe_upload(path, settings)
-        return show(picked, said)
+    def show_chosen(self, chosen: ChosenClip | None, line: str) -> Updates:
+        """A new clip takes everything of the old one off the screen: two clips must never be shown as one."""
+        own = self.layout
+        return {
+            **self.clear(line),
+            own.chosen: chosen,
+            own.player: chosen.played if chosen is not None else None,
+            own.explain: gr.update(interactive=chosen is not None),
+            **hide(own.film),
+        }
 
-    def show(picked: Source, said: str) -> tuple[Any, ...]:
-        later = "" if picked.playable else " Browsers cannot play its format: it will be converted for playback."
-        return cleared(picked, status(f"{said}. Press Explain.{later}"))
-
-    def choose_example(event: gr.EventData) -> tuple[Any, ...]:
-        index = event._data.get("index")  # comes from a browser
-        if not isinstance(index, int) or not 0 <= index < len(examples):
-            return (None, *choose(None))
-        return (None, *choose(str(examples[index].path)))
-
-    results = [told, cards, view, player, go, stop, check, *files, kept]
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    same = gr.skip()
-
-    def outputs(
-        told: str, cards: Any = same, view: Any = same, player: Any = same, busy: bool = False, kept: Any = same
-    ) -> tuple[Any, ...]:
-        go, stop = gr.update(interactive=not busy), gr.update(visible=busy)
-        shown: dict[str, Any] = {} if kept is same else {"visible": kept is not None}
-        check = gr.update(interactive=not busy, **shown)
-        return told, cards, view, player, go, stop, check, *[gr.update(**shown)] * len(files), kept
-
-    def gone(message: str, busy: bool = False) -> tuple[Any, ...]:
+    def clear(self, line: str, *, busy: bool = False) -> Updates:
         """Nothing of an explanation stays on the screen."""
-        return outputs(message, "", None, same, busy, None)
+        own = self.layout
+        return {
+            own.status: line,
+            own.cards: "",
+            own.view: None,
+            own.clip_id: None,
+            **buttons(own.explain, own.stop, busy=busy),
+            **hide(own.stability, *own.downloads.buttons),
+        }
 
-    @errors_as_messages(lambda message: gone(alert(message)))
-    def run(
-        source: Source | None, start: float | None, end: float | None, model: str | None
-    ) -> Iterator[tuple[Any, ...]]:
-        if source is None:
-            raise UserError(PICK)
+    def set_busy(self, line: str, *, busy: bool) -> Updates:
+        """The buttons while something runs, or not; what was explained stays."""
+        own = self.layout
+        return {
+            own.status: line,
+            **buttons(own.explain, own.stop, busy=busy),
+            own.stability: gr.update(interactive=not busy),
+        }
+
+    def offer_explain(self, chosen: ChosenClip, words: str) -> Updates:
+        """A clip that may be explained now. words: about it."""
+        later = "" if chosen.playable else " Browsers cannot play its format: it will be converted for playback."
+        return self.show_chosen(chosen, status(f"{words}. Press Explain.{later}"))
+
+    def refuse_upload(self, message: str) -> Updates:
+        """A file that cannot be used."""
+        return self.show_chosen(None, alert(message))
+
+    def refuse_example(self, message: str) -> Updates:
+        """An example that cannot be used."""
+        return {**self.refuse_upload(message), self.layout.upload: None}
+
+    # ---- choosing a clip
+
+    def choose(self, path: str | None) -> Updates:
+        """A file was uploaded, or taken away."""
+        if path is None:
+            return self.show_chosen(None, status(PICK_CLIP))
+        return self.offer_explain(*probe_upload(path, self.settings))
+
+    def choose_example(self, event: gr.EventData) -> Updates:
+        """A tile was pressed."""
+        example = example_of(event, self.examples)
+        return {**self.choose(str(example.path) if example is not None else None), self.layout.upload: None}
+
+    # ---- explaining it
+
+    def explain(
+        self, chosen: ChosenClip | None, start: float | None, end: float | None, model: str | None
+    ) -> Iterator[Updates]:
+        """Explain was pressed."""
+        if chosen is None:
+            raise UserError(PICK_CLIP)
         began = time.perf_counter()
-        yield gone(status("Loading the model"), busy=True)
+        own = self.layout
+        yield self.clear(status("Loading the model"), busy=True)
         part = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
-        answer: ExplainedClip | None = None
-        where = ""
-        clip_part = source.analysed(part, settings.limits)
+        clip_part = chosen.analysed(part, self.settings.limits)
 
-        def steps(device: str) -> Iterator[RunsOn | Progress | ExplainedClip]:
-            models.get(model)  # before a GPU is lent
-            return explained(models, model, device, clip_part)
+        def steps(device: str) -> Steps[ClipResult]:
+            self.models.get(model)  # before a GPU is lent
+            return (yield from explain_on_device(self.models, model, device, clip_part))
 
-        for step in stream_from_thread(with_device_lock(models.devices, steps)):
-            if isinstance(step, ExplainedClip):
-                answer = step
-            elif isinstance(step, RunsOn):
-                where = step.words
-            elif isinstance(step, Progress):
-                yield outputs(status(step.message, step.fraction), busy=True)
-            elif step is not None:
-                yield outputs(status(step), busy=True)
-        assert answer is not None, "explain_steps ended without an explanation"
-        explanation, truth = answer.explanation, source.known_truth
+        result = yield from follow(with_device_lock(self.models.devices, steps), own.status)
+        clip = self.keep(result, chosen, part, model)
+        took = time.perf_counter() - began
+        line = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
+        yield self.show_explained(clip, model, line, busy=not chosen.playable)
+        if not chosen.playable:
+            yield from self.convert(clip, clip_part, line)
+
+    def keep(
+        self, result: ClipResult, chosen: ChosenClip, part: tuple[float, float | None], model: str | None
+    ) -> ExplainedClip:
+        """An explained clip for the questions that follow."""
+        assert result.tokens is not None, "explain_on_device() sends them"
         # what is converted for playback begins where the analysed part does
-        offset = explanation.clip.start if source.playable else 0.0
-        drawn = encode(explanation, answer.preview, diagnostics=truth, offset=offset)
-        clip = Kept(
-            explanation,
-            answer.preview,
-            answer.tokens,
-            Path(source.path),
+        offset = result.explanation.clip.start if chosen.playable else 0.0
+        truth = chosen.known_truth
+        return ExplainedClip(
+            result.explanation,
+            result.preview,
+            result.tokens,
+            Path(chosen.path),
             part,
             model,
             truth,
-            drawn,
-            source.played or "",
-            source.pixels,
+            view_payload(result.explanation, result.preview, diagnostics=truth, offset=offset),
+            chosen.played or "",
+            chosen.pixels,
         )
-        found = shelf.put(clip)
-        took = status(f"Explained {explanation.clip.seconds} s in {time.perf_counter() - began:.1f} s on {where}.")
-        said = predictions(explanation, shown_targets(explanation, truth))
-        screen = payload_with_places(clip, found, models.get(model))
-        if source.playable:
-            yield outputs(took, said, screen, kept=found)
-            return
-        yield outputs(status(CONVERTING), said, screen, None, busy=True, kept=found)
-        playable = cached(player, "playback.mp4")
+
+    def show_explained(self, clip: ExplainedClip, model: str | None, line: str, *, busy: bool) -> Updates:
+        """An explanation on the screen. busy: the clip is still to be converted for playback."""
+        own = self.layout
+        key = self.cache.put(clip)
+        downloads: Updates = dict.fromkeys(own.downloads.buttons, gr.update(visible=True))
+        player: Updates = {own.player: None} if busy else {}
+        return {
+            **self.set_busy(line, busy=busy),
+            own.cards: predictions(clip.explanation, clip.shown_targets),
+            own.view: view_value(clip, key, self.models.get(model)),
+            own.stability: gr.update(visible=True, interactive=not busy),
+            own.clip_id: key,
+            **downloads,
+            **player,
+        }
+
+    def convert(self, clip: ExplainedClip, clip_part: ClipPart, line: str) -> Iterator[Updates]:
+        """The clip as a browser plays it, to the player. line: the status afterwards."""
+        own = self.layout
+        playable = served_path(own.player, "playback.mp4")
         try:
-            for second in stream_from_thread(conversion(source.path, playable, part, settings.limits)):
-                if second is not None:
-                    yield outputs(status(CONVERTING, second / explanation.clip.duration), busy=True)
+            yield from follow(clip_part.conversion(playable, clip.explanation.clip.duration), own.status)
         except MediaError as error:  # the explanation stands without a player
-            yield outputs(alert(str(error)))
+            yield self.set_busy(alert(str(error)), busy=False)
             return
         clip.played = str(playable)
-        yield outputs(took, player=clip.played)
+        yield {**self.set_busy(line, busy=False), own.player: clip.played}
 
-    @errors_as_messages(lambda message: outputs(alert(message)))
-    def steady(key: str | None) -> Iterator[tuple[Any, ...]]:
-        clip = shelf.get(key)
+    def check_stability(self, key: str | None) -> Iterator[Updates]:
+        """Check stability was pressed. key: of the clip in the cache."""
+        clip = self.cache.get(key)
         assert key is not None
-        began, model, where = time.perf_counter(), clip.model, ""
-        seconds = clip.explanation.clip.duration
-        clip_part = ClipPart(str(clip.path), clip.part, settings.limits, seconds, clip.pixels)
-        yield outputs(status("Encoding the clip with other cuts between its seconds"), busy=True)
+        began, model, own = time.perf_counter(), clip.model, self.layout
+        duration = clip.explanation.clip.duration
+        clip_part = ClipPart(str(clip.path), clip.part, self.settings.limits, duration, clip.pixels)
+        yield self.set_busy(status("Encoding the clip with other cuts between its seconds"), busy=True)
 
-        def steps(device: str) -> Iterator[RunsOn | Progress | Bands]:
-            seeds = models.seeds_of(model)
+        def steps(device: str) -> Steps[tuple[Bands, str]]:
+            seeds = self.models.seeds_of(model)
             for seed in seeds:
-                models.get(seed)  # before a GPU is lent
-            return stable(models, seeds, device, clip_part)
+                self.models.get(seed)  # before a GPU is lent
+            return (yield from measure_on_device(self.models, seeds, device, clip_part))
 
-        found = None
-        for step in stream_from_thread(with_device_lock(models.devices, steps)):
-            if isinstance(step, RunsOn):
-                where = step.words
-            elif isinstance(step, Progress):
-                yield outputs(status(step.message, step.fraction), busy=True)
-            elif isinstance(step, str):
-                yield outputs(status(step), busy=True)
-            elif step is not None:
-                found = step
-        assert found is not None, "stability_steps ended without its bands"
-        clip.add_stability(found)
-        took = f"Measured with four other cuts in {time.perf_counter() - began:.1f} s on {where}: "
-        took += "see “how stable” in the lanes."
-        yield outputs(status(took), view=payload_with_places(clip, key, models.get(model)))
+        bands, where = yield from follow(with_device_lock(self.models.devices, steps), own.status)
+        clip.add_stability(bands)
+        took = time.perf_counter() - began
+        line = f"Measured with four other cuts in {took:.1f} s on {where}: see “how stable” in the lanes."
+        yield {
+            **self.set_busy(status(line), busy=False),
+            own.view: view_value(clip, key, self.models.get(model)),
+        }
 
-    # light events never wait behind the clips in the queue
-    running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
-        run, [source, start, end, model], results, concurrency_limit=settings.concurrency, **quiet
-    )
-    checking = check.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
-        steady, kept, results, concurrency_limit=settings.concurrency, **quiet
-    )
-    checking.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
-    # a full queue refuses the clip before `run` can say anything; being stopped counts as a failure too
-    running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
-    upload.upload(choose, upload, chosen, queue=False, cancels=[running, checking], js=UPLOADED, **quiet)
-    upload.clear(lambda: choose(None), None, chosen, queue=False, cancels=[running, checking], **quiet)
-    tiles.select(choose_example, None, [upload, *chosen], queue=False, cancels=[running, checking], **quiet)
-    stop.click(lambda: outputs(status("Stopped.")), None, results, queue=False, cancels=[running, checking], **quiet)
-    return Opening(lambda picked, said: (None, *show(picked, said)), [upload, *chosen], model, [running, checking])
+    # ---- wiring
+
+    def connect(self) -> None:
+        """What each component calls."""
+        own, at_once = self.layout, self.settings.concurrency
+        inputs = [own.chosen, own.start, own.end, own.model]
+        queued = partial(run_in_queue, line=own.status, at_once=at_once)
+        self.running = [
+            queued(
+                own.explain, self.explain, inputs, own.for_results, on_error=lambda message: self.clear(alert(message))
+            ),
+            queued(
+                own.stability,
+                self.check_stability,
+                [own.clip_id],
+                own.for_results,
+                on_error=lambda message: self.set_busy(alert(message), busy=False),
+            ),
+        ]
+        light: dict[str, Any] = {"cancels": self.running, **AT_ONCE}
+        choose = errors_as_messages(self.refuse_upload)(self.choose)
+        own.upload.upload(choose, own.upload, own.for_choice, js=forget_example_js(1), **light)
+        own.upload.clear(lambda: self.choose(None), None, own.for_choice, **light)
+        choose_example = errors_as_messages(self.refuse_example)(self.choose_example)
+        own.tiles.select(choose_example, None, [own.upload, *own.for_choice], **light)
+        own.stop.click(lambda: self.set_busy(status("Stopped."), busy=False), None, own.for_results, **light)
+        own.downloads.connect(self.models, self.cache, own.clip_id, own.status)
+
+
+def tab(settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State) -> InspectTab:
+    """Lays out the tab and wires it; called within gr.Blocks. clip_id: gets the id of the explained clip."""
+    examples = find_examples(settings.examples)
+    gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
+    inspecting = InspectTab(Layout(settings, models, cache, clip_id, examples), settings, models, cache, examples)
+    inspecting.connect()
+    return inspecting
 
 
 @on_gpu(lambda models, name, device, clip: clip.gpu_seconds())
-def explained(
-    models: Models, name: str | None, device: str, clip: ClipPart
-) -> Iterator[RunsOn | Progress | ExplainedClip]:
-    """explain_steps with a model by name, on a device by name; the tokens are on the CPU."""
+def explain_on_device(models: Models, name: str | None, device: str, clip: ClipPart) -> Steps[ClipResult]:
+    """explain_steps with a model by name, on a device by name."""
     bundle = models.get(name, device)
-    yield RunsOn(device_words(bundle.device))
     start, end = clip.part
     encoded = yield from explain_steps(clip.path, bundle, start=start, end=end, limits=clip.limits)
     assert encoded.preview is not None, "it was made of a file"
-    yield ExplainedClip(encoded.explain(), encoded.preview, encoded.tokens.cpu())
+    return ClipResult(encoded.explain(), encoded.preview, device_words(bundle.device), encoded.tokens.cpu())
 
 
 @on_gpu(lambda models, seeds, device, clip: clip.gpu_seconds(len(SHIFTS) + len(seeds)))
-def stable(models: Models, seeds: list[str], device: str, clip: ClipPart) -> Iterator[RunsOn | Progress | Bands]:
-    """stability_steps with a model by name and then the other seeds of its training, on a device by name."""
+def measure_on_device(models: Models, seeds: list[str], device: str, clip: ClipPart) -> Steps[tuple[Bands, str]]:
+    """stability_steps with a model by name and then the other seeds of its training, and the device in words."""
     bundles = [models.get(seed, device) for seed in seeds]
-    yield RunsOn(device_words(bundles[0].device))
     start, end = clip.part
-    yield (yield from stability_steps(clip.path, bundles, start=start, end=end, limits=clip.limits))
+    bands = yield from stability_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)
+    return bands, device_words(bundles[0].device)

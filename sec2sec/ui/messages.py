@@ -13,27 +13,30 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.errors import UserError
+from sec2sec.viewer.templates import render
 
-SORRY = "Something went wrong here, and it is our mistake, not yours. It has been noted; another clip may work."
-ABORTED = ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
+INTERNAL_ERROR = "Internal error (logged). Try another clip."
+GPU_ABORTED = (
+    ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
+)
 TAG = re.compile(r"<[^<>]*>")
 LINK = re.compile(r"\[([^\[\]]*)\]\(([^()]*)\)")  # of Markdown
 log = logging.getLogger("sec2sec.ui")
 
 
 def message_for(error: BaseException) -> str:
-    """The error's own sentence if it was written for people, an apology if not (and the error goes to the log)."""
+    """The error's own sentence if it was written for people, INTERNAL_ERROR if not (and the error goes to the log)."""
     sentence = message_if_for_people(error)
     if sentence is None:
         log.error("unexpected error", exc_info=error)
-        return SORRY
+        return INTERNAL_ERROR
     return sentence
 
 
 def message_if_for_people(error: BaseException) -> str | None:
     """The error's own sentence, in one line, if it was written for people."""
     if isinstance(error, gr.Error):
-        return _of_the_lender(error)
+        return _lender_message(error)
     return " ".join(str(error).split()) if is_user_error(error) else None
 
 
@@ -42,13 +45,13 @@ def is_user_error(error: BaseException) -> bool:
     return isinstance(error, UserError)
 
 
-def _of_the_lender(error: gr.Error) -> str | None:
+def _lender_message(error: gr.Error) -> str | None:
     """What the package `spaces` says where it lends no GPU, without its markup; None for the bare name of a class."""
     text = str(error.message)
     if text.isidentifier():  # what its own process raised
         return None
     text = LINK.sub(r"\1 (\2)", html.unescape(TAG.sub("", text)))
-    advice = ABORTED if text == "GPU task aborted" else ""
+    advice = GPU_ABORTED if text == "GPU task aborted" else ""
     return " ".join(f"{error.title}: {text}{advice}".split())
 
 
@@ -76,22 +79,16 @@ def errors_as_messages(on_error: Callable[[str], Any]) -> Callable[[Callable[...
 
 
 def errors_as_json(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function that a view asks by its name: what it raises becomes {"error": message}."""
+    """A function that a view calls by its name: what it raises becomes {"error": message}."""
     return errors_as_messages(lambda message: {"error": message})(function)
 
 
 def alert(message: str) -> str:
     """An error, read out at once by screen readers."""
-    return f'<div class="status alert" role="alert"><b>Not possible:</b> {html.escape(message)}</div>'
+    return render("status.html", message=message, alert=True)
 
 
 def status(message: str, fraction: float | None = None) -> str:
     """A stage in words, with a bar where a fraction of the whole is known."""
-    bar = ""
-    if fraction is not None:
-        whole = round(100 * min(max(fraction, 0.0), 1.0))
-        bar = (
-            f'<div class="meter" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" '
-            f'aria-valuenow="{whole}"><i style="width:{whole}%"></i></div>'
-        )
-    return f'<div class="status" role="status">{bar}<span>{html.escape(message)}</span></div>'
+    percent = None if fraction is None else round(100 * min(max(fraction, 0.0), 1.0))
+    return render("status.html", message=message, alert=False, percent=percent)

@@ -22,8 +22,8 @@ from sec2sec.ui.devices import Devices, device_names
 from sec2sec.ui.gpu import LENT, LENT_GPU
 
 TRAINED = "trained/"  # before the id of a training whose model is meant
-KEPT = 8  # trained models that stay loaded
-MOST_SEEDS = 8  # of one training that are compared: each encodes the clip once more
+MAX_TRAINED_LOADED = 8
+MAX_SEEDS = 8  # of one training that are compared: each encodes the clip once more
 
 
 @functools.cache
@@ -41,10 +41,10 @@ def on_cpu(model: Sec2Sec) -> Sec2Sec:
 def _config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint that is not loaded; empty where it cannot be read."""
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
 class Models:
@@ -75,13 +75,13 @@ class Models:
         """Folders that look like a checkpoint, the bundled demo first."""
         if not self.folder.is_dir():
             return []
-        found = sorted(path.parent.name for path in self.folder.glob("*/config.json"))
-        return sorted(found, key=lambda name: name != "demo")
+        names = sorted(path.parent.name for path in self.folder.glob("*/config.json"))
+        return sorted(names, key=lambda name: name != "demo")
 
     def choices(self, owner: str | None = None) -> list[tuple[str, str]]:
         """What a visitor may choose, in words and as `get` takes it: the bundled ones, and of the trained their own."""
         trained = [job for job in Jobs(self.runs).all(owner) if job.finished] if self.runs is not None else []
-        return [(name, name) for name in self.names()] + [(job.order().title, TRAINED + job.id) for job in trained]
+        return [(name, name) for name in self.names()] + [(job.spec().title, TRAINED + job.id) for job in trained]
 
     def get(self, name: str | None, device: str | None = None) -> Bundle:
         """Load a checkpoint, or hand out the one that is loaded. Raises CheckpointError, JobError for a trained one.
@@ -92,16 +92,16 @@ class Models:
         if self.runs is not None and name is not None and name.startswith(TRAINED):
             return self._trained(name, device)
         if name not in self.names():  # names come from a browser: only what is listed is opened
-            known = ", ".join(self.names()) or "none"
+            listed = ", ".join(self.names()) or "none"
             raise CheckpointError(
-                f"{name or 'no checkpoint'}: not in {self.folder.name}/ (there: {known}); "
+                f"{name or 'no checkpoint'}: not in {self.folder.name}/ (there: {listed}); "
                 "`make demo-checkpoint` makes the demo"
             )
         return self._on(device, name, name, lambda first: load_checkpoint(self.folder / name, first))
 
     def with_seeds(self, name: str | None) -> list[Bundle]:
         """A checkpoint, then the same training with other seeds."""
-        return [self.get(each) for each in self.seeds_of(name)]
+        return [self.get(seed) for seed in self.seeds_of(name)]
 
     def seeds_of(self, name: str | None) -> list[str]:
         """The name of a checkpoint, then of the same training with other seeds, as `get` takes them.
@@ -112,12 +112,12 @@ class Models:
         assert name is not None
         if self.runs is not None and name.startswith(TRAINED):
             jobs = Jobs(self.runs)
-            others = jobs.all(jobs.get(name.removeprefix(TRAINED)).order().owner)
+            others = jobs.all(jobs.get(name.removeprefix(TRAINED)).spec().owner)
             places = {TRAINED + job.id: job.checkpoint for job in others if job.finished}
         else:
             places = {other: self.folder / other for other in self.names()}
         seeds = [n for n, place in places.items() if n != name and other_seed(own.config, _config(place))]
-        return [name, *seeds[: MOST_SEEDS - 1]]
+        return [name, *seeds[: MAX_SEEDS - 1]]
 
     def _trained(self, name: str, device: str | None) -> Bundle:
         """The same for a model that was trained here: nobody can guess the id of another visitor's."""
@@ -128,9 +128,9 @@ class Models:
 
         def load(first: str) -> Bundle:
             bundle = load_checkpoint(job.checkpoint, first)
-            for old in [other for other in self._loaded if other.startswith(TRAINED)][: 1 - KEPT]:
+            for old in [other for other in self._loaded if other.startswith(TRAINED)][: 1 - MAX_TRAINED_LOADED]:
                 self._loaded.pop(old, None)
-            return replace(bundle, summary=replace(bundle.summary, name=job.order().title))
+            return replace(bundle, summary=replace(bundle.summary, name=job.spec().title))
 
         return self._on(device, name, key, load)
 

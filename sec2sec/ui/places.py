@@ -1,8 +1,7 @@
-"""The effect of single places of one second, for the view of a kept clip that asks for it (occlusion)."""
+"""The effect of single places of one second, for the view of an explained clip that asks for it (occlusion)."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,17 +11,22 @@ from sec2sec.edits import EditError
 from sec2sec.explanations.embeddings import SecondEmbeddings
 from sec2sec.explanations.masker import SecondMasker, masker_of
 from sec2sec.explanations.places import place_effects
+from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.messages import errors_as_json
 from sec2sec.ui.models import Models
-from sec2sec.ui.shelf import ClipCache, Kept
-from sec2sec.viewer.payload import shown_targets
+from sec2sec.viewer.payload import as_json
 
-SMALL = 0.001  # of the prediction's 0..1: what changes it by less changes nothing that the screen writes
+SMALLEST_EFFECT = 0.001  # of the prediction's 0..1: what changes it by less changes nothing that the screen writes
 
 
-def payload_with_places(clip: Kept, key: str, bundle: Bundle) -> str:
-    """What is drawn of a clip, for a view that may ask more of it by its id on the shelf: never part of a report."""
-    offer = {"key": key, "small": SMALL, "absent": "", "video": False, "audio": False}
+def view_value(clip: ExplainedClip, key: str, bundle: Bundle) -> str:
+    """The value of a view that may ask more of its clip by its id in the cache. Never part of a report."""
+    return as_json(clip.payload | {"places": offer_places(clip, key, bundle)})
+
+
+def offer_places(clip: ExplainedClip, key: str, bundle: Bundle) -> dict[str, Any]:
+    """Which places a view may ask for, and why not where it may not."""
+    offer = {"key": key, "small": SMALLEST_EFFECT, "absent": "", "video": False, "audio": False}
     masker = masker_of(bundle.model, clip.tokens).by_second
     if masker is not None:
         offer["video"] = masker.model.sees and clip.tokens.video is not None
@@ -32,18 +36,18 @@ def payload_with_places(clip: Kept, key: str, bundle: Bundle) -> str:
             f"Occlusion of single places is not offered for {bundle.system.title}: it takes in the "
             "whole clip at once, so each place would need the whole clip again."
         )
-    return f'{clip.drawn[:-1]},"places":{json.dumps(offer)}}}'
+    return offer
 
 
-def places_function(models: Models, shelf: ClipCache, at_once: int) -> Callable[[Any], Any]:
+def places_function(models: Models, cache: ClipCache, at_once: int) -> Callable[[Any], Any]:
     """What the view asks: {key, second} → the answer of `places_of`, or {error}. at_once: clips measured at a time."""
     turn = threading.Semaphore(at_once)
 
     @errors_as_json
-    def places(asked: Any) -> dict[str, Any]:
-        sent = asked if isinstance(asked, dict) else {}  # comes from a browser
-        key, second = sent.get("key"), sent.get("second")
-        clip = shelf.get(key if isinstance(key, str) else None)
+    def places(question: Any) -> dict[str, Any]:
+        fields = question if isinstance(question, dict) else {}  # comes from a browser
+        key, second = fields.get("key"), fields.get("second")
+        clip = cache.get(key if isinstance(key, str) else None)
         if type(second) is not int or not 0 <= second < clip.explanation.clip.seconds:
             raise EditError(f"This clip has seconds 0 to {clip.explanation.clip.seconds - 1}, not {second!r}")
         with turn:
@@ -52,15 +56,14 @@ def places_function(models: Models, shelf: ClipCache, at_once: int) -> Callable[
     return places
 
 
-def places_of(bundle: Bundle, clip: Kept, second: int) -> dict[str, Any]:
+def places_of(bundle: Bundle, clip: ExplainedClip, second: int) -> dict[str, Any]:
     """The effect of each token of a second on each shown target: {"second", "video": [K][V], "audio": [K][A]}."""
     masker = masker_of(bundle.model, clip.tokens.to(bundle.device)).by_second
-    assert masker is not None, "payload_with_places() offers no other"
+    assert masker is not None, "offer_places() offers no other"
     if clip.embeddings is None:  # once per clip, without the heavy part, which single places do not need
         own = masker.embeddings
         clip.embeddings = SecondEmbeddings(own.both, own.audio_only, own.video_only, own.neither)
     effects = next(place_effects(SecondMasker(masker.model, masker.tokens, clip.embeddings), [second]))
-    names = shown_targets(clip.explanation, clip.known_truth)
-    index = [list(clip.explanation.targets).index(name) for name in names]
-    video, audio = (part.T[index].double().cpu().tolist() for part in (effects.video, effects.audio))
+    index = [list(clip.explanation.targets).index(name) for name in clip.shown_targets]
+    video, audio = (tokens.T[index].double().cpu().tolist() for tokens in (effects.video, effects.audio))
     return {"second": second, "video": video, "audio": audio}

@@ -9,10 +9,14 @@ from gradio.data_classes import FileData
 
 
 class Player(gr.Video):
-    """A gr.Video that plays what it is given: what browsers cannot play has been converted before, in step with the
-    analysis; where ffmpeg is installed gradio would convert once more."""
+    """A gr.Video that plays its file as it is.
+
+    What browsers cannot play has been converted before, in step with the analysis; where ffmpeg is installed, gradio
+    would convert once more.
+    """
 
     is_template = True  # in the browser it is gradio's own video component
 
     def postprocess(self, value: str | Path | None) -> FileData | None:
+        """The file as the browser fetches it."""
         return None if value is None else FileData(path=str(value), orig_name=Path(value).name)

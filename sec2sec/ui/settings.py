@@ -3,67 +3,81 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
 from sec2sec.config import MediaLimits
 from sec2sec.errors import SettingsError
+from sec2sec.fields import Validated, add_flags, fields_of, flag_values, setting
 from sec2sec.paths import program_paths
 
 Device = Literal["auto", "cpu", "cuda"]
 PATHS = program_paths()
+PREFIX = "SEC2SEC_"  # of the environment variables
+SPACE_VARIABLES = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}  # gradio's own, which a Space sets
+SERVER, FOLDERS, CLIPS, TRAINING = "server", "folders", "clips of visitors", "training"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The defaults suit a person at their own machine; a public server tightens the limits.
+class Settings(Validated):
+    """The defaults suit a person at their own machine; a public server tightens the limits."""
 
-    The sentence beside each field is its help.
-    """
-
-    host: Annotated[str, "address to listen on; 0.0.0.0 for every network of this machine"] = "127.0.0.1"
-    port: Annotated[int, "port to listen on"] = 7860
-    checkpoints: Annotated[Path, "folder of checkpoints to choose from, each a folder"] = PATHS.checkpoints
-    examples: Annotated[Path, "folder of example clips (*.mp4)"] = PATHS.examples
-    device: Annotated[Device, "device to compute on; auto takes a GPU where there is one"] = "auto"
-    max_seconds: Annotated[float, "longest part of a clip that is analysed, in seconds"] = 600.0
-    max_megabytes: Annotated[int, "largest clip that may be uploaded, in MB"] = 500
-    delete_after: Annotated[float, "age at which uploads and what was derived from them are deleted, in seconds"] = (
-        3600.0
+    host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 for every network of this machine", SERVER)
+    port: int = setting(7860, "port to listen on", SERVER, ge=0, le=65535)
+    behind_proxy: bool = setting(
+        False,
+        "whether a proxy of yours is in front, whose X-Forwarded-For tells who asks; on a Hugging Face Space the "
+        "default is yes",
+        SERVER,
     )
-    visitor_megabytes: Annotated[int, "largest amount that one address may upload within delete_after, in MB"] = 8_000
-    stored_megabytes: Annotated[int, "largest amount of all visitors' files at once, in MB"] = 20_000
-    behind_proxy: Annotated[
-        bool, "whether a proxy of yours is in front, so that X-Forwarded-For tells who asks; on on a Hugging Face Space"
-    ] = False
-    concurrency: Annotated[int, "clips that are explained at once; encoding itself takes turns on each device"] = 2
-    queue: Annotated[int, "clips that may wait"] = 40
-    training: Annotated[bool, "whether models can be trained from the app; off on a Hugging Face Space"] = True
-    runs: Annotated[Path, "folder of the trainings, each a folder"] = PATHS.runs / "app"
-    private_runs: Annotated[
-        bool, "whether visitors see their own trainings and models alone; on on a Hugging Face Space"
-    ] = False
-    data_sets: Annotated[Path, "folder of data sets to train and evaluate on, each a folder"] = PATHS.data_sets
-    server_folders: Annotated[bool, "whether visitors may train on any folder of this machine, by its path"] = False
-    train_clips: Annotated[int, "largest number of clips in a training's data set"] = 20_000
-    train_epochs: Annotated[int, "largest number of epochs of a training"] = 1_000
-    train_minutes: Annotated[float, "longest work of a training, in minutes; then the best weights so far are kept"] = (
-        math.inf
+    device: Device = setting("auto", "device to compute on; auto takes a GPU where there is one", SERVER)
+    checkpoints: Path = setting(PATHS.checkpoints, "folder of checkpoints to choose from, each a folder", FOLDERS)
+    examples: Path = setting(PATHS.examples, "folder of example clips (*.mp4)", FOLDERS)
+    data_sets: Path = setting(PATHS.data_sets, "folder of data sets to train and evaluate on, each a folder", FOLDERS)
+    runs: Path = setting(PATHS.runs / "app", "folder of the trainings, each a folder", FOLDERS)
+    max_seconds: float = setting(600.0, "longest part of a clip that is analysed, in seconds", CLIPS, gt=0)
+    max_megabytes: int = setting(500, "largest clip that may be uploaded, in MB", CLIPS, ge=1)
+    delete_after: float = setting(
+        3600.0, "age at which uploads and what was derived from them are deleted, in seconds", CLIPS, gt=0
     )
-    train_megabytes: Annotated[int, "largest data set that may be uploaded, packed or unpacked, in MB"] = 4_000
+    visitor_megabytes: int = setting(
+        8_000, "largest amount that one address may upload within the time of --delete-after, in MB", CLIPS, ge=1
+    )
+    stored_megabytes: int = setting(20_000, "largest amount of all visitors' files at once, in MB", CLIPS, ge=1)
+    address_queue: int = setting(40, "clips of one address that may wait or be explained", CLIPS, ge=1)
+    concurrency: int = setting(
+        2, "clips that are explained at once; encoding itself takes turns on each device", CLIPS, ge=1
+    )
+    queue: int = setting(120, "clips that may wait", CLIPS, ge=1)
+    training: bool = setting(
+        True, "whether models can be trained from the app; on a Hugging Face Space the default is no", TRAINING
+    )
+    private_runs: bool = setting(
+        False,
+        "whether visitors see only their own trainings and models; the default is yes where --host is not this machine "
+        "alone, and on a Hugging Face Space",
+        TRAINING,
+    )
+    server_folders: bool = setting(
+        False, "whether visitors may train on any folder of this machine, by its path", TRAINING
+    )
+    train_clips: int = setting(20_000, "largest number of clips in a training's data set", TRAINING, ge=1)
+    train_epochs: int = setting(1_000, "largest number of epochs of a training", TRAINING, ge=1)
+    train_minutes: float = setting(
+        math.inf, "longest work of a training, in minutes; then the best weights so far are kept", TRAINING, gt=0
+    )
+    train_megabytes: int = setting(
+        4_000, "largest data set that may be uploaded, packed or unpacked, in MB", TRAINING, ge=1
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("checkpoints", "examples", "runs", "data_sets"):  # trainings are processes with another folder
             object.__setattr__(self, name, getattr(self, name).absolute())
-        limits = ("train_clips", "train_epochs", "train_minutes", "train_megabytes")
-        for name in ("max_seconds", "max_megabytes", "delete_after", "concurrency", "queue", *limits):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} must be above 0, not {getattr(self, name)}")
-        if self.device not in get_args(Device):
-            raise SettingsError(f"device must be auto, cpu or cuda, not {self.device!r}")
 
     @property
     def limits(self) -> MediaLimits:
@@ -76,61 +90,47 @@ class Settings:
         return max(self.max_megabytes, self.train_megabytes) if self.training else self.max_megabytes
 
     @staticmethod
-    def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str]) -> None:
-        """One option a setting; where it is left out, SEC2SEC_… counts, and then the default."""
-        on_a_space = (
-            {"training": False, "private_runs": True, "behind_proxy": True} if "SPACE_ID" in environment else {}
-        )
-        gradio = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}  # Spaces set them
-        default, hints = Settings(), get_type_hints(Settings, include_extras=True)
-        for setting in fields(Settings):
-            value = on_a_space.get(setting.name, getattr(default, setting.name))
-            name = f"SEC2SEC_{setting.name.upper()}"
-            kind: Any = type(value) if not isinstance(value, Path) else Path
-            chosen = environment.get(name, environment.get(gradio.get(setting.name, ""), value))
-            parser.add_argument(
-                f"--{setting.name.replace('_', '-')}",
-                type=_yes_or_no if kind is bool else kind,
-                # argparse converts strings, and says if it cannot
-                default=chosen if isinstance(chosen, kind) else str(chosen),
-                choices=get_args(Device) if setting.name == "device" else None,
-                metavar=None if setting.name == "device" else METAVARS[kind],
-                help=f"{get_args(hints[setting.name])[1]} (default: {_in_words(value)}; or {name})".replace("%", "%%"),
-            )
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """One option for each setting."""
+        add_flags(parser, Settings, variables=PREFIX)
 
     @staticmethod
-    def of(options: argparse.Namespace) -> Settings:
-        """The settings among a command's options. Raises SettingsError."""
-        return Settings(**{setting.name: getattr(options, setting.name) for setting in fields(Settings)})
+    def choose(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+        """--port before SEC2SEC_PORT before the default. Raises SettingsError that names the option or the variable."""
+        values = environment_values(environment) | flag_values(options, Settings)
+        if not is_loopback(values.get("host", Settings.host)):
+            values.setdefault("private_runs", True)
+        return Settings(**values)
 
     @staticmethod
     def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-        """--port before SEC2SEC_PORT before the default; gradio's own two variables count as well (Spaces set them)."""
+        """The settings of app.py; ends the process with one line where they cannot be used."""
         parser = argparse.ArgumentParser(prog="app.py", description="The app of sec2sec, on http://HOST:PORT.")
-        Settings.add_arguments(parser, environment)
+        Settings.add_arguments(parser)
         options = parser.parse_args(arguments)
         try:
-            return Settings.of(options)
+            return Settings.choose(options, environment)
         except SettingsError as error:
             parser.error(str(error))
 
 
-METAVARS: Mapping[type, str] = {bool: "yes|no", int: "N", float: "X", str: "TEXT", Path: "DIR"}
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
-def _yes_or_no(text: str) -> bool:
-    """A switch, as people and environments write it."""
-    if text.lower() not in ("yes", "no", "1", "0", "true", "false", "on", "off"):
-        raise argparse.ArgumentTypeError(f"expected yes or no, not {text!r}")
-    return text.lower() in ("yes", "1", "true", "on")
-
-
-def _in_words(value: Any) -> str:
-    """A default in words."""
-    return (
-        {True: "yes", False: "no"}[value]
-        if isinstance(value, bool)
-        else "no limit"
-        if value == math.inf
-        else str(value)
-    )
+def environment_values(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that the environment has a variable for. Raises SettingsError that names the variable."""
+    on_a_space = {"training": False, "private_runs": True, "behind_proxy": True}
+    values: dict[str, Any] = on_a_space if "SPACE_ID" in environment else {}
+    for name, field in fields_of(Settings).items():
+        for variable in (f"{PREFIX}{name.upper()}", SPACE_VARIABLES.get(name, "")):
+            if variable in environment:
+                values[name] = field.validate(environment[variable], variable)
+                break
+    return values

@@ -1,9 +1,8 @@
-"""What the first visitor would otherwise wait for: imports, weights, the GPU's kernels."""
+"""What the first visitor would otherwise wait for: weights, filters, the GPU's kernels."""
 
 from __future__ import annotations
 
 import time
-from importlib import import_module
 
 import gradio as gr
 import numpy as np
@@ -12,15 +11,14 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.clip import EncodedClip
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encoding import encode_seconds
-from sec2sec.explanations import ClipSummary, cues
+from sec2sec.explanations import ClipSummary, features
 from sec2sec.explanations.masker import masker_of
 from sec2sec.media import Second
 from sec2sec.ui.gpu import LENT
 from sec2sec.ui.messages import message_for
 from sec2sec.ui.models import Models
 
-BLACK = 4  # s; of fewer, less is measured
-LATER = ("scipy.stats", "captum.attr", "librosa.onset")  # imported where they are first used
+BLACK_SECONDS = 4  # of fewer, less is measured
 
 
 def warm_up(models: Models) -> None:
@@ -39,9 +37,7 @@ def warm_up(models: Models) -> None:
                     explain_black(bundle, gradients=not LENT)
             except Exception as error:  # the visitor who asks for it is told
                 message_for(error)
-    for name in LATER:
-        import_module(name)
-    cues.warm_up()
+    features.warm_up()
 
 
 def warm_up_once_served(demo: gr.Blocks, models: Models) -> None:
@@ -61,10 +57,10 @@ def explain_black(bundle: Bundle, *, gradients: bool = True) -> None:
     config = bundle.encoders.config
     black = np.zeros((config.frames_per_second, *config.frame_size, 3), np.uint8)
     silence = np.zeros(SAMPLE_RATE, np.float32)
-    seconds = [Second(index, black, silence, None, False) for index in range(BLACK)]
+    seconds = [Second(index, black, silence, None, False) for index in range(BLACK_SECONDS)]
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
     if not gradients:
         assert masker_of(bundle.model, tokens).occlusion is not None
         return
-    summary = ClipSummary("black", "", 0.0, float(BLACK), BLACK, has_audio=True, has_video=True)
+    summary = ClipSummary("black", "", 0.0, float(BLACK_SECONDS), BLACK_SECONDS, has_audio=True, has_video=True)
     EncodedClip(bundle, tokens, summary).explain()

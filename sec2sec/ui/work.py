@@ -5,61 +5,72 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-PATIENCE = 0.25  # s without news after which the caller looks whether its visitor is still there
-_END = object()
+from sec2sec.progress import Progress, Steps
+
+R = TypeVar("R")
 
 
 class CancelledError(Exception):
-    """The visitor pressed Stop, chose another clip or closed the page: raised where the work tells its next step."""
+    """The visitor pressed Stop, chose another clip or closed the page: raised where the work sends its progress."""
 
 
-class Job:
-    """What the work knows of its visitor."""
+@dataclass(frozen=True)
+class _Ended(Generic[R]):
+    result: R
+
+
+class Channel:
+    """From the work to its visitor."""
 
     def __init__(self) -> None:
-        self.news: queue.Queue[Any] = queue.Queue()
-        self.left = threading.Event()
+        self.messages: queue.Queue[object] = queue.Queue()
+        self.cancelled = threading.Event()
 
-    def tell(self, step: object) -> None:
-        """Pass a step on. Raises CancelledError if nobody waits for it any more."""
-        if self.left.is_set():
+    def send(self, progress: Progress) -> None:
+        """Pass a progress on. Raises CancelledError if nobody waits for it any more."""
+        if self.cancelled.is_set():
             raise CancelledError
-        self.news.put(step)
+        self.messages.put(progress)
+
+    def share_sender(self, message: str) -> Callable[[float], None]:
+        """A function that sends the share that is done (0..1), always with this message."""
+        return lambda share: self.send(Progress(share, 1, message))
 
 
-def stream_from_thread(work: Callable[[Job], None]) -> Generator[Any, None, None]:
-    """Run work(job) in a thread and yield what it tells, and None whenever a while brought nothing.
+Work = Callable[[Channel], R]
 
-    Closing this generator makes the next job.tell raise, so the thread ends by itself, and lets go of every lock it
+
+def stream_from_thread(work: Work[R]) -> Steps[R]:
+    """Run work(channel) in a thread, yield the progress that it sends, and return its result.
+
+    Closing this generator makes the next channel.send raise, so the thread ends by itself, and lets go of every lock it
     holds: one held across the yields of a request could outlive its visitor. What the thread raises is raised here.
     """
-    job = Job()
+    channel = Channel()
 
     def run() -> None:
         try:
-            work(job)
-            job.news.put(_END)
+            channel.messages.put(_Ended(work(channel)))
         except CancelledError:
             pass
         except BaseException as error:
-            job.news.put(error)
+            channel.messages.put(error)
 
     # gradio keeps the request in a context variable, and ZeroGPU reads it
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
     try:
         while True:
-            try:
-                step = job.news.get(timeout=PATIENCE)
-            except queue.Empty:
-                yield None
-                continue
-            if step is _END:
-                return
-            if isinstance(step, BaseException):
-                raise step
-            yield step
+            message = channel.messages.get()
+            if isinstance(message, _Ended):
+                result: R = message.result
+                return result
+            if isinstance(message, BaseException):
+                raise message
+            assert isinstance(message, Progress)
+            yield message
     finally:
-        job.left.set()
+        channel.cancelled.set()

@@ -122,7 +122,7 @@ export function sourcesOf({maps, relevance, targets, places}) {
       const words = `relevance for ${of.target} (gradient × attention)`;
       sources.push({kind: 'relevance', target: of.target, words, relevance: of});
     }
-  } else if (measurable.length) sources.push({kind: '', target: '', words: 'nothing yet: choose'});
+  } else if (measurable.length) sources.push({kind: '', target: '', words: 'Select …'});
   for (const {name} of measurable) {
     sources.push({kind: 'occlusion', target: name, words: `occlusion for ${name} (measured effect)`});
   }

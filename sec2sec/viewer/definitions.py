@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sec2sec.viewer.evidence import ALONG
+from sec2sec.viewer.evidence import MIN_CORRELATION_NAMED
 
 DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ("Prediction", "How the model says that people perceive the clip, from 0 (low) to 1 (high).", "Sec2Sec, §3"),
     (
         "Attention",
-        "The share of its look that the model gave to each second; it has no sign and sums to 1 over the clip.",
+        "The share of attention on each second; it has no sign and sums to 1 over the clip.",
         "Wang et al. 2016",
     ),
     (
@@ -46,8 +46,8 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Sanity check",
-        "How much an explanation resembles that of a model whose parts are random; what stays alike does not show what "
-        "was learned.",
+        "How much an explanation resembles that of a model whose parts are random; what stays similar does not show "
+        "what was learned.",
         "Adebayo et al. 2018",
     ),
     (
@@ -58,7 +58,7 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Integrated gradients",
-        "The change of the model's logit from an average clip to this one, shared out over the seconds.",
+        "The change of the model's logit from the baseline to this clip, shared out over the seconds.",
         "Sundararajan et al. 2017",
     ),
     (
@@ -67,8 +67,8 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
         "Chefer et al. 2021",
     ),
     (
-        "Attention against the usual",
-        "Attention minus its mean at that place over many clips, since it rises at the end of most.",
+        "Attention relative to its mean at that position",
+        "Attention minus its mean at that position over many clips, since it rises at the end of most.",
         "Sec2Sec, Fig. 2",
     ),
     (
@@ -83,15 +83,15 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
         "measured when asked for",
     ),
     (
-        "Cues that people know",
+        "Audio-visual features",
         "Loudness (RMS, dBFS), motion (mean change of luma from frame to frame), cuts, brightness, saturation, tempo, "
-        f"onset strength and speech of each second. One goes along with the effect where |ρ| of their ranks is {ALONG} "
-        "or more.",
+        f"onset strength and speech of each second. A feature correlates with the effect where |ρ| of their ranks is "
+        f"{MIN_CORRELATION_NAMED} or more.",
         "librosa; Silero VAD",
     ),
     (
         "Entropy of the co-attention",
-        "How evenly a second's sound and picture look at each other: 0 for one cell, 1 for a uniform map.",
+        "How evenly a second's sound and picture attend to each other: 0 for one cell, 1 for a uniform map.",
         "Shannon 1948",
     ),
 )

@@ -155,7 +155,7 @@ function entropyInWords(entropy, {isConstant, isFlat, isDrawn}) {
     return 'Only one token can be looked at, so every weight is 1 by construction: there is nothing to draw.';
   }
   if (!isFlat) {
-    return `Entropy of this map: ${entropy.toFixed(2)} of a uniform one (0: one cell, 1: all alike).`;
+    return `Entropy of this map: ${entropy.toFixed(2)} of a uniform one (0: one cell, 1: all equal).`;
   }
   const words = `This map is nearly uniform (${entropy.toFixed(3)} of the entropy of a uniform one)`;
   return `${words}: it points nowhere${isDrawn ? '.' : ', so it is not drawn.'}`;

@@ -121,11 +121,11 @@ export class Lanes {
       shapes: [],
       xaxis: this.timeAxis(),
     };
-    let drawn = 0;
+    let openLanes = 0;
     for (const {lane, open, top} of rows) {
       if (!lane || !open) continue;
-      drawn += 1;
-      const number = drawn > 1 ? drawn : '';
+      openLanes += 1;
+      const number = openLanes > 1 ? openLanes : '';
       const {yaxis, shapes, height} = lane.layout;
       const bottom = inner - top - TITLE_PX - height;
       const domain = [Math.max(bottom / inner, 0), (bottom + height) / inner];
@@ -133,7 +133,7 @@ export class Lanes {
       for (const trace of lane.data) data.push(this.chosen(trace, lane, 'y' + number, words));
       for (const shape of shapes) layout.shapes.push({...shape, yref: 'y' + number});
     }
-    if (!drawn) layout.yaxis = {visible: false, anchor: 'x', domain: [0, 1]};
+    if (!openLanes) layout.yaxis = {visible: false, anchor: 'x', domain: [0, 1]};
     const {duration} = view.payload.clip;
     if (duration < view.count) {
       // what was padded is no sound and no picture
@@ -168,7 +168,7 @@ export class Lanes {
   hoverWords(second) {
     const {partial, duration} = this.view.payload.clip;
     const end = partial && second === this.view.count - 1 ? ` (partial, ends at ${duration.toFixed(2)} s)` : '';
-    return `second ${second + 1}, ${secondSpan(second)}${end}`;
+    return secondSpan(second) + end;
   }
 
   /** A trace on its axis, with the parts and the reference that are chosen.
@@ -200,13 +200,15 @@ export class Lanes {
     const items = [key('s2s-key-up', 'raises the prediction'), key('s2s-key-down', 'lowers it')];
     if (clip.has_audio && clip.has_video) {
       items.push(this.partKey('audio', 's2s-key-sound' + line, 'effect of the sound alone'));
-      items.push(this.partKey('video', 's2s-key-picture' + line, 'of the picture alone'));
+      items.push(this.partKey('video', 's2s-key-picture' + line, 'effect of the picture alone'));
       if (references.length) {
-        items.push(this.partKey('interaction', 's2s-key-interaction' + line, 'of both together, beyond each alone'));
+        items.push(
+          this.partKey('interaction', 's2s-key-interaction' + line, 'interaction: beyond sound and picture alone'),
+        );
       }
     }
     if (references.length > 1) {
-      items.push(this.partKey('whisker', 's2s-key-whisker', 'spread over what stands in its place'));
+      items.push(this.partKey('whisker', 's2s-key-whisker', 'range over the references'));
     }
     if (unfamiliar.seconds.length) items.push(key('s2s-key-unfamiliar', 'unfamiliar to the model'));
     if (clip.partial) items.push(key('s2s-key-partial', 'last second: only a part'));
@@ -223,7 +225,7 @@ export class Lanes {
       },
     });
     select.append(...names.map((name, i) => make('option', {value: i, selected: i === this.reference}, name)));
-    return make('label', {class: 's2s-choice'}, 'What stands in place of a second: ', select);
+    return make('label', {class: 's2s-choice'}, 'Reference that replaces a second: ', select);
   }
 
   /** An entry of the legend that draws or hides its part of the effect.
@@ -268,10 +270,10 @@ function groupKey(group) {
   return 'group ' + group;
 }
 
-/** Which lanes of a folded group go along with an effect: said before anybody opens it. @param {Lane[]} members */
+/** Which lanes of a folded group correlate with an effect: visible before anybody opens it. @param {Lane[]} members */
 function along(members) {
   const titles = members.filter(lane => lane.layout.meta.along).map(lane => lane.layout.meta.title);
-  return titles.length ? `here with the effect: ${titles.join(', ')}` : '';
+  return titles.length ? `correlated with an effect here: ${titles.join(', ')}` : '';
 }
 
 /** @param {string} mark @param {string} words */

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from sec2sec import plots
-from sec2sec.explanations.randomisation import Part, hardly_changes
+from sec2sec.explanations.randomisation import Kind, hardly_changes
 from sec2sec.explanations.results import Explanation, Preview, TargetExplanation
 from sec2sec.viewer.evidence import along
 
 Group = Literal["evidence", "cues", "more"]
 TITLES: dict[Group, str] = {
     "evidence": "",  # stands first and needs no heading
-    "cues": "Cues that people know",
-    "more": "More questions asked of the explanation",
+    "cues": "Audio-visual features",
+    "more": "More analyses",
 }
 
 
@@ -30,47 +30,47 @@ def lanes(explanation: Explanation, preview: Preview, names: Sequence[str]) -> l
     ]
     half = plots.reach(*measured)
 
-    found: list[plots.Figure] = []
+    figures: list[plots.Figure] = []
     if preview.waveform is not None:
-        found.append(_in("evidence", True, plots.sound(preview.waveform, seconds)))
+        figures.append(_in("evidence", True, plots.sound(preview.waveform, seconds)))
     for index, (name, target) in enumerate(shown.items()):
         if target.attention is not None:
             figure = plots.attention(name, target.attention, seconds, index, top)
-            found.append(_in("evidence", True, figure, warning=_warning(target, "attention")))
+            figures.append(_in("evidence", True, figure, warning=_warning(target, "attention")))
         spread = target.effect_range if len(target.effects) > 1 else None
         figure = plots.effect(name, target, seconds, half, both=both, references=target.effects, spread=spread)
-        found.append(_in("evidence", True, figure, warning=_warning(target, "effect")))
+        figures.append(_in("evidence", True, figure, warning=_warning(target, "effect")))
     for feature in explanation.features:
         words = along(feature.correlation, names)
         figure = plots.cue(feature.name, feature.unit, feature.values, words, seconds)
-        found.append(_in("cues", True, figure, along=bool(words)))
+        figures.append(_in("cues", True, figure, along=bool(words)))
     for index, (name, target) in enumerate(shown.items()):
-        found += [_in("more", False, f) for f in _questions(name, target, seconds, index, half)]
-    return found
+        figures += [_in("more", False, f) for f in _questions(name, target, seconds, index, half)]
+    return figures
 
 
 def _questions(
-    name: str, found: TargetExplanation, seconds: plots.Seconds, index: int, half: float
+    name: str, target: TargetExplanation, seconds: plots.Seconds, index: int, half: float
 ) -> Iterator[plots.Figure]:
-    if found.shapley is not None:
-        s = found.shapley
+    if target.shapley is not None:
+        s = target.shapley
         reach = max(half, plots.reach(s.sound_seconds, s.picture_seconds))
         yield plots.tug_of_war(name, s.sound_seconds, s.picture_seconds, s.conflict_seconds, seconds, reach)
-    for band in found.stability:
-        if found.attention is not None:
+    for band in target.stability:
+        if target.attention is not None:
             low, high = band.attention_low, band.attention_high
-            yield plots.stability(name, "attention", band.over, found.attention, low, high, seconds, index)
-        effect = found.effects[0].whole
+            yield plots.stability(name, "attention", band.over, target.attention, low, high, seconds, index)
+        effect = target.effects[0].whole
         yield plots.stability(name, "effect", band.over, effect, band.effect_low, band.effect_high, seconds)
-    if found.gradients is not None:
-        figure = plots.integrated(name, found.gradients.integrated, found.gradients.gap, seconds)
-        figure["layout"]["meta"]["warning"] = _warning(found, "integrated")
+    if target.gradients is not None:
+        figure = plots.integrated(name, target.gradients.integrated, target.gradients.gap, seconds)
+        figure["layout"]["meta"]["warning"] = _warning(target, "integrated")
         yield figure
-    if found.profile is not None:
-        yield plots.position(name, found.profile.from_start, found.profile.from_end, seconds, index)
+    if target.profile is not None:
+        yield plots.position(name, target.profile.from_start, target.profile.from_end, seconds, index)
 
 
-def _warning(target: TargetExplanation, part: Part) -> str:
+def _warning(target: TargetExplanation, part: Kind) -> str:
     """Where a lane would look much the same with random weights; what it says in full stands with the figures."""
     return "see the sanity check below" if hardly_changes(target.randomisation, part) else ""
 

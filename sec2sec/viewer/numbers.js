@@ -45,9 +45,10 @@ function withMinus(digits) {
   return digits.replace('-', '−');
 }
 
-/** A second by where it begins and ends. @param {number} second */
-export function secondSpan(second) {
-  return `${second}–${second + 1} s`;
+/** A second, or several in a row, by where they begin and end on the axis.
+ * @param {number} first @param {number} [end] */
+export function secondSpan(first, end = first + 1) {
+  return `${first}–${end} s`;
 }
 
 /** One of `count` equal moments of a second. @param {number} index @param {number} count */

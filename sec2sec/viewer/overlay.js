@@ -151,7 +151,7 @@ export class Overlay {
 function weightsInWords(times, entropy, {isNothing, isFlat, isDrawn}) {
   if (isNothing) return 'Nothing here moves this prediction.';
   if (!isFlat) {
-    const words = `Entropy ${entropy.toFixed(2)} (0: one cell, 1: all alike).`;
+    const words = `Entropy ${entropy.toFixed(2)} (0: one cell, 1: all equal).`;
     return `The highest cell has ${times.toFixed(1)} × an equal share. ${words}`;
   }
   const most = `Nearly even: no cell has more than ${times.toFixed(2)} × an equal share`;

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec import plots
-from sec2sec.explanations.randomisation import SIMILAR
+from sec2sec.explanations.randomisation import KINDS
 from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.export.as_table import Column, columns, to_csv
 from sec2sec.viewer.evidence import unfamiliar_words
@@ -30,13 +30,22 @@ MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
 def encode(
     explanation: Explanation, preview: Preview, *, diagnostics: bool = False, offset: float | None = None
 ) -> str:
-    """diagnostics: also show the targets that have a truth on known-truth clips alone.
+    """The JSON of view_payload()."""
+    return as_json(view_payload(explanation, preview, diagnostics=diagnostics, offset=offset))
+
+
+def view_payload(
+    explanation: Explanation, preview: Preview, *, diagnostics: bool = False, offset: float | None = None
+) -> dict[str, Any]:
+    """What the view shows.
+
+    diagnostics: also show the targets that have a truth on known-truth clips alone.
 
     offset: where in what is played the analysed part begins, s; as in the file, unless the part was cut out of it.
     """
     clip = explanation.clip
     shown = shown_targets(explanation, diagnostics)
-    payload = {
+    return {
         "clip": {
             "name": clip.name,
             "start": clip.start,
@@ -48,26 +57,19 @@ def encode(
             "partial": clip.partial,
         },
         "groups": [[key, title] for key, title in TITLES.items()],
-        **_figures(explanation, preview, shown),
+        **changing_payload(explanation, preview, shown),
         "targets": [_target(explanation, name) for name in shown],
-        "sanity": [found for name in shown if (found := _sanity(explanation, name))],
+        "sanity": [test for name in shown if (test := _sanity(explanation, name))],
         "unfamiliar": _unfamiliar(explanation),
         "stills": [base64.b64encode(still).decode() if still else None for still in preview.stills],
         "mfcc": mfcc_image(preview.mfcc),
         "maps": maps(explanation.co_attention, 0 if preview.mfcc is None else preview.mfcc.shape[1]),
         "relevance": _relevance(explanation, shown),
     }
-    return _json(payload)
 
 
-def updated(payload: str, explanation: Explanation, preview: Preview, *, diagnostics: bool = False) -> str:
-    """The same payload where more is known of the explanation; its maps, stills and MFCC stay as they were sent."""
-    shown = shown_targets(explanation, diagnostics)
-    return _json(json.loads(payload) | _figures(explanation, preview, shown))
-
-
-def _figures(explanation: Explanation, preview: Preview, shown: list[str]) -> dict[str, Any]:
-    """What can change without the clip being encoded again."""
+def changing_payload(explanation: Explanation, preview: Preview, shown: list[str]) -> dict[str, Any]:
+    """The part of the payload that changes once more is known of the explanation: all but maps, stills and MFCC."""
     return {
         "lanes": lanes(explanation, preview, shown),
         "columns": [_column(column) for column in columns(explanation, shown)],
@@ -75,7 +77,8 @@ def _figures(explanation: Explanation, preview: Preview, shown: list[str]) -> di
     }
 
 
-def _json(payload: dict[str, Any]) -> str:
+def as_json(payload: dict[str, Any]) -> str:
+    """JSON for a browser, which knows no NaN."""
     return json.dumps(payload, allow_nan=False, separators=(",", ":"))
 
 
@@ -121,15 +124,15 @@ def _target(explanation: Explanation, name: str) -> dict[str, Any]:
 
 def _column(column: Column) -> dict[str, Any]:
     values = list(column.values) if column.unit == "words" else _list(np.asarray(column.values, float))
-    kept = {"target": column.target, "name": column.name, "unit": column.unit, "main": column.main}
-    return kept | {"values": values}
+    described = {"target": column.target, "name": column.name, "unit": column.unit, "main": column.main}
+    return described | {"values": values}
 
 
 def _sanity(explanation: Explanation, name: str) -> dict[str, Any] | None:
     test = explanation.targets[name].randomisation
     if test is None:
         return None
-    similar = {part: _list(getattr(test, part)) for part in SIMILAR}
+    similar = {part: _list(getattr(test, part)) for part in KINDS}
     return {"target": name, "warning": test.warning, "steps": list(test.steps)} | similar
 
 
@@ -142,12 +145,12 @@ def _unfamiliar(explanation: Explanation) -> dict[str, Any]:
 
 def _relevance(explanation: Explanation, names: list[str]) -> list[dict[str, Any]]:
     """Gradient × attention of each visual and audio token, for the targets that have it."""
-    found = []
+    relevance = []
     for name in names:
         g = explanation.targets[name].gradients
         if g is not None and g.relevance_video is not None and g.relevance_audio is not None:
-            found.append({"target": name, "video": _rows(g.relevance_video), "audio": _rows(g.relevance_audio)})
-    return found
+            relevance.append({"target": name, "video": _rows(g.relevance_video), "audio": _rows(g.relevance_audio)})
+    return relevance
 
 
 def _rows(values: np.ndarray) -> dict[str, Any]:
@@ -169,7 +172,8 @@ def quantise(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def dequantise(steps: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """What the browser does with quantise()'s answer; here for the tests."""
-    return steps.astype(np.float32) / 255 * scale[..., None]
+    weights: np.ndarray = steps.astype(np.float32) / 255 * scale[..., None]
+    return weights
 
 
 def entropy(weights: np.ndarray) -> np.ndarray:
@@ -178,7 +182,8 @@ def entropy(weights: np.ndarray) -> np.ndarray:
     if columns == 1:
         return np.ones(weights.shape[:-2])
     terms = np.where(weights > 0, weights * np.log(np.maximum(weights, 1e-30)), 0)
-    return (-terms.sum(-1) / math.log(columns)).mean(-1)
+    mean: np.ndarray = (-terms.sum(-1) / math.log(columns)).mean(-1)
+    return mean
 
 
 def mfcc_image(mfcc: np.ndarray | None) -> dict[str, Any] | None:

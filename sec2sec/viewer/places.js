@@ -63,7 +63,7 @@ export class Places {
 
   /** Why the effects of a second are not there. @param {number} second */
   waitingWords(second) {
-    if (this.failure?.second === second) return `Not possible: ${this.failure.words}.`;
+    if (this.failure?.second === second) return `Error: ${this.failure.words}.`;
     if (this.mayAsk) return 'Measuring this second…';
     return 'Not measured yet: this second is measured once you pause the clip or pin the second.';
   }

@@ -17,7 +17,7 @@ from sec2sec.viewer.payload import encode, shown_targets
 from sec2sec.viewer.report_page import report_page
 
 MEGABYTE = 1024 * 1024
-EMBEDDED = 16.0  # MB; base64 makes a third more of it, and mail servers take some 25
+MAX_EMBEDDED_MEGABYTES = 16.0  # MB; base64 makes a third more of it, and mail servers take some 25
 
 
 def write_report(
@@ -28,7 +28,7 @@ def write_report(
     *,
     card: str = "",
     part: tuple[float, float | None] = (0.0, None),
-    max_megabytes: float = EMBEDDED,
+    max_megabytes: float = MAX_EMBEDDED_MEGABYTES,
     limits: MediaLimits | None = None,
 ) -> None:
     """Write the page, the JSON and the CSV. card: of the checkpoint, Markdown. part in s, as it was analysed.
@@ -50,7 +50,8 @@ def playable(
     clip: Path, part: tuple[float, float | None], max_megabytes: float, limits: MediaLimits
 ) -> tuple[bytes | None, float | None]:
     """The clip as a browser plays it, None where it is too large; and where the analysed part begins in it, None for
-    as in the file. What browsers cannot play is converted, the analysed part alone."""
+    as in the file. What browsers cannot play is converted, the analysed part alone.
+    """
     most = max_megabytes * MEGABYTE
     if most <= 0:
         return None, None

@@ -2,8 +2,8 @@
 
 The page holds the very scripts, styles and payload of the app. Plotly's own file is packed (1.9 MB in the page instead
 of 4.6) and unpacked by the browser; its smaller builds are not in its package, lack the heatmap or would have to be
-downloaded. Nothing from a file, a checkpoint or a name becomes markup: text is escaped, data lies in scripts that do
-not run, and the page forbids itself every request.
+downloaded. Nothing from a file, a checkpoint or a name becomes markup: the template escapes text, data lies in scripts
+that do not run, and the page forbids itself every request.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from __future__ import annotations
 import base64
 import functools
 import gzip
-import html
 import json
 from importlib import resources
 from pathlib import Path
-from string import Template
 
 import plotly
 
 from sec2sec import __version__
 from sec2sec.explanations.results import Explanation
 from sec2sec.viewer import files
-from sec2sec.viewer.cards import predictions
+from sec2sec.viewer.cards import card_values
 from sec2sec.viewer.definitions import DEFINITIONS
+from sec2sec.viewer.templates import render
 
 HERE = Path(str(resources.files(__package__)))
-PLAYER = "player"
+PLAYER_ID = "player"
 
 
 def report_page(
@@ -41,36 +40,30 @@ def report_page(
 
     card: the checkpoint's, Markdown. Without a clip the stills stand for it.
     """
-    name = html.escape(explanation.clip.name)
-    checkpoint = explanation.checkpoint
+    clip_summary, checkpoint = explanation.clip, explanation.checkpoint
     facts = (
-        ("Clip", f"{explanation.clip.name}, {explanation.clip.duration:.2f} s from {explanation.clip.start:g} s"),
-        ("SHA-256 of the clip", explanation.clip.sha256),
+        ("Clip", f"{clip_summary.name}, {clip_summary.duration:.2f} s from {clip_summary.start:g} s"),
+        ("SHA-256 of the clip", clip_summary.sha256),
         ("Model", checkpoint.name),
         ("SHA-256 of its weights", checkpoint.sha256),
         ("Learned from", checkpoint.trained_on),
         ("Made by", f"sec2sec {__version__}"),
     )
-    return Template((HERE / "report_page.html").read_text(encoding="utf-8")).substitute(
-        title=f"{name} · sec2sec",
-        name=name,
-        styles="\n".join(
-            [files.style(*files.PAGE_STYLES, HERE / "report.css"), f"#view {{ {files.style(files.VIEW_STYLE)} }}"]
-        ),
-        player='<video controls preload="auto"></video>' if clip else "<p>The clip itself is not in this page.</p>",
-        predictions=predictions(explanation, shown),
+    view_style = f"#view {{ {files.style(*files.VIEW_STYLES)} }}"
+    return render(
+        "report.html",
+        clip_name=clip_summary.name,
+        styles="\n".join([files.style(*files.PAGE_STYLES, HERE / "report.css"), view_style]),
         view=files.markup(),
-        definitions="".join(
-            f"<dt>{html.escape(term)}</dt><dd>{html.escape(words)} <small>{html.escape(source)}</small></dd>"
-            for term, words, source in DEFINITIONS
-        ),
-        facts="".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(words)}</dd>" for term, words in facts),
-        card=html.escape(card),
+        definitions=DEFINITIONS,
+        facts=facts,
+        card=card,
         payload=inert(payload),
-        options=inert(json.dumps({"player": PLAYER, "mime": mime})),
-        clip=base64.b64encode(clip).decode() if clip else "",
+        options=inert(json.dumps({"player": PLAYER_ID, "mime": mime})),
+        embedded=base64.b64encode(clip).decode() if clip else "",
         plotly=packed_plotly(),
         script=files.script(HERE / "report_page.js", "openReport();"),
+        **card_values(explanation, shown),
     )
 
 

@@ -1,4 +1,4 @@
-// The sanity check: a map that hardly depends on what the model learned must say so where it is looked at.
+// The randomisation test: a map that barely depends on what the model learned must say so where it is shown.
 /** @import {Examined, Sanity} from './types.d.ts' */
 import {make} from './dom.js';
 import {correlation} from './numbers.js';

@@ -155,7 +155,7 @@ export class SecondPanel {
     const still = view.payload.stills[second];
     const pinned = view.pinned !== null ? 'pinned' : 'follows playback';
     host.dataset.second = String(second);
-    this.where.textContent = `Second ${second + 1} (${secondSpan(second)}), ${pinned}`;
+    this.where.textContent = `${secondSpan(second)}, ${pinned}`;
     controls.show(choices);
     this.still.hidden = !still;
     if (still) this.still.src = 'data:image/jpeg;base64,' + still;
@@ -263,14 +263,14 @@ export class SecondPanel {
       return;
     }
     const k = view.payload.targets.findIndex(({name}) => name === target);
-    const drawn = [];
+    const overlays = [];
     if (offer?.video) {
       const values = byPlace(effects.video[k], this.grids.video_grid, choices.pictureMoment);
-      drawn.push({overlay: picture, values, chosen: choices.place});
+      overlays.push({overlay: picture, values, chosen: choices.place});
     }
-    if (offer?.audio) drawn.push({overlay: sound, values: effects.audio[k], chosen: choices.cell});
-    const top = Math.max(...drawn.map(({values}) => largest(values))); // one scale for both, so that they compare
-    for (const {overlay, values, chosen} of drawn) {
+    if (offer?.audio) overlays.push({overlay: sound, values: effects.audio[k], chosen: choices.cell});
+    const top = Math.max(...overlays.map(({values}) => largest(values))); // one scale for both, so that they compare
+    for (const {overlay, values, chosen} of overlays) {
       overlay.drawEffects(values, {target, top, small: offer?.small ?? 0, chosen});
     }
   }

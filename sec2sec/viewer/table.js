@@ -18,7 +18,7 @@ const UNITS = {
 const CAPTION =
   'Attention: share of the clip, sums to 100 %. Effect: prediction minus the prediction with ' +
   'that second replaced by the average of the training data; “of the sound” and “of the picture” replace only that ' +
-  'part of it. Entropy of the co-attention: 0 one cell, 1 a uniform map. A click on a row goes to its second.';
+  'part of it. Entropy of the co-attention: 0 for one cell, 1 for a uniform map. A click on a row goes to its second.';
 
 export class FigureTable {
   /** @param {View} view */
@@ -52,7 +52,7 @@ export class FigureTable {
     return make(
       'tr',
       {'data-second': second, onclick: () => view.player.seek(second)},
-      make('th', {scope: 'row'}, `${second + 1} (${secondSpan(second)}${partial})`),
+      make('th', {scope: 'row'}, secondSpan(second) + partial),
       ...columns.map(column =>
         make('td', {class: dividers.has(column) ? 'is-first' : null}, FORMS[column.unit](column.values[second])),
       ),

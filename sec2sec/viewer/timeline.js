@@ -4,6 +4,7 @@
 import {Axis} from './axis.js';
 import {CONFIG, themed} from './charts.js';
 import {find, make} from './dom.js';
+import {secondSpan} from './numbers.js';
 
 /** @typedef {{button: HTMLButtonElement, first: number, count: number}} Thumb the still of `count` seconds */
 
@@ -62,12 +63,12 @@ export class Timeline {
   drawThumbs() {
     const {view, axis} = this;
     const {stills} = view.payload;
-    const each = Math.max(1, Math.ceil((thumbPx(axis) * axis.span) / axis.plotWidth)); // seconds
+    const step = Math.max(1, Math.ceil((thumbPx(axis) * axis.span) / axis.plotWidth)); // seconds per still
     this.strip.classList.toggle('is-bare', !stills.some(Boolean));
     this.thumbs = [];
-    for (let first = Math.floor(axis.from / each) * each; first < axis.to; first += each) {
-      const end = Math.min(first + each, view.count);
-      const still = stills[Math.min(first + (each >> 1), end - 1)] ?? stills[first];
+    for (let first = Math.floor(axis.from / step) * step; first < axis.to; first += step) {
+      const end = Math.min(first + step, view.count);
+      const still = stills[Math.min(first + (step >> 1), end - 1)] ?? stills[first];
       this.thumbs.push({button: this.thumb(first, end, still), first, count: end - first});
     }
     this.strip.replaceChildren(...this.thumbs.map(thumb => thumb.button));
@@ -75,11 +76,10 @@ export class Timeline {
 
   /** @param {number} first @param {number} end @param {string | null} still JPEG in base64 */
   thumb(first, end, still) {
-    const seconds = end - first > 1 ? `seconds ${first + 1} to ${end}` : `second ${first + 1}`;
     const button = make('button', {
       type: 'button',
       class: 's2s-thumb',
-      'aria-label': `${seconds}, ${first} s to ${end} s`,
+      'aria-label': secondSpan(first, end),
       tabindex: -1,
       'aria-pressed': 'false',
       onclick: () => this.view.player.seek(first),

@@ -137,19 +137,19 @@ export class View {
     const attention = this.payload.targets
       .filter(target => target.attention)
       .map(target => `${target.name} attention ${wholePercent(target.attention?.[second])}`);
-    return [`second ${second + 1} of ${this.count}`, ...attention].join(', ');
+    return [`${secondSpan(second)} of ${this.count} s`, ...attention].join(', ');
   }
 
   writeNow() {
     const second = this.selected;
     const outside = this.current < 0 ? ' · playback is outside the analysed part' : '';
-    const words = `second ${second + 1} of ${this.count} (${secondSpan(second)})`;
+    const words = `${secondSpan(second)} of ${this.count} s`;
     this.find('.s2s-now').textContent = words + (this.pinned !== null ? ' · pinned' : outside);
   }
 
   writePin() {
     const button = this.button('.s2s-pin');
     button.setAttribute('aria-pressed', String(this.pinned !== null));
-    button.textContent = this.pinned !== null ? `Pinned: second ${this.pinned + 1}` : 'Pin second';
+    button.textContent = this.pinned !== null ? `Pinned: ${secondSpan(this.pinned)}` : 'Pin second';
   }
 }

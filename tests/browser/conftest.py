@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from driver import ROOT, App, launch_browser
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.clips import make_clip
+from tests.browser.driver import ROOT, App, launch_browser
+from tests.helpers.clips import make_clip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,20 +12,19 @@ from types import SimpleNamespace
 
 import torch
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import synthetic  # noqa: E402
-
-from sec2sec.clip import EncodedClip, PresentedExplanation  # noqa: E402
-from sec2sec.config import ModelConfig  # noqa: E402
-from sec2sec.encoders.tokens import Tokens  # noqa: E402
-from sec2sec.media import open_clip  # noqa: E402
-from sec2sec.model import Sec2Sec  # noqa: E402
-from sec2sec.progress import Progress  # noqa: E402
-from sec2sec.ui import app  # noqa: E402
-from sec2sec.ui import inspect_tab as inspect  # noqa: E402
-from sec2sec.ui.models import Models  # noqa: E402
-from sec2sec.ui.settings import Settings  # noqa: E402
+from sec2sec.clip import EncodedClip, PresentedExplanation
+from sec2sec.config import ModelConfig
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.media import open_clip
+from sec2sec.model import Sec2Sec
+from sec2sec.progress import Progress
+from sec2sec.ui import app
+from sec2sec.ui import inspect_tab as inspect
+from sec2sec.ui.models import Models
+from sec2sec.ui.settings import Settings
+from tests.helpers import synthetic
 
 
 def options():

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from driver import App, explain, play
 from playwright.sync_api import Page, expect
+
+from tests.browser.driver import App, explain, play
 
 NewPage = Callable[..., Page]
 

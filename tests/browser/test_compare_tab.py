@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driver import ROOT, App, open_tab
 from playwright.sync_api import Page, expect
 
 from sec2sec.clip import explain
 from sec2sec.explanations import Explanation
-from tests.clips import make_clip
-from tests.models import save_tiny
+from tests.browser.driver import ROOT, App, open_tab
+from tests.helpers.clips import make_clip
+from tests.helpers.models import save_tiny
 
 NewPage = Callable[..., Page]
 PLAYERS = ("compare-player-a", "compare-player-b")
@@ -291,7 +291,7 @@ def test_clip_of_another_format_is_converted_and_short_clips_say_so(
     page.set_input_files("#compare-upload input[type=file]", str(clip))
     expect(page.locator("#compare-status")).to_contain_text("short.mkv")
     compare(page)
-    expect(page.locator(".cmp-agree")).to_contain_text("too short to say")
+    expect(page.locator(".cmp-agree")).to_contain_text("too short to judge")
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, True), (360, False), (360, True)])

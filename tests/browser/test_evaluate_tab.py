@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driver import App, explain, open_tab
 from playwright.sync_api import Page, expect
 
-from tests.datasets import clip_folder
-from tests.models import save_tiny
+from tests.browser.driver import App, explain, open_tab
+from tests.helpers.datasets import clip_folder
+from tests.helpers.models import save_tiny
 
 NewPage = Callable[..., Page]
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driver import App, explain, play
 from playwright.sync_api import Page, expect
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import synthetic as made_up
-
 from sec2sec.datasets.known_truth import make_clips
+from tests.browser.driver import App, explain, play
+from tests.helpers import synthetic as made_up
 
 NewPage = Callable[..., Page]
 SECONDS = 9  # of the first example, which lends the made-up explanation its player
@@ -55,7 +51,7 @@ def known():
 def test_effect_is_shown_under_the_chosen_reference(page: Page) -> None:
     found, _ = known()
     for effects in found.effects:
-        page.get_by_label("What stands in place of a second").select_option(label=effects.reference)
+        page.get_by_label("Reference that replaces a second").select_option(label=effects.reference)
         page.wait_for_function(
             """y => {
               const trace = document.querySelector('.s2s-plot').data.find(t => t.name === 'sound alone');
@@ -75,8 +71,8 @@ def test_legend_chooses_what_is_drawn_and_the_browser_remembers(page: Page) -> N
         )  # type: ignore[no-any-return]
 
     assert [visible(part) for part in ("audio", "video", "interaction", "whisker")] == [True, True, False, True]
-    page.get_by_label("of both together, beyond each alone").check()
-    page.get_by_label("spread over what stands").uncheck()
+    page.get_by_label("interaction: beyond sound and picture").check()
+    page.get_by_label("range over the references").uncheck()
     page.wait_for_function(
         "document.querySelector('.s2s-plot').data.find(t => t.meta?.part === 'whisker').visible === false"
     )
@@ -95,12 +91,12 @@ def test_lanes_fold_by_keyboard_and_are_drawn_only_when_open(page: Page) -> None
     assert lanes_drawn() == 5  # sound, and attention and effect of two targets
     cues = button(page, "group cues")
     expect(cues).to_have_attribute("aria-expanded", "false")
-    expect(cues).to_contain_text("here with the effect: loudness, brightness")  # said before anybody opens it
+    expect(cues).to_contain_text("correlated with an effect here: loudness, brightness")  # before anybody opens it
     expect(button(page, "cue loudness")).to_have_count(0)
     cues.focus()
     page.keyboard.press("Enter")
     expect(cues).to_have_attribute("aria-expanded", "true")
-    expect(button(page, "cue loudness")).to_contain_text("dB · goes along with the effect on arousal (ρ = 0.91)")
+    expect(button(page, "cue loudness")).to_contain_text("dB · correlates with the effect on arousal (ρ = 0.91)")
     assert lanes_drawn() == 12
     expect(cues).to_be_focused()  # folding must not throw a keyboard user out
     button(page, "attention arousal").press("Space")
@@ -193,8 +189,8 @@ def test_unfamiliar_seconds_are_hatched_and_named(page: Page) -> None:
     assert mark is not None
     assert mark["x"] == pytest.approx(thumb["x"], abs=2)
     said = page.locator(".s2s-unfamiliar")
-    expect(said).to_contain_text("Second 4: silent, no sound above −60 dB")
-    expect(said).to_contain_text("Second 7: frozen")
+    expect(said).to_contain_text("3–4 s: silent, no sound above −60 dB")
+    expect(said).to_contain_text("6–7 s: frozen")
 
 
 def test_pictures_show_attention_or_relevance_and_say_which(page: Page) -> None:
@@ -332,7 +328,7 @@ def test_every_kind_of_clip_is_drawn_on_a_narrow_screen(
 
 
 def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_path: Path, new_page: NewPage) -> None:
-    if not (checkpoints / "demo" / "familiarity.safetensors").is_file():
+    if not (checkpoints / "demo" / "training-seconds.safetensors").is_file():
         pytest.skip("random weights find nothing")
     for _ in make_clips(tmp_path, 1, 3, "plain", 0.0, 1):
         pass

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driver import App, explain, lags, play, upload
 from playwright.sync_api import Page, expect
 
-from tests.clips import make_clip
+from tests.browser.driver import App, explain, lags, play, upload
+from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
 
@@ -93,7 +93,7 @@ def test_bars_stills_and_rows_seek(page: Page) -> None:
     click_second(page, 6)
     page.wait_for_function("document.querySelector('.s2s').dataset.current === '6'")
     assert video_time(page) == pytest.approx(6, abs=0.1)
-    page.get_by_role("button", name="second 3, 2 s to 3 s").click()
+    page.get_by_role("button", name="2–3 s", exact=True).click()
     page.wait_for_function("document.querySelector('.s2s').dataset.current === '2'")
     assert video_time(page) == pytest.approx(2, abs=0.1)
     page.locator(".s2s-figures tbody tr").nth(8).click()
@@ -128,7 +128,7 @@ def test_keyboard(page: Page) -> None:
     for key, second in (("End", 9), ("Home", 0), ("ArrowRight", 1), ("Shift+ArrowRight", 9), ("ArrowLeft", 8)):
         page.keyboard.press(key)
         page.wait_for_function(f"document.querySelector('.s2s').dataset.current === '{second}'")
-    assert (slider.get_attribute("aria-valuetext") or "").startswith("second 9 of 10, arousal attention")
+    assert (slider.get_attribute("aria-valuetext") or "").startswith("8–9 s of 10 s, arousal attention")
     page.keyboard.press("Home")
     for _ in range(6):  # faster than frames come
         page.keyboard.press("ArrowRight")

@@ -9,7 +9,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from driver import App, explain, upload
 from playwright.sync_api import Page, expect
 
 import sec2sec
@@ -32,8 +31,9 @@ from sec2sec.edits import (
 from sec2sec.edits.history import History
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
-from tests.clips import make_clip
-from tests.explaining import encoded
+from tests.browser.driver import App, explain, upload
+from tests.helpers.clips import make_clip
+from tests.helpers.explaining import encoded
 
 NewPage = Callable[..., Page]
 SIGNED = re.compile(r"[±+−]\d\.\d{3}")
@@ -186,7 +186,7 @@ def test_seconds_are_selected_by_keyboard_and_by_range(page: Page) -> None:
     expect(page.locator(".lab-count")).to_have_text("4 of 10 selected")
     page.locator("[data-edit=mute]").focus()
     answered(page, lambda: page.keyboard.press("Enter"))
-    expect(page.locator(".lab-list li")).to_contain_text("mute seconds 3–6")
+    expect(page.locator(".lab-list li")).to_contain_text("mute 2–6 s")
 
 
 def test_seconds_are_selected_by_dragging_the_mouse(page: Page) -> None:
@@ -214,7 +214,7 @@ def test_seconds_are_selected_by_dragging_the_mouse(page: Page) -> None:
     page.locator(".lab-tile").nth(9).hover()  # no button is pressed
     assert picked() == [2, 3, 4, 5, 7, 8]
     answered(page, lambda: page.click("[data-edit=mute]"))
-    expect(page.locator(".lab-list li")).to_contain_text("mute seconds 3–6, 8–9")
+    expect(page.locator(".lab-list li")).to_contain_text("mute 2–6 s, 7–9 s")
 
 
 def test_second_shown_in_inspect_is_selected_and_edits_outlive_a_change_of_tab(
@@ -223,29 +223,29 @@ def test_second_shown_in_inspect_is_selected_and_edits_outlive_a_change_of_tab(
     page = new_page(app.url)
     upload(page, clip)
     explain(page)
-    page.get_by_role("button", name="second 5, 4 s to 5 s").click()
+    page.get_by_role("button", name="4–5 s", exact=True).click()
     page.wait_for_function("document.querySelector('.s2s').dataset.selected === '4'")
     open_lab(page)
     assert page.locator(".lab-tile").nth(4).get_attribute("aria-pressed") == "true"
     press(page, "blank")
     page.get_by_role("tab", name="Inspect").click()
     answered(page, lambda: page.get_by_role("tab", name="Lab").click())
-    expect(page.locator(".lab-list li")).to_have_text(re.compile("blank second 5"))
+    expect(page.locator(".lab-list li")).to_have_text(re.compile("blank 4–5 s"))
 
 
 def test_impossible_edits_say_why(page: Page) -> None:
     page.click("[data-pick=all]")
     press(page, "drop")
-    expect(page.locator(".lab-said")).to_contain_text("at least one")
+    expect(page.locator(".lab-refusal")).to_contain_text("at least one")
     page.select_option(".lab-order", "own")
     page.fill(".lab-typed", "3, 1")
     press(page, "reorder")
-    expect(page.locator(".lab-said")).to_contain_text("each of the 10 seconds once")
+    expect(page.locator(".lab-refusal")).to_contain_text("each of the 10 seconds once")
     page.click("[data-pick=none]")
     assert page.locator("[data-edit=mute]").is_disabled()
     select(page, 0)
     press(page, "mute")
-    expect(page.locator(".lab-said")).to_be_hidden()
+    expect(page.locator(".lab-refusal")).to_be_hidden()
 
 
 def test_removed_seconds_change_the_prediction_but_cannot_be_rendered(page: Page) -> None:
@@ -265,7 +265,7 @@ def test_soundtrack_of_a_file_of_ones_own(page: Page, tmp_path: Path, engine: Ca
     assert figures(page, "after") == pytest.approx(engine([Soundtrack(str(mine))])[1], abs=1e-3)
     silent = make_clip(tmp_path / "silent.mp4", 2, sound=None)
     answered(page, lambda: take(page, silent))
-    expect(page.locator(".lab-said")).to_contain_text("no sound to take")
+    expect(page.locator(".lab-refusal")).to_contain_text("no sound to take")
 
 
 def test_edited_clip_is_rendered_and_plays(page: Page) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driver import App, explain, upload
 from playwright.sync_api import Page, expect
 
 import sec2sec
 from sec2sec.clip import encode
 from sec2sec.explanations.places import PlaceEffects
+from tests.browser.driver import App, explain, upload
 
 NewPage = Callable[..., Page]
 CHANGE = re.compile(r"changes the prediction by ([±+−])(\d\.\d{4})$")

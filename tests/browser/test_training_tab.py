@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driver import App, open_tab, upload
 from playwright.sync_api import Browser, Page, expect
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.jobs.job import Jobs
 from sec2sec.jobs.turns import turn
+from tests.browser.driver import App, open_tab, upload
 
 SLOW = 180_000  # ms; a training starts torch in processes of its own, and other work may share the cores
 expect.set_options(timeout=60_000)
@@ -52,7 +52,7 @@ def serve(hosted: Path, checkpoints: Path) -> Iterator[Callable[..., App]]:
     for app in running:
         app.__exit__()
     for job in Jobs(hosted / "runs").all():
-        job.ask("stop")
+        job.request("stop")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Known-truth clips: real MP4 files whose decisive seconds are planted, so that explanations can be scored."""
 
 from sec2sec.datasets.known_truth.excerpts import make_excerpts
-from sec2sec.datasets.known_truth.generate import CLIPS_COLUMNS, PLANTED_COLUMNS, Progress, make_clips
+from sec2sec.datasets.known_truth.generate import CLIPS_COLUMNS, PLANTED_COLUMNS, make_clips
 from sec2sec.datasets.known_truth.read import Planted, read_planted
 from sec2sec.datasets.known_truth.states import LEVELS, SLOTS, STATES, TARGETS, Level
 
@@ -14,7 +14,6 @@ __all__ = [
     "TARGETS",
     "Level",
     "Planted",
-    "Progress",
     "make_clips",
     "make_excerpts",
     "read_planted",

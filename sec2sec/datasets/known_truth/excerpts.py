@@ -9,33 +9,33 @@ from __future__ import annotations
 import csv
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sec2sec.datasets.known_truth.generate import (
-    CLIPS,
     CLIPS_COLUMNS,
-    FOLDER,
-    MANIFEST,
-    PLANTED,
+    CLIPS_FILE,
+    CLIPS_FOLDER,
+    GENERATOR_VERSION,
+    MANIFEST_FILE,
     PLANTED_COLUMNS,
-    VERSION,
-    Progress,
+    PLANTED_FILE,
     as_csv,
     clip_path,
-    render_all,
+    render_steps,
     write_whole,
 )
 from sec2sec.datasets.known_truth.states import LENGTHS, Plan, plan_clip
 from sec2sec.datasets.table import DataError, Row, read_table
+from sec2sec.progress import Steps
 
 
-def make_excerpts(source: Path, directory: Path, workers: int | None = None) -> Iterator[Progress]:
+def make_excerpts(source: Path, directory: Path, workers: int | None = None) -> Steps[int]:
     """A data set of the clips of `source`, where they are, and each decisive second of its training clips, drawn anew.
 
+    Returns the number of excerpts.
     The excerpts are training clips of one second, with the labels and the group of their clip; splits stay as they are.
     Excerpts made before are kept. Raises DataError where source was not made by this version's generator.
     """
@@ -44,29 +44,27 @@ def make_excerpts(source: Path, directory: Path, workers: int | None = None) -> 
     claim = {**made, "excerpts_of": os.path.relpath(source, directory)}
     _claim(directory, claim)
     missing = [plan for _, plan in excerpts if not clip_path(directory, plan).exists()]
-    kept, began = len(excerpts) - len(missing), time.monotonic()
-    yield Progress(kept, len(excerpts), 0.0)
-    for done, _ in enumerate(render_all(directory, missing, workers), start=1):
-        yield Progress(kept + done, len(excerpts), (time.monotonic() - began) / done)
+    yield from render_steps(directory, missing, len(excerpts), "excerpts", workers)
     _write_tables(source, directory, table.rows, excerpts)
+    return len(excerpts)
 
 
 def _settings(source: Path) -> dict[str, Any]:
     try:
-        made = dict(json.loads((source / MANIFEST).read_text()))
-        if made.get("version") == VERSION and "excerpts_of" not in made:
+        made = dict(json.loads((source / MANIFEST_FILE).read_text()))
+        if made.get("version") == GENERATOR_VERSION and "excerpts_of" not in made:
             return made
         why = "by another version of the generator, or they are excerpts themselves"
     except (OSError, ValueError, TypeError) as error:
-        why = f"by somebody else: {MANIFEST} cannot be read ({getattr(error, 'strerror', None) or error})"
+        why = f"by somebody else: {MANIFEST_FILE} cannot be read ({getattr(error, 'strerror', None) or error})"
     raise DataError(f"{source}: its clips were made {why}; make clips with `make-clips` and take those")
 
 
 def _excerpts(row: Row, made: dict[str, Any], source: Path) -> Iterator[Plan]:
     number = row.id.rpartition("-")[2]
     lengths = tuple(made.get("lengths", LENGTHS))
-    drawn = made["seed"], int(number) if number.isdecimal() else 0, made["level"], made["neutral"]
-    plan = plan_clip(*drawn, lengths)
+    settings = made["seed"], int(number) if number.isdecimal() else 0, made["level"], made["neutral"]
+    plan = plan_clip(*settings, lengths)
     if plan.id != row.id:
         raise DataError(f"{source}: {row.id!r} is no clip of its generator; bring its table back")
     for t, second in enumerate(plan.seconds):
@@ -76,7 +74,7 @@ def _excerpts(row: Row, made: dict[str, Any], source: Path) -> Iterator[Plan]:
 
 def _claim(directory: Path, settings: dict[str, Any]) -> None:
     """Make the folder ours. Raises DataError for a folder of something else."""
-    manifest = directory / MANIFEST
+    manifest = directory / MANIFEST_FILE
     if manifest.exists():
         try:
             before = json.loads(manifest.read_text())
@@ -87,18 +85,18 @@ def _claim(directory: Path, settings: dict[str, Any]) -> None:
         return
     if directory.is_dir() and any(directory.iterdir()):
         raise DataError(f"{directory}: is not empty; choose another folder")
-    (directory / FOLDER).mkdir(parents=True)
+    (directory / CLIPS_FOLDER).mkdir(parents=True)
     write_whole(manifest, json.dumps(settings, indent=1) + "\n")
 
 
 def _write_tables(source: Path, directory: Path, rows: Sequence[Row], excerpts: Sequence[tuple[Row, Plan]]) -> None:
-    planted = _read(source / PLANTED)
-    at = {(each["id"], int(each["second"])): each for each in planted}
+    planted = _read(source / PLANTED_FILE)
+    at = {(line["id"], int(line["second"])): line for line in planted}
     for row, plan in excerpts:
         planted.append({**at[row.id, int(plan.id.rpartition("-")[2])], "id": plan.id, "second": "0"})
-    level = {each["id"]: each.get("level", "") for each in _read(source / CLIPS)}
+    level = {line["id"]: line.get("level", "") for line in _read(source / CLIPS_FILE)}
     clips = [(row.id, os.path.relpath(row.path, directory), row.split, row) for row in rows]
-    clips += [(plan.id, f"{FOLDER}/{plan.id}.mp4", "train", row) for row, plan in excerpts]
+    clips += [(plan.id, f"{CLIPS_FOLDER}/{plan.id}.mp4", "train", row) for row, plan in excerpts]
     listed = [
         {
             "id": name,
@@ -110,8 +108,8 @@ def _write_tables(source: Path, directory: Path, rows: Sequence[Row], excerpts: 
         }
         for name, path, split, row in clips
     ]
-    write_whole(directory / PLANTED, as_csv(PLANTED_COLUMNS, planted))
-    write_whole(directory / CLIPS, as_csv(CLIPS_COLUMNS, listed))
+    write_whole(directory / PLANTED_FILE, as_csv(PLANTED_COLUMNS, planted))
+    write_whole(directory / CLIPS_FILE, as_csv(CLIPS_COLUMNS, listed))
 
 
 def _read(file: Path) -> list[dict[str, str]]:

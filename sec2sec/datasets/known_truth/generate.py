@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from sec2sec.datasets.known_truth.render import render_clip
 from sec2sec.datasets.known_truth.states import (
     LENGTHS,
     LEVELS,
-    SHORTEST,
+    MIN_CLIP_SECONDS,
     SLOTS,
     STATES,
     TARGETS,
@@ -28,9 +27,10 @@ from sec2sec.datasets.known_truth.states import (
 )
 from sec2sec.datasets.table import DataError
 from sec2sec.errors import SettingsError
+from sec2sec.progress import Progress, Steps
 
-VERSION = 2  # raise it when the clips of a seed change
-MANIFEST, CLIPS, PLANTED, FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
+GENERATOR_VERSION = 2  # raise it when the clips of a seed change
+MANIFEST_FILE, CLIPS_FILE, PLANTED_FILE, CLIPS_FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
 CLIPS_COLUMNS = ("id", "path", *TARGETS, "split", "group", "level")
 PLANTED_COLUMNS = (
     "id",
@@ -43,18 +43,9 @@ PLANTED_COLUMNS = (
     "decoy",
     *(f"{target}_evidence" for target in TARGETS),
 )
-SHARES = (8, 1, 1)  # of training, validation and test clips
+SPLIT_SHARES = (8, 1, 1)  # of training, validation and test clips
 # Libraries that would each start as many threads as there are cores, in every worker
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the making of clips has come."""
-
-    done: int  # clips that exist, kept ones included
-    total: int
-    seconds_per_clip: float  # wall time for each clip made in this run; 0 before the first
 
 
 def make_clips(
@@ -64,15 +55,15 @@ def make_clips(
     level: Level = "plain",
     neutral: float = 0.0,
     workers: int | None = None,
-    shares: tuple[int, int, int] = SHARES,
+    shares: tuple[int, int, int] = SPLIT_SHARES,
     lengths: tuple[int, int] = LENGTHS,
-) -> Iterator[Progress]:
-    """Write clips/*.mp4, clips.csv and planted.csv into directory, yielding how far it has come.
+) -> Steps[int]:
+    """Write clips/*.mp4, clips.csv and planted.csv into directory; returns the number of clips that it holds.
 
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
     shares: training, validation and test clips among each sum of them, in the order of the seed.
     lengths: of the shortest and of the longest clip, in s.
-    Clips made with the same settings are kept, whatever the shares; DataError for a folder of other settings.
+    Clips made before with the same settings stay, whatever the shares; DataError for a folder of other settings.
     SettingsError for numbers that make no clips.
     """
     directory = Path(directory)
@@ -83,24 +74,31 @@ def make_clips(
         )
     if len(shares) != 3 or min(shares) < 0 or shares[0] < 1:
         raise SettingsError(f"shares are three whole numbers, the first at least 1, not {shares}")
-    if not SHORTEST <= lengths[0] <= lengths[1]:
+    if not MIN_CLIP_SECONDS <= lengths[0] <= lengths[1]:
         raise SettingsError(
-            f"a clip lasts {SHORTEST} s or more, and the longest no less than the shortest, not {lengths}"
+            f"a clip lasts {MIN_CLIP_SECONDS} s or more, and the longest no less than the shortest, not {lengths}"
         )
-    settings: dict[str, Any] = {"version": VERSION, "seed": seed, "level": level, "neutral": float(neutral)}
+    settings: dict[str, Any] = {"version": GENERATOR_VERSION, "seed": seed, "level": level, "neutral": float(neutral)}
     if lengths != LENGTHS:  # sets that were made before there was a choice stay valid
         settings["lengths"] = list(lengths)
     _claim(directory, settings, shares)
     plans = [plan_clip(seed, index, level, neutral, lengths) for index in range(clips)]
     missing = [plan for plan in plans if not clip_path(directory, plan).exists()]
-    kept, began = clips - len(missing), time.monotonic()
-    yield Progress(kept, clips, 0.0)
-    for made, _ in enumerate(render_all(directory, missing, workers), start=1):
-        yield Progress(kept + made, clips, (time.monotonic() - began) / made)
+    yield from render_steps(directory, missing, clips, "clips", workers)
     _write_tables(directory, plans, shares)
+    return clips
 
 
-def render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
+def render_steps(directory: Path, missing: list[Plan], total: int, what: str, workers: int | None) -> Steps[None]:
+    """Render the clips that are missing among `total`; yields before the first and after each."""
+    present, began = total - len(missing), time.monotonic()
+    yield Progress(present, total, f"{present} of {total} {what}", "clips")
+    for made, _ in enumerate(_render_all(directory, missing, workers), start=1):
+        left = (time.monotonic() - began) / made * (len(missing) - made)
+        yield Progress(present + made, total, f"{present + made} of {total} {what}", "clips", left)
+
+
+def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iterator[None]:
     """Render the plans, yielding once for each that is finished."""
     # a container may lend fewer cores than the machine has; only Linux can tell
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -138,30 +136,30 @@ def render_all(directory: Path, plans: list[Plan], workers: int | None) -> Itera
 
 def clip_path(directory: Path, plan: Plan) -> Path:
     """Where a clip is, or will be."""
-    return directory / FOLDER / f"{plan.id}.mp4"
+    return directory / CLIPS_FOLDER / f"{plan.id}.mp4"
 
 
 def _claim(directory: Path, settings: dict[str, Any], shares: tuple[int, int, int]) -> None:
     """Make the folder ours, or refuse it if it holds clips of other settings or of somebody else."""
-    manifest = directory / MANIFEST
+    manifest = directory / MANIFEST_FILE
     if manifest.exists():
         try:
-            found = dict(json.loads(manifest.read_text()))
+            content = dict(json.loads(manifest.read_text()))
         except (ValueError, TypeError):
             raise DataError(f"{manifest}: not written by this generator; choose another folder") from None
-        found.pop("splits", None)  # clips are the same in any split
-        if found != settings:
+        content.pop("splits", None)  # clips are the same in any split
+        if content != settings:
             raise DataError(
-                f"{directory}: holds known-truth clips made with {_words(found)}, not {_words(settings)}; "
+                f"{directory}: holds known-truth clips made with {_words(content)}, not {_words(settings)}; "
                 "choose another folder, or delete this one yourself"
             )
     else:
-        taken = [name for name in (CLIPS, PLANTED, FOLDER) if (directory / name).exists()]
+        taken = [name for name in (CLIPS_FILE, PLANTED_FILE, CLIPS_FOLDER) if (directory / name).exists()]
         if taken:
             raise DataError(
                 f"{directory}: already has {', '.join(taken)} that this generator did not make; choose another folder"
             )
-    (directory / FOLDER).mkdir(parents=True, exist_ok=True)
+    (directory / CLIPS_FOLDER).mkdir(parents=True, exist_ok=True)
     write_whole(manifest, json.dumps(settings | {"splits": ":".join(map(str, shares))}, indent=1) + "\n")
 
 
@@ -169,7 +167,7 @@ def _words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
-def split_of(index: int, shares: tuple[int, int, int] = SHARES) -> str:
+def split_of(index: int, shares: tuple[int, int, int] = SPLIT_SHARES) -> str:
     """Which split the clip of this index belongs to."""
     place = index % sum(shares)
     return "train" if place < shares[0] else "validation" if place < shares[0] + shares[1] else "test"
@@ -179,7 +177,7 @@ def _write_tables(directory: Path, plans: list[Plan], shares: tuple[int, int, in
     rows = [
         {
             "id": plan.id,
-            "path": f"{FOLDER}/{plan.id}.mp4",
+            "path": f"{CLIPS_FOLDER}/{plan.id}.mp4",
             **{target: _cell(plan.classes[target]) for target in TARGETS},
             "split": split_of(plan.index, shares),
             "group": plan.id,
@@ -197,8 +195,8 @@ def _write_tables(directory: Path, plans: list[Plan], shares: tuple[int, int, in
             row |= {"synchrony": _cell(second.synchrony), "decoy": int(second.decoy)}
             row |= {f"{t}_evidence": f"{e:.4f}" for t, e in zip(TARGETS, second.evidence, strict=True)}
             planted.append(row)
-    write_whole(directory / PLANTED, as_csv(PLANTED_COLUMNS, planted))
-    write_whole(directory / CLIPS, as_csv(CLIPS_COLUMNS, rows))
+    write_whole(directory / PLANTED_FILE, as_csv(PLANTED_COLUMNS, planted))
+    write_whole(directory / CLIPS_FILE, as_csv(CLIPS_COLUMNS, rows))
 
 
 def _cell(value: int | None) -> str:
@@ -216,6 +214,6 @@ def as_csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """Write all of the file or nothing."""
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(text)
-    os.replace(part, path)
+    partial = path.with_suffix(path.suffix + ".part")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -19,7 +19,7 @@ from sec2sec.datasets.known_truth.textures import Texture, draw_texture
 
 BLACK, WHITE = 16, 235  # luma of limited-range video
 SIZES = ((192, 144), (256, 144), (192, 108), (208, 160), (144, 192), (176, 176))  # width, height
-RATES = (24, 24, 24, 24, 16, 32)  # frames a second; multiples of 8, so that an eighth is a whole number of frames
+RATES = (24, 24, 24, 24, 16, 32)  # frames per second; multiples of 8, so that an eighth is a whole number of frames
 # Unit vector from cool to warm in (Cb, Cr): blue is (+, −), orange is (−, +).
 WARM = (-0.77, 0.64)
 
@@ -57,6 +57,7 @@ class Look:
 
 
 def draw_look(rng: np.random.Generator) -> Look:
+    """A camera, a size and a background at random."""
     width, height = SIZES[rng.integers(len(SIZES))]
     letterbox = rng.random() < 0.15 and width > height
     return Look(
@@ -79,8 +80,8 @@ def draw_seconds(plan: Plan, look: Look, rng: np.random.Generator) -> Iterator[P
     alpha = _flash_shape(rng, look)
     for second in plan.seconds:
         luma, cb, cr = camera.film(second)
-        luma = _exposed(luma, second, look)
-        cb, cr = _tinted(cb, cr, second)
+        luma = _expose(luma, second, look)
+        cb, cr = _tint(cb, cr, second)
         _flash(luma, alpha, second, look)
         if look.grain:
             _add_grain(luma, look.grain, rng)
@@ -105,9 +106,9 @@ class _Camera:
 
     def film(self, second: Second) -> Planes:
         look, rng = self.look, self.rng
-        speed = speed_of(second.motion) / look.fps  # widths a frame
+        speed = speed_of(second.motion) / look.fps  # widths per frame
         direction = rng.uniform(0, 2 * math.pi)
-        shake_hz = rng.uniform(1.0, 2.2)  # below 4 Hz, which eight frames a second could not show
+        shake_hz = rng.uniform(1.0, 2.2)  # below 4 Hz, which eight frames per second could not show
         shares = {"pan": (1.0, 0.0, 0.0), "zoom": (0.3, 0.7, 0.0), "shake": (0.2, 0.0, 0.8), "local": (0.35, 0.0, 0.0)}
         pan, zoom, shake = shares[look.style]
         chroma = (look.width // 2, look.height // 2)
@@ -119,7 +120,7 @@ class _Camera:
             self.zoom += zoom * speed / 0.35  # mean distance from the centre is about 0.35 widths
             self.shaken += 2 * math.pi * shake_hz / look.fps
             scale = math.exp(0.3 * _triangle(self.zoom / 0.6)) if zoom else 1.0
-            # a sine of amplitude a and frequency f moves 4·a·f a second
+            # a sine of amplitude a and frequency f moves 4·a·f per second
             swing = shake * speed * look.fps / (4 * shake_hz) * math.sin(self.shaken)
             for number, (plane, stack, (w, h)) in enumerate(zip(self.planes, stacks, sizes, strict=True)):
                 # the window slides within what the texture leaves free around it
@@ -171,17 +172,16 @@ def _triangle(phase: float) -> float:
     return 1 - abs((2 * phase) % 4 - 2)
 
 
-def _exposed(luma: NDArray[np.uint8], second: Second, look: Look) -> NDArray[np.uint8]:
+def _expose(luma: NDArray[np.uint8], second: Second, look: Look) -> NDArray[np.uint8]:
     mean = luma_of(second.brightness)
     room = max(0.1, min(mean, 1 - mean))  # contrast shrinks towards black and white, or clipping would move the mean
     centred = (np.arange(256) - luma.mean(dtype=np.float64)) / 128
     levels = BLACK + (WHITE - BLACK) * (mean + 1.1 * look.contrast * room * centred)
-    return np.clip(levels, BLACK, WHITE).round().astype(np.uint8)[luma]
+    exposed: NDArray[np.uint8] = np.clip(levels, BLACK, WHITE).round().astype(np.uint8)[luma]
+    return exposed
 
 
-def _tinted(
-    cb: NDArray[np.uint8], cr: NDArray[np.uint8], second: Second
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _tint(cb: NDArray[np.uint8], cr: NDArray[np.uint8], second: Second) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Turn the hues by warmth, then scale them to the mean length that saturation asks for."""
     warmth = 2 * second.warmth - 1
     thin = [plane[::4, ::2, ::2].astype(np.float32) - 128 for plane in (cb, cr)]
@@ -209,10 +209,12 @@ def _flash_shape(rng: np.random.Generator, look: Look) -> NDArray[np.float32]:
     disc = np.clip(6 * (1 - distance), 0, 1)
     if look.flash == "disc":
         rim = np.clip(1 - np.abs(distance - 1.15) * 6, 0, 1)  # a dark rim, so that it shows on a white wall too
-        return (0.9 * disc - 0.7 * rim).astype(np.float32)
+        rimmed: NDArray[np.float32] = (0.9 * disc - 0.7 * rim).astype(np.float32)
+        return rimmed
     cell = max(6, int(radius / 2.5))
     board = 2.0 * ((grid_x // cell + grid_y // cell) % 2) - 1
-    return (0.7 * disc * board).astype(np.float32)
+    chequered: NDArray[np.float32] = (0.7 * disc * board).astype(np.float32)
+    return chequered
 
 
 def _flash(luma: NDArray[np.uint8], alpha: NDArray[np.float32], second: Second, look: Look) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sec2sec.datasets.known_truth.states import SHARPNESS, STATES, TARGETS
+from sec2sec.datasets.known_truth.states import SOFT_TARGET_SLOPE, STATES, TARGETS
 from sec2sec.datasets.table import DataError
 
 
@@ -27,7 +27,7 @@ class Planted:
 
     def soft_target(self, target: str) -> float:
         """How strongly the clip shows the target, in (0, 1)."""
-        return float(1 / (1 + np.exp(-SHARPNESS * self.evidence[target].sum())))
+        return float(1 / (1 + np.exp(-SOFT_TARGET_SLOPE * self.evidence[target].sum())))
 
 
 def read_planted(directory: Path) -> dict[str, Planted]:

@@ -18,12 +18,12 @@ PICTURE, SOUND, LOOK = 1, 2, 3  # streams of a clip's random numbers; 0 decided 
 
 def render_clip(plan: Plan, path: Path) -> None:
     """Draw the clip and write it to path, all of it or nothing. Raises OSError, e.g. on a full disk."""
-    part = path.with_suffix(path.suffix + ".part")
+    partial = path.with_suffix(path.suffix + ".part")
     try:
-        _write(plan, part)
-        os.replace(part, path)
+        _write(plan, partial)
+        os.replace(partial, path)
     finally:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def _write(plan: Plan, path: Path) -> None:

@@ -23,11 +23,12 @@ VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (570, 840, 24
 
 def level_of(loudness: float) -> float:
     """RMS of a second in dB of full scale: −65 at 0, −24 at the middle, −8 at 1."""
-    return QUIETEST + (LOUDEST - QUIETEST) * loudness**0.474
+    level: float = QUIETEST + (LOUDEST - QUIETEST) * loudness**0.474
+    return level
 
 
 def onsets_of(rate: float) -> float:
-    """Notes or syllables a second: 1 at 0, 3 at the middle, 9 at 1."""
+    """Notes or syllables per second: 1 at 0, 3 at the middle, 9 at 1."""
     return float(9.0**rate)
 
 
@@ -138,23 +139,25 @@ def _voice(plan: Plan, rng: np.random.Generator, rate: int) -> Floats:
         for formant in VOWELS[name]:
             radius = math.exp(-math.pi * 90 / VOICE_RATE)  # a bandwidth of 90 Hz
             turn = 2 * math.pi * formant / VOICE_RATE
-            sound = _filtered([1 - radius], [1, -2 * radius * math.cos(turn), radius**2], sound)
+            sound = _filter([1 - radius], [1, -2 * radius * math.cos(turn), radius**2], sound)
         voice += (vowel == number) * sound.astype(np.float32) / np.float32(sound.std() + 1e-9)
     voice *= envelope
     samples = np.arange(rate * len(plan.seconds)) * (VOICE_RATE / rate)
-    return np.interp(samples, np.arange(size), voice).astype(np.float32)
+    resampled: Floats = np.interp(samples, np.arange(size), voice).astype(np.float32)
+    return resampled
 
 
-def _filtered(numerator: list[float], denominator: list[float], sound: NDArray[Any]) -> NDArray[Any]:
+def _filter(numerator: list[float], denominator: list[float], sound: NDArray[Any]) -> NDArray[Any]:
     from scipy.signal import lfilter  # two seconds to import, for those who read made clips too
 
-    return lfilter(numerator, denominator, sound)
+    filtered: NDArray[Any] = lfilter(numerator, denominator, sound)
+    return filtered
 
 
 def _wind(rng: np.random.Generator, size: int, rate: int, openness: float) -> Floats:
     """Low-passed noise that swells and sinks. openness: coefficient of the one-pole filter at 44.1 kHz."""
     pole = openness * 44_100 / rate
-    noise = _filtered([pole], [1, pole - 1], rng.standard_normal(size, dtype=np.float32))
+    noise = _filter([pole], [1, pole - 1], rng.standard_normal(size, dtype=np.float32))
     swell = np.interp(
         np.arange(size), np.linspace(0, size, size // rate * 2 + 2), rng.uniform(0.4, 1, size // rate * 2 + 2)
     )
@@ -167,7 +170,8 @@ def _drum(rng: np.random.Generator, rate: int) -> Floats:
     burst = rng.standard_normal(time.size, dtype=np.float32) * np.exp(-time / rng.uniform(0.008, 0.022))
     kick = np.sin(2 * math.pi * rng.uniform(70, 140) * time) * np.exp(-time / 0.035)
     beat = burst / np.abs(burst).max() + rng.choice([0.0, 0.8]) * kick
-    return (beat / np.abs(beat).max()).astype(np.float32)
+    drum: Floats = (beat / np.abs(beat).max()).astype(np.float32)
+    return drum
 
 
 def _add_beats(sound: Floats, drum: Floats, second: Second, rate: int) -> None:

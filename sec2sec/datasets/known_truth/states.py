@@ -21,22 +21,22 @@ TARGETS = ("arousal", "valence", "synchrony")
 STATES = ("motion", "saturation", "brightness", "warmth", "loudness", "rate", "pitch", "harmony")
 SLOTS = 8  # eighths of a second; an onset fills one
 LENGTHS = (8, 12)  # s; the shortest and the longest clip, as LIRIS-ACCEDE has them
-SHORTEST = 4  # s; up to three seconds are decisive, and one at least is not
-SHARPNESS = 1.5  # soft target = sigmoid(SHARPNESS · Σ evidence)
-MIN_SUM = 0.8  # |Σ evidence| of a clip with a class: below it nobody could say which class it is
+MIN_CLIP_SECONDS = 4  # s; up to three seconds are decisive, and one at least is not
+SOFT_TARGET_SLOPE = 1.5  # soft target = sigmoid(SOFT_TARGET_SLOPE · Σ evidence)
+MIN_EVIDENCE_SUM = 0.8  # |Σ evidence| of a clip with a class: below it nobody could say which class it is
 NEUTRAL_WEIGHT = 0.25  # a neutral second counts a quarter of what the same states count in a decisive one
-NEUTRAL_LIMIT = 0.06  # |evidence| of a neutral second beside decisive ones: twelve of them cannot outweigh MIN_SUM
+NEUTRAL_LIMIT = 0.06  # |evidence| of a neutral second beside decisive ones: twelve of them cannot outweigh a class
 GRADED_LIMIT = 0.25  # |evidence| of a second in a clip without decisive seconds: ten of them reach sigmoid(±3.75)
 NEUTRAL_SUM = 0.35  # |Σ evidence| of the neutral seconds of one clip with decisive ones
-DECOYED = 0.27  # share of cluttered clips with a decoy second
-SLOWEST = 0.1  # rate of sound without onsets: wind, silence, a held chord
+DECOY_SHARE = 0.27  # share of cluttered clips with a decoy second
+MIN_RATE = 0.1  # rate of sound without onsets: wind, silence, a held chord
 
 # For each graded target, the weights of its picture states and of its sound states; both sum to 1.
 CUES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "arousal": ({"motion": 0.65, "saturation": 0.35}, {"loudness": 0.5, "rate": 0.5}),
     "valence": ({"brightness": 0.5, "warmth": 0.5}, {"harmony": 0.55, "pitch": 0.45}),
 }
-ALONE, TOGETHER = 0.45, 0.5  # weight of each modality by itself, and of both where they agree
+WEIGHT_ALONE, WEIGHT_TOGETHER = 0.45, 0.5  # weight of each modality by itself, and of both where they agree
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Second:
     synchrony: int | None = None  # only where flashes and beats form a pair
     pulse: float = 1.0  # strength of flashes and beats, 0.6–1.4
     carrier: Carrier = "notes"  # what sounds
-    evidence: tuple[float, float, float] = (0.0, 0.0, 0.0)  # one a target, signed
+    evidence: tuple[float, float, float] = (0.0, 0.0, 0.0)  # one per target, signed
 
 
 def _of(states: dict[str, Any]) -> Second:
@@ -85,9 +85,9 @@ class Plan:
 def graded_evidence(second: Second, target: str) -> float:
     """What the states of a second say about arousal or valence if it is decisive, in about [-1.4, 1.4]."""
     picture_cues, sound_cues = CUES[target]
-    picture = sum(w * (2 * getattr(second, name) - 1) for name, w in picture_cues.items())
-    sound = sum(w * (2 * getattr(second, name) - 1) for name, w in sound_cues.items())
-    return ALONE * (picture + sound) + TOGETHER * math.copysign(max(0.0, picture * sound), picture)
+    picture: float = sum(w * (2 * getattr(second, name) - 1) for name, w in picture_cues.items())
+    sound: float = sum(w * (2 * getattr(second, name) - 1) for name, w in sound_cues.items())
+    return WEIGHT_ALONE * (picture + sound) + WEIGHT_TOGETHER * math.copysign(max(0.0, picture * sound), picture)
 
 
 def with_evidence(second: Second, limit: float) -> Second:
@@ -139,11 +139,11 @@ def _decisive_clip(
     """Seconds whose evidence sums clearly to the sign of each class; redrawn until it does."""
     side = np.array(list(signs.values()))
     planted = np.zeros(len(TARGETS))
-    while (side * planted).min() < MIN_SUM:
+    while (side * planted).min() < MIN_EVIDENCE_SUM:
         cues = {t: with_evidence(_decisive(rng, signs), NEUTRAL_LIMIT) for t in sorted(decisive)}
         planted = np.sum([second.evidence for second in cues.values()], axis=0)
     quiet = [t for t in range(count) if t not in decisive]
-    decoy = int(rng.choice(quiet)) if level == "cluttered" and rng.random() < DECOYED else None
+    decoy = int(rng.choice(quiet)) if level == "cluttered" and rng.random() < DECOY_SHARE else None
     while True:
         carrier: Carrier = "notes"
         base = 0.5
@@ -165,7 +165,7 @@ def _decisive_clip(
                 second = _noisy(rng, carrier, base)
             seconds.append(with_evidence(_half_pair(rng, second, level), NEUTRAL_LIMIT))
         rest = np.sum([second.evidence for second in seconds], axis=0) - planted
-        if np.abs(rest).max() <= NEUTRAL_SUM and (side * (planted + rest)).min() >= MIN_SUM:
+        if np.abs(rest).max() <= NEUTRAL_SUM and (side * (planted + rest)).min() >= MIN_EVIDENCE_SUM:
             return seconds
 
 
@@ -215,12 +215,12 @@ def _noisy(rng: np.random.Generator, carrier: Carrier, base: float) -> Second:
 
 def _half_pair(rng: np.random.Generator, second: Second, level: Level) -> Second:
     """Flashes only, beats only, or neither: a neutral second never holds a pair."""
-    each = 0.2 if level == "plain" else 0.3
+    odds = 0.2 if level == "plain" else 0.3
     pattern, _ = slot_pair(rng)
     draw, pulse = rng.random(), float(rng.uniform(0.6, 1.4))
-    if draw < each:
+    if draw < odds:
         return replace(second, flashes=pattern, pulse=pulse)
-    if draw < 2 * each and second.carrier != "mute":
+    if draw < 2 * odds and second.carrier != "mute":
         return replace(second, beats=pattern, pulse=pulse)
     return second
 
@@ -230,10 +230,10 @@ def _sounding(rng: np.random.Generator, second: Second, carrier: Carrier) -> Sec
     if carrier == "notes":
         return second
     if carrier == "pad":
-        return replace(second, carrier=carrier, rate=SLOWEST)
-    if carrier == "speech":  # 2.5–4.5 syllables a second; a voice has no chord, and its pitch is a speaker's
+        return replace(second, carrier=carrier, rate=MIN_RATE)
+    if carrier == "speech":  # 2.5–4.5 syllables per second; a voice has no chord, and its pitch is a speaker's
         return replace(second, carrier=carrier, rate=float(rng.uniform(0.42, 0.68)), pitch=0.5, harmony=0.5)
-    rate = 0.6 if carrier == "crowd" else SLOWEST
+    rate = 0.6 if carrier == "crowd" else MIN_RATE
     loudness = {"mute": 0.0, "silence": min(second.loudness, 0.06)}.get(carrier, second.loudness)
     return replace(second, carrier=carrier, rate=rate, loudness=loudness, pitch=0.5, harmony=0.5)
 

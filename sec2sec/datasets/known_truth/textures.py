@@ -50,7 +50,8 @@ def clouds(rng: np.random.Generator, size: tuple[int, int], octaves: int = 6) ->
         grid = rng.standard_normal((max(2, cells * height // width), cells), dtype=np.float32)
         image = Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
         total += 0.6**octave * np.asarray(image)
-    return total / (total.std() + 1e-6)
+    noise: NDArray[np.float32] = total / (total.std() + 1e-6)
+    return noise
 
 
 def stripes(rng: np.random.Generator, size: tuple[int, int]) -> Floats:

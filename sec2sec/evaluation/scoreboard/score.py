@@ -25,12 +25,12 @@ from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
-from sec2sec.explanations.curves import curve_steps, kept_after, random_orders
+from sec2sec.explanations.curves import curve_steps, present_after, random_orders
 from sec2sec.explanations.masker import Masker, masker_of
 from sec2sec.explanations.methods import METHODS, RANDOM, SIGNED, YARDSTICKS, Scores
 from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.metrics import DRAWS, LEVEL, draws, pointing
-from sec2sec.model import Sec2Sec
+from sec2sec.model import Model
 from sec2sec.progress import Progress, Steps
 
 LUCKY_DRAWS = 20  # of random scores a clip: its figures are their mean
@@ -71,7 +71,7 @@ def scoreboard_steps(
     others: the same system trained again, for the agreement under re-training. clips: the first so many. Raises
     DataError for other data, or checkpoints that do not fit each other.
     """
-    model, *models = [sec2sec_of(one) for one in (bundle, *others)]
+    model, *models = [recurrent_model(one) for one in (bundle, *others)]
     planted = read_planted(table.directory)
     rows = [row for row in table.split(split) if row.id in planted and planted[row.id].decisive.any()][:clips]
     if not rows:
@@ -83,7 +83,7 @@ def scoreboard_steps(
     if not (shown := [name for name in targets if name in planted[rows[0].id].evidence]):
         raise DataError(f"{table.directory}: nothing is planted of the targets {', '.join(targets)}")
     workers = os.cpu_count() or 1 if workers is None else workers
-    found = Collected([targets.index(name) for name in shown])
+    collected = Collected([targets.index(name) for name in shown])
     unusable: list[str] = []
     for done, (row, seconds) in enumerate(decode_all(rows, config, as_decoded, workers=workers), start=1):
         if isinstance(seconds, str):
@@ -91,28 +91,28 @@ def scoreboard_steps(
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
             theirs = [encode_seconds(seconds, other.encoders, other.device) for other in others]
-            found.add(row, model, tokens, planted[row.id], list(zip(models, theirs, strict=True)))
+            collected.add(row, model, tokens, planted[row.id], list(zip(models, theirs, strict=True)))
         yield Progress(done, len(rows), f"Scored {done} of {len(rows)} clips")
-    if not found.clips:
+    if not collected.clips:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
-    methods = found.methods(shown)
+    methods = collected.methods(shown)
     report = {
         "checkpoint": {"name": bundle.summary.name, "sha256": bundle.summary.sha256},
         "others": [{"name": other.summary.name, "sha256": other.summary.sha256} for other in others],
         "data": str(table.directory),
         "split": split,
-        "clips": len(found.clips),
+        "clips": len(collected.clips),
         "targets": shown,
-        "chance": float(np.mean(found.decisive)),
+        "chance": float(np.mean(collected.decisive)),
         "methods": methods,
         "winner": winner(methods),
     }
     return Scored(report, unusable)
 
 
-def sec2sec_of(bundle: Bundle) -> Sec2Sec:
-    """The model of a checkpoint whose seconds have joint vectors, or DataError."""
-    if not isinstance(bundle.model, Sec2Sec):
+def recurrent_model(bundle: Bundle) -> Model:
+    """The model of a checkpoint whose seconds have embeddings, or DataError."""
+    if not bundle.system.recurrent:
         raise DataError(f"{bundle.summary.name}: explanations are compared on the Sec2Sec systems alone")
     return bundle.model
 
@@ -128,7 +128,7 @@ class Collected:
         self.seconds: dict[str, list[float]] = {}
 
     def add(
-        self, row: Row, model: Sec2Sec, tokens: Tokens, planted: Planted, again: Sequence[tuple[Sec2Sec, Tokens]]
+        self, row: Row, model: Model, tokens: Tokens, planted: Planted, again: Sequence[tuple[Model, Tokens]]
     ) -> None:
         """Ask every method about one clip."""
         scores: dict[str, Scores] = {}
@@ -137,12 +137,12 @@ class Collected:
             if not self.clips:
                 method(masker_of(model, tokens))  # the first run pays for warming up
             began = time.perf_counter()
-            given = method(masker_of(model, tokens))
+            answer = method(masker_of(model, tokens))
             taken = time.perf_counter() - began
-            if given is not None:
-                scores[name] = given
+            if answer is not None:
+                scores[name] = answer
                 self.seconds.setdefault(name, []).append(taken)
-                retrained[name] = [said for other in again if (said := method(masker_of(*other))) is not None]
+                retrained[name] = [theirs for other in again if (theirs := method(masker_of(*other))) is not None]
         targets, seconds = next(iter(scores.values())).shape
         rng = np.random.default_rng(len(self.clips))
         lucky = [f"{RANDOM} {draw}" for draw in range(LUCKY_DRAWS)]
@@ -150,22 +150,21 @@ class Collected:
         retrained |= {name: [rng.random((targets, seconds)) for _ in again] for name in lucky}
         decisive = planted.decisive[:seconds]
         gaps = deletion_gaps(masker_of(model, tokens), scores)
-        found: dict[str, list[dict[str, float]]] = {name: [{} for _ in self.which] for name in scores}
-        for name, given in scores.items():
-            for place, k in enumerate(self.which):
-                evidence = planted.evidence[model.config.targets[k]][:seconds]
-                of_target = figures(given[k], evidence, decisive, planted.decoy[:seconds], signed=name in SIGNED)
-                of_target["deletion"] = gaps[name][k]
-                alike = [float(rank_correlation(np.abs(given[k]), np.abs(other[k]))) for other in retrained[name]]
-                of_target["retraining"] = float(np.mean(alike)) if alike else math.nan
-                found[name][place] = of_target
-        drawn = [found.pop(name) for name in lucky]
-        found[RANDOM] = [
-            {column: _mean([draw[place][column] for draw in drawn]) for column in COLUMNS}
+        by_method: dict[str, list[dict[str, float]]] = {name: [] for name in scores}
+        for name, of_targets in scores.items():
+            for k in self.which:
+                own, evidence = of_targets[k], planted.evidence[model.config.targets[k]][:seconds]
+                columns = figures(own, evidence, decisive, planted.decoy[:seconds], signed=name in SIGNED)
+                alike = [float(rank_correlation(np.abs(own), np.abs(other[k]))) for other in retrained[name]]
+                columns |= {"deletion": gaps[name][k], "retraining": float(np.mean(alike)) if alike else math.nan}
+                by_method[name].append(columns)
+        random = [by_method.pop(name) for name in lucky]
+        by_method[RANDOM] = [
+            {column: _mean([draw[place][column] for draw in random]) for column in COLUMNS}
             for place in range(len(self.which))
         ]
-        for name, columns in found.items():
-            self.figures.setdefault(name, []).append(columns)
+        for name, columns_of_targets in by_method.items():
+            self.figures.setdefault(name, []).append(columns_of_targets)
         self.clips.append(row)
         self.decisive.append(float(decisive.mean()))
 
@@ -219,8 +218,8 @@ def deletion_gaps(masker: Masker, scores: Mapping[str, Scores]) -> dict[str, np.
     predict, seconds, targets = masker.predictor, masker.seconds, len(masker.targets)
     steps, chance = curve_steps(seconds), random_orders(seconds)
     own = np.argsort(-np.abs(np.concatenate(list(scores.values()))), axis=1, kind="stable")  # (methods · K, T)
-    kept = kept_after(np.concatenate([own, chance]), steps, insertion=False)
-    values = predict(*[kept.reshape(-1, seconds)] * 2).reshape(len(kept), len(steps), targets)
+    remaining = present_after(np.concatenate([own, chance]), steps, insertion=False)
+    values = predict(*[remaining.reshape(-1, seconds)] * 2).reshape(len(remaining), len(steps), targets)
     areas = np.trapezoid(values, steps / seconds, axis=1)  # (methods · K + R, K)
     sign = np.sign(values[0, 0] - values[0, -1])  # whole clip against nothing left
     by_chance = areas[len(own) :].mean(0)
@@ -239,8 +238,8 @@ def winner(methods: Mapping[str, Any]) -> str:
 
 
 def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+    defined = [value for value in values if not math.isnan(value)]
+    return float(np.mean(defined)) if defined else math.nan
 
 
 def _or_none(value: float) -> float | None:
@@ -249,11 +248,11 @@ def _or_none(value: float) -> float | None:
 
 def _with_interval(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     """Mean over clips (N,) where it is defined, and the middle 95 % of its bootstrap; weights (draws, N)."""
-    known = ~np.isnan(values)
-    if not known.any():
+    defined = ~np.isnan(values)
+    if not defined.any():
         return {"value": None, "interval": None, "clips": 0}
-    counted = weights[:, known]
-    means = counted @ values[known] / np.maximum(counted.sum(1), 1)
+    counted = weights[:, defined]
+    means = counted @ values[defined] / np.maximum(counted.sum(1), 1)
     low, high = np.percentile(means, LEVEL)
     interval = [round(float(low), 6), round(float(high), 6)]
-    return {"value": round(float(values[known].mean()), 6), "interval": interval, "clips": int(known.sum())}
+    return {"value": round(float(values[defined].mean()), 6), "interval": interval, "clips": int(defined.sum())}

@@ -4,46 +4,53 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sec2sec.evaluation.scoreboard.score import COLUMNS
 from sec2sec.files import write_atomically, write_json
+from sec2sec.tables import pipe_table
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
     """The table with its intervals, each target's figures, and what the columns mean."""
-    columns = [name for name in COLUMNS if any(m[name]["value"] is not None for m in report["methods"].values())]
+    methods = report["methods"]
+    columns = [name for name in COLUMNS if any(figures[name]["value"] is not None for figures in methods.values())]
     again = f", trained again: {', '.join(other['name'] for other in report['others'])}" if report["others"] else ""
-    lines = [
+    rows = [
+        [
+            f"**{name}**" if name == report["winner"] else name,
+            *(_cell(figures[column]) for column in columns),
+            "" if figures["milliseconds"] is None else f"{figures['milliseconds']:.1f}",
+        ]
+        for name, figures in methods.items()
+    ]
+    parts = [
         f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {report['checkpoint']['name']}"
         f"{again}; mean over {', '.join(report['targets'])}, with 95 % intervals by bootstrap over clips. "
         f"{report['chance']:.1%} of the seconds are planted.",
-        "",
-        "| method | " + " | ".join(columns) + " | ms a clip |",
-        "|---|" + "---|" * (len(columns) + 1),
+        pipe_table(["method", *columns, "ms a clip"], rows),
+        *(pipe_table([target, *columns], _rows_of_target(methods, target, columns)) for target in report["targets"]),
+        "\n".join(f"- {column}: {COLUMNS[column]}." for column in columns)
+        + "\n- ms a clip: from tokens, median, all targets at once.",
     ]
-    for name, found in report["methods"].items():
-        shown = f"**{name}**" if name == report["winner"] else name
-        cells = [_cell(found[column]) for column in columns]
-        taken = found["milliseconds"]
-        lines.append(f"| {shown} | " + " | ".join(cells) + f" | {'' if taken is None else f'{taken:.1f}'} |")
-    for target in report["targets"]:
-        lines += ["", f"| {target} | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-        for name, found in report["methods"].items():
-            values = [found["by_target"][target][column] for column in columns]
-            lines.append(f"| {name} | " + " | ".join("" if v is None else f"{v:.3f}" for v in values) + " |")
-    lines += ["", *(f"- {column}: {COLUMNS[column]}." for column in columns)]
-    lines += ["- ms a clip: from tokens, median, all targets at once.", ""]
-    return "\n".join(lines)
+    return "\n\n".join(parts) + "\n"
 
 
-def _cell(found: Mapping[str, Any]) -> str:
-    if found["value"] is None:
+def _rows_of_target(methods: Mapping[str, Any], target: str, columns: Sequence[str]) -> list[list[str]]:
+    rows = []
+    for name, figures in methods.items():
+        values = [figures["by_target"][target][column] for column in columns]
+        rows.append([name, *("" if value is None else f"{value:.3f}" for value in values)])
+    return rows
+
+
+def _cell(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
         return ""
-    low, high = found["interval"]
-    return f"{found['value']:.3f} [{low:.3f}, {high:.3f}]"
+    low, high = figure["interval"]
+    return f"{figure['value']:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def as_csv(report: Mapping[str, Any]) -> str:
@@ -51,13 +58,13 @@ def as_csv(report: Mapping[str, Any]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("method", "target", "column", "value", "low", "high", "clips"))
-    for name, found in report["methods"].items():
+    for name, figures in report["methods"].items():
         for column in COLUMNS:
-            one = found[column]
+            one = figures[column]
             writer.writerow((name, "all", column, one["value"], *(one["interval"] or (None, None)), one["clips"]))
-            for target, values in found["by_target"].items():
+            for target, values in figures["by_target"].items():
                 writer.writerow((name, target, column, values[column], None, None, None))
-        writer.writerow((name, "all", "milliseconds", found["milliseconds"], None, None, None))
+        writer.writerow((name, "all", "milliseconds", figures["milliseconds"], None, None, None))
     return text.getvalue()
 
 

@@ -147,7 +147,7 @@ class CompareView {
     const heads = names.map(words => make('th', {scope: 'col'}, words));
     const caption =
       `Effect of each second on ${name}, in units of the prediction; the largest difference first. ` +
-      `+: it speaks more for a high ${name} in ${b} than in ${a}. A click goes to the second.`;
+      `+: the second raises ${name} more in ${b} than in ${a}. A click goes to the second.`;
     const rows = order.map(second => this.differenceRow(agreement, second, top));
     const host = this.find('.cmp-differ');
     host.replaceChildren(table(caption, [...heads, make('td', {'aria-hidden': 'true'})], rows));
@@ -160,8 +160,8 @@ class CompareView {
     const [{player}] = this.comparison.sides;
     const value = difference[index];
     const width = (Math.abs(value) / top) * 50;
-    const words = `${index + 1} (${secondSpan(index)})`;
-    const button = make('button', {type: 'button', class: 'cmp-go', 'aria-label': `go to second ${index + 1}`}, words);
+    const words = secondSpan(index);
+    const button = make('button', {type: 'button', class: 'cmp-go', 'aria-label': `go to ${words}`}, words);
     const bar = make('i', {class: value < 0 ? 'is-down' : 'is-up', style: `width:${width}%`});
     return make(
       'tr',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -10,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sec2sec.explanations.agreement import TargetAgreement, compare_target, shared_targets
+from sec2sec.explanations.agreement import compare_target, shared_targets
 from sec2sec.explanations.results import CoAttention, Explanation
 from sec2sec.ui.compare.words import LETTERS, NOT_DEFINED, agreement_words, shared_words
+from sec2sec.viewer.payload import as_json
 
 ELSEWHERE = "Which sound and which places went together inside a second: see Inspect, one model at a time."
 
@@ -51,8 +51,8 @@ def compare_models(explanations: Sequence[Explanation], shown: Sequence[Sequence
     shared, others = shared_targets(shown)
     pairs = []
     for a, b in combinations(range(len(explanations)), 2):
-        found = {name: compare_target(explanations[a].targets[name], explanations[b].targets[name]) for name in shared}
-        pairs.append({"first": a, "second": b, "targets": [_pair(explanations, a, b, n, t) for n, t in found.items()]})
+        targets = [_pair(explanations, a, b, name) for name in shared]
+        pairs.append({"first": a, "second": b, "targets": targets})
     return _json("models", explanations, sides, pairs, [*shared_words(shared, others), ELSEWHERE])
 
 
@@ -61,21 +61,23 @@ def compare_clips(explanations: Sequence[Explanation], sides: Sequence[Side]) ->
     return _json("clips", explanations, sides, [], [NOT_DEFINED, ELSEWHERE])
 
 
-def _pair(explanations: Sequence[Explanation], a: int, b: int, name: str, found: TargetAgreement) -> dict[str, Any]:
-    without = [LETTERS[i] for i in (a, b) if explanations[i].targets[name].attention is None]
+def _pair(explanations: Sequence[Explanation], a: int, b: int, name: str) -> dict[str, Any]:
+    first, second = explanations[a].targets[name], explanations[b].targets[name]
+    agreement = compare_target(first, second)
+    without = [LETTERS[i] for i, target in ((a, first), (b, second)) if target.attention is None]
     return {
         "name": name,
-        "effect": agreement_words(found.effect),
-        "attention": agreement_words(found.attention, without),
-        "first": _figures(explanations[a].targets[name].effect),
-        "second": _figures(explanations[b].targets[name].effect),
-        "difference": _figures(found.difference),
-        "order": found.order.tolist(),
+        "effect": agreement_words(agreement.effect),
+        "attention": agreement_words(agreement.attention, without),
+        "first": _figures(first.effect),
+        "second": _figures(second.effect),
+        "difference": _figures(agreement.difference),
+        "order": agreement.order.tolist(),
     }
 
 
 def _figures(values: np.ndarray) -> list[float]:
-    return np.round(values, 7).tolist()
+    return [round(float(value), 7) for value in values]
 
 
 def _json(
@@ -97,4 +99,4 @@ def _json(
         "pairs": pairs,
         "notes": notes,
     }
-    return json.dumps(payload, allow_nan=False, separators=(",", ":"))
+    return as_json(payload)

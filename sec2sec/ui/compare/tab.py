@@ -3,148 +3,174 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from sec2sec.comparison import compare_steps
 from sec2sec.media import MediaError
-from sec2sec.progress import Progress
+from sec2sec.progress import Progress, Steps
+from sec2sec.ui.chosen_clip import CONVERTING, UPLOADS, ClipPart, ClipResult, limits_words, probe_upload
 from sec2sec.ui.clip_view import clip_view
-from sec2sec.ui.clips import (
-    CONVERTING,
-    FULL,
-    UPLOADS,
-    WAITING,
-    Answer,
-    ClipPart,
-    cached,
-    conversion,
-    limits_words,
-    probe_upload,
-    with_device_lock,
-)
 from sec2sec.ui.compare.board import (
-    MOST,
-    PICK,
+    MAX_MODELS,
+    PICK_CLIP,
     PLAYERS,
     Board,
-    Key,
     Mode,
-    chosen_words,
+    ResultKey,
     keys_of,
+    newest,
     screen_of,
-    still_there,
 )
 from sec2sec.ui.compare.view import compare_view
 from sec2sec.ui.compare.words import LETTERS
-from sec2sec.ui.devices import RunsOn, device_words
-from sec2sec.ui.examples import example_tiles, find_examples
+from sec2sec.ui.devices import device_words, with_device_lock
+from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, run_in_queue, upload_field
+from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
+from sec2sec.ui.gradio_private import served_path
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import stream_from_thread
-
-KEPT = 8  # answers kept for a visitor, so that a pinned side is not computed again
+from sec2sec.viewer.templates import render
 
 
-def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
-    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
-    examples = find_examples(settings.examples)
-    names = models.names()
-    board = gr.State(Board())
-    with gr.Row(elem_classes="inspect compare"):
-        with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            mode = gr.Radio(
-                [("One clip, several models", "models"), ("Two clips, one model", "clips")],
-                value="models",
-                label="Compare",
-                elem_id="compare-mode",
-            )
-            with gr.Row(elem_classes="pins"):
-                pinned = gr.Radio(
-                    ["A", "B"],
-                    value="A",
-                    label="Pinned side",
-                    info="It stays; choices go to the other.",
-                    elem_id="compare-pinned",
-                    min_width=180,
+class Layout:
+    """The components of the tab; made within gr.Blocks."""
+
+    def __init__(self, settings: Settings, models: Models, examples: Sequence[Example]) -> None:
+        names = models.names()
+        self.board = gr.State(Board())
+        with gr.Row(elem_classes="inspect compare"):
+            with gr.Column(scale=0, min_width=364, elem_classes="left"):
+                self.mode = gr.Radio(
+                    [("One clip, several models", "models"), ("Two clips, one model", "clips")],
+                    value="models",
+                    label="Compare",
+                    elem_id="compare-mode",
                 )
-                swap = gr.Button("Swap A and B", elem_id="compare-swap", min_width=110)
-            with gr.Row():
-                model_a = gr.Dropdown(
-                    names, value=_nth(names, 0), label="Model A", interactive=False, elem_id="model-a", min_width=150
-                )
-                model_b = gr.Dropdown(names, value=_nth(names, 1), label="Model B", elem_id="model-b", min_width=150)
-            with gr.Accordion("More models, and which part to analyse", open=False, elem_classes="options"):
-                more = gr.Dropdown(
-                    names,
-                    value=[],
-                    label=f"Further models, at most {MOST - 2}",
-                    multiselect=True,
-                    max_choices=MOST - 2,
-                    elem_id="model-more",
-                )
-                with gr.Row():
-                    start_a = gr.Number(None, label="Start of A, s", min_width=80, elem_id="start-a")
-                    start_b = gr.Number(None, label="Start of B, s", min_width=80, elem_id="start-b", visible=False)
-                    length = gr.Number(None, label="Length, s", min_width=80, elem_id="compare-length")
-            tiles = example_tiles(examples)
-            upload = gr.File(
-                label="Upload a clip",
-                show_label=False,
-                file_types=UPLOADS,
-                height=58,
-                elem_id="compare-upload",
-                elem_classes="pick",
-            )
-            gr.HTML(limits_words(settings), elem_classes="limits")
-            with gr.Row(elem_classes="actions"):
-                go = gr.Button("Compare", variant="primary", interactive=False, elem_id="compare", min_width=120)
-                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="compare-stop", min_width=80)
-            told = gr.HTML(status(PICK), elem_id="compare-status")
-            with gr.Row(elem_classes="players"):
-                players = [
-                    Player(
-                        label=f"Clip {letter}",
-                        interactive=False,
-                        elem_id=name,
-                        buttons=[],
-                        height="auto",
-                        min_width=150,
-                        visible=letter == "A",
+                with gr.Row(elem_classes="pins"):
+                    self.pinned = gr.Radio(
+                        ["A", "B"],
+                        value="A",
+                        label="Pinned side",
+                        info="It stays; choices go to the other.",
+                        elem_id="compare-pinned",
+                        min_width=180,
                     )
-                    for letter, name in zip("AB", PLAYERS, strict=True)
-                ]
-        with gr.Column(scale=1, min_width=320, elem_classes="right"):
-            cards = gr.HTML(elem_id="compare-predictions")
-            differ = compare_view(elem_id="compare-view")
-            headings, views = [], []
-            for letter, name in zip("ab", PLAYERS, strict=True):
-                # style.css hides an empty view: gradio loses the properties of one that it has not mounted yet
-                with gr.Column(elem_classes="side"):
-                    headings.append(gr.HTML(elem_id=f"heading-{letter}"))
-                    views.append(clip_view(video_id=name, elem_id=f"view-{letter}"))
+                    self.swap = gr.Button("Swap A and B", elem_id="compare-swap", min_width=110)
+                with gr.Row():
+                    self.model_a = gr.Dropdown(
+                        names,
+                        value=_nth(names, 0),
+                        label="Model A",
+                        interactive=False,
+                        elem_id="model-a",
+                        min_width=150,
+                    )
+                    self.model_b = gr.Dropdown(
+                        names, value=_nth(names, 1), label="Model B", elem_id="model-b", min_width=150
+                    )
+                with gr.Accordion("More models, and which part to analyse", open=False, elem_classes="options"):
+                    self.more = gr.Dropdown(
+                        names,
+                        value=[],
+                        label=f"Further models, at most {MAX_MODELS - 2}",
+                        multiselect=True,
+                        max_choices=MAX_MODELS - 2,
+                        elem_id="model-more",
+                    )
+                    with gr.Row():
+                        self.start_a = gr.Number(None, label="Start of A, s", min_width=80, elem_id="start-a")
+                        self.start_b = gr.Number(
+                            None, label="Start of B, s", min_width=80, elem_id="start-b", visible=False
+                        )
+                        self.length = gr.Number(None, label="Length, s", min_width=80, elem_id="compare-length")
+                self.tiles = example_tiles(examples)
+                self.upload = upload_field("Upload a clip", UPLOADS, "compare-upload")
+                gr.HTML(limits_words(settings), elem_classes="limits")
+                with gr.Row(elem_classes="actions"):
+                    self.compare = gr.Button(
+                        "Compare", variant="primary", interactive=False, elem_id="compare", min_width=120
+                    )
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="compare-stop", min_width=80)
+                self.status = gr.HTML(status(PICK_CLIP), elem_id="compare-status")
+                with gr.Row(elem_classes="players"):
+                    self.players = [
+                        Player(
+                            label=f"Clip {letter}",
+                            interactive=False,
+                            elem_id=name,
+                            buttons=[],
+                            height="auto",
+                            min_width=150,
+                            visible=letter == "A",
+                        )
+                        for letter, name in zip("AB", PLAYERS, strict=True)
+                    ]
+            with gr.Column(scale=1, min_width=320, elem_classes="right"):
+                self.cards = gr.HTML(elem_id="compare-predictions")
+                self.comparison = compare_view(elem_id="compare-view")
+                self.headings: list[gr.HTML] = []
+                self.views: list[gr.HTML] = []
+                for letter, name in zip("ab", PLAYERS, strict=True):
+                    # style.css hides an empty view: gradio loses the properties of one that it has not mounted yet
+                    with gr.Column(elem_classes="side"):
+                        self.headings.append(gr.HTML(elem_id=f"heading-{letter}"))
+                        self.views.append(clip_view(video_id=name, elem_id=f"view-{letter}"))
 
-    drawn = [cards, differ, *headings, *views, *players]
-    asked = [board, model_a, model_b, more, start_a, start_b, length]
-    results = [board, told, go, stop, *drawn]
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    same = gr.skip()
+    @property
+    def for_results(self) -> list[Block]:
+        """What a comparison changes."""
+        answer = [self.cards, self.comparison, *self.headings, *self.views, *self.players]
+        return [self.board, self.status, self.compare, self.stop, *answer]
 
-    def outputs(board: Any, told: Any, screen: Sequence[Any] = (), *, busy: bool = False) -> tuple[Any, ...]:
-        ready = not isinstance(board, Board) or board.ready
-        shown = screen or [same] * len(drawn)
-        return board, told, gr.update(interactive=ready and not busy), gr.update(visible=busy), *shown
 
-    @errors_as_messages(lambda message: outputs(same, alert(message)))
-    def run(
+class CompareTab:
+    """What happens when the tab is used."""
+
+    def __init__(self, layout: Layout, settings: Settings, models: Models, examples: Sequence[Example]) -> None:
+        self.layout, self.settings, self.models, self.examples = layout, settings, models, examples
+
+    # ---- what is on the screen
+
+    def show_board(self, board: Board, line: str, *, busy: bool = False) -> Updates:
+        """All of what lies on the board."""
+        own, screen, is_clips = self.layout, screen_of(board), board.mode == "clips"
+        headings = [render("heading.html", text=title) for title in screen.titles]
+        views = [*screen.views, None, None][:2]  # an empty one is hidden
+        player_a, player_b = own.players
+        return {
+            own.board: board,
+            own.status: line,
+            **buttons(own.compare, own.stop, busy=busy, ready=board.ready),
+            own.cards: screen.cards,
+            own.comparison: screen.comparison,
+            **dict(zip(own.headings, headings, strict=True)),
+            **dict(zip(own.views, views, strict=True)),
+            player_a: gr.update(value=board.playable(0), label="Clip A" if is_clips else "Clip", visible=True),
+            player_b: gr.update(value=board.playable(1), visible=is_clips),
+        }
+
+    def end(self, line: str) -> Updates:
+        """Nothing runs any more; the board stays."""
+        return {self.layout.status: line, **buttons(self.layout.compare, self.layout.stop, busy=False)}
+
+    def refuse(self, message: str) -> Updates:
+        """The board stays, beside the message of an error."""
+        return self.end(alert(message))
+
+    # ---- comparing
+
+    def compare(
+        self,
         board: Board,
         model_a: str,
         model_b: str,
@@ -152,106 +178,117 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         start_a: float | None,
         start_b: float | None,
         length: float | None,
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> Iterator[Updates]:
+        """Compare was pressed."""
         began = time.perf_counter()
-        wanted = keys_of(board, model_a, model_b, more, (start_a, start_b), length)
-        missing = [key for key in wanted if key not in board.answers]
+        keys = keys_of(board, model_a, model_b, more, (start_a, start_b), length)
+        missing = [key for key in keys if key not in board.results]
         # what is pinned stays in sight while the other side is computed; nothing of what it replaces does
-        board = replace(board, keys=tuple(key for key in wanted[:1] if key not in missing))
-        yield outputs(board, status("Loading the models"), screen_of(board), busy=True)
-        answers, where = dict(board.answers), list[str]()
+        board = replace(board, keys=tuple(key for key in keys[:1] if key not in missing))
+        yield self.show_board(board, status("Loading the models"), busy=True)
+        results = yield from self.compute(board, missing, len(keys) - len(missing))
+        board = replace(board, keys=keys, results=newest({**board.results, **results}, keys))
+        devices = " and ".join(dict.fromkeys(result.device for result in results.values()))
+        where = f" on {devices}" if devices else ""
+        line = status(f"Compared in {time.perf_counter() - began:.1f} s{where}.")
+        unplayable = board.unplayable()
+        yield self.show_board(board, status(CONVERTING) if unplayable else line, busy=bool(unplayable))
+        yield from self.convert(board, unplayable, line)
 
-        def steps(keys: list[Key], device: str) -> Iterator[RunsOn | Progress | list[Answer]]:
+    def compute(
+        self, board: Board, missing: Sequence[ResultKey], first: int
+    ) -> Generator[Updates, None, dict[ResultKey, ClipResult]]:
+        """The results of keys, those of one clip in one go. first: the side of the first of two clips."""
+        groups = [list(keys) for _, keys in groupby(missing, key=lambda key: (key.path, key.part))]
+        results: dict[ResultKey, ClipResult] = {}
+
+        def steps(keys: Sequence[ResultKey], device: str) -> Steps[list[ClipResult]]:
             for key in keys:
-                models.get(key.model)  # before a GPU is lent
-            clip = board.source(keys[0].path).analysed(keys[0].part, settings.limits)
-            return compared(models, [key.model for key in keys], device, clip)
+                self.models.get(key.model)  # before a GPU is lent
+            clip_part = board.clip(keys[0].path).analysed(keys[0].part, self.settings.limits)
+            return (yield from compare_on_device(self.models, [key.model for key in keys], device, clip_part))
 
-        for done, keys in enumerate(list(same) for _, same in groupby(missing, key=lambda key: (key.path, key.part))):
-            clip = f"Clip {LETTERS[done + len(wanted) - len(missing)]}: " if board.mode == "clips" else ""
-            for step in stream_from_thread(with_device_lock(models.devices, partial(steps, keys))):
-                if isinstance(step, list):
-                    answers |= dict(zip(keys, step, strict=True))
-                elif isinstance(step, RunsOn):
-                    where += [] if step.words in where else [step.words]
-                elif isinstance(step, Progress):
-                    share = step.fraction if board.mode == "models" else (done + step.fraction) / len(missing)
-                    yield outputs(same, status(clip + step.message, share), busy=True)
-                elif step is not None:
-                    yield outputs(same, status(step), busy=True)
-        others = [key for key in answers if key not in wanted]
-        kept = [*others[len(others) + len(wanted) - KEPT :], *wanted] if len(others) + len(wanted) > KEPT else answers
-        board = replace(board, keys=wanted, answers={key: answers[key] for key in kept})
-        on = f" on {' and '.join(where)}" if where else ""
-        took = status(f"Compared in {time.perf_counter() - began:.1f} s{on}.")
-        convert = [
-            (side, key)
-            for side, key in enumerate(wanted[: 2 if board.mode == "clips" else 1])
-            if (source := board.clips[side]) is not None and not source.playable and not still_there(board, key)
-        ]
-        yield outputs(board, status(CONVERTING) if convert else took, screen_of(board), busy=bool(convert))
-        for side, key in convert:
-            to = cached(players[side], "playback.mp4")
-            duration = board.answers[key][0].clip.duration
+        for done, keys in enumerate(groups):
+            prefix = f"Clip {LETTERS[first + done]}: " if board.mode == "clips" else ""
+            adapt = partial(as_part, prefix=prefix, done=done, total=len(groups))
+            work = with_device_lock(self.models.devices, partial(steps, keys))
+            answers = yield from follow(work, self.layout.status, adapt)
+            results.update(zip(keys, answers, strict=True))
+        return results
+
+    def convert(self, board: Board, keys: Sequence[ResultKey], line: str) -> Iterator[Updates]:
+        """Clips as a browser plays them, to their players. line: the status afterwards."""
+        own = self.layout
+        for key in keys:
+            to = served_path(own.players[0], "playback.mp4")
+            clip_part = board.clip(key.path).analysed(key.part, self.settings.limits)
+            duration = board.results[key].explanation.clip.duration
             try:
-                for second in stream_from_thread(conversion(key.path, to, key.part, settings.limits)):
-                    if second is not None:
-                        yield outputs(same, status(CONVERTING, second / duration), busy=True)
+                yield from follow(clip_part.conversion(to, duration), own.status)
             except MediaError as error:  # the comparison stands without a player
-                yield outputs(board, alert(str(error)))
+                yield {**self.refuse(str(error)), own.board: board}
                 return
             board = replace(board, played={**board.played, (key.path, key.part): str(to)})
-            yield outputs(board, took, screen_of(board), busy=(side, key) != convert[-1])
+            yield self.show_board(board, line, busy=key != keys[-1])
 
-    def choose(board: Board, path: str | None, pinned: str) -> tuple[Any, ...]:
+    # ---- choosing what to compare
+
+    def choose(self, board: Board, path: str | None, pinned: str) -> Updates:
         """A new clip goes to the side that is not pinned, or to the pinned one while that is empty."""
-        side = 0 if board.mode == "models" else "AB".index(pinned if pinned in ("A", "B") else "A")
+        side = "AB".index(pinned) if board.mode == "clips" and pinned in ("A", "B") else 0
         if board.mode == "clips" and board.clips[side] is not None:
             side = 1 - side
         if path is None:
-            return outputs(board, status(PICK))
-        picked, said = probe_upload(path, settings)
-        clips, called = list(board.clips), list(board.names)
-        clips[side], called[side] = picked, said
-        board = replace(board, clips=(clips[0], clips[1]), names=(called[0], called[1]), keys=())
-        return outputs(board, status(chosen_words(board)), screen_of(board))
+            return {**self.end(status(PICK_CLIP)), **self.show_ready(board)}
+        clips, names = list(board.clips), list(board.names)
+        clips[side], names[side] = probe_upload(path, self.settings)
+        board = replace(board, clips=(clips[0], clips[1]), names=(names[0], names[1]), keys=())
+        return self.show_board(board, status(board.words()))
 
-    refused = errors_as_messages(lambda message: outputs(same, alert(message)))
+    def show_ready(self, board: Board) -> Updates:
+        """Whether Compare can be pressed."""
+        return {self.layout.compare: gr.update(interactive=board.ready)}
 
-    @refused
-    def choose_upload(board: Board, path: str | None, pinned: str) -> tuple[Any, ...]:
-        return choose(board, path, pinned)
+    def choose_example(self, board: Board, pinned: str, event: gr.EventData) -> Updates:
+        """A tile was pressed."""
+        example = example_of(event, self.examples)
+        if example is None:
+            return {self.layout.upload: None}
+        return {**self.choose(board, str(example.path), pinned), self.layout.upload: None}
 
-    @errors_as_messages(lambda message: (None, *outputs(same, alert(message))))
-    def choose_example(board: Board, pinned: str, event: gr.EventData) -> tuple[Any, ...]:
-        index = event._data.get("index")  # comes from a browser
-        if not isinstance(index, int) or not 0 <= index < len(examples):
-            return (None, *outputs(same, same))
-        return (None, *choose(board, str(examples[index].path), pinned))
+    def switch(self, board: Board, mode: Mode, pinned: str) -> Updates:
+        """Several models, or two clips."""
+        own = self.layout
+        board = replace(board, mode="clips" if mode == "clips" else "models", keys=())
+        is_clips = board.mode == "clips"
+        free_a, free_b = free_models(board.mode, pinned)
+        return {
+            own.model_a: gr.update(interactive=free_a, label="Model" if is_clips else "Model A"),
+            own.model_b: gr.update(interactive=free_b, visible=not is_clips),
+            own.more: gr.update(visible=not is_clips),
+            own.start_b: gr.update(visible=is_clips),
+            **self.show_board(board, status(board.words())),
+        }
 
-    def switch(board: Board, mode: Mode, pinned: str) -> tuple[Any, ...]:
-        board = replace(board, mode=mode if mode == "clips" else "models", keys=())
-        clips = board.mode == "clips"
-        locked = lock(board.mode, pinned)
-        labels = gr.update(label="Model" if clips else "Model A"), gr.update(visible=not clips)
-        shown = gr.update(visible=not clips), gr.update(visible=clips)
-        merged = [{**a, **b} for a, b in zip(locked, labels, strict=True)]
-        return *merged, *shown, *outputs(board, status(chosen_words(board)), screen_of(board))
-
-    def lock(mode: Mode, pinned: str) -> tuple[Any, Any]:
-        """The pinned side's model cannot be changed by mistake; with two clips the one model always can."""
-        free = mode == "clips"
-        return gr.update(interactive=free or pinned != "A"), gr.update(interactive=free or pinned != "B")
+    def pin(self, mode: Mode, pinned: str) -> Updates:
+        """Another side is pinned."""
+        free_a, free_b = free_models(mode, pinned)
+        return {
+            self.layout.model_a: gr.update(interactive=free_a),
+            self.layout.model_b: gr.update(interactive=free_b),
+        }
 
     def exchange(
+        self,
         board: Board,
         model_a: str,
         model_b: str,
         start_a: float | None,
         start_b: float | None,
         pinned: str,
-    ) -> tuple[Any, ...]:
+    ) -> Updates:
         """What was A becomes B; nothing is computed again, and the pin goes along with what it holds."""
+        own = self.layout
         pinned = "B" if pinned == "A" else "A"
         keys = (*board.keys[1::-1], *board.keys[2:]) if len(board.keys) > 1 else ()
         if board.mode == "models":
@@ -260,44 +297,78 @@ def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
         else:
             board = replace(board, keys=keys, clips=board.clips[::-1], names=board.names[::-1])
             start_a, start_b = start_b, start_a
-        locked = lock(board.mode, pinned)
-        picked = [{**a, "value": b} for a, b in zip(locked, (model_a, model_b), strict=True)]
-        return *picked, start_a, start_b, pinned, *outputs(board, status(chosen_words(board)), screen_of(board))
+        free_a, free_b = free_models(board.mode, pinned)
+        return {
+            own.model_a: gr.update(interactive=free_a, value=model_a),
+            own.model_b: gr.update(interactive=free_b, value=model_b),
+            own.start_a: start_a,
+            own.start_b: start_b,
+            own.pinned: pinned,
+            **self.show_board(board, status(board.words())),
+        }
 
-    running = go.click(lambda: status(WAITING), None, told, queue=False, **quiet).then(
-        run, asked, results, concurrency_limit=settings.concurrency, **quiet
-    )
-    running.failure(lambda said: alert(FULL) if WAITING in said else same, told, told, queue=False, **quiet)
-    light: dict[str, Any] = {"queue": False, "cancels": [running], **quiet}
-    uploaded = "(...all) => { document.dispatchEvent(new CustomEvent('s2s-upload')); return all.slice(0, 3); }"
-    upload.upload(choose_upload, [board, upload, pinned], results, js=uploaded, **light)
-    tiles.select(choose_example, [board, pinned], [upload, *results], **light)
-    mode.input(switch, [board, mode, pinned], [model_a, model_b, more, start_b, *results], **light)
-    pinned.input(lock, [mode, pinned], [model_a, model_b], queue=False, **quiet)
-    swap.click(
-        exchange,
-        [board, model_a, model_b, start_a, start_b, pinned],
-        [model_a, model_b, start_a, start_b, pinned, *results],
-        **light,
-    )
-    stop.click(lambda: outputs(same, status("Stopped.")), None, results, **light)
-    return [model_a, model_b, more]
+    # ---- wiring
+
+    def connect(self) -> None:
+        """What each component calls."""
+        own = self.layout
+        results, guard = own.for_results, errors_as_messages(self.refuse)
+        running = run_in_queue(
+            own.compare,
+            self.compare,
+            [own.board, own.model_a, own.model_b, own.more, own.start_a, own.start_b, own.length],
+            results,
+            line=own.status,
+            on_error=self.refuse,
+            at_once=self.settings.concurrency,
+        )
+        light: dict[str, Any] = {"cancels": [running], **AT_ONCE}
+        choosing = [own.board, own.upload, own.pinned]
+        own.upload.upload(guard(self.choose), choosing, results, js=forget_example_js(len(choosing)), **light)
+        refuse_example = errors_as_messages(lambda message: {**self.refuse(message), own.upload: None})
+        own.tiles.select(refuse_example(self.choose_example), [own.board, own.pinned], [own.upload, *results], **light)
+        models = [own.model_a, own.model_b]
+        own.mode.input(
+            self.switch, [own.board, own.mode, own.pinned], [*models, own.more, own.start_b, *results], **light
+        )
+        own.pinned.input(self.pin, [own.mode, own.pinned], models, **AT_ONCE)
+        fields = [*models, own.start_a, own.start_b, own.pinned]
+        own.swap.click(self.exchange, [own.board, *fields], [*fields, *results], **light)
+        own.stop.click(lambda: self.end(status("Stopped.")), None, results, **light)
+
+
+def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
+    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
+    examples = find_examples(settings.examples)
+    layout = Layout(settings, models, examples)
+    CompareTab(layout, settings, models, examples).connect()
+    return [layout.model_a, layout.model_b, layout.more]
 
 
 @on_gpu(lambda models, names, device, clip: clip.gpu_seconds(len(names)))
-def compared(
-    models: Models, names: list[str], device: str, clip: ClipPart
-) -> Iterator[RunsOn | Progress | list[Answer]]:
+def compare_on_device(models: Models, names: list[str], device: str, clip: ClipPart) -> Steps[list[ClipResult]]:
     """compare_steps with models by name, on a device by name, and without tokens."""
     bundles = [models.get(name, device) for name in names]
-    yield RunsOn(device_words(bundles[0].device))
     start, end = clip.part
     comparison = yield from compare_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)
-    answers: list[Answer] = []
+    results = []
     for encoded in comparison.clips:
         assert encoded.preview is not None, "it was made of a file"
-        answers.append((encoded.explain(), encoded.preview))
-    yield answers
+        results.append(ClipResult(encoded.explain(), encoded.preview, device_words(bundles[0].device)))
+    return results
+
+
+def as_part(progress: Progress, prefix: str, done: int, total: int) -> Progress:
+    """The progress of one clip as a part of that of all of them."""
+    return replace(progress, done=done + progress.fraction, total=total, message=prefix + progress.message)
+
+
+def free_models(mode: Mode, pinned: str) -> tuple[bool, bool]:
+    """Whether model A and model B may be changed.
+
+    The pinned side's cannot be changed by mistake; with two clips the one model always can.
+    """
+    return mode == "clips" or pinned != "A", mode == "clips" or pinned != "B"
 
 
 def _nth(names: list[str], n: int) -> str | None:

@@ -17,7 +17,7 @@ def compare_view(*, elem_id: str) -> gr.HTML:
     """Its value is the JSON of payload.compare_models() or compare_clips(), or None."""
     return gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
-        css_template=files.style(files.VIEW_STYLE, HERE / "compare.css"),
+        css_template=files.style(*files.VIEW_STYLES, HERE / "compare.css"),
         js_on_load=files.script(HERE / "compare.js"),
         apply_default_css=False,
         elem_id=elem_id,

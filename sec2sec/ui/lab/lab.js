@@ -4,7 +4,7 @@
 /** @import {OrderName} from './order.js' */
 /** @import {EditName, Lab, LabProps, Target} from './types.d.ts' */
 import {around, find, findAll, make} from '../../viewer/dom.js';
-import {change, percent} from '../../viewer/numbers.js';
+import {change, percent, secondSpan} from '../../viewer/numbers.js';
 import {valueOf} from '../../viewer/page.js';
 import {orderOf} from './order.js';
 import {Strip} from './strip.js';
@@ -86,9 +86,9 @@ class LabView {
     }
     this.find('.lab-name').textContent = lab.clip.name;
     this.find('.lab-model').textContent = lab.model;
-    const refusal = this.find('.lab-said');
+    const refusal = this.find('.lab-refusal');
     refusal.hidden = !lab.refused;
-    refusal.textContent = lab.refused ? 'Not possible: ' + lab.refused : '';
+    refusal.textContent = lab.refused ? 'Error: ' + lab.refused : '';
     this.strip.draw(lab.seconds, this.stills);
     this.drawBars(lab);
     this.drawEdits(lab);
@@ -191,8 +191,8 @@ class LabView {
   drawSoundtracks({soundtracks}) {
     const select = this.select('.lab-track');
     const {value} = select;
-    const drawn = [...select.options].map(option => option.value);
-    if (drawn.join('\n') === soundtracks.join('\n')) return;
+    const listed = [...select.options].map(option => option.value);
+    if (listed.join('\n') === soundtracks.join('\n')) return;
     select.replaceChildren(...soundtracks.map(name => make('option', {value: name}, name)));
     if (soundtracks.includes(value)) select.value = value;
   }
@@ -238,7 +238,7 @@ function table({targets, seconds}) {
     if (effect) head.append(make('th', {scope: 'col'}, `${name}: effect`));
   }
   const rows = seconds.map((second, i) => {
-    const row = make('tr', {}, make('th', {scope: 'row'}, i + 1), make('td', {class: 'is-words'}, second.from));
+    const row = make('tr', {}, make('th', {scope: 'row'}, secondSpan(i)), make('td', {class: 'is-words'}, second.from));
     for (const {attention, effect} of targets) {
       if (attention) row.append(make('td', {}, percent(attention[i])));
       if (effect) row.append(make('td', {}, change(effect[i], 3)));

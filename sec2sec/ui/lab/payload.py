@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sec2sec.edits import Picture, Plan, PlannedSecond, Sound, in_words
-from sec2sec.preview import smaller
-from sec2sec.ui.shelf import Kept
-from sec2sec.viewer.payload import shown_targets
+from sec2sec.preview import shrink_still
+from sec2sec.ui.clip_cache import ExplainedClip
+from sec2sec.viewer.payload import as_json
 
 
-def encode(kept: Kept, refused: str = "", stills: bool = False) -> str:
-    """The state after the last edit. refused: why one was not possible; stills: send the pictures too, once a clip."""
-    history, explanation = kept.history, kept.explanation
+def encode(clip: ExplainedClip, refused: str = "", stills: bool = False) -> str:
+    """The state after the last edit.
+
+    refused: why one was not possible. stills: send the pictures too, which is needed once per clip.
+    """
+    history, explanation = clip.history, clip.explanation
     assert history is not None
-    kept.serial += 1
-    names = shown_targets(explanation, kept.known_truth)
+    clip.serial += 1
+    names = clip.shown_targets
     index = [list(explanation.targets).index(name) for name in names]
     before, after = history.before, history.after
     payload: dict[str, Any] = {
-        "serial": kept.serial,
+        "serial": clip.serial,
         "refused": refused,
         "clip": {
             "name": explanation.clip.name,
@@ -49,12 +51,12 @@ def encode(kept: Kept, refused: str = "", stills: bool = False) -> str:
         ],
         "undone": len(history.undone),
         "renderable": all(second.renderable for second in history.plan),
-        "soundtracks": list(kept.soundtracks),
+        "soundtracks": list(clip.soundtracks),
     }
     if stills:
-        small = [smaller(still) for still in kept.preview.stills]
+        small = [shrink_still(still) for still in clip.preview.stills]
         payload["stills"] = [base64.b64encode(still).decode() if still else None for still in small]
-    return json.dumps(payload, allow_nan=False, separators=(",", ":"))
+    return as_json(payload)
 
 
 def _seconds(plan: Plan) -> list[dict[str, Any]]:
@@ -71,37 +73,39 @@ def still_of(picture: Picture | None) -> int | None:
 
 
 def source(second: PlannedSecond) -> str:
-    """Where picture and sound of a planned second come from, counted from 1."""
+    """Where picture and sound of a planned second come from."""
     return f"picture: {_picture(second.picture)}; sound: {_sound(second.sound)}"
 
 
 def marks(second: PlannedSecond, place: int) -> list[str]:
     """Short words on a second's button: what differs from the clip as it is."""
-    picture, sound, found = second.picture, second.sound, []
+    picture, sound = second.picture, second.sound
+    words: list[str] = []
     if picture is not None:
         if picture.kind in ("black", "mean"):
-            found.append({"black": "black", "mean": "no picture"}[picture.kind])
+            words.append({"black": "black", "mean": "no picture"}[picture.kind])
         elif picture.kind == "freeze":
-            found.append("frozen")
+            words.append("frozen")
         elif picture.second != place:
-            found.append(f"was {picture.second + 1}")
+            words.append(f"was {picture.second}–{picture.second + 1} s")
         if picture.blur:
-            found.append("blurred")
+            words.append("blurred")
     if sound is not None:
         if sound.kind in ("silence", "mean"):
-            found.append({"silence": "muted", "mean": "no sound"}[sound.kind])
+            words.append({"silence": "muted", "mean": "no sound"}[sound.kind])
         elif sound.track:
-            found.append("other sound")
+            words.append("other sound")
         elif sound.second != place and not (picture is not None and picture == Picture("play", sound.second)):
-            found.append(f"sound of {sound.second + 1}")
-    return found
+            words.append(f"sound of {sound.second}–{sound.second + 1} s")
+    return words
 
 
 def _picture(picture: Picture | None) -> str:
     if picture is None:
         return "none"
     blur = f", blurred (σ {100 * picture.blur:.3g} %)" if picture.blur else ""
-    words = {"play": f"second {picture.second + 1}", "freeze": f"first frame of second {picture.second + 1}"}
+    span = f"{picture.second}–{picture.second + 1} s"
+    words = {"play": span, "freeze": f"first frame of {span}"}
     return words.get(picture.kind, {"black": "black", "mean": "removed"}.get(picture.kind, "")) + blur
 
 
@@ -110,7 +114,7 @@ def _sound(sound: Sound | None) -> str:
         return "none"
     if sound.kind != "play":
         return {"silence": "silence", "mean": "removed"}[sound.kind]
-    return f"second {sound.second + 1}" + (f" of {sound.track}" if sound.track else "")
+    return f"{sound.second}–{sound.second + 1} s" + (f" of {sound.track}" if sound.track else "")
 
 
 def _list(values: Sequence[float] | np.ndarray) -> list[float]:

@@ -1,6 +1,7 @@
 // The seconds of the edited clip as tiles, and which of them are selected: by click, drag and keyboard.
 /** @import {Second} from './types.d.ts' */
 import {around, find, make} from '../../viewer/dom.js';
+import {secondSpan} from '../../viewer/numbers.js';
 
 export class Strip {
   /** @type {Set<number>} */
@@ -46,9 +47,9 @@ export class Strip {
         picture.style.backgroundImage = image ? `url(data:image/jpeg;base64,${image})` : 'none';
       }
       picture.className = marks.includes('blurred') ? 'is-blurred' : '';
-      find(tile, 'b', HTMLElement).textContent = String(i + 1);
+      find(tile, 'b', HTMLElement).textContent = secondSpan(i);
       find(tile, 'small', HTMLElement).textContent = marks.join(', ');
-      tile.setAttribute('aria-label', `second ${i + 1}` + (marks.length ? ': ' + marks.join(', ') : ''));
+      tile.setAttribute('aria-label', secondSpan(i) + (marks.length ? ': ' + marks.join(', ') : ''));
     });
     this.picked = new Set(this.selected);
     this.anchor = Math.min(this.anchor, this.count - 1);

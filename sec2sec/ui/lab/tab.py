@@ -1,4 +1,4 @@
-"""The Lab tab: its widgets, and what happens when they are used."""
+"""The Lab tab: what the model would say of an edited clip."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from sec2sec.config import MediaLimits
 from sec2sec.edits import (
@@ -26,139 +27,184 @@ from sec2sec.edits.history import History
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import Clip, Second, open_clip
-from sec2sec.ui.clips import cached
+from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
+from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide
 from sec2sec.ui.examples import Example
+from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.lab.payload import encode
 from sec2sec.ui.messages import alert, errors_as_messages, message_for, status
 from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.shelf import ClipCache, Kept
-from sec2sec.ui.work import Job, stream_from_thread
+from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
 
 HERE = Path(str(resources.files(__package__)))
-FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+ANY_LENGTH = MediaLimits(max_seconds=float("inf"))  # its length was checked when it was explained
+QUEUE_FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
+ENCODING = "Encoding the changed seconds"
+RENDERING = "Rendering the edited clip"
+RENDERED = "The edited clip. H.264 and AAC lose a little: the prediction for this very file may differ slightly."
 
 
-def tab(settings: Settings, models: Models, shelf: ClipCache, kept: gr.State, opened: gr.Tab) -> None:
-    """Lays out the tab and wires it; called within gr.Blocks. kept: the id of the clip that was explained last."""
-    soundtracks = {Example(path, 0.0, None).title: path for path in sorted(settings.examples.glob("*.mp4"))}
-    view = gr.HTML(
-        html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-        css_template=files.style(HERE / "lab.css"),
-        js_on_load=files.script(HERE / "lab.js"),
-        apply_default_css=False,
-        elem_id="lab",
-    )
-    with gr.Column(visible=False, elem_classes="lab-film") as film:
-        with gr.Row(elem_classes="actions"):
-            own = gr.UploadButton(
-                "Take the sound of a file of yours", file_types=["video", "audio"], elem_id="lab-own", size="md"
-            )
-            play = gr.Button("Render and play", variant="primary", elem_id="lab-render")
-            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
-        told = gr.HTML("", elem_id="lab-status")
-        player = Player(
-            label="The edited clip",
-            interactive=False,
-            visible=False,
-            elem_id="lab-player",
-            buttons=["download"],
-            height="auto",
+class Layout:
+    """The components of the tab; made within gr.Blocks."""
+
+    def __init__(self, clip_id: gr.State) -> None:
+        self.clip_id = clip_id  # of the explained clip, in the cache
+        self.view = gr.HTML(
+            html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
+            css_template=files.style(files.SHARED_STYLE, HERE / "lab.css"),
+            js_on_load=files.script(HERE / "lab.js"),
+            apply_default_css=False,
+            elem_id="lab",
         )
+        self.film = gr.Column(visible=False, elem_classes="lab-film")
+        with self.film:
+            with gr.Row(elem_classes="actions"):
+                self.own_sound = gr.UploadButton(
+                    "Upload a soundtrack", file_types=["video", "audio"], elem_id="lab-own", size="md"
+                )
+                self.play = gr.Button("Render and play", variant="primary", elem_id="lab-render")
+                self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
+            self.status = gr.HTML("", elem_id="lab-status")
+            self.player = Player(
+                label="The edited clip",
+                interactive=False,
+                visible=False,
+                elem_id="lab-player",
+                buttons=["download"],
+                height="auto",
+            )
 
-    def show(key: str | None) -> tuple[Any, ...]:
-        """Opens the lab on the clip that was explained last; its edits are still there."""
+    @property
+    def for_edits(self) -> list[Block]:
+        """What an edit changes."""
+        return [self.view, self.status, self.stop]
+
+
+class LabTab:
+    """What happens when the tab is used."""
+
+    def __init__(self, layout: Layout, settings: Settings, models: Models, cache: ClipCache) -> None:
+        self.layout, self.settings, self.models, self.cache = layout, settings, models, cache
+        self.soundtracks = {Example(path, 0.0, None).title: path for path in sorted(settings.examples.glob("*.mp4"))}
+
+    # ---- what is on the screen
+
+    def show(self, clip: ExplainedClip, line: str = "", refusal: str = "") -> Updates:
+        """The clip after its last edit, while nothing runs."""
+        return {self.layout.view: encode(clip, refusal), **self.end(line)}
+
+    def end(self, line: str) -> Updates:
+        """Nothing runs any more; the clip stays as it was shown."""
+        return {self.layout.status: line, **hide(self.layout.stop)}
+
+    def refuse(self, message: str) -> Updates:
+        """The clip stays as it was shown, beside the message of an error."""
+        return self.end(alert(message))
+
+    def close(self, line: str) -> Updates:
+        """No clip is in the lab."""
+        return {self.layout.view: None, self.layout.status: line, **hide(self.layout.film, self.layout.player)}
+
+    # ---- edits
+
+    def open(self, key: str | None) -> Updates:
+        """The tab was chosen: the clip that was explained last, with the edits that it has."""
         if key is None:
-            return None, gr.update(visible=False), gr.update(value=None, visible=False), ""
-        try:
-            clip = shelf.get(key)
-            with clip.lock:
-                if clip.history is None:
-                    open_lab(models, clip, {name: path for name, path in soundtracks.items() if path != clip.path})
-                value = encode(clip, stills=True)
-        except Exception as error:
-            return None, gr.update(visible=False), gr.update(value=None, visible=False), alert(message_for(error))
-        return value, gr.update(visible=True), gr.skip(), ""
-
-    def instant(key: str | None, event: gr.EventData) -> tuple[Any, ...]:
-        """An edit that tokens express, undo, redo or clear."""
-        clip = shelf.get(key)
+            return self.close("")
+        clip = self.cache.get(key)
         with clip.lock:
-            return encode(clip, act(clip, event._data)), ""
+            if clip.history is None:
+                others = {name: path for name, path in self.soundtracks.items() if path != clip.path}
+                open_lab(self.models, clip, others)
+            value = encode(clip, stills=True)
+        return {self.layout.view: value, self.layout.film: gr.update(visible=True), self.layout.status: ""}
 
-    def slow(key: str | None, event: gr.EventData) -> Iterator[tuple[Any, ...]]:
+    def edit_at_once(self, key: str | None, event: gr.EventData) -> Updates:
+        """An edit that tokens express, undo, redo or clear."""
+        clip = self.cache.get(key)
+        with clip.lock:
+            return {self.layout.view: encode(clip, act(clip, event_data(event))), self.layout.status: ""}
+
+    def edit_slowly(self, key: str | None, event: gr.EventData) -> Iterator[Updates]:
         """An edit that pixels must be decoded for, or another clip's sound."""
-        yield from edited(shelf.get(key), event._data)
+        yield from self.edit(self.cache.get(key), event_data(event))
 
-    def take(key: str | None, path: str | None) -> Iterator[tuple[Any, ...]]:
+    def take_sound(self, key: str | None, path: str | None) -> Iterator[Updates]:
         """The soundtrack of a visitor's own file."""
-        clip = shelf.get(key)
+        clip = self.cache.get(key)
         if path is not None:
             name = Path(path).name
             clip.soundtracks[name] = Path(path)
-            yield from edited(clip, {"edit": {"edit": Soundtrack.name, "track": name}})
+            yield from self.edit(clip, {"edit": {"edit": Soundtrack.name, "track": name}})
 
-    def edited(clip: Kept, sent: Any) -> Iterator[tuple[Any, ...]]:
-        yield gr.skip(), status("Decoding and encoding what the edit needs"), gr.update(visible=True)
+    def edit(self, clip: ExplainedClip, request: Any) -> Iterator[Updates]:
+        """Prepare an edit, and show what came of it."""
+        own = self.layout
+        yield {own.status: status("Decoding and encoding what the edit needs"), own.stop: gr.update(visible=True)}
         try:
-            for step in stream_from_thread(lambda job: prepare(models, clip, edit_of(sent), settings.limits, job)):
-                if isinstance(step, float):
-                    yield gr.skip(), status("Encoding the changed seconds", step), gr.skip()
+            work = functools.partial(prepare, self.models, clip, edit_of(request), self.settings.limits)
+            yield from follow(work, own.status)
         except Exception as error:
-            yield encode(clip, message_for(error)), "", gr.update(visible=False)
+            yield self.show(clip, refusal=message_for(error))
             return
-        yield encode(clip), "", gr.update(visible=False)
+        yield self.show(clip)
 
-    def stopped(key: str | None) -> tuple[Any, ...]:
-        return encode(shelf.get(key)), status("Stopped."), gr.update(visible=False)
+    def stop(self, key: str | None) -> Updates:
+        """Stop was pressed."""
+        return self.show(self.cache.get(key), status("Stopped."))
 
-    @errors_as_messages(lambda message: (alert(message), gr.update(visible=False), gr.skip()))
-    def render(key: str | None) -> Iterator[tuple[Any, ...]]:
-        clip = shelf.get(key)
-        assert clip.history is not None
-        yield status("Rendering the edited clip", 0.0), gr.update(visible=True), gr.update(value=None, visible=False)
-        out = cached(player, f"{Path(clip.explanation.clip.name).stem}-edited.mp4")
-        for share in stream_from_thread(_film(clip, out, settings.limits)):
-            if share is not None:
-                yield status("Rendering the edited clip", share), gr.skip(), gr.skip()
-        words = (
-            "The edited clip. H.264 and AAC lose a little: what the model says of this very file may differ slightly."
-        )
-        yield status(words), gr.update(visible=False), gr.update(value=str(out), visible=True, autoplay=True)
-
-    def refused(key: str | None, said: str) -> tuple[Any, ...]:
+    def refuse_when_full(self, key: str | None, line: str) -> Updates:
         """A full queue refuses before a handler can say anything; being stopped counts as a failure too."""
-        return encode(shelf.get(key)), gr.skip() if said else alert(FULL), gr.update(visible=False)
+        own = self.layout
+        return {**self.show(self.cache.get(key)), own.status: gr.skip() if line else alert(QUEUE_FULL)}
 
-    failed = errors_as_messages(lambda message: (gr.skip(), alert(message)))
-    failed_slowly = errors_as_messages(lambda message: (gr.skip(), alert(message), gr.update(visible=False)))
-    opened.select(show, kept, [view, film, player, told], queue=False, **QUIET)
-    view.select(failed(instant), kept, [view, told], queue=False, **QUIET)
-    limit: dict[str, Any] = {"concurrency_limit": settings.concurrency}
-    running = view.submit(failed_slowly(slow), kept, [view, told, stop], **limit, **QUIET)
-    taking = own.upload(failed_slowly(take), [kept, own], [view, told, stop], **limit, **QUIET)
-    rendering = play.click(render, kept, [told, stop, player], **limit, **QUIET)
-    for event in (running, taking):
-        event.failure(failed_slowly(refused), [kept, told], [view, told, stop], queue=False, **QUIET)
-    stop.click(
-        failed_slowly(stopped), kept, [view, told, stop], queue=False, cancels=[running, taking, rendering], **QUIET
-    )
+    def render(self, key: str | None) -> Iterator[Updates]:
+        """Render and play was pressed."""
+        own, clip = self.layout, self.cache.get(key)
+        yield {own.status: status(RENDERING, 0.0), own.stop: gr.update(visible=True), **hide(own.player)}
+        out = served_path(own.player, f"{Path(clip.explanation.clip.name).stem}-edited.mp4")
+        yield from follow(rendering(clip, out, self.settings.limits), own.status)
+        yield {**self.end(status(RENDERED)), own.player: gr.update(value=str(out), visible=True, autoplay=True)}
+
+    # ---- wiring
+
+    def connect(self, opened: gr.Tab) -> None:
+        """What each component calls. opened: this tab."""
+        own, guard = self.layout, errors_as_messages(self.refuse)
+        queued: dict[str, Any] = {"concurrency_limit": self.settings.concurrency, **QUIET}
+        open_clip = errors_as_messages(lambda message: self.close(alert(message)))(self.open)
+        opened.select(open_clip, own.clip_id, [own.view, own.film, own.player, own.status], **AT_ONCE)
+        # what runs meanwhile can still be stopped
+        edit_at_once = errors_as_messages(lambda message: {own.status: alert(message)})(self.edit_at_once)
+        own.view.select(edit_at_once, own.clip_id, [own.view, own.status], **AT_ONCE)
+        running = own.view.submit(guard(self.edit_slowly), own.clip_id, own.for_edits, **queued)
+        taking = own.own_sound.upload(guard(self.take_sound), [own.clip_id, own.own_sound], own.for_edits, **queued)
+        playing = own.play.click(guard(self.render), own.clip_id, [own.status, own.stop, own.player], **queued)
+        for event in (running, taking):
+            event.failure(guard(self.refuse_when_full), [own.clip_id, own.status], own.for_edits, **AT_ONCE)
+        cancelled: list[dict[str, Any]] = [running, taking, playing]
+        own.stop.click(guard(self.stop), own.clip_id, own.for_edits, cancels=cancelled, **AT_ONCE)
 
 
-def open_lab(models: Models, clip: Kept, soundtracks: dict[str, Path]) -> None:
-    """Puts a kept clip into the lab."""
+def tab(settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State, opened: gr.Tab) -> None:
+    """Lays out the tab and wires it; called within gr.Blocks. clip_id: of the clip that was explained last."""
+    LabTab(Layout(clip_id), settings, models, cache).connect(opened)
+
+
+def open_lab(models: Models, clip: ExplainedClip, soundtracks: dict[str, Path]) -> None:
+    """Puts an explained clip into the lab."""
     bundle = models.get(clip.model)
     tracks = ClipTracks.of(clip.explanation.clip)
-    ask = functools.partial(encoded, models, clip.model)
-    lab = Lab(on_cpu(bundle.model), clip.tokens, tracks, ask, bundle.encoders.config.frames_per_second)
+    encode_clip = functools.partial(encode_with, models, clip.model)
+    lab = Lab(on_cpu(bundle.model), clip.tokens, tracks, encode_clip, bundle.encoders.config.frames_per_second)
     clip.soundtracks = dict(soundtracks)
     clip.history = History(lab)
 
 
-def encoded(models: Models, name: str | None, seconds: Sequence[Second]) -> Tokens:
+def encode_with(models: Models, name: str | None, seconds: Sequence[Second]) -> Tokens:
     """encode_seconds with a model by name, on a device of this process; the tokens are on the CPU.
 
     It asks nobody for a GPU: to be lent one for these few seconds would take longer than the CPU does.
@@ -167,22 +213,22 @@ def encoded(models: Models, name: str | None, seconds: Sequence[Second]) -> Toke
     return encode_seconds(seconds, bundle.encoders, bundle.device).cpu()
 
 
-def edit_of(sent: Any) -> Edit:
+def edit_of(request: Any) -> Edit:
     """The edit that a browser sends."""
-    return edit_from_json(sent.get("edit") if isinstance(sent, dict) else None)
+    return edit_from_json(request.get("edit") if isinstance(request, dict) else None)
 
 
-def act(clip: Kept, sent: Any) -> str:
+def act(clip: ExplainedClip, request: Any) -> str:
     """Does what a browser asks for → why it was not possible; empty where it was."""
     history = clip.history
     assert history is not None
-    simple: dict[str, Callable[[], None]] = {"undo": history.undo, "redo": history.redo, "clear": history.clear}
-    asked = sent.get("action") if isinstance(sent, dict) else None
-    if isinstance(asked, str) and asked in simple:
-        simple[asked]()
+    actions: dict[str, Callable[[], None]] = {"undo": history.undo, "redo": history.redo, "clear": history.clear}
+    action = request.get("action") if isinstance(request, dict) else None
+    if isinstance(action, str) and action in actions:
+        actions[action]()
         return ""
     try:
-        edit = edit_of(sent)
+        edit = edit_of(request)
         if history.needs(edit):
             raise EditError("This edit needs the picture to be decoded again")
         history.apply(edit)
@@ -191,39 +237,36 @@ def act(clip: Kept, sent: Any) -> str:
     return ""
 
 
-def prepare(models: Models, clip: Kept, edit: Edit, limits: MediaLimits, job: Job) -> None:
-    """Encodes what an edit needs, and applies it; tells the share that is done."""
+def prepare(models: Models, clip: ExplainedClip, edit: Edit, limits: MediaLimits, channel: Channel) -> None:
+    """Encodes what an edit needs, and applies it; sends its progress."""
     with clip.lock:
         assert clip.history is not None
         lab = clip.history.lab
-        ask = functools.partial(encoded, models, clip.model)
+        encode_clip = functools.partial(encode_with, models, clip.model)
         if isinstance(edit, Soundtrack) and edit.track not in lab.tracks.soundtracks and edit.track in clip.soundtracks:
-            lab.add_soundtrack(
-                edit.track, encode_soundtrack(clip.soundtracks[edit.track], ask, limits, lab.tracks.seconds)
-            )
+            sound = encode_soundtrack(clip.soundtracks[edit.track], encode_clip, limits, lab.tracks.seconds)
+            lab.add_soundtrack(edit.track, sound)
         missing = clip.history.needs(edit)
         if missing:
-            for picture, tokens in encode_plan_pictures(_opened(models, clip), missing, ask, job.tell):
+            send = channel.share_sender(ENCODING)
+            for picture, tokens in encode_plan_pictures(_reopen(models, clip), missing, encode_clip, send):
                 lab.supply(picture, tokens)
         clip.history.apply(edit)
 
 
-def _opened(models: Models, clip: Kept) -> Clip:
-    """The file of a kept clip, opened as it was for the analysis; MediaError where it was deleted meanwhile."""
+def _reopen(models: Models, clip: ExplainedClip) -> Clip:
+    """The file of an explained clip, opened as for the analysis; MediaError where it was deleted meanwhile."""
     rate = models.get(clip.model).encoders.config.frames_per_second
     return open_clip(clip.path, start=clip.start, frames_per_second=rate, limits=ANY_LENGTH)
 
 
-ANY_LENGTH = MediaLimits(max_seconds=float("inf"))  # its length was checked when it was explained
-
-
-def _film(clip: Kept, out: Path, limits: MediaLimits) -> Callable[[Job], None]:
-    """Renders; tells the share that is done."""
+def rendering(clip: ExplainedClip, out: Path, limits: MediaLimits) -> Work[None]:
+    """Work that renders the edited clip."""
     assert clip.history is not None
     plan, tracks = clip.history.plan, clip.history.lab.tracks
 
-    def work(job: Job) -> None:
-        opened = open_clip(clip.path, start=clip.start, limits=ANY_LENGTH)
-        render_plan(opened, plan, tracks, out, soundtracks=clip.soundtracks, limits=limits, progress=job.tell)
+    def work(channel: Channel) -> None:
+        opened, send = open_clip(clip.path, start=clip.start, limits=ANY_LENGTH), channel.share_sender(RENDERING)
+        render_plan(opened, plan, tracks, out, soundtracks=clip.soundtracks, limits=limits, progress=send)
 
     return work

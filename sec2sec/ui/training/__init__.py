@@ -1,1 +1,1 @@
-"""The Training tab: what may be asked, how trainings stand, curves, and the validation clips as the model learns."""
+"""The Training tab: the form, the status of trainings, curves, and the validation clips as the model learns."""

@@ -9,14 +9,17 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.datasets.known_truth import LEVELS
+from sec2sec.fields import Field
 from sec2sec.jobs.job import KnownTruth
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.training.fields import MAIN, SYSTEM, Field, offered
-from sec2sec.ui.training.orders import Asked, data_sets
+from sec2sec.ui.training.fields import MAIN, SYSTEM, choices, form_fields, label, widget_value
+from sec2sec.ui.training.submit import JobForm, data_sets
+from sec2sec.viewer.templates import render
 
 MADE, UPLOAD, SET, FOLDER = "made", "upload", "set", "folder"
 CLIPS = KnownTruth()
-HINTS = {"targets": "all of the table", "rate": "by preset", "encoder_rate": "by preset"}  # of empty fields
+PLACEHOLDERS = {"targets": "all of the table", "rate": "by preset", "encoder_rate": "by preset"}
+WIDTHS = {SYSTEM: 190, "preset": 130}  # px; names are long, and a phone is narrow
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,18 @@ class Form:
         """As inputs of an event."""
         return list(self.named.values())
 
-    def read(self, values: Sequence[Any]) -> Asked:
-        """What they hold."""
-        held = dict(zip(self.named, values, strict=True))
-        made = {"clips": held.pop("made_clips"), "seed": held.pop("made_seed"), "level": held.pop("made_level")}
-        made["lengths"] = held.pop("made_shortest"), held.pop("made_longest")
-        source, upload = held.pop("source"), held.pop("made_upload")
-        data_set, folder = held.pop("made_set"), held.pop("made_folder") or ""
-        return Asked(source, made, upload, data_set, folder, held)
+    def read(self, inputs: Sequence[Any]) -> JobForm:
+        """What the widgets hold."""
+        values = dict(zip(self.named, inputs, strict=True))
+        make = {"clips": values.pop("made_clips"), "seed": values.pop("made_seed"), "level": values.pop("made_level")}
+        make["lengths"] = values.pop("made_shortest"), values.pop("made_longest")
+        source, upload = values.pop("source"), values.pop("made_upload")
+        data_set, folder = values.pop("made_set"), values.pop("made_folder") or ""
+        return JobForm(source, make, upload, data_set, folder, values)
 
 
 def form(settings: Settings) -> Form:
-    """Lays it out; called within gr.Blocks."""
+    """Lay out the form; called within gr.Blocks."""
     named: dict[str, Any] = {}
     sets = data_sets(settings)
     choices = [("Known-truth clips, made here", MADE), ("A zip with my own data set", UPLOAD)]
@@ -63,8 +66,11 @@ def form(settings: Settings) -> Form:
             label="Zip with a data set", file_types=[".zip"], height=90, elem_id="train-upload"
         )
         gr.HTML(
-            f"<p>A folder with clips.csv (id, path, one column a target, split) and its clips. At most "
-            f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the training.</p>",
+            render(
+                "paragraph.html",
+                text="A folder with clips.csv (id, path, one column per target, split) and its clips. At most "
+                f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the training.",
+            ),
             elem_classes="limits",
         )
     with gr.Column(visible=False) as one_of:
@@ -80,11 +86,11 @@ def form(settings: Settings) -> Form:
         api_visibility="private",
         show_progress="hidden",
     )
-    fields = offered()
+    fields = form_fields()
     for together in (MAIN[:2], MAIN[2:5], MAIN[5:]):
         with gr.Row():
             for name in together:
-                named[name] = _widget(fields[name], settings, told=False)
+                named[name] = _widget(fields[name], settings, has_info=False)
     with gr.Accordion("All other settings", open=False, elem_classes="options"):
         for name in fields:
             if name not in MAIN:
@@ -92,16 +98,20 @@ def form(settings: Settings) -> Form:
     return Form(named)
 
 
-def _widget(field: Field, settings: Settings, told: bool = True) -> Any:
-    """One setting. told False: without its sentence, so that the few main ones fit on a screen."""
-    info = field.sentence if told else None
-    width = {SYSTEM: 190, "preset": 130}.get(field.name, 70)  # px; names are long, and a phone is narrow
-    common: dict[str, Any] = {"label": field.label, "info": info, "min_width": width, "elem_id": f"train-{field.name}"}
-    if field.choices:
-        return gr.Dropdown(list(field.choices), value=field.shown, **common)
-    if field.kind is bool:
-        return gr.Checkbox(field.shown, **common)
-    if field.kind in (int, float):
-        default = min(field.shown, settings.train_epochs) if field.name == "epochs" else field.shown
-        return gr.Number(default, precision=0 if field.kind is int else None, **common)
-    return gr.Textbox(field.shown, max_lines=1, placeholder=HINTS.get(field.name), **common)
+def _widget(field: Field, settings: Settings, has_info: bool = True) -> Any:
+    """The widget of one setting. has_info False: without the help sentence, so that the main ones fit on a screen."""
+    value, kind = widget_value(field), field.type
+    common: dict[str, Any] = {
+        "label": label(field.name),
+        "info": field.help if has_info else None,
+        "min_width": WIDTHS.get(field.name, 70),
+        "elem_id": f"train-{field.name}",
+    }
+    if offered := choices(field):
+        return gr.Dropdown(offered, value=value, **common)
+    if kind is bool:
+        return gr.Checkbox(value, **common)
+    if kind in (int, float) and not field.may_be_none:
+        value = min(value, settings.train_epochs) if field.name == "epochs" else value
+        return gr.Number(value, precision=0 if kind is int else None, **common)
+    return gr.Textbox(value, max_lines=1, placeholder=PLACEHOLDERS.get(field.name), **common)

@@ -13,18 +13,20 @@ import gradio as gr
 
 from sec2sec.jobs.job import JobError, Jobs
 from sec2sec.ui.clip_view import PLOTLY_JS
-from sec2sec.ui.inspect_tab import cached
+from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.form import form
-from sec2sec.ui.training.orders import go_on, place, whose
-from sec2sec.ui.training.standing import examples, standing
+from sec2sec.ui.training.status import examples, job_status
+from sec2sec.ui.training.submit import resume, submit, whose
 from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
 
 HERE = Path(str(resources.files(__package__)))
 OFF = "Training is switched off on this server. At your own machine it is on: see the README."
 Answer = dict[str, Any]
+Updates = dict[gr.Component | gr.Tabs, Any]
 
 
 def visitor_state() -> gr.BrowserState:
@@ -41,54 +43,57 @@ def tab(
     tabs: gr.Tabs,
     pickers: Sequence[gr.Dropdown],
 ) -> None:
-    """Lays out the tab and wires it; called within `demo`.
+    """Lay out the tab and connect its events; called within `demo`.
 
     pickers: where a model is chosen in other tabs, the Inspect tab's first: that one opens what was trained.
     """
     if not settings.training:
-        gr.HTML(f"<p>{OFF}</p>")
+        gr.HTML(render("paragraph.html", text=OFF))
         return
     jobs = Jobs(settings.runs)
-    jobs.sweep()
+    jobs.remove_stale()
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     with gr.Row(elem_classes="inspect training"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
-            asked = form(settings)
+            fields = form(settings)
             # pressed before the page has its visitor, it could only refuse: a server that warms up takes seconds
             start = gr.Button("Start", variant="primary", elem_id="train-start", interactive=False)
-            told = gr.HTML(elem_id="train-status")
+            message = gr.HTML(elem_id="train-status")
         with gr.Column(scale=1, min_width=320, elem_classes="right"):
             view = training_view(settings, jobs)
+    enabled, disabled = gr.update(interactive=True), gr.update(interactive=False)
 
-    @errors_as_messages(lambda message: (alert(message), gr.skip(), gr.update(interactive=True)))
-    def begin(who: str | None, *values: Any) -> tuple[Any, ...]:
-        job = place(asked.read(values), settings, who)
-        return status("Started. You may close this page: it goes on."), said(who, job.id), gr.update(interactive=True)
+    @errors_as_messages(lambda error: {message: alert(error), start: enabled})
+    def begin(secret: str | None, *values: Any) -> Updates:
+        job = submit(fields.read(values), settings, secret)
+        started = status("Started. You may close this page: the training continues.")
+        return {message: started, view: view_value(secret, job.id), start: enabled}
 
-    start.click(lambda: (status("Checking the data"), gr.update(interactive=False)), None, [told, start], **quiet).then(
-        begin, [visitor, *asked.widgets], [told, view, start], **quiet
-    )
-
-    @errors_as_messages(lambda message: (alert(message), gr.skip(), *[gr.skip()] * len(pickers)))
-    def inspect(who: str | None, event: gr.EventData) -> tuple[Any, ...]:
-        owner = whose(settings, who)
-        job = jobs.get(event._data.get("run"), owner)  # comes from a browser
+    @errors_as_messages(lambda error: {message: alert(error)})
+    def inspect(secret: str | None, event: gr.EventData) -> Updates:
+        owner = whose(settings, secret)
+        job = jobs.get(event_data(event).get("run"), owner)  # comes from a browser
         choices = models.choices(owner)
-        others = [gr.update(choices=choices) for _ in pickers[1:]]
-        return "", gr.update(selected="inspect"), gr.update(choices=choices, value=TRAINED + job.id), *others
+        opened = gr.update(choices=choices, value=TRAINED + job.id)
+        others: Updates = {picker: gr.update(choices=choices) for picker in pickers[1:]}
+        return {message: "", tabs: gr.update(selected="inspect"), pickers[0]: opened, **others}
 
-    @errors_as_messages(lambda message: (gr.skip(), gr.skip(), gr.skip(), *[gr.skip()] * len(pickers)))
-    def arrive(who: str | None) -> tuple[Any, ...]:
-        who = who or secrets.token_urlsafe(24)
-        choices = models.choices(whose(settings, who))
-        return who, said(who), gr.update(interactive=True), *[gr.update(choices=choices) for _ in pickers]
+    @errors_as_messages(lambda error: gr.skip())
+    def arrive(secret: str | None) -> Updates:
+        secret = secret or secrets.token_urlsafe(24)
+        choices = models.choices(whose(settings, secret))
+        updates: Updates = {picker: gr.update(choices=choices) for picker in pickers}
+        return {visitor: secret, view: view_value(secret), start: enabled, **updates}
 
-    view.select(inspect, [visitor], [told, tabs, *pickers], **quiet)
+    start.click(lambda: {message: status("Checking the data"), start: disabled}, None, [message, start], **quiet).then(
+        begin, [visitor, *fields.widgets], [message, view, start], **quiet
+    )
+    view.select(inspect, [visitor], [message, tabs, *pickers], **quiet)
     demo.load(arrive, [visitor], [visitor, view, start, *pickers], **quiet)
 
 
-def said(visitor: str | None, run: str | None = None) -> str:
-    """The value of the view: who asks, and which training to show."""
+def view_value(visitor: str | None, run: str | None = None) -> str:
+    """The value of the view: the visitor's secret, and the id of the training to show."""
     return json.dumps({"visitor": visitor, "run": run, "nonce": secrets.token_hex(4)})  # a repeated value is no change
 
 
@@ -97,38 +102,38 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     gr.set_static_paths([PLOTLY_JS])
 
     @errors_as_json
-    def standing_of(asked: Mapping[str, Any]) -> Answer:
-        return standing(jobs, whose(settings, asked.get("visitor")), asked)
+    def job_status_of(question: Mapping[str, Any]) -> Answer:
+        return job_status(jobs, whose(settings, question.get("visitor")), question)
 
     @errors_as_json
-    def stills(asked: Mapping[str, Any]) -> Answer:
-        return examples(jobs.get(asked.get("run"), whose(settings, asked.get("visitor"))))
+    def stills(question: Mapping[str, Any]) -> Answer:
+        return examples(jobs.get(question.get("run"), whose(settings, question.get("visitor"))))
 
     @errors_as_json
-    def act(asked: Mapping[str, Any]) -> Answer:
-        job, what = jobs.get(asked.get("run"), whose(settings, asked.get("visitor"))), asked.get("what")
-        if what in ("stop", "finish"):
-            job.ask(str(what))
+    def act(question: Mapping[str, Any]) -> Answer:
+        job, what = jobs.get(question.get("run"), whose(settings, question.get("visitor"))), question.get("what")
+        if what == "stop" or what == "finish":
+            job.request(what)
         elif what == "resume":
-            go_on(job, settings)
+            resume(job, settings)
         elif what == "remove":
             job.remove()
         elif what == "download":
-            packed = cached(view, f"sec2sec-{job.id[:15]}.zip")
+            packed = served_path(view, f"sec2sec-{job.id[:15]}.zip")
             job.pack(packed)
             return {"file": str(packed), "name": packed.name}
         else:
             raise JobError(f"nothing here is called {what!r}")
         return {}
 
-    standing_of.__name__ = "standing"
+    job_status_of.__name__ = "job_status"
     view = gr.HTML(
         html_template=(HERE / "view.html").read_text(encoding="utf-8"),
-        css_template=files.style(files.VIEW_STYLE, HERE / "view.css"),
+        css_template=files.style(*files.VIEW_STYLES, HERE / "view.css"),
         js_on_load=files.script(HERE / "view.js"),
         apply_default_css=False,
         elem_id="train-view",
         plotly_js=str(PLOTLY_JS),
-        server_functions=[standing_of, stills, act],
+        server_functions=[job_status_of, stills, act],
     )
     return view

@@ -1,4 +1,4 @@
-// What training/standing.py answers: the trainings of a visitor, and all that is new of the one that is chosen.
+// What training/status.py answers: the trainings of a visitor, and all that is new of the one that is chosen.
 import type {Failure, Figure} from '../../viewer/types.d.ts';
 
 export interface TrainingProps {
@@ -8,19 +8,19 @@ export interface TrainingProps {
 }
 
 export interface TrainingServer {
-  standing(question: {
+  job_status(question: {
     visitor: string;
     run: string | null;
     /** Epochs that the page has of it. */
     since: number;
     signature: string | null;
-  }): Promise<Failure | Standing>;
+  }): Promise<Failure | JobStatus>;
   stills(question: {visitor: string; run: string | null}): Promise<{[id: string]: ClipFacts}>;
   act(question: {visitor: string; run: string | null; what: string}): Promise<ActAnswer>;
 }
 
 /** With the signature that was sent along, nothing else is there: nothing is new. */
-export type Standing = {error?: undefined; signature: string; runs?: Entry[]; run?: Run | null};
+export type JobStatus = {error?: undefined; signature: string; runs?: Entry[]; run?: Run | null};
 export type ActAnswer = {error?: string; file?: string; name?: string};
 
 /** A training in the list. */

@@ -1,6 +1,6 @@
 // The trainings of a visitor: asks the server how they stand while the view is on screen, and draws what has changed.
 /** @import {Component, Failure} from '../../viewer/types.d.ts' */
-/** @import {ActAnswer, Run, ScoreTable, Standing, Entry, TrainingProps, TrainingServer} from './types.d.ts' */
+/** @import {ActAnswer, Run, ScoreTable, JobStatus, Entry, TrainingProps, TrainingServer} from './types.d.ts' */
 import {find, make} from '../../viewer/dom.js';
 import {isNumber, signed} from '../../viewer/numbers.js';
 import {saveAs, servedFile, valueOf, watchTheme, whenRemoved} from '../../viewer/page.js';
@@ -14,8 +14,8 @@ const MARKS = {done: '✓', failed: '✕', dead: '✕', stopped: '❚❚', waiti
 const ACTIONS = [
   {name: 'open', words: 'Open in Inspect'},
   {name: 'download', words: 'Download checkpoint'},
-  {name: 'stop', words: 'Stop', hint: 'Resume goes on later as if nothing had happened'},
-  {name: 'finish', words: 'Finish now', hint: 'Ends it and keeps the best weights so far'},
+  {name: 'stop', words: 'Stop', hint: 'Resume continues later as if nothing had happened'},
+  {name: 'finish', words: 'Finish now', hint: 'Ends the training and keeps the best weights so far'},
   {name: 'resume', words: 'Resume'},
   {name: 'remove', words: 'Remove', question: 'Remove this training with its model? This cannot be undone.'},
 ];
@@ -102,15 +102,15 @@ class TrainingView {
     if (!this.isOnScreen || this.isAsking) return;
     this.isAsking = true;
     const question = {visitor, run, since: this.learning.epochs.length, signature};
-    const answer = await this.server.standing(question).catch(() => null);
+    const answer = await this.server.job_status(question).catch(() => null);
     this.isAsking = false;
     if (run !== this.chosen) return; // another was chosen meanwhile
     if (answer) this.take(answer);
-    else this.say('The server does not answer. A training goes on without it; this page keeps asking.');
+    else this.say('The server does not answer. Trainings continue without it; this page keeps asking.');
     this.isLost = !answer;
   }
 
-  /** @param {Failure | Standing} answer */
+  /** @param {Failure | JobStatus} answer */
   take(answer) {
     if (answer.error !== undefined) {
       this.say(answer.error);

@@ -1,0 +1,170 @@
+"""The report of `evaluate` for a terminal, as a page, and as a part of the app's page: the same rows and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sec2sec.evaluation.report import Calibration, EvaluationReport, Points, Roc, TargetReport, WorstClip
+from sec2sec.metrics import MAIN, SHOWN, figure, span, title_of
+from sec2sec.plots.svg import Series, Svg, chart
+from sec2sec.tables import MetricRow, TextTable, metric_tables, rows_of_target
+from sec2sec.viewer import files
+from sec2sec.viewer.templates import render
+
+DIAGONAL = (0.0, 1.0)
+SEEN = "The checkpoint learned from these very clips: the figures say nothing about others."
+MAX_UNUSABLE_NAMED = 20  # clips that the app's page names
+
+
+@dataclass(frozen=True)
+class ChartView:
+    """A chart, what is seen in it in words, and its figures as a table where the words do not hold them."""
+
+    drawing: Svg
+    words: str
+    table: TextTable | None = None
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """The charts of a target, and the clips farthest off."""
+
+    charts: list[ChartView]
+    worst: TextTable
+
+
+def as_page(report: EvaluationReport) -> str:
+    """One HTML document of the report of evaluate_steps."""
+    checkpoint = report["checkpoint"]
+    foot = f"Checkpoint {checkpoint['name']}, SHA-256 {checkpoint['sha256']}. Intervals: 95 %, bootstrap over groups."
+    title = f"{checkpoint['name']} on {report['clips']} clips"
+    frame = {"title": title, "foot": foot, "styles": files.style(files.PAGE_STYLE)}
+    unusable = [f"{report['unusable']} clips could not be used."] if report["unusable"] else []
+    return render("evaluation_page.html", **frame, **_values(report, unusable), level=2, in_app=False, unusable=[])
+
+
+def as_fragment(report: EvaluationReport, unusable: Sequence[str]) -> str:
+    """The same within the app's page: each clip farthest off is a button. unusable: clips, a sentence each. HTML."""
+    values = _values(report, [])
+    return render("evaluation.html", **values, level=3, in_app=True, unusable=unusable, named=MAX_UNUSABLE_NAMED)
+
+
+def _values(report: EvaluationReport, unusable: Sequence[str]) -> dict[str, Any]:
+    """What both templates take."""
+    counted = f"{report['clips']} clips of {report['data']} (split: {report['split']})."
+    return {
+        "sentences": [counted, learned(report), *unusable, *([SEEN] if report.get("seen_in_training") else [])],
+        "tables": metric_tables(report["targets"]),
+        "pointing": [f"{method}: {share:.3f}" for method, share in report.get("pointing", {}).items()],
+        "targets": {
+            name: TargetView(charts_of(name, target), worst_table(name, target["worst"]))
+            for name, target in report["targets"].items()
+        },
+    }
+
+
+def as_text(report: EvaluationReport) -> str:
+    """The report as a table for a terminal."""
+    lines = [
+        f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {report['checkpoint']['name']}",
+        learned(report),
+    ]
+    if report.get("seen_in_training"):
+        lines.append("WARNING: the checkpoint was trained on these very clips; the figures say nothing about others.")
+    for kind, metrics in SHOWN.items():
+        targets = {name: target for name, target in report["targets"].items() if target["kind"] == kind}
+        if targets:
+            lines += ["", f"{'target':<28}" + "".join(f"{name:>19}" for name in metrics) + f"{'clips':>8}"]
+        for name, target in targets.items():
+            lines += _text_of_target(name, target, metrics)
+    if "pointing" in report:
+        shares = "  ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
+        lines += ["", f"top second is a decisive one:  {shares}"]
+    return "\n".join(lines)
+
+
+def _text_of_target(name: str, target: TargetReport, metrics: Sequence[str]) -> list[str]:
+    own, *baselines = rows_of_target(name, target)
+    lines = [f"{name:<28}{_text_cells(own, metrics)}{own.clips:>8}"]
+    if interval := own.intervals[MAIN[target["kind"]]]:
+        lines.append(f"{'  95 % over groups':<28}{'{:.3f}–{:.3f}'.format(*interval):>19}")
+    lines += [f"{f'  {row.baseline} (trivial)':<28}{_text_cells(row, metrics)}" for row in baselines]
+    if "calibration" in target["curves"]:
+        error = target["curves"]["calibration"]
+        trivial = f"(the training share alone {error['trivial']['brier']:.3f})"
+        lines.append(f"  calibration: ECE {error['ece']:.3f}, Brier {error['brier']:.3f} {trivial}")
+    for clip in target["worst"][:1]:
+        truth, prediction, _ = _worst_cells(clip)
+        lines.append(f"  farthest off: {clip['id']}, truth {truth}, prediction {prediction}")
+    return lines
+
+
+def _text_cells(row: MetricRow, metrics: Sequence[str]) -> str:
+    return "".join(f"{figure(row.value(metric)):>19}" for metric in metrics if metric in row.values)
+
+
+def learned(report: EvaluationReport) -> str:
+    """What the model learned from: it stands wherever a prediction is shown."""
+    return f"Model {report['checkpoint']['name']}. {report['checkpoint']['trained_on'].strip()}"
+
+
+def worst_table(name: str, clips: Sequence[WorstClip]) -> TextTable:
+    """The clips with the largest errors."""
+    rows = [[clip["id"], *_worst_cells(clip), clip["path"]] for clip in clips]
+    return TextTable(f"{name}: the clips farthest off", ["clip", "truth", "prediction", "error", "file"], rows)
+
+
+def _worst_cells(clip: WorstClip) -> tuple[str, str, str]:
+    return f"{clip['truth']:.3g}", f"{clip['prediction']:.3f}", f"{clip['error']:.3f}"
+
+
+def charts_of(name: str, target: TargetReport) -> list[ChartView]:
+    """Reliability and ROC of a class, predicted beside true scores."""
+    curves = target["curves"]
+    row = rows_of_target(name, target)[0]
+    if "points" in curves:
+        return [_scatter(row, curves["points"])]
+    charts = [_reliability(name, curves["calibration"])]
+    return [*charts, _roc_chart(row, roc)] if (roc := curves["roc"]) is not None else charts
+
+
+def _scatter(row: MetricRow, points: Points) -> ChartView:
+    words = ", ".join(f"{title_of(metric)} {row.cell(metric)}" for metric in ("ccc", "pearson", "r2"))
+    dots = Series("a clip", "dot", points["truth"], points["prediction"])
+    ideal = Series("prediction = truth", "dashed", DIAGONAL, DIAGONAL)
+    drawing = chart(f"{row.target}: predicted and true", "truth", "prediction", [dots, ideal], words)
+    return ChartView(drawing, f"{words}.")
+
+
+def _roc_chart(row: MetricRow, roc: Roc) -> ChartView:
+    words = f"AUROC {row.cell('auroc')}; chance is .5."
+    curve = Series("model", "line", roc["false_positive_rate"], roc["true_positive_rate"])
+    lines = [curve, Series("chance", "dashed", DIAGONAL, DIAGONAL)]
+    return ChartView(chart(f"{row.target}: ROC", "false positive rate", "true positive rate", lines, words), words)
+
+
+def _reliability(name: str, calibration: Calibration) -> ChartView:
+    filled = [b for b in calibration["bins"] if b["clips"]]
+    intervals: Mapping[str, Sequence[float] | None] = calibration.get("interval", {})
+    words = (
+        f"ECE {calibration['ece']:.3f}{span(intervals.get('ece'))}, Brier {calibration['brier']:.3f}"
+        f"{span(intervals.get('brier'))}; the training share alone has Brier {calibration['trivial']['brier']:.3f}."
+    )
+    bars = Series(
+        "share of class 1, number of clips above",
+        "bar",
+        [(b["from"] + b["to"]) / 2 for b in filled],
+        [b["positive"] or 0.0 for b in filled],
+        [str(b["clips"]) for b in filled],
+        0.9 / len(calibration["bins"]),
+    )
+    ideal = Series("what each prediction says", "dashed", DIAGONAL, DIAGONAL)
+    rows = [
+        [f"{b['from']:.1f} to {b['to']:.1f}", str(b["clips"]), figure(b["prediction"]), figure(b["positive"])]
+        for b in filled
+    ]
+    table = TextTable(f"{name}: reliability", ["prediction", "clips", "mean prediction", "share of class 1"], rows)
+    drawing = chart(f"{name}: reliability", "prediction", "share of class 1", [bars, ideal], words)
+    return ChartView(drawing, words, table)

@@ -1,0 +1,97 @@
+"""What an evaluation finds, as JSON takes it. `sec2sec.tables` turns its figures into rows, `document` into pages."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+Interval = list[float] | None  # the ends of a 95 % interval over groups; None with one group alone
+
+
+class Roc(TypedDict):
+    """The ROC curve from (0, 0) to (1, 1)."""
+
+    false_positive_rate: list[float]
+    true_positive_rate: list[float]
+    threshold: list[float]  # of each point, class 1 from it on; more than 1 at (0, 0), where no clip is class 1
+
+
+# One bin of a reliability diagram: its edges, its clips, their mean prediction and share of class 1, None where empty
+Bin = TypedDict("Bin", {"from": float, "to": float, "clips": int, "prediction": float | None, "positive": float | None})
+
+
+class CalibrationScores(TypedDict):
+    """How far predictions are from what comes true."""
+
+    ece: float
+    brier: float
+
+
+class Calibration(CalibrationScores):
+    """The error, the reliability diagram, and the error of the training share alone."""
+
+    bins: list[Bin]
+    trivial: CalibrationScores
+    interval: NotRequired[dict[str, Interval]]
+
+
+class Points(TypedDict):
+    """Predicted beside true scores, a clip a place."""
+
+    id: list[str]
+    truth: list[float]
+    prediction: list[float]
+
+
+class Curves(TypedDict, total=False):
+    """roc and calibration of a class, points of a score."""
+
+    roc: Roc | None  # None with one class alone
+    calibration: Calibration
+    points: Points
+
+
+class WorstClip(TypedDict):
+    """A clip whose prediction is far off."""
+
+    id: str
+    path: str
+    group: str
+    truth: float
+    prediction: float
+    error: float
+
+
+class Gain(TypedDict):
+    """The main metric's gain over the best trivial baseline."""
+
+    metric: str
+    over: str
+    value: float
+    interval: Interval
+
+
+class TargetReport(TypedDict):
+    """One target: what `metrics.measure` returns, each metric under its own name beside these keys, and the curves."""
+
+    kind: str
+    clips: int
+    groups: int
+    interval: dict[str, Interval]
+    gain: Gain
+    trivial: dict[str, dict[str, float | None]]
+    curves: Curves
+    worst: list[WorstClip]
+
+
+class EvaluationReport(TypedDict):
+    """A checkpoint on a data set. The last three only where clips with planted seconds were measured."""
+
+    checkpoint: dict[str, str]  # name, sha256, trained_on
+    data: str
+    split: str
+    clips: int
+    unusable: int
+    targets: dict[str, TargetReport]
+    pointing: NotRequired[dict[str, float]]  # share of clips whose top second is a planted one, by method
+    pointing_by_target: NotRequired[dict[str, dict[str, float]]]
+    seen_in_training: NotRequired[bool | None]  # None where nobody knows

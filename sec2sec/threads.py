@@ -1,0 +1,43 @@
+"""How many threads share a computation, and what they do while they wait."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
+
+from threadpoolctl import ThreadpoolController
+
+# A person who set one of these has decided: of OpenMP, GNU's runtime, and Intel's and LLVM's.
+OWN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+SMALL_WIDTH = (
+    128  # columns; rows of so many are multiplied in less time than it takes to wake a thread for some of them
+)
+
+
+def let_waiting_threads_sleep(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Threads that wait give their core away, in this process and those that it starts; a person's setting stays.
+
+    Call it before torch is imported, which reads the environment. Only a program calls it: the environment of a process
+    that imports sec2sec as a library is its owner's.
+    """
+    if not any(name in environment for name in OWN_SETTINGS):
+        environment["OMP_WAIT_POLICY"] = "passive"
+
+
+def threads_for(width: int | None) -> AbstractContextManager[object]:
+    """A context for computing with matrices of `width` columns on a CPU: on the calling thread alone if they are small.
+
+    width: None where it is not known. Other threads keep their own number, also those that start meanwhile, which
+    would inherit that of torch.set_num_threads.
+    """
+    if width is None or width > SMALL_WIDTH:
+        return nullcontext()
+    limit: AbstractContextManager[object] = _controller().limit(limits=1, user_api="openmp")
+    return limit
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # 10 ms: it looks through the libraries that are loaded

@@ -1,0 +1,121 @@
+"""The clip that a visitor chose: what is analysed of it, what is played of it, and what came of the analysis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sec2sec.config import MediaLimits
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.explanations import Explanation, Preview
+from sec2sec.media import open_clip
+from sec2sec.media.playback import browser_can_play, convert_for_browser
+from sec2sec.progress import Progress
+from sec2sec.ui.gpu import gpu_seconds
+from sec2sec.ui.settings import Settings
+from sec2sec.ui.work import Channel
+from sec2sec.viewer.templates import render
+
+UPLOADS = ["video", "audio", ".mkv", ".ts", ".m2ts", ".mts", ".gif", ".ogv", ".flac", ".opus"]
+CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
+Part = tuple[float, float | None]  # start and end in the file, s
+WHOLE: Part = (0.0, None)
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """What an analysis makes of a clip, as it crosses from the process of a lent GPU."""
+
+    explanation: Explanation
+    preview: Preview
+    device: str  # where it was encoded, as it ends a sentence
+    tokens: Tokens | None = None  # on the CPU
+
+
+@dataclass(frozen=True)
+class ClipPart:
+    """What is analysed of a file."""
+
+    path: str
+    part: Part
+    limits: MediaLimits
+    seconds: float  # at most, as far as the file says
+    pixels: int  # of a picture; 0 without one
+
+    def gpu_seconds(self, encodings: int = 1) -> int:
+        """How long a GPU is asked for to encode it so many times, s."""
+        return gpu_seconds(self.seconds, self.pixels, encodings)
+
+    def conversion(self, to: Path, duration: float) -> Callable[[Channel], None]:
+        """Work that converts it for playback. duration: of the part, s. Raises MediaError."""
+        start, end = self.part
+
+        def work(channel: Channel) -> None:
+            def send(second: float) -> None:
+                channel.send(Progress(second, duration, CONVERTING))
+
+            convert_for_browser(self.path, to, start=start, end=end, limits=self.limits, progress=send)
+
+        return work
+
+
+@dataclass(frozen=True)
+class ChosenClip:
+    """The clip that one visitor chose."""
+
+    path: str
+    playable: bool  # by a browser, as it is
+    known_truth: bool = False  # the generator planted its truth, so diagnostics mean something
+    copy: str | None = None  # what is played, where the clip itself lies in a folder that is not served
+    duration: float = math.nan  # s, as the file says; NaN where it does not
+    pixels: int = 0  # of a picture; 0 without one
+
+    @property
+    def played(self) -> str | None:
+        """What the player shows before anything is converted."""
+        return (self.copy or self.path) if self.playable else None
+
+    def analysed(self, part: Part, limits: MediaLimits) -> ClipPart:
+        """A part of it, to be analysed within limits."""
+        start, end = part
+        rest = (self.duration if end is None else min(end, self.duration)) - start
+        # what is longer than the limit is refused before it is encoded, and so is what is not there
+        seconds = limits.max_seconds if math.isnan(rest) else min(max(rest, 0.0), limits.max_seconds)
+        return ClipPart(self.path, part, limits, seconds, self.pixels)
+
+    def with_copy(self, copy: str) -> ChosenClip:
+        """The same clip, played from a copy of it."""
+        return replace(self, copy=copy)
+
+
+def is_known_truth(path: Path) -> bool:
+    """A clip of `make-clips` has planted.csv beside it or in the folder above."""
+    return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
+
+
+def probe_upload(path: str, settings: Settings) -> tuple[ChosenClip, str]:
+    """A chosen file, and what to say of it. Raises MediaError for one that cannot be used."""
+    # without the limit of length, which is checked against the part that is analysed
+    clip = open_clip(path, limits=replace(settings.limits, max_seconds=math.inf))
+    chosen = ChosenClip(
+        path,
+        browser_can_play(clip),
+        is_known_truth(Path(path)),
+        duration=clip.duration,
+        pixels=clip.width * clip.height,
+    )
+    return chosen, clip.name + ("" if math.isnan(clip.duration) else f", {clip.duration:.1f} s")
+
+
+def limits_words(settings: Settings) -> str:
+    """What may be uploaded, before anybody starts to. HTML."""
+    limits = f"Up to {settings.max_seconds / 60:g} minutes and {settings.max_megabytes} MB"
+    text = f"{limits}; only you can see it; deleted after {duration_words(settings.delete_after)}."
+    return render("paragraph.html", text=text)
+
+
+def duration_words(seconds: float) -> str:
+    """Minutes or hours in words."""
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"

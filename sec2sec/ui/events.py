@@ -1,0 +1,91 @@
+"""How a tab listens and answers: a place in the queue, progress on its status line, updates by component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.components import Component
+from gradio.events import Dependency
+
+from sec2sec.progress import Progress
+from sec2sec.ui.messages import alert, errors_as_messages, status
+from sec2sec.ui.work import Work, stream_from_thread
+
+R = TypeVar("R")
+Updates = dict[Block, Any]  # what a handler returns: component → its update; gradio leaves the other outputs alone
+Handler = Callable[..., Updates] | Callable[..., Iterator[Updates]]
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+AT_ONCE: dict[str, Any] = {"queue": False, **QUIET}  # light events never wait behind the clips in the queue
+WAITING = "Waiting for a free place"
+QUEUE_FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
+
+
+def run_in_queue(
+    button: gr.Button,
+    handler: Handler,
+    inputs: Sequence[Component],
+    outputs: Sequence[Block],
+    *,
+    line: gr.HTML,
+    on_error: Callable[[str], Updates],
+    at_once: int,
+) -> Dependency:
+    """A press says that it waits, and runs the handler once one of `at_once` places is free.
+
+    line: of the tab's status. on_error: the message of an error → the last outputs.
+    """
+    running: Dependency = button.click(lambda: status(WAITING), None, line, **AT_ONCE).then(
+        errors_as_messages(on_error)(handler), inputs, outputs, concurrency_limit=at_once, **QUIET
+    )
+    # a full queue refuses before the handler can say anything; being stopped counts as a failure too
+    running.failure(lambda shown: alert(QUEUE_FULL) if WAITING in shown else gr.skip(), line, line, **AT_ONCE)
+    return running
+
+
+def follow(
+    work: Work[R], line: gr.HTML, adapt: Callable[[Progress], Progress] = lambda progress: progress
+) -> Generator[Updates, None, R]:
+    """Run the work in a thread, show its progress on a status line, and return its result.
+
+    adapt: what is shown of each progress.
+    """
+    with closing(stream_from_thread(work)) as steps:
+        while True:
+            try:
+                progress = adapt(next(steps))
+            except StopIteration as end:
+                result: R = end.value
+                return result
+            yield {line: status(progress.message, progress.fraction if progress.total else None)}
+
+
+def buttons(start: gr.Button, stop: gr.Button, *, busy: bool, ready: bool = True) -> Updates:
+    """Start and Stop of a tab while something runs, or not. ready: whether there is something to start."""
+    return {start: gr.update(interactive=ready and not busy), stop: gr.update(visible=busy)}
+
+
+def hide(*components: Block) -> Updates:
+    """Taken off the screen; a download without its file."""
+    emptied = {"value": None}
+    return {
+        component: gr.update(visible=False, **(emptied if isinstance(component, gr.DownloadButton | gr.Video) else {}))
+        for component in components
+    }
+
+
+def upload_field(label: str, file_types: list[str], elem_id: str) -> gr.File:
+    """Where a file is dropped or picked."""
+    return gr.File(
+        label=label, show_label=False, file_types=file_types, height=58, elem_id=elem_id, elem_classes="pick"
+    )
+
+
+def forget_example_js(inputs: int) -> str:
+    """A script of an upload: its tiles show no example as chosen any more, and so many inputs pass through."""
+    passed = "all[0]" if inputs == 1 else f"all.slice(0, {inputs})"
+    return f"(...all) => {{ document.dispatchEvent(new CustomEvent('s2s-upload')); return {passed}; }}"

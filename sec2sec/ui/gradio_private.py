@@ -1,0 +1,61 @@
+"""All that the app needs of gradio and gradio keeps private: look here first when gradio is updated."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import routes
+from gradio.components import Component
+from gradio.route_utils import MultiPartException  # type: ignore[attr-defined]
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+SECONDS_BETWEEN_LOOKS = 0.02
+
+
+def event_data(event: gr.EventData) -> dict[str, Any]:
+    """What a view sent with its event. It comes from a browser, so that every value may be anything."""
+    sent = event._data
+    return sent if isinstance(sent, dict) else {}
+
+
+def served_path(component: Component, name: str) -> Path:
+    """A path in a new folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old."""
+    path = Path(component.GRADIO_CACHE) / secrets.token_hex(16) / name
+    path.parent.mkdir(parents=True)
+    delete_when_old(component, [path])
+    return path
+
+
+def delete_when_old(component: Component, files: Iterable[Path]) -> None:
+    """Let gradio delete files of its cache with those of a component."""
+    component.temp_files.update(str(file) for file in files)
+
+
+def look_less_often(demo: gr.Blocks) -> None:
+    """Gradio looks a thousand times per second whether somebody asks, which takes 7 % of a core of an idle app."""
+    demo._queue.sleep_when_free = SECONDS_BETWEEN_LOOKS
+    demo._queue.progress_update_sleep_when_free = SECONDS_BETWEEN_LOOKS
+
+
+class NoCors:
+    """Stands in for gradio's CORS middleware, which grants any site to read the answers, with the visitor's cookies."""
+
+    def __init__(self, app: ASGIApp, **_: object) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on."""
+        await self.app(scope, receive, send)
+
+
+class UploadBrokenOffError(MultiPartException):
+    """Raised while an upload is read: of all errors, this kind alone makes gradio remove the half-written file."""
+
+
+def grant_no_other_site() -> None:
+    """Let no page of another site read answers of an app that is launched from now on."""
+    vars(routes)["CustomCORSMiddleware"] = NoCors

@@ -1,0 +1,162 @@
+"""What a visitor asks for → a training that has been started, or one sentence why not. All limits are enforced here."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from sec2sec.datasets.archive import unpack_data
+from sec2sec.datasets.open import open_data
+from sec2sec.datasets.table import DataError
+from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
+from sec2sec.training.settings import SettingsError, TrainConfig, as_json
+from sec2sec.training.setup import load_data, training_labels
+from sec2sec.ui.settings import Settings
+from sec2sec.ui.training.fields import settings_of_form
+
+Source = Literal["made", "upload", "set", "folder"]
+MAX_RUNNING = 20  # trainings that run or wait, of all visitors
+MAX_RUNNING_PER_VISITOR = 2  # where each sees only their own
+FILES_PER_CLIP = 4  # an uploaded data set may hold this number of files for each clip that is allowed
+
+
+@dataclass(frozen=True)
+class JobForm:
+    """The form, as it was sent."""
+
+    source: Source = "made"
+    make: Mapping[str, Any] = field(default_factory=dict)  # values for KnownTruth
+    upload: str | None = None  # path of the zip
+    data_set: str | None = None  # name of one of the host's
+    folder: str = ""  # on the server
+    values: Mapping[str, Any] = field(default_factory=dict)  # for TrainConfig, as the widgets hold them
+
+
+def owner_of(visitor: object) -> str:
+    """What the folder of a training holds of a visitor's secret. Raises JobError where there is none."""
+    if not isinstance(visitor, str) or len(visitor) < 16:
+        raise JobError("this page has no visitor yet; load it again")
+    return hashlib.sha256(visitor.encode()).hexdigest()
+
+
+def whose(settings: Settings, visitor: object) -> str | None:
+    """Whose trainings a visitor may see: their own on a public server, all (None) elsewhere."""
+    return owner_of(visitor) if settings.private_runs else None
+
+
+def data_sets(settings: Settings) -> list[str]:
+    """The data sets that the host configured."""
+    if not settings.data_sets.is_dir():
+        return []
+    return sorted(path.name for path in settings.data_sets.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def submit(form: JobForm, settings: Settings, visitor: object) -> Job:
+    """Check everything, then start. Raises JobError, SettingsError or DataError, and leaves nothing behind then."""
+    if not settings.training:
+        raise JobError("training is switched off on this server")
+    jobs, owner = Jobs(settings.runs), owner_of(visitor)
+    _check_queue(jobs, settings, owner)
+    values = settings_of_form(form.values)
+    if values.get("epochs", 0) > settings.train_epochs:
+        raise SettingsError(f"epochs: at most {settings.train_epochs} on this server, not {values['epochs']}")
+    job = jobs.new()
+    try:
+        limit = None if math.isinf(settings.train_minutes) else settings.train_minutes
+        spec = _job_spec(form, settings, job, values)
+        job.write_spec(replace(spec, device=settings.device, minutes=limit, owner=owner))
+        job.start()
+    except BaseException:
+        shutil.rmtree(job.path, ignore_errors=True)
+        raise
+    return job
+
+
+def resume(job: Job, settings: Settings) -> None:
+    """Start a training again where it ended. Raises JobError."""
+    if not settings.training:
+        raise JobError("training is switched off on this server")
+    spec = job.spec()
+    if spec.minutes is not None and job.spent > 60 * spec.minutes:
+        raise JobError(f"the {spec.minutes:g} minutes on this server are over for this training")
+    _check_queue(Jobs(settings.runs), settings, spec.owner)
+    job.start()
+
+
+def _check_queue(jobs: Jobs, settings: Settings, owner: str) -> None:
+    """Raises JobError where too many run or wait already."""
+    running = [job for job in jobs.all() if job.is_running()]
+    if len(running) >= MAX_RUNNING:
+        raise JobError(f"{len(running)} trainings run or wait already; try again later")
+    if settings.private_runs and sum(job.spec().owner == owner for job in running) >= MAX_RUNNING_PER_VISITOR:
+        raise JobError(f"{MAX_RUNNING_PER_VISITOR} of your trainings run or wait already; stop one, or wait for it")
+
+
+def _job_spec(form: JobForm, settings: Settings, job: Job, values: Mapping[str, Any]) -> JobSpec:
+    """The specification of a training on one source of data, without what the server adds."""
+    if form.source == "made":
+        make = KnownTruth.from_mapping(form.make, "known-truth clips")
+        if make.clips > settings.train_clips:
+            raise JobError(f"at most {settings.train_clips} clips on this server, not {make.clips}")
+        folder = job.clip_set_dir(make)
+        config = TrainConfig(**values, data=str(folder / "clips"))
+        return JobSpec(_title(f"{make.clips} known-truth clips", config), as_json(config), make, str(folder / "tokens"))
+    name, folder = _data_folder(form, settings, job)
+    config = TrainConfig(**values, data=str(folder.absolute()))
+    try:
+        _check_data(config, settings, uploaded=form.source == "upload")
+    except DataError as error:  # what lies where on a server is nobody's business
+        raise DataError(str(error).replace(str(folder.absolute()), name).replace(str(folder), name)) from error
+    job_or_runs = job.path if form.source == "upload" else job.path.parent  # those of an upload go with the training
+    return JobSpec(_title(name, config), as_json(config), None, str((job_or_runs / "tokens").absolute()))
+
+
+def _data_folder(form: JobForm, settings: Settings, job: Job) -> tuple[str, Path]:
+    """The name and the folder of the data set that the form names."""
+    if form.source == "upload":
+        return _unpacked(form.upload, settings, job)
+    if form.source == "set":
+        if form.data_set not in data_sets(settings):
+            raise JobError(f"no data set here is called {form.data_set!r}; choose one of the list")
+        return str(form.data_set), settings.data_sets / str(form.data_set)
+    if form.source == "folder":
+        if not settings.server_folders:
+            raise JobError("folders of this server cannot be chosen here; upload a zip")
+        if not form.folder.strip():
+            raise JobError("give the folder of a data set")
+        folder = Path(form.folder.strip()).expanduser()
+        return folder.name, folder
+    raise JobError(f"no clips come from {form.source!r}; choose one of the list")
+
+
+def _unpacked(upload: str | None, settings: Settings, job: Job) -> tuple[str, Path]:
+    """The name and the folder of an uploaded data set."""
+    if not upload:
+        raise JobError("choose a zip with your data set first")
+    path, most = Path(upload), settings.train_megabytes * 1024**2
+    if path.stat().st_size > most:
+        raise JobError(f"{path.name}: is larger than the {settings.train_megabytes} MB that are allowed here")
+    name = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")[:60] or "upload"
+    files = FILES_PER_CLIP * settings.train_clips
+    return name, unpack_data(path, job.path / "data" / name, max_bytes=most, max_files=files)
+
+
+def _check_data(config: TrainConfig, settings: Settings, uploaded: bool) -> None:
+    """Raises DataError for a data set that nothing can be learned from, or that is larger than allowed."""
+    if uploaded:
+        open_data(config.data, inside=True)
+    table, targets = load_data(config)
+    if len(table.rows) > settings.train_clips:
+        raise DataError(f"{config.data}: {len(table.rows)} clips, at most {settings.train_clips} on this server")
+    training_labels(table, targets, table.rows)
+
+
+def _title(data: str, config: TrainConfig) -> str:
+    """Title of the training in the list."""
+    return f"{data} · {config.system} · {config.preset}"

@@ -1,0 +1,32 @@
+"""Jinja2 templates of all HTML. They escape every value, unless its type says by `__html__` that it is markup."""
+
+from __future__ import annotations
+
+import functools
+
+import jinja2
+
+LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "medium"), (0.8, "high"))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__name__, ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["level"] = level
+    return environment
+
+
+def level(prediction: float) -> str:
+    """A prediction of 0..1 in words."""
+    return next((words for limit, words in LEVELS if prediction < limit), "very high")
+
+
+def render(template: str, **values: object) -> str:
+    """A template of this folder, filled. Raises jinja2.UndefinedError for a value that it needs and was not given."""
+    return _environment().get_template(template).render(values)

@@ -1,0 +1,206 @@
+"""The scoreboard: figures by hand and by slow loops, and planted seconds are found by what should find them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from sec2sec import DEMO, load
+from sec2sec.cli import main
+from sec2sec.clip import explain
+from sec2sec.datasets.known_truth import make_clips
+from sec2sec.datasets.open import open_data
+from sec2sec.datasets.table import DataError
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_seconds
+from sec2sec.evaluation.scoreboard import as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
+from sec2sec.evaluation.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
+from sec2sec.explanations.curves import curve_steps, random_orders
+from sec2sec.explanations.masker import masker_of
+from sec2sec.explanations.methods import METHODS, SIGNED, YARDSTICKS
+from sec2sec.media import open_clip
+from sec2sec.progress import drain
+from tests.helpers.datasets import clip_folder
+from tests.helpers.models import ENCODER, save_tiny, tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Four easy known-truth clips."""
+    folder = tmp_path_factory.mktemp("planted")
+    list(make_clips(folder, 4, 77, workers=1))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def board(planted):
+    """The demo checkpoint's report on them; beside it stands the same checkpoint as if trained again."""
+    bundle = load(DEMO, "cpu")
+    scored = drain(scoreboard_steps(bundle, open_data(planted), others=[bundle], split="all", workers=0))
+    return scored.report
+
+
+def test_the_figures_of_one_target_are_what_a_hand_reckons():
+    scores, evidence = np.array([0.1, -0.5, 0.3, 0.1]), np.array([0.0, -0.9, -1.1, 0.02])
+    decisive = np.array([False, True, True, False])
+    decoy = np.array([True, False, False, False])
+    found = figures(scores, evidence, decisive, decoy, signed=True)
+    assert found["pointing"] == 1
+    assert found["mass"] == pytest.approx(0.8)
+    assert found["order"] == 0  # 0.5 > 0.3, though the other is stronger
+    assert found["sign"] == 0.5
+    # ranks of |scores| 1.5 4 3 1.5, of |evidence| 1 3 4 2
+    assert found["strength"] == pytest.approx(np.corrcoef([1.5, 4, 3, 1.5], [1, 3, 4, 2])[0, 1])
+    assert found["decoy"] == 1
+    assert figures(scores[::-1], evidence, decisive, decoy[::-1], signed=True)["decoy"] == 1
+    blank = figures(np.zeros(4), evidence, decisive, decoy, signed=False)
+    assert blank["decoy"] == 0  # a tie stands above nothing
+    assert blank["mass"] == 0.5
+    assert blank["order"] == 0.5  # says neither
+    assert np.isnan(blank["strength"])
+    assert np.isnan(blank["sign"])
+    single = figures(scores, evidence, np.array([False, True, False, False]), ~decisive & ~decoy, signed=False)
+    assert np.isnan(single["order"])
+    assert np.isnan(figures(scores, evidence, decisive, np.zeros(4, bool), signed=False)["decoy"])
+
+
+def test_the_deletion_gap_is_random_area_minus_own_area_by_slow_loops(tmp_path, monkeypatch):
+    monkeypatch.setattr(score, "random_orders", lambda seconds: random_orders(seconds)[:20])
+    model = tiny_bundle(tmp_path / "tiny").model
+    generator = torch.Generator().manual_seed(0)
+    video = torch.randn(4, ENCODER.visual_tokens, ENCODER.width, generator=generator)
+    audio = torch.randn(4, ENCODER.audio_tokens, ENCODER.width, generator=generator)
+    scores = {"one": torch.randn(3, 4, generator=generator).numpy(), "ones": np.ones((3, 4))}
+    found = deletion_gaps(masker_of(model, Tokens(video, audio)), scores)
+    mean_video, mean_audio = model.references(4)
+
+    def area(order, target) -> float:
+        values = []
+        for count in curve_steps(4):
+            seen, heard = video.clone(), audio.clone()
+            gone = list(order[:count])
+            seen[gone], heard[gone] = mean_video[gone], mean_audio[gone]
+            with torch.no_grad():
+                logits = model(seen[None], heard[None], torch.ones(1, 4, dtype=torch.bool)).logits
+            values.append(float(logits.sigmoid()[0, target]))
+        ends.append((values[0], values[-1]))
+        return float(sum((one + other) / 2 / 4 for one, other in itertools.pairwise(values)))
+
+    for target in (0, 2):
+        ends: list[tuple[float, float]] = []
+        by_chance = np.mean([area(order, target) for order in random_orders(4)[:20]])
+        for name, order in (("one", np.argsort(-np.abs(scores["one"][target]))), ("ones", range(4))):
+            gap = np.sign(ends[0][0] - ends[0][1]) * (by_chance - area(order, target))
+            assert found[name][target] == pytest.approx(gap, abs=1e-5)
+
+
+def test_planted_seconds_are_found_by_effect_and_gradients_and_not_by_the_yardsticks(board):
+    for name in ("occlusion (training mean)", "integrated gradients"):
+        assert board["methods"][name]["pointing"]["value"] == 1
+        assert board["methods"][name]["mass"]["value"] > 0.7
+        assert board["methods"][name]["sign"]["value"] > 0.9
+        assert board["methods"][name]["deletion"]["value"] > 0.05
+    for name in YARDSTICKS:
+        assert board["methods"][name]["pointing"]["value"] < 0.6
+        assert abs(board["methods"]["random"]["deletion"]["value"]) < 0.03
+    assert board["methods"]["random"]["mass"]["value"] == pytest.approx(board["chance"], abs=0.05)
+    assert board["winner"] not in YARDSTICKS
+
+
+def test_the_same_weights_agree_with_themselves_and_chance_does_not(board):
+    for name in METHODS:
+        assert board["methods"][name]["retraining"]["value"] == pytest.approx(1)
+    assert abs(board["methods"]["random"]["retraining"]["value"]) < 0.2
+
+
+def test_intervals_hold_their_value_and_the_targets_make_the_mean(board):
+    for found in board["methods"].values():
+        for column in COLUMNS:
+            one = found[column]
+            if one["value"] is None:
+                continue
+            low, high = one["interval"]
+            assert low - 1e-6 <= one["value"] <= high + 1e-6
+        targets = [found["by_target"][name]["pointing"] for name in board["targets"]]
+        assert np.mean(targets) == pytest.approx(found["pointing"]["value"], abs=1e-5)
+    assert board["methods"]["attention"]["sign"]["value"] is None
+    assert {name for name, found in board["methods"].items() if found["sign"]["value"] is not None} == set(SIGNED)
+
+
+def test_methods_score_as_the_explanation_shows(planted):
+    bundle = load(DEMO, "cpu")
+    path = open_data(planted).rows[0].path
+    seconds = list(open_clip(path, frames_per_second=8).seconds())
+    tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
+    shown, masker = explain(path, bundle), masker_of(bundle.model, tokens)
+    for k, target in enumerate(shown.targets.values()):
+        np.testing.assert_allclose(METHODS["attention"](masker)[k], target.attention, atol=1e-4)
+        scores = METHODS["occlusion (training mean)"](masker)
+        np.testing.assert_allclose(scores[k], target.effect, atol=1e-4)
+    assert all(method(masker).shape == (3, len(seconds)) for method in METHODS.values())
+
+
+def test_a_system_without_attention_is_scored_by_the_other_methods(planted, tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny", attention="audio", temporal="lstm")
+    scored = drain(scoreboard_steps(bundle, open_data(planted), split="all", clips=1, workers=0))
+    assert scored.report["clips"] == 1
+    assert "attention" not in scored.report["methods"]
+    assert "gradient × attention" not in scored.report["methods"]
+    assert scored.report["methods"]["integrated gradients"]["retraining"]["value"] is None
+
+
+def test_the_best_mean_rank_wins_and_a_yardstick_never_does():
+    def method(*values: float) -> dict:
+        return {column: {"value": value} for column, value in zip(DECIDING, values, strict=True)}
+
+    methods = {
+        "a": method(0.9, 0.5, 0.5, 0.5, 0.9),
+        "b": method(0.9, 0.6, 0.6, 0.6, 0.2),
+        "random": method(1, 1, 1, 1, 1),
+    }
+    assert winner(methods) == "b"
+
+
+def test_the_table_is_written_as_markdown_csv_and_json(board, tmp_path):
+    write_scoreboard(tmp_path / "out", board)
+    text = (tmp_path / "out" / "explanations.md").read_text()
+    assert text == as_markdown(board)
+    assert f"| **{board['winner']}** |" in text
+    value = board["methods"]["attention"]["by_target"]["valence"]["mass"]
+    assert f"{value:.3f}" in text
+    rows = list(csv.DictReader(io.StringIO(as_csv(board))))
+    row = next(r for r in rows if (r["method"], r["target"], r["column"]) == ("attention", "valence", "mass"))
+    assert float(row["value"]) == value
+    assert json.loads((tmp_path / "out" / "explanations.json").read_text()) == json.loads(json.dumps(board))
+
+
+def test_data_without_a_truth_and_checkpoints_that_differ_are_refused_in_one_line(planted, tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny")
+    with pytest.raises(DataError, match=r"planted.csv: not found; make the clips with"):
+        drain(scoreboard_steps(bundle, open_data(clip_folder(tmp_path / "data")), workers=0))
+    with pytest.raises(DataError, match="no clip with planted seconds in the split 'test'"):
+        drain(scoreboard_steps(bundle, open_data(planted), workers=0))
+    save_tiny(tmp_path / "other")
+    other = load(tmp_path / "other", "cpu")
+    object.__setattr__(other.model.config, "targets", ("calm",))
+    with pytest.raises(DataError, match="other: other targets"):
+        drain(scoreboard_steps(bundle, open_data(planted), others=[other], split="all", workers=0))
+
+
+def test_the_command_writes_the_table_and_says_what_is_wrong_in_one_line(tmp_path, capsys):
+    folder = save_tiny(tmp_path / "tiny")
+    tested = tmp_path / "tested"
+    list(make_clips(tested, 2, 77, workers=1, shares=(1, 0, 1)))
+    out = tmp_path / "out"
+    more = ["benchmark", "--explanations", "--out", str(out), "--workers", "0", "--device", "cpu"]
+    assert main([*more, "--checkpoint", str(folder), "--data", str(tested)]) == 0
+    assert "| method | pointing |" in capsys.readouterr().out
+    assert (out / "explanations.json").is_file()
+    assert main([*more, "--checkpoint", str(tmp_path / "none"), "--data", str(tested)]) == 2
+    assert capsys.readouterr().err.startswith(f"sec2sec: {tmp_path / 'none'}: no such checkpoint folder")

@@ -1,0 +1,25 @@
+"""What gradio calls for the events of the app, called without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import gradio as gr
+
+
+def find_handler(demo: gr.Blocks, module: str, name: str) -> Callable[..., Any]:
+    """The handler of an event, by its module within sec2sec.ui and its name."""
+    return next(
+        function.fn
+        for function in demo.fns.values()
+        if getattr(function.fn, "__module__", "") == f"sec2sec.ui.{module}"
+        and function.fn.__qualname__.endswith(f".{name}")
+    )
+
+
+def by_name(handler: Callable[..., Any], updates: Mapping[Any, Any]) -> dict[str, Any]:
+    """What a handler returned, by the names that its tab gives to the components."""
+    layout = handler.__wrapped__.__self__.layout  # type: ignore[attr-defined]
+    components = {name: part for name, part in vars(layout).items() if isinstance(part, Hashable)}
+    return {name: updates[part] for name, part in components.items() if part in updates}

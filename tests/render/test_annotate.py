@@ -1,0 +1,209 @@
+"""The annotated film: what is burnt in, that it moves with time, and that the sound is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from sec2sec.cli import main
+from sec2sec.clip import explain
+from sec2sec.explanations import TargetExplanation
+from sec2sec.media import MediaError, open_clip
+from sec2sec.media.playback import browser_can_play
+from sec2sec.render.annotate import HEIGHT, PLAYHEAD, WIDTH, annotate, chosen_targets, layout
+from sec2sec.render.chart import Chart, plain, shortened, width_of, wrapped
+from tests.edits.test_edits import sweep
+from tests.helpers import clips
+from tests.helpers.models import tiny_bundle
+
+SECONDS = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("annotate")
+
+
+@pytest.fixture(scope="module")
+def bundle(folder):
+    return tiny_bundle(folder / "tiny")
+
+
+@pytest.fixture(scope="module")
+def path(folder):
+    return clips.make_clip(folder / "clip.mp4", SECONDS, sound=sweep(SECONDS), size=(160, 90))
+
+
+@pytest.fixture(scope="module")
+def explanation(path, bundle):
+    return explain(path, bundle)
+
+
+@pytest.fixture(scope="module")
+def film(path, explanation, folder):
+    annotate(path, explanation, folder / "film.mp4", overlay=True)
+    return folder / "film.mp4"
+
+
+def frames(film: Path) -> list[tuple[float, np.ndarray]]:
+    with av.open(str(film)) as container:
+        return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+def playhead(frame: np.ndarray, chart: Chart) -> float:
+    """The column of the playhead's colour in the chart."""
+    near = np.abs(frame[chart.box.top : chart.bottom].astype(int) - PLAYHEAD).max(-1) < 60
+    columns = near.mean(0)
+    assert columns.max() > 0.9
+    return float(np.average(np.arange(WIDTH), weights=columns > 0.5))
+
+
+def test_film_plays_in_browsers_with_its_length_and_size(film):
+    clip = open_clip(film)
+    assert browser_can_play(clip)
+    assert (clip.width, clip.height) == (WIDTH, HEIGHT)
+    assert clip.duration == pytest.approx(SECONDS, abs=0.06)
+
+
+def test_sound_is_kept_in_step(film, path):
+    """The delay at which both soundtracks correlate best, and how well."""
+    ours, theirs = (np.concatenate([s.samples for s in open_clip(p).seconds()]) for p in (film, path))
+    lags = np.arange(-400, 401)
+    found = [np.corrcoef(ours[400 + lag : len(ours) - 400 + lag], theirs[400:-400])[0, 1] for lag in lags]
+    assert max(found) > 0.98
+    assert abs(lags[int(np.argmax(found))]) <= 16  # 1 ms
+
+
+def test_playhead_moves_with_time(film):
+    _, _, box, _ = layout(160 / 90, 2, 1)
+    chart = Chart(box, SECONDS)
+    for time, frame in frames(film)[::10]:
+        assert playhead(frame, chart) == pytest.approx(chart.x(time + 0.5 / 24), abs=2)
+
+
+def test_picture_beside_the_chart_is_the_clips_own(path, explanation, tmp_path):
+    annotate(path, explanation, tmp_path / "film.mp4")
+    box, *_ = layout(160 / 90, 2, 1)
+    assert box is not None
+    shown = [
+        clips.number(f[box.top : box.top + box.height, box.left : box.left + box.width])
+        for _, f in frames(tmp_path / "film.mp4")
+    ]
+    assert shown == list(range(24 * SECONDS))
+
+
+def with_effect(target: TargetExplanation, effect: list[float]) -> TargetExplanation:
+    """The target with another effect of each second."""
+    return replace(target, effects=(replace(target.effects[0], whole=np.array(effect)), *target.effects[1:]))
+
+
+def test_bars_are_as_high_as_the_figures(path, explanation, tmp_path):
+    """A second with all of the effect, planted: its bar is there, in the colour and on the side of its sign."""
+    planted = with_effect(explanation.targets["arousal"], [0.0, -0.3, 0.0])
+    planted = replace(planted, attention=np.array([0.0, 0.0, 1.0]))
+    made = replace(explanation, targets={"arousal": planted})
+    annotate(path, made, tmp_path / "film.mp4")
+    _, frame = frames(tmp_path / "film.mp4")[2]
+    _, _, box, _ = layout(160 / 90, 1, 1)
+    chart = Chart(box, SECONDS)
+    lane = (chart.bottom - box.top - 8) / 2
+
+    def colour(second: float, y: float) -> np.ndarray:
+        return frame[round(y), round(chart.x(second))].astype(int)
+
+    assert colour(2.5, box.top + lane / 2).min() > 120  # all of the attention
+    assert colour(1.5, box.top + lane / 2).max() < 60  # none
+    below, above = (colour(1.5, box.top + lane + 8 + lane * share) for share in (0.75, 0.25))
+    assert below[2] > 180 > below[0]  # blue, under the zero line
+    assert above.max() < 60
+
+
+def test_effects_that_are_nothing_do_not_look_tall(path, explanation, tmp_path):
+    planted = with_effect(explanation.targets["arousal"], [0.0, 0.0004, -0.0004])
+    annotate(path, replace(explanation, targets={"arousal": planted}), tmp_path / "film.mp4")
+    _, frame = frames(tmp_path / "film.mp4")[2]
+    _, _, box, _ = layout(160 / 90, 1, 1)
+    chart = Chart(box, SECONDS)
+    lane = (chart.bottom - box.top - 8) / 2
+    columns = [round(chart.x(second + 0.5)) for second in (1, 2)]
+    inside = frame[round(box.top + lane + 12) : chart.bottom - 4, columns].astype(int)
+    assert (np.ptp(inside, axis=-1).max(-1) > 100).sum() <= 3  # at most a line of colour
+
+
+@pytest.mark.parametrize("shape", ["portrait", "sound", "silent", "partial"])
+def test_any_clip_can_be_annotated(shape, folder, bundle, tmp_path):
+    kinds = {
+        "portrait": {"size": (54, 96)},
+        "sound": {"picture": None},
+        "silent": {"sound": None},
+        "partial": {"seconds": 1.7},
+    }
+    clip = clips.make_clip(
+        folder / f"{shape}.{'m4a' if shape == 'sound' else 'mp4'}", **({"seconds": 1.0} | kinds[shape])
+    )
+    annotate(clip, explain(clip, bundle), tmp_path / "film.mp4", overlay=True)
+    found = open_clip(tmp_path / "film.mp4")
+    assert found.has_video
+    assert found.has_audio == (shape != "silent")
+    assert found.duration == pytest.approx(1.7 if shape == "partial" else 1.0, abs=0.06)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4"]
+
+
+@pytest.mark.parametrize("aspect", [None, 0.3, 0.5625, 1.0, 1.33, 1.78, 4.0])
+@pytest.mark.parametrize("targets", [1, 2, 3, 5])
+def test_nothing_overlaps_or_leaves_the_frame(aspect, targets):
+    boxes = [box for box in layout(aspect, targets, 2) if box is not None]
+    for box in boxes:
+        assert box.left >= 0
+        assert box.top >= 0
+        assert box.width >= 200 * (box is not boxes[0] or aspect is None)
+        assert box.height >= 40
+        assert box.left + box.width <= WIDTH
+        assert box.top + box.height <= HEIGHT
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            beside = a.left + a.width <= b.left or b.left + b.width <= a.left
+            assert beside or a.top + a.height <= b.top or b.top + b.height <= a.top
+
+
+def test_text_fits_and_has_no_missing_glyphs():
+    said = "Überlänge − naïve é 日本 targets with a very long name that goes on and on"
+    assert width_of(shortened(said, 200, 16), 16) <= 200
+    assert len(wrapped(said * 3, 300, 16, 2)) == 2
+    font = ImageFont.load_default(size=16)
+    missing = bytes(font.getmask("\U0001f999"))
+    assert all(bytes(font.getmask(c)) != missing for c in plain(said) if not c.isspace())
+
+
+def test_targets_are_chosen_and_checked(explanation):
+    assert chosen_targets(explanation, None) == ["arousal", "valence"]  # synchrony is a diagnostic
+    assert chosen_targets(explanation, ["synchrony"]) == ["synchrony"]
+    for wrong in (["joy"], []):
+        with pytest.raises(ValueError, match="choose"):
+            chosen_targets(explanation, wrong)
+
+
+def test_another_file_is_refused(explanation, folder, tmp_path):
+    other = clips.make_clip(folder / "other.mp4", SECONDS)
+    with pytest.raises(MediaError, match="not the file"):
+        annotate(other, explanation, tmp_path / "film.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_writes_the_film_of_a_part(path, folder, tmp_path, capsys):
+    out = tmp_path / "film.mp4"
+    arguments = ["explain", str(path), "--checkpoint", str(folder / "tiny"), "--start", "1", "--annotate", str(out)]
+    assert main(arguments) == 0
+    assert open_clip(out).duration == pytest.approx(SECONDS - 1, abs=0.06)
+    assert main([*arguments[:-1], str(tmp_path / "no" / "film.mp4")]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_unwritable_place_says_so(path, explanation, tmp_path):
+    with pytest.raises(OSError, match="does not exist"):
+        annotate(path, explanation, tmp_path / "gone" / "film.mp4")

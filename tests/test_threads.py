@@ -1,0 +1,72 @@
+"""Waiting threads sleep in the programs of sec2sec, before torch is imported; nobody else's environment is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from sec2sec.threads import OWN_SETTINGS, SMALL_WIDTH, let_waiting_threads_sleep, threads_for
+
+ROOT = Path(__file__).resolve().parent.parent
+CLEAN = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
+SHOW = "import os, sys; print(os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)"
+PROGRAMS = {
+    "command line": "from sec2sec.__main__ import run as program",
+    "app": "import runpy; program = lambda: runpy.run_path('app.py', run_name='__main__')",
+}
+
+
+def python(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_lets_waiting_threads_sleep_before_torch_is_imported(name):
+    code = f"import sys; sys.argv[1:] = ['--help']\n{PROGRAMS[name]}\ntry: program()\nexcept SystemExit: pass\n{SHOW}"
+    assert python(code, CLEAN).stdout.splitlines()[-1] == "passive False"
+
+
+def test_torchs_threads_take_the_setting():
+    code = "from sec2sec.threads import let_waiting_threads_sleep as let\nlet()\nimport torch"
+    shown = python(code, CLEAN | {"OMP_DISPLAY_ENV": "true"}).stderr
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in shown
+
+
+@pytest.mark.parametrize("name", OWN_SETTINGS)
+def test_a_persons_own_setting_stays(name):
+    environment = {name: "1"}
+    let_waiting_threads_sleep(environment)
+    assert environment == {name: "1"}
+
+
+def test_the_library_leaves_the_environment_of_its_process_alone():
+    code = f"import os; before = dict(os.environ)\nimport sec2sec.clip\nassert dict(os.environ) == before\n{SHOW}"
+    assert python(code, CLEAN).stdout.split() == ["None", "True"]
+
+
+def test_small_matrices_take_the_calling_thread_alone_and_no_other_thread_of_the_process():
+    def started_meanwhile() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    before, others = torch.get_num_threads(), started_meanwhile()
+    torch.set_num_threads(3)
+    try:
+        with threads_for(SMALL_WIDTH):
+            assert (torch.get_num_threads(), started_meanwhile()) == (1, 3)
+        with threads_for(SMALL_WIDTH + 1):
+            assert torch.get_num_threads() == 3
+        with threads_for(None):
+            assert torch.get_num_threads() == 3
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert started_meanwhile() == others

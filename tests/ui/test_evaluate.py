@@ -1,0 +1,71 @@
+"""The Evaluate screen without a browser: which data sets are offered, what is shown, and what is never told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sec2sec.datasets.open import open_data
+from sec2sec.evaluation.document import as_fragment, as_page
+from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.progress import drain
+from sec2sec.ui import evaluate
+from tests.helpers.datasets import clip_folder
+from tests.helpers.models import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip_folder(tmp_path_factory.mktemp("host") / "secret place", train=3, validation=1, test=2)
+
+
+@pytest.fixture(scope="module")
+def ended(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    bundle = tiny_bundle(tmp_path_factory.mktemp("model") / "tiny", targets=("arousal", "calm"))
+    (folder / "clips" / "5.mp4").write_bytes(b"broken")
+    return drain(evaluate_steps(bundle, open_data(folder), workers=0))
+
+
+def test_only_visible_folders_are_data_sets(tmp_path: Path) -> None:
+    assert evaluate.data_sets_in(tmp_path / "nowhere") == []
+    for name in ("b", "a", ".cache"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file.csv").write_text("")
+    assert evaluate.data_sets_in(tmp_path) == ["a", "b"]
+
+
+def test_report_tells_nothing_of_where_the_server_keeps_its_data(ended: Evaluated, folder: Path) -> None:
+    public = evaluate.without_paths(ended.report, folder, "their data")
+    drawn = as_fragment(public, [evaluate._named(line, folder) for line in ended.unusable])
+    for told in (drawn, as_page(public), str(public)):
+        assert "secret place" not in told
+        assert str(folder.parent) not in told
+        assert "their data" in told
+    assert public["targets"]["calm"]["worst"][0]["path"].startswith("clips/")
+    assert "clips could not be used" in drawn
+    assert "Model tiny. Random weights, for tests." in drawn
+
+
+def test_every_worst_clip_has_a_button_that_says_which_it_is(ended: Evaluated, folder: Path) -> None:
+    drawn = as_fragment(evaluate.without_paths(ended.report, folder, "x"), [])
+    for name, target in ended.report["targets"].items():
+        errors = [clip["error"] for clip in target["worst"]]
+        assert errors == sorted(errors, reverse=True)
+        for rank, clip in enumerate(target["worst"]):
+            assert f'data-target="{name}" data-rank="{rank}">{clip["id"]}</button>' in drawn
+
+
+def test_classes_get_reliability_and_roc_and_scores_a_scatter(ended: Evaluated, folder: Path) -> None:
+    drawn = as_fragment(evaluate.without_paths(ended.report, folder, "x"), [])
+    for title in ("arousal: reliability", "arousal: ROC", "calm: predicted and true", "majority (trivial)"):
+        assert title in drawn
+    assert "calm: ROC" not in drawn
+
+
+def test_names_from_a_table_cannot_become_markup(ended: Evaluated) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    found = ended.report["targets"]["calm"]
+    worst = [{**found["worst"][0], "id": evil}]
+    report = {**ended.report, "data": evil, "targets": {evil: {**found, "worst": worst}}}
+    assert "<img" not in as_fragment(report, [evil])

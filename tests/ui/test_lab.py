@@ -1,0 +1,176 @@
+"""What the Lab tab computes without a browser: the cache of clips, its payload, and what it makes of requests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sec2sec.clip import EncodedClip
+from sec2sec.config import MediaLimits
+from sec2sec.edits import EditError, Freeze, Mute, Soundtrack
+from sec2sec.media import MediaError
+from sec2sec.ui.clip_cache import ClipCache, ClipGoneError, ExplainedClip
+from sec2sec.ui.lab import tab
+from sec2sec.ui.lab.payload import encode
+from sec2sec.ui.work import Channel
+from tests.helpers import clips
+from tests.helpers.explaining import encoded
+from tests.helpers.models import tiny_bundle
+
+LIMITS = MediaLimits()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="module")
+def models(folder):
+    bundle = tiny_bundle(folder / "tiny")
+    return SimpleNamespace(get=lambda name: bundle, bundle=bundle)
+
+
+@pytest.fixture(scope="module")
+def encoded_clip(folder, models) -> EncodedClip:
+    return encoded(clips.make_clip(folder / "clip.mp4", 4), models.bundle)
+
+
+def explained(encoded_clip: EncodedClip, path: Path) -> ExplainedClip:
+    return ExplainedClip(
+        encoded_clip.explain(), encoded_clip.preview, encoded_clip.tokens.cpu(), path, (0.0, None), "tiny"
+    )
+
+
+@pytest.fixture
+def clip(encoded_clip, folder, models) -> ExplainedClip:
+    made = explained(encoded_clip, folder / "clip.mp4")
+    tab.open_lab(models, made, {"other": folder / "other.mp4"})
+    return made
+
+
+# ---- the cache
+
+
+def test_clip_is_found_by_its_id_alone(encoded_clip, folder):
+    cache = ClipCache(60)
+    first, second = explained(encoded_clip, folder), explained(encoded_clip, folder)
+    a, b = cache.put(first), cache.put(second)
+    assert cache.get(a) is first
+    assert cache.get(b) is second
+    cache.discard(a)
+    cache.discard(None)
+    for gone in (a, "guess", None):
+        with pytest.raises(ClipGoneError, match="explain it again"):
+            cache.get(gone)
+
+
+def test_clips_expire_after_their_last_use(encoded_clip, folder):
+    now = [0.0]
+    cache = ClipCache(60, clock=lambda: now[0])
+    key = cache.put(explained(encoded_clip, folder))
+    for now[0] in (50.0, 100.0):
+        cache.get(key)
+    now[0] = 161.0
+    with pytest.raises(ClipGoneError):
+        cache.get(key)
+
+
+def test_cache_is_bounded_in_bytes_and_forgets_what_was_used_longest_ago(encoded_clip, folder):
+    size = explained(encoded_clip, folder).nbytes
+    cache = ClipCache(60, max_bytes=2 * size)
+    a, b = cache.put(explained(encoded_clip, folder)), cache.put(explained(encoded_clip, folder))
+    cache.get(a)
+    c = cache.put(explained(encoded_clip, folder))
+    cache.get(a)
+    cache.get(c)
+    with pytest.raises(ClipGoneError):
+        cache.get(b)
+    alone = ClipCache(60, max_bytes=1)
+    assert alone.get(alone.put(explained(encoded_clip, folder)))  # the newest is always kept
+
+
+# ---- requests
+
+
+def test_requests_of_a_browser_become_edits_and_undo(clip):
+    assert tab.act(clip, {"edit": {"edit": "mute", "seconds": [1]}}) == ""
+    assert [done.edit for done in clip.history.done] == [Mute((1,))]
+    assert tab.act(clip, {"action": "undo"}) == ""
+    assert clip.history.done == []
+    assert tab.act(clip, {"action": "redo"}) == ""
+    assert len(clip.history.done) == 1
+    assert tab.act(clip, {"action": "clear"}) == ""
+    assert clip.history.undone == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [None, 3, {}, {"action": "format"}, {"action": ["undo"]}, {"edit": {"edit": "mute", "seconds": [99]}},
+     {"edit": {"edit": "soundtrack", "track": "/etc/passwd"}}, {"edit": {"edit": "freeze", "seconds": [0]}}],
+)  # fmt: skip
+def test_bad_requests_are_refused_in_a_sentence(clip, sent):
+    assert len(tab.act(clip, sent)) > 10
+    assert clip.history.done == []
+
+
+def test_frozen_seconds_are_prepared_with_progress(clip, models):
+    channel = Channel()
+    tab.prepare(models, clip, Freeze((1, 2)), LIMITS, channel)
+    assert [progress.fraction for progress in channel.messages.queue] == [1.0]
+    assert len(clip.history.done) == 1
+    tab.act(clip, {"action": "undo"})
+    tab.act(clip, {"action": "redo"})
+    assert clip.history.lab.made() == [clip.history.plan[1].picture]
+
+
+def test_soundtracks_come_from_offered_clips_alone(clip, models, folder):
+    with pytest.raises(MediaError, match="no such file"):
+        tab.prepare(models, clip, Soundtrack("other"), LIMITS, Channel())
+    clips.make_clip(folder / "other.mp4", 2)
+    tab.prepare(models, clip, Soundtrack("other"), LIMITS, Channel())
+    with pytest.raises(EditError):
+        tab.prepare(models, clip, Soundtrack(str(folder / "clip.mp4")), LIMITS, Channel())
+    (folder / "other.mp4").unlink()
+
+
+def test_deleted_clip_says_so(encoded_clip, models, folder):
+    made = explained(encoded_clip, folder / "deleted.mp4")
+    tab.open_lab(models, made, {})
+    with pytest.raises(MediaError, match="no such file"):
+        tab.prepare(models, made, Freeze((0,)), LIMITS, Channel())
+    assert tab.act(made, {"edit": {"edit": "blank", "seconds": [0]}}) == ""  # tokens are enough for this one
+
+
+# ---- payload
+
+
+def test_payload_says_what_the_history_says(clip):
+    tab.act(clip, {"edit": {"edit": "mute", "seconds": [0]}})
+    tab.act(clip, {"edit": {"edit": "reorder", "order": [3, 2, 1, 0]}})
+    payload = json.loads(encode(clip, stills=True))
+    assert [target["name"] for target in payload["targets"]] == ["arousal", "valence"]  # synchrony is a diagnostic
+    for k, target in enumerate(payload["targets"]):
+        assert target["before"] == clip.history.before.prediction[k]
+        assert target["after"] == clip.history.after.prediction[k]
+        assert sum(edit["changes"][k] for edit in payload["edits"]) == pytest.approx(
+            target["after"] - target["before"], abs=1e-5
+        )
+        assert sum(target["attention"]) == pytest.approx(1, abs=1e-4)
+    assert [second["still"] for second in payload["seconds"]] == [3, 2, 1, 0]
+    assert payload["seconds"][3]["marks"] == ["was 0–1 s", "muted"]
+    assert payload["seconds"][0]["from"] == "picture: 3–4 s; sound: 3–4 s"
+    assert len(payload["stills"]) == 4
+    again = json.loads(encode(clip))
+    assert again["serial"] == payload["serial"] + 1
+    assert "stills" not in again
+
+
+def test_payload_names_removed_seconds_as_not_renderable(clip):
+    tab.act(clip, {"edit": {"edit": "remove", "seconds": [2], "what": "sound"}})
+    payload = json.loads(encode(clip))
+    assert not payload["renderable"]
+    assert payload["seconds"][2]["marks"] == ["no sound"]
