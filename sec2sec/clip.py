@@ -51,7 +51,8 @@ from sec2sec.export.as_json import Maps, to_json
 from sec2sec.export.as_table import to_frame
 from sec2sec.extras import require_extra
 from sec2sec.files import write_atomically
-from sec2sec.media import MediaError, open_clip
+from sec2sec.media import MediaError
+from sec2sec.media.isolated import read_clip
 from sec2sec.preview import PreviewCollector
 from sec2sec.progress import Progress, Steps, drain
 
@@ -305,7 +306,7 @@ def encode_steps(
     config = model.encoders.config
     limits = limits or MediaLimits()
     limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.max_seconds))
-    clip = open_clip(
+    clip = read_clip(
         path,
         start=start,
         end=end,

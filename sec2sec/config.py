@@ -51,6 +51,7 @@ class MediaLimits(Validated):
     max_seconds: float = setting(900.0, gt=0)  # length of the part that is analysed, not of the file
     min_seconds: float = setting(0.5, gt=0)  # a shorter clip has no second to speak of
     max_pixels: int = setting(8192 * 4320, ge=1)  # size of one decoded frame
+    isolated: bool = setting(False)  # decode in a process of its own, which has limits and can be killed
 
 
 @dataclass(frozen=True)

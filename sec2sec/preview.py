@@ -10,7 +10,8 @@ from PIL import Image
 from sec2sec.config import SAMPLE_RATE
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.results import ClipSummary, Preview
-from sec2sec.media import Clip, Second
+from sec2sec.media import Second
+from sec2sec.media.isolated import ReadableClip
 
 ENVELOPE_STEPS = 50  # of the drawn waveform in a second
 MAX_LARGE_STILLS = 60  # a clip of more seconds has small stills, so that a page stays light
@@ -44,7 +45,7 @@ class PreviewCollector:
         if tokens.mfcc is not None:
             self.images.append(tokens.mfcc[:, 0].half().cpu().numpy())
 
-    def summary(self, clip: Clip) -> ClipSummary:
+    def summary(self, clip: ReadableClip) -> ClipSummary:
         """What a result says of the clip."""
         return ClipSummary(
             name=clip.name,

@@ -27,7 +27,8 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Explanation, Occlusion, Stability
-from sec2sec.media import Second, open_clip
+from sec2sec.media import Second
+from sec2sec.media.isolated import read_clip
 from sec2sec.progress import Progress, Steps
 
 SHIFTS = (-0.5, -0.25, 0.25, 0.5)  # s
@@ -62,7 +63,7 @@ def stability_steps(
                 f"{other.summary.name}: has other targets or encoders than {first.summary.name}; "
                 "give checkpoints of one training with other seeds"
             )
-    clip = open_clip(
+    clip = read_clip(
         path,
         start=start,
         end=end,

@@ -10,6 +10,7 @@ standard output, until the input ends.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -20,7 +21,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from sec2sec.media.playback import browser_can_play, convert_for_browser
 HEAD = struct.Struct("!II")  # bytes of a message's JSON, bytes of its arrays
 LARGEST_JSON = 1 << 20
 KEEP_AFTER = 50  # clips for which one process is used: what a library leaks goes with it
-ARRAYS = ("frames", "samples", "still")
+PLACES = {"decoding": 6, "probing": 2}  # processes at once: who chooses a clip does not wait for those that are read
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,22 @@ class Message:
     kind: str
     fields: dict[str, Any]
     arrays: dict[str, np.ndarray]
+
+
+class ReadableClip(Protocol):
+    """A clip whose seconds can be read, in this process or by another."""
+
+    name: str
+    start: float
+    sha256: str
+    duration: float
+    has_video: bool
+    has_audio: bool
+    warnings: list[str]
+
+    def seconds(self) -> Iterator[Second]:
+        """Reads the clip second by second. Raises MediaError."""
+        ...
 
 
 @dataclass
@@ -221,15 +238,15 @@ class Decoders:
         opened = next(messages).fields
         return IsolatedClip(path=file, sha256=file_sha256(file), _messages=messages, **opened)
 
-    def probe(self, path: str | os.PathLike[str], limits: MediaLimits) -> dict[str, Any]:
-        """name, duration (s), width, height (pixels) and whether browsers can play the file. Raises MediaError."""
+    def probe(self, path: str | os.PathLike[str], limits: MediaLimits) -> ProbedClip:
+        """What a page has to know of a file. Raises MediaError."""
         file = check_file(path, limits.max_bytes)
         (message,) = self._ask("probe", file, limits=_plain(limits))
-        return message.fields
+        return ProbedClip(**message.fields)
 
     def convert(
         self, path: str | os.PathLike[str], out: Path, *, start: float, end: float | None, limits: MediaLimits
-    ) -> Iterator[float]:
+    ) -> Generator[float, None, None]:
         """convert_for_browser in another process: yields the second that it has reached. Raises MediaError."""
         file = check_file(path, limits.max_bytes)
         for message in self._ask("convert", file, out=str(out), start=start, end=end, limits=_plain(limits)):
@@ -267,9 +284,73 @@ class Decoders:
         return DecodingProcess(self.limits)
 
 
+@dataclass(frozen=True)
+class ProbedClip:
+    """What a page has to know of a file. duration: s, NaN where only reading tells."""
+
+    name: str
+    duration: float
+    width: int
+    height: int
+    playable: bool  # by browsers, as it is
+
+
+def read_clip(
+    path: str | os.PathLike[str],
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    frames_per_second: int = 8,
+    frame_size: tuple[int, int] = RESIZE,
+    limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
+) -> ReadableClip:
+    """As open_clip, of which only the seconds are read: here, or in another process where the limits ask for that."""
+    opener = _decoders("decoding", os.getpid()).open_clip if limits.isolated else open_clip
+    return opener(path, start=start, end=end, frames_per_second=frames_per_second, frame_size=frame_size, limits=limits)
+
+
+def probe_clip(path: str | os.PathLike[str], limits: MediaLimits) -> ProbedClip:
+    """What a page has to know of a file: found here, or in another process where the limits ask for that."""
+    if limits.isolated:
+        return _decoders("probing", os.getpid()).probe(path, limits)
+    clip = open_clip(path, limits=limits)
+    return ProbedClip(clip.name, clip.duration, clip.width, clip.height, browser_can_play(clip))
+
+
+def convert_clip(
+    path: str | os.PathLike[str],
+    out: Path,
+    *,
+    start: float,
+    end: float | None,
+    limits: MediaLimits,
+    progress: Callable[[float], None],
+) -> None:
+    """convert_for_browser, here or in another process where the limits ask for that."""
+    if not limits.isolated:
+        convert_for_browser(path, out, start=start, end=end, limits=limits, progress=progress)
+        return
+    decoders = _decoders("decoding", os.getpid())
+    with contextlib.closing(decoders.convert(path, out, start=start, end=end, limits=limits)) as reached:
+        for second in reached:
+            progress(second)
+
+
+def prepare_decoders() -> None:
+    """Start a process of each kind, so that the first clip need not wait for one."""
+    for use in PLACES:
+        _decoders(use, os.getpid()).prepare()
+
+
+@functools.cache
+def _decoders(use: str, pid: int) -> Decoders:
+    """Those of this process: a fork has its own."""
+    return Decoders(most=PLACES[use])
+
+
 def _plain(limits: MediaLimits) -> dict[str, Any]:
     """JSON has no infinity that every reader takes: strings have."""
-    return {name: str(value) for name, value in asdict(limits).items()}
+    return {name: str(value) for name, value in asdict(limits).items() if name != "isolated"}
 
 
 # ---- the child

@@ -12,6 +12,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
+from sec2sec.media.isolated import prepare_decoders
 from sec2sec.ui import about, evaluate
 from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.clip_cache import ClipCache
@@ -67,8 +68,12 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     """Serve the app until the process is ended; one line says where."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
     end_on_signals()
+    if settings.isolated_decoding:
+        prepare_decoders()
     grant_no_other_site()
-    door = Middleware(Door, limits=door_limits(settings), deletion=uploads(settings.delete_after))
+    deletion = uploads(settings.delete_after)
+    deletion.start()
+    door = Middleware(Door, limits=door_limits(settings), deletion=deletion)
     demo.launch(
         app_kwargs={"middleware": [door]},
         server_name=settings.host,
@@ -99,13 +104,11 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
 
 @functools.cache
 def uploads(delete_after: float) -> Deletion:
-    """The private folder of this process for what visitors bring and cause, and the job that deletes it by age."""
+    """The private folder of this process for what visitors bring and cause, and the job that will delete it by age."""
     folder = UploadFolder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
     atexit.register(folder.remove)
     os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
-    deletion = Deletion(folder.path, delete_after)
-    deletion.start()
-    return deletion
+    return Deletion(folder.path, delete_after)
 
 
 def door_limits(settings: Settings) -> Limits:

@@ -10,8 +10,7 @@ from pathlib import Path
 from sec2sec.config import MediaLimits
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import Explanation, Preview
-from sec2sec.media import open_clip
-from sec2sec.media.playback import browser_can_play, convert_for_browser
+from sec2sec.media.isolated import convert_clip, probe_clip
 from sec2sec.progress import Progress
 from sec2sec.ui.gpu import gpu_seconds
 from sec2sec.ui.settings import Settings
@@ -56,7 +55,7 @@ class ClipPart:
             def send(second: float) -> None:
                 channel.send(Progress(second, duration, CONVERTING))
 
-            convert_for_browser(self.path, to, start=start, end=end, limits=self.limits, progress=send)
+            convert_clip(self.path, to, start=start, end=end, limits=self.limits, progress=send)
 
         return work
 
@@ -98,10 +97,10 @@ def is_known_truth(path: Path) -> bool:
 def probe_upload(path: str, settings: Settings) -> tuple[ChosenClip, str]:
     """A chosen file, and what to say of it. Raises MediaError for one that cannot be used."""
     # without the limit of length, which is checked against the part that is analysed
-    clip = open_clip(path, limits=replace(settings.limits, max_seconds=math.inf))
+    clip = probe_clip(path, replace(settings.limits, max_seconds=math.inf))
     chosen = ChosenClip(
         path,
-        browser_can_play(clip),
+        clip.playable,
         is_known_truth(Path(path)),
         duration=clip.duration,
         pixels=clip.width * clip.height,

@@ -49,6 +49,9 @@ class Settings(Validated):
     )
     stored_megabytes: int = setting(20_000, "largest amount of all visitors' files at once, in MB", CLIPS, ge=1)
     address_queue: int = setting(40, "clips of one address that may wait or be explained", CLIPS, ge=1)
+    isolated_decoding: bool = setting(
+        True, "whether clips are decoded in processes of their own, with limits on memory and time", CLIPS
+    )
     concurrency: int = setting(
         2, "clips that are explained at once; encoding itself takes turns on each device", CLIPS, ge=1
     )
@@ -82,7 +85,9 @@ class Settings(Validated):
     @property
     def limits(self) -> MediaLimits:
         """What a clip may cost before it is refused."""
-        return MediaLimits(max_bytes=self.max_megabytes * 1024**2, max_seconds=self.max_seconds)
+        return MediaLimits(
+            max_bytes=self.max_megabytes * 1024**2, max_seconds=self.max_seconds, isolated=self.isolated_decoding
+        )
 
     @property
     def largest_upload(self) -> int:
@@ -128,6 +133,8 @@ def environment_values(environment: Mapping[str, str]) -> dict[str, Any]:
     """The settings that the environment has a variable for. Raises SettingsError that names the variable."""
     on_a_space = {"training": False, "private_runs": True, "behind_proxy": True}
     values: dict[str, Any] = on_a_space if "SPACE_ID" in environment else {}
+    if "SPACES_ZERO_GPU" in environment:  # a clip has a process of its own there, and another would cost GPU time
+        values["isolated_decoding"] = False
     for name, field in fields_of(Settings).items():
         for variable in (f"{PREFIX}{name.upper()}", SPACE_VARIABLES.get(name, "")):
             if variable in environment:

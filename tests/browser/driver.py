@@ -65,11 +65,15 @@ class App:
         self.url = f"http://127.0.0.1:{self.port}"
         self.temp = tempfile.mkdtemp(prefix="sec2sec-test-")
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in __exit__)
+        self.ended = ""  # what it had printed when it was ended
         command = [sys.executable, str(script), "--port", str(self.port), *arguments]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "GRADIO_TEMP_DIR": self.temp, **(env or {})}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
 
     def output(self) -> str:
+        """All that it has printed."""
+        if self.log.closed:
+            return self.ended
         self.log.seek(0)
         return self.log.read()
 
@@ -89,6 +93,8 @@ class App:
         except subprocess.TimeoutExpired:
             self.process.kill()
         shutil.rmtree(self.temp, ignore_errors=True)
+        self.ended = self.output()
+        self.log.close()
 
 
 def open_tab(page: Page, name: str) -> None:

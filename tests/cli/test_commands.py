@@ -235,8 +235,11 @@ def test_every_error_for_people_is_in_the_tree_of_errors():
         "CancelledError",
         "LeftQueueError",
         "FailedOnGpuError",
-    }  # the end of a wait, and a mistake of the program
-    assert {name for name, base in defined.items() if base in ("Exception", "RuntimeError")} == control
+        "UploadBrokenOffError",
+    }  # the end of a wait or an upload, and a mistake of the program
+    assert {
+        name for name, base in defined.items() if base in ("Exception", "RuntimeError", "MultiPartException")
+    } == control
     drawn, above = {}, []
     for line in errors.__doc__.splitlines():
         if entry := re.match(r"( {4}[ │├└─]*)(\w+Error)\b", line):

@@ -96,9 +96,9 @@ def test_an_error_is_the_same_sentence_and_the_process_serves_the_next_clip(deco
 
 def test_a_probe_says_what_a_page_has_to_know(decoders, clip):
     probed = decoders.probe(clip, ANY)
-    assert probed["name"] == "clip.mp4"
-    assert probed["duration"] == pytest.approx(3.4, abs=0.1)
-    assert (probed["width"], probed["height"], probed["playable"]) == (96, 64, True)
+    assert probed.name == "clip.mp4"
+    assert probed.duration == pytest.approx(3.4, abs=0.1)
+    assert (probed.width, probed.height, probed.playable) == (96, 64, True)
 
 
 def test_a_conversion_tells_how_far_it_is(decoders, tmp_path):
@@ -176,7 +176,7 @@ def test_more_clips_than_places_wait_and_are_told_so(clip):
         with pytest.raises(MediaError, match="reading other clips; try again in a moment"):
             decoders.probe(clip, ANY)
         seconds.close()
-        assert decoders.probe(clip, ANY)["name"] == "clip.mp4"
+        assert decoders.probe(clip, ANY).name == "clip.mp4"
 
 
 def test_processes_end_with_the_one_that_asked():
