@@ -41,7 +41,12 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
     """Write JSON atomically. NaN and infinity raise ValueError: they are not JSON."""
-    write_atomically(path, json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n")
+    write_atomically(path, json_bytes(value, indent))
+
+
+def json_bytes(value: Any, indent: int | None = 1) -> bytes:
+    """JSON as it is written to a file. NaN and infinity raise ValueError."""
+    return json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n"
 
 
 def current_umask() -> int:

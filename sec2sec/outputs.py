@@ -9,21 +9,23 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from sec2sec.errors import FileError
+from sec2sec.files import write_atomically
 
 STDOUT = Path("-")
 ROOM = 1024**2  # bytes that have to be free where nothing better is known of an output's size
-HEAD = 64 * 1024  # bytes in which a file of ours says so
+HEAD = 4 * 1024**2  # bytes in which a file of ours says so; a film says it after the index of its frames
 # What each kind of file that we write begins with or holds near its beginning.
 MARKS = (
     b'"schema": "sec2sec.',
     b'"schema":"sec2sec.',
     b'<meta name="generator" content="sec2sec',
     b'second,"from, s","to, s",',
-    b"sec2sec ",  # comment of a film
+    b"made with sec2sec",  # comment of a film
 )
 
 
@@ -72,6 +74,8 @@ class Outputs:
         for read in self.inputs:
             if target.samefile(read):
                 raise FileError(f"{path}: is {read}, which is read here and would be lost; give another name")
+            if read.is_dir() and target.is_relative_to(read.resolve()) and not is_ours(target):
+                raise FileError(f"{path}: belongs to {read}, which is read here; give a name in another folder")
         state = target.stat()
         if not stat.S_ISREG(state.st_mode):
             if not os.access(target, os.W_OK):
@@ -81,6 +85,15 @@ class Outputs:
             raise FileError(
                 f"{path}: exists and was not written by sec2sec; give another name, or --overwrite to replace it"
             )
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write an output that was claimed; "-" is standard output."""
+    if path == STDOUT:
+        sys.stdout.write(data.decode())
+        sys.stdout.flush()
+    else:
+        write_atomically(path, data)
 
 
 def is_ours(path: Path) -> bool:

@@ -6,6 +6,7 @@ Only the file of the chosen subcommand is imported, and nothing heavy before it 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Any other error is a mistake of this program and is raised, so that the process ends with its traceback and 1.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):  # a clip's name may hold what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = command_parser(arguments).parse_args(arguments)
     try:
         code: int = options.run(options)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers
+from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers, print_result
 from sec2sec.cli.terminal import drain_to_terminal, list_unusable
 from sec2sec.extras import require_extra
+from sec2sec.files import json_bytes
+from sec2sec.outputs import Outputs, write_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Encode what the cache does not hold yet, then measure."""
     require_extra("train", "profile")
-    from sec2sec.files import check_writable, write_json
     from sec2sec.training.mean_attention import as_text, profile_steps
 
     if options.json:
-        check_writable(options.json)
+        Outputs([options.checkpoint, options.data], options.overwrite).claim(options.json)
     steps = profile_steps(
         options.checkpoint,
         options.data,
@@ -44,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
         workers=options.workers,
     )
     profile = drain_to_terminal(steps)
-    print(as_text(profile.curves, profile.clips))
-    list_unusable(profile.unusable)
     if options.json:
-        write_json(options.json, profile.curves)
+        write_output(options.json, json_bytes(profile.curves))
+    print_result(as_text(profile.curves, profile.clips), options.json)
+    list_unusable(profile.unusable)
     return 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sec2sec.cli.options import add_json
+from sec2sec.cli.options import add_json, print_result
 from sec2sec.cli.terminal import drain_to_terminal
 from sec2sec.fields import add_flags, fields_of, flag_values
+from sec2sec.files import json_bytes
+from sec2sec.outputs import Outputs, write_output
 from sec2sec.training.settings import TrainConfig
 
 
@@ -30,13 +32,12 @@ def run(options: argparse.Namespace) -> int:
     """Read the data set, print the report and write it."""
     from sec2sec.datasets.open import open_data
     from sec2sec.datasets.report import report_steps
-    from sec2sec.files import check_writable, write_json
 
     if options.json:
-        check_writable(options.json)
+        Outputs([options.directory], options.overwrite).claim(options.json)
     table = open_data(options.directory, **flag_values(options, TrainConfig))
     report = drain_to_terminal(report_steps(table, probe=not options.no_probe, workers=options.workers))
-    print(report.as_text())
     if options.json:
-        write_json(options.json, report.as_json())
+        write_output(options.json, json_bytes(report.as_json()))
+    print_result(report.as_text(), options.json)
     return 0

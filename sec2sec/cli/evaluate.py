@@ -6,9 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from sec2sec.cli.options import SPLITS, add_checkpoint, add_device, add_json, add_workers
+from sec2sec.cli.options import SPLITS, add_checkpoint, add_device, add_json, add_workers, print_result
 from sec2sec.cli.terminal import drain_to_terminal
-from sec2sec.files import check_writable, write_atomically, write_json
+from sec2sec.files import json_bytes
+from sec2sec.outputs import Outputs, write_output
+
+SCHEMA = "sec2sec.evaluation/1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,9 +40,10 @@ def run(options: argparse.Namespace) -> int:
     """Measure, print the table and write what the options name."""
     from sec2sec.datasets.open import open_data
 
+    outputs = Outputs([options.data, options.checkpoint], options.overwrite)
     for file in (options.json, options.report):
         if file:
-            check_writable(file)
+            outputs.claim(file)
     table = open_data(options.data)
     from sec2sec.checkpoints import load_checkpoint  # torch
     from sec2sec.evaluation.document import as_page, as_text
@@ -48,11 +52,11 @@ def run(options: argparse.Namespace) -> int:
     bundle = load_checkpoint(options.checkpoint, options.device)
     steps = evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst)
     evaluated = drain_to_terminal(steps)
-    print(as_text(evaluated.report))
+    if options.json:
+        write_output(options.json, json_bytes({"schema": SCHEMA, **evaluated.report}))
+    if options.report:
+        write_output(options.report, as_page(evaluated.report).encode())
+    print_result(as_text(evaluated.report), options.json)
     for message in evaluated.unusable:
         print(f"not usable: {message}", file=sys.stderr)
-    if options.json:
-        write_json(options.json, evaluated.report)
-    if options.report:
-        write_atomically(options.report, as_page(evaluated.report).encode())
     return 0

@@ -6,17 +6,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sec2sec.cli.options import add_checkpoint, add_device, add_json
+from sec2sec.cli.options import add_checkpoint, add_device, add_json, print_result
 from sec2sec.cli.terminal import drain_to_terminal, show
 from sec2sec.config import MediaLimits
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
-from sec2sec.files import check_writable
+from sec2sec.files import json_bytes
+from sec2sec.outputs import Outputs, write_output
 
 if TYPE_CHECKING:
     from sec2sec.clip import EncodedClip
     from sec2sec.explanations import Explanation
 
+REPORT_SUFFIXES = (".json", ".csv")  # of what stands beside a page
 REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 
 
@@ -81,9 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain the clip; what cannot be written is refused before the work, not after it."""
-    for path in (options.json, options.report, options.annotate):
-        if path:
-            check_writable(path)
+    claim_outputs(options)
     if options.report:
         if options.report.suffix.lower() not in (".html", ".htm"):
             raise SettingsError(f"{options.report}: a report is a page; give a name that ends in .html")
@@ -108,15 +108,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def claim_outputs(options: argparse.Namespace) -> None:
+    """Decide on every file that will be written, those beside the report included. Raises FileError."""
+    outputs = Outputs([options.clip, options.checkpoint, *options.seeds], options.overwrite)
+    beside = [options.report.with_suffix(suffix) for suffix in REPORT_SUFFIXES] if options.report else []
+    if options.json and options.json.resolve() not in [path.resolve() for path in beside]:
+        outputs.claim(options.json)
+    for path in (*beside, options.report, options.annotate):
+        if path:
+            outputs.claim(path)
+
+
 def write_results(
     options: argparse.Namespace, clip: EncodedClip, explanation: Explanation, limits: MediaLimits
 ) -> None:
-    """Print the explanation and write the files that the options name."""
+    """Write the files that the options name, then print the explanation."""
     from sec2sec.export.as_json import to_json
     from sec2sec.export.as_text import as_text
-    from sec2sec.files import write_json
 
-    print(as_text(explanation))
     if options.report:
         from sec2sec.viewer.report import write_report
 
@@ -136,7 +145,7 @@ def write_results(
         value = to_json(explanation, options.maps)
         if options.token_gradients:
             add_token_gradients(value["targets"], clip)
-        write_json(options.json, value, indent=None)
+        write_output(options.json, json_bytes(value, indent=None))
     if options.annotate:
         from sec2sec.render.annotate import annotate  # moviepy takes half a second to import
 
@@ -149,6 +158,7 @@ def write_results(
             progress=lambda share: show(f"{share:4.0%}  Writing the annotated clip"),
         )
         show("", last=True)
+    print_result(as_text(explanation), options.json)
 
 
 def add_token_gradients(targets: dict[str, Any], clip: EncodedClip) -> None:

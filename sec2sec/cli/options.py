@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sec2sec.outputs import STDOUT
 from sec2sec.paths import program_paths
 
 if TYPE_CHECKING:
@@ -55,8 +57,18 @@ def add_cache(parser: argparse._ActionsContainer) -> None:
 
 
 def add_json(parser: argparse._ActionsContainer, what: str) -> None:
-    """--json. what: the content of the file, in words."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help=f"file to write the {what} to, as JSON")
+    """--json and --overwrite. what: the content of the file, in words."""
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help=f"file to write the {what} to, as JSON; - is standard output"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace output files that exist and were not written by sec2sec"
+    )
+
+
+def print_result(text: str, json_file: Path | None) -> None:
+    """Print a result for people: to stderr where the JSON goes to standard output."""
+    print(text, file=sys.stderr if json_file == STDOUT else sys.stdout)
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:

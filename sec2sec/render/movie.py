@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 from moviepy import AudioClip, VideoClip  # type: ignore[import-untyped]
 
@@ -14,11 +16,14 @@ from sec2sec.files import check_writable, current_umask
 from sec2sec.media import MediaError
 from sec2sec.render.frames import SOUND_RATE
 
+MIN_FREE_BYTES = 1024**2
+MAX_REASON = 200  # characters of what ffmpeg says
 Picture = Callable[[float], np.ndarray]  # s from the beginning → (height, width, 3) uint8
 Progress = Callable[[float], None]  # share that is done, 0..1; what it raises stops the work
 
 TO_BT709 = "scale=in_range=full:out_range=limited:out_color_matrix=bt709:flags=bilinear,format=yuv420p"
-TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+COMMENT = ["-metadata", "comment=made with sec2sec"]  # by which outputs.is_ours knows the film
+TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", *COMMENT]
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,18 @@ class Quality:
     codec: str = "libx264"
     preset: str = "veryfast"
     # no B-frames: time 0 is time 0 in every player
-    parameters: tuple[str, ...] = ("-crf", "20", "-bf", "0", "-vf", TO_BT709, *TAGS, "-movflags", "+faststart")
+    parameters: tuple[str, ...] = (
+        "-crf",
+        "20",
+        "-bf",
+        "0",
+        "-vf",
+        TO_BT709,
+        *TAGS,
+        "-movflags",
+        "+faststart",
+        *COMMENT,
+    )
     sound_codec: str = "aac"
     sound_suffix: str = ".m4a"  # while it is written: containers that round to milliseconds would put it out of step
     sound_bitrate: str | None = "192k"
@@ -91,16 +107,29 @@ def write_film(
                     ffmpeg_params=list(quality.parameters),
                     logger=None,
                 )
-        except OSError as error:  # moviepy's own message runs over many lines
-            raise _write_error(out) from error
-        if not unfinished.is_file():
+        except OSError as error:  # moviepy's own message runs over many lines; its last says what ffmpeg said
+            raise _write_error(out, str(error)) from error
+        if not _is_whole(unfinished):  # moviepy does not look at how ffmpeg ended
             raise _write_error(out)
         unfinished.chmod(0o666 & ~current_umask())
         unfinished.replace(out)
 
 
-def _write_error(out: Path) -> MediaError:
-    return MediaError(f"{out.name}: the film could not be written; check the free space")
+def _is_whole(film: Path) -> bool:
+    """Whether a file is there that opens: its index is written last."""
+    try:
+        with av.open(str(film)) as container:
+            return len(container.streams) > 0
+    except (OSError, av.FFmpegError):
+        return False
+
+
+def _write_error(out: Path, message: str = "") -> MediaError:
+    if shutil.disk_usage(out.parent).free < MIN_FREE_BYTES:
+        return MediaError(f"{out.name}: the film could not be written: the disk is full; make room and try again")
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    why = f" ({lines[-1][:MAX_REASON]})" if lines else ""
+    return MediaError(f"{out.name}: the film could not be written{why}; choose another place or another clip")
 
 
 def _audio_clip(sound: np.ndarray) -> AudioClip:
