@@ -18,7 +18,9 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -34,6 +36,9 @@ from sec2sec.media.playback import browser_can_play, convert_for_browser
 HEAD = struct.Struct("!II")  # bytes of a message's JSON, bytes of its arrays
 LARGEST_JSON = 1 << 20
 KEEP_AFTER = 50  # clips for which one process is used: what a library leaks goes with it
+BETWEEN_LOOKS = 0.2  # s until it is noticed that a visitor has left, or that nothing comes
+# Set by whoever runs work for a visitor: an event that says that nobody waits for the result any more.
+ABANDONED: ContextVar[threading.Event | None] = ContextVar("ABANDONED", default=None)
 PLACES = {"decoding": 6, "probing": 2}  # processes at once: who chooses a clip does not wait for those that are read
 
 
@@ -113,6 +118,37 @@ class IsolatedClip:
         self._messages.close()
 
 
+class _Watch:
+    """Kills a process that is waited for too long, or whose visitor has left; within the block it is waited for."""
+
+    def __init__(self, process: subprocess.Popen[bytes], waiting: float, abandoned: threading.Event | None) -> None:
+        self.late = False
+        self._process, self._waiting, self._abandoned = process, waiting, abandoned
+        self._since: float | None = None
+        self._done = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._since = None
+
+    def end(self) -> None:
+        """Look no more."""
+        self._done.set()
+
+    def _look(self) -> None:
+        while not self._done.wait(BETWEEN_LOOKS):
+            since = self._since
+            if since is None:
+                continue
+            self.late = time.monotonic() - since > self._waiting
+            if self.late or (self._abandoned is not None and self._abandoned.is_set()):
+                self._process.kill()
+                return
+
+
 class DecodingProcess:
     """One child. What it is asked next is answered after what it was asked before has ended."""
 
@@ -130,6 +166,7 @@ class DecodingProcess:
     def ask(self, call: str, name: str, **arguments: Any) -> Generator[Message, None, None]:
         """Messages up to one of kind "done". Raises MediaError, whose text says what of `name` went wrong."""
         self.calls += 1
+        watch = _Watch(self._process, self.limits.waiting, ABANDONED.get())
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -140,7 +177,8 @@ class DecodingProcess:
                 stdin.write(json.dumps(request).encode() + b"\n")
                 stdin.flush()
             while True:
-                message = self._read(stdout, name)
+                with watch:
+                    message = self._read(stdout, name, watch)
                 if message.kind in ("done", "error"):
                     finished = True
                 if message.kind == "error":
@@ -149,28 +187,21 @@ class DecodingProcess:
                     return
                 yield message
         finally:
+            watch.end()
             if not finished:
                 self.kill()
 
-    def _read(self, stdout: IO[bytes], name: str) -> Message:
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            self.kill()
-
-        timer = threading.Timer(self.limits.waiting, end)
-        timer.start()
-        try:
-            head = stdout.read(HEAD.size)
-            if len(head) < HEAD.size:
-                raise self._ended(name, late.is_set())
-            text, size = HEAD.unpack(head)
-            if text > LARGEST_JSON:
-                raise self._ended(name, late=False)
-            fields, blob = json.loads(stdout.read(text)), stdout.read(size)
-        finally:
-            timer.cancel()
+    def _read(self, stdout: IO[bytes], name: str, watch: _Watch) -> Message:
+        head = stdout.read(HEAD.size)
+        if len(head) < HEAD.size:
+            raise self._ended(name, watch.late)
+        text, size = HEAD.unpack(head)
+        if text > LARGEST_JSON:
+            raise self._ended(name, late=False)
+        content, blob = stdout.read(text), stdout.read(size)
+        if len(content) + len(blob) < text + size:
+            raise self._ended(name, watch.late)
+        fields = json.loads(content)
         arrays, offset = {}, 0
         for key, kind, shape in fields.pop("arrays"):
             array = np.frombuffer(blob, np.dtype(kind), int(np.prod(shape)), offset).reshape(shape)

@@ -52,21 +52,25 @@ class Devices:
 def with_device_lock(devices: Devices, steps: Callable[[str], Steps[R]]) -> Work[R]:
     """The work of one clip on the least busy device. steps: of the device's name.
 
-    From the first encoding on it holds the lock of the device, if that has one: two clips at once only make each other
-    slow, or fill its memory.
+    It holds the lock of the device, if that has one, while it computes there and not while it decodes: two clips at
+    once only make each other slow, or fill the device's memory, and nobody waits for a file that is slow to read.
     """
 
     def work(channel: Channel) -> R:
         with devices.least_busy() as device, ExitStack() as held, closing(steps(device.name)) as progresses:
-            lock = device.lock
+            lock, holds = device.lock, False
 
             def pass_on(progress: Progress) -> None:
-                nonlocal lock
+                nonlocal holds
                 channel.send(progress)
-                if progress.stage == "encoding" and lock is not None:
+                if lock is None or progress.stage == "decoding":
+                    if holds:
+                        held.pop_all().close()
+                        holds = False
+                elif not holds:
                     acquire(lock, channel)
                     held.callback(lock.release)
-                    lock = None
+                    holds = True
 
             return drain(progresses, pass_on)
 

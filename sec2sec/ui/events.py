@@ -57,10 +57,14 @@ def follow(
     with closing(stream_from_thread(work)) as steps:
         while True:
             try:
-                progress = adapt(next(steps))
+                progress = next(steps)
             except StopIteration as end:
                 result: R = end.value
                 return result
+            if progress is None:  # a moment at which Stop can stop
+                yield {line: gr.skip()}
+                continue
+            progress = adapt(progress)
             yield {line: status(progress.message, progress.fraction if progress.total else None)}
 
 

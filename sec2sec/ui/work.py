@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sec2sec.progress import Progress, Steps
+from sec2sec.media.isolated import ABANDONED
+from sec2sec.progress import Progress
 
 R = TypeVar("R")
+SECONDS_OF_SILENCE = 0.3  # after which a generator yields all the same
 
 
 class CancelledError(Exception):
@@ -44,8 +46,10 @@ class Channel:
 Work = Callable[[Channel], R]
 
 
-def stream_from_thread(work: Work[R]) -> Steps[R]:
+def stream_from_thread(work: Work[R]) -> Generator[Progress | None, None, R]:
     """Run work(channel) in a thread, yield the progress that it sends, and return its result.
+
+    Yields None whenever a while brought nothing: only between two yields can gradio close the generator, and Stop stop.
 
     Closing this generator makes the next channel.send raise, so the thread ends by itself, and lets go of every lock it
     holds: one held across the yields of a request could outlive its visitor. What the thread raises is raised here.
@@ -53,6 +57,7 @@ def stream_from_thread(work: Work[R]) -> Steps[R]:
     channel = Channel()
 
     def run() -> None:
+        ABANDONED.set(channel.cancelled)
         try:
             channel.messages.put(_Ended(work(channel)))
         except CancelledError:
@@ -64,7 +69,11 @@ def stream_from_thread(work: Work[R]) -> Steps[R]:
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
     try:
         while True:
-            message = channel.messages.get()
+            try:
+                message = channel.messages.get(timeout=SECONDS_OF_SILENCE)
+            except queue.Empty:
+                yield None
+                continue
             if isinstance(message, _Ended):
                 result: R = message.result
                 return result

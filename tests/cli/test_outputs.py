@@ -1,4 +1,4 @@
-"""What a person has is never lost: commands refuse, before any work, to write over what they read or what is not ours."""
+"""What a person has is never lost: commands do not write over what they read, nor over what is not ours."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from sec2sec.config import MediaLimits
 from sec2sec.media import MediaError, open_clip
-from sec2sec.media.isolated import Decoders, DecodingLimits, DecodingProcess
+from sec2sec.media.isolated import ABANDONED, Decoders, DecodingLimits, DecodingProcess
 from tests.helpers.clips import damage, make_clip, tone
 
 ANY = MediaLimits(max_seconds=float("inf"))
@@ -201,3 +201,19 @@ def test_a_sound_file_has_samples_and_no_frames(decoders, tmp_path):
     first = next(iter(decoders.open_clip(path).seconds()))
     assert first.frames is None
     assert first.samples.shape == (16000,)
+
+
+def test_a_visitor_who_leaves_ends_the_decoding_that_is_waited_for(decoders, long_gif):
+    abandoned, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        ABANDONED.set(abandoned)
+        with pytest.raises(MediaError):
+            list(decoders.open_clip(long_gif, limits=ANY).seconds())
+        ended.set()
+
+    threading.Thread(target=work).start()
+    time.sleep(1)
+    assert not ended.is_set()
+    abandoned.set()
+    assert ended.wait(1)

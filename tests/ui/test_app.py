@@ -191,6 +191,17 @@ def test_work_returns_its_result_at_the_end() -> None:
     assert shares == [0.5]
 
 
+def test_silent_work_can_be_stopped_at_once() -> None:
+    """Gradio closes a generator only between two of its yields."""
+    go_on = threading.Event()
+    steps = stream_from_thread(lambda channel: go_on.wait(60))
+    began = time.monotonic()
+    assert next(steps) is None
+    steps.close()
+    assert time.monotonic() - began < 1
+    go_on.set()
+
+
 def test_visitor_who_leaves_stops_the_work_and_frees_its_lock() -> None:
     lock, steps_done = threading.Lock(), []
 

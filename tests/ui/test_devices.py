@@ -100,7 +100,8 @@ def test_a_clip_goes_where_fewest_are() -> None:
     assert [device.clips for device in three.devices] == [0, 0, 0]
 
 
-def test_clips_on_two_devices_are_encoded_at_once_and_a_third_waits() -> None:
+def test_clips_on_two_devices_are_encoded_at_once_and_a_third_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "SECONDS_OF_SILENCE", 60)
     at_once = Devices(["a", "b"])
     encoding, go_on = threading.Barrier(3), threading.Event()
 
@@ -135,6 +136,32 @@ def test_clips_on_two_devices_are_encoded_at_once_and_a_third_waits() -> None:
         assert device.lock is not None
         assert not device.lock.locked()
         assert device.clips == 0
+
+
+def test_a_clip_that_is_slow_to_read_holds_no_device_while_it_is_read() -> None:
+    one = Devices(["a"])
+    decoding, go_on = threading.Event(), threading.Event()
+
+    def slow(device: str) -> Steps[str]:
+        yield ENCODING
+        yield Progress(1, 3, "Decoded", "decoding")
+        decoding.set()
+        go_on.wait(10)
+        yield ENCODING
+        return "slow"
+
+    def quick(device: str) -> Steps[str]:
+        yield ENCODING
+        return "quick"
+
+    thread = threading.Thread(target=with_device_lock(one, slow), args=(Channel(),), daemon=True)
+    thread.start()
+    assert decoding.wait(10)
+    assert with_device_lock(one, quick)(Channel()) == "quick"
+    go_on.set()
+    thread.join(10)
+    assert one.devices[0].lock is not None
+    assert not one.devices[0].lock.locked()
 
 
 # ---- the models on them
