@@ -14,7 +14,7 @@ import torch
 
 from sec2sec.clip import EncodedClip
 from sec2sec.progress import Progress, Steps, drain
-from sec2sec.ui import about, app, devices, models, warm
+from sec2sec.ui import about, app, devices, models, warm, work
 from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.devices import WAITING, Devices, all_devices_words, device_names, device_words, with_device_lock
 from sec2sec.ui.models import Models
