@@ -24,9 +24,9 @@ from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.results import OrderCurve, Verdict
 from sec2sec.explanations.verdict import (
     MAX_P_HOLDS,
-    MIN_SHARE_HOLDS,
     MIN_CHANGE,
     MIN_SECONDS_FOR_VERDICT,
+    MIN_SHARE_HOLDS,
     Criterion,
     correlation_criterion,
     judge,
