@@ -16,7 +16,7 @@ from sec2sec.paths import program_paths
 
 Device = Literal["auto", "cpu", "cuda"]
 PATHS = program_paths()
-PREFIX = "SEC2SEC_"  # of the environment variables
+PREFIX = "SEC2SEC_"  # of the environment variables: SEC2SEC_MAX_SECONDS sets max_seconds
 SPACE_VARIABLES = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}  # gradio's own, which a Space sets
 SERVER, FOLDERS, CLIPS, TRAINING = "server", "folders", "clips of visitors", "training"
 
@@ -35,12 +35,16 @@ class Settings(Validated):
     max_seconds: float = setting(600.0, "longest part of a clip that is analysed, in seconds", CLIPS, gt=0)
     max_megabytes: int = setting(500, "largest clip that may be uploaded, in MB", CLIPS, ge=1)
     delete_after: float = setting(
-        3600.0, "age at which uploads and what was derived from them are deleted, in seconds", CLIPS, gt=0
+        3600.0,
+        "age at which uploads and what was derived from them are deleted, in seconds; "
+        "an uploaded training set is kept until its training is removed",
+        CLIPS,
+        gt=0,
     )
     concurrency: int = setting(
         2, "clips that are explained at once; encoding itself takes turns on each device", CLIPS, ge=1
     )
-    queue: int = setting(40, "clips that may wait", CLIPS, ge=1)
+    queue: int = setting(40, "number of clips that may wait for their turn", CLIPS, ge=1)
     training: bool = setting(
         True, "whether models can be trained from the app; on a Hugging Face Space the default is no", TRAINING
     )
