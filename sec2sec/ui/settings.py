@@ -27,7 +27,7 @@ class Settings(Validated):
 
     host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 for every network of this machine", SERVER)
     port: int = setting(7860, "port to listen on", SERVER, ge=0, le=65535)
-    device: Device = setting("auto", "device to compute on; auto takes a GPU where there is one", SERVER)
+    device: Device = setting("auto", "device to compute on; auto takes every GPU there is, or else the CPU", SERVER)
     checkpoints: Path = setting(PATHS.checkpoints, "folder of checkpoints to choose from, each a folder", FOLDERS)
     examples: Path = setting(PATHS.examples, "folder of example clips (*.mp4)", FOLDERS)
     data_sets: Path = setting(PATHS.data_sets, "folder of data sets to train and evaluate on, each a folder", FOLDERS)
