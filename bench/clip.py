@@ -64,7 +64,8 @@ def paper_rows() -> Iterator[Row]:
 
     def to_output() -> None:
         seconds = open_clip(FLIGHT, frames_per_second=rate).seconds()
-        video, audio = encode_clip(seconds, encoders, bundle.device).filled(model)
+        tokens = encode_clip(seconds, encoders, bundle.device)
+        video, audio = tokens.filled(model.references(tokens.seconds))
         model(video[None], audio[None], torch.ones(1, len(video), dtype=torch.bool))
 
     def bare() -> None:

@@ -48,7 +48,8 @@ def whole(model: Model, made: Encoders) -> tuple[Callable[[], object], Callable[
 
     @torch.inference_mode()
     def forward(seconds: object = decoded) -> object:
-        video, audio = encode_clip(seconds, made, cpu).filled(model)  # type: ignore[arg-type]
+        tokens = encode_clip(seconds, made, cpu)  # type: ignore[arg-type]
+        video, audio = tokens.filled(model.references(tokens.seconds))
         return model(video[None], audio[None], torch.ones(1, len(video), dtype=torch.bool))
 
     return lambda: forward(opened().seconds()), forward

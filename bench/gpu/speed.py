@@ -159,7 +159,7 @@ def published(setting: Setting, name: str) -> Iterator[Row]:
 
     @torch.inference_mode()
     def predict() -> Tensor:
-        video, audio = encode_seconds(seconds, inputs, device).filled(model)
+        video, audio = encode_seconds(seconds, inputs, device).filled(model.references(len(seconds)))
         output: Output = model(video[None], audio[None], mask, evidence=False)
         return output.logits
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
+from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 
 
@@ -27,7 +27,7 @@ def integrate_gradients(
     targets (N,). Returns the shares, shaped as the inputs, and by how much the sum of an example's misses the change
     (N,). Call it where autograd is on.
     """
-    points, weights = np.polynomial.legendre.leggauss(steps)
+    points, weights = leggauss(steps)
     path = [((1 + point) / 2, weight / 2) for point, weight in zip(points.tolist(), weights.tolist(), strict=True)]
     differences = [end - start for start, end in zip(baselines, inputs, strict=True)]
     slopes = [torch.zeros_like(end) for end in inputs]
