@@ -16,7 +16,7 @@ CROP = 112  # pixels; centre crop of a resized frame
 Preset = Literal["paper", "compact"]
 Attention = Literal["SA-CA", "SA-SA", "audio", "vision"]
 Temporal = Literal["lstm", "attention-lstm"]
-SystemName = Literal[  # in the order of the paper's tables
+SystemName = Literal[  # in the order of help and app; sec2sec/benchmark/paper.py has that of the paper's rows
     "vit",
     "vivit",
     "vit-vivit",

@@ -277,7 +277,8 @@ def test_a_decision_is_half_a_page_with_a_date_and_three_parts(page):
 def test_the_index_lists_every_decision_by_its_title():
     index = (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8")
     listed = re.findall(r"^- \[(.*)\]\((.*)\)$", re.sub(r"\n  ", " ", index), re.MULTILINE)
-    assert listed == [(page.read_text(encoding="utf-8").split("\n")[0][2:], page.name) for page in DECISIONS]
+    titles = [(page.read_text(encoding="utf-8").split("\n")[0][2:], page.name) for page in DECISIONS]
+    assert sorted(listed) == titles  # the index goes by subject
 
 
 # The site

@@ -15,7 +15,7 @@ from sec2sec.viewer.templates import render
 
 READING = (
     "Each interval is the middle 95 % of a bootstrap over groups (films, speakers) and over seeds; with few seeds it "
-    "is too narrow for what other seeds would give. A difference holds where p < .05 after Holm's correction over the "
+    "understates how much other seeds would differ. A difference holds where p < .05 after Holm's correction over the "
     "comparisons of its table. A figure that the trivial rows reach as well says nothing."
 )
 

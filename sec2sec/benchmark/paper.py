@@ -35,7 +35,7 @@ _TABLE_2: Mapping[str, Sequence[float]] = {
     "sec2sec-sa-sa": (0.895, 0.878, 0.884, 0.881, 0.888, 0 + 49 / 60),
     "sec2sec-sa-ca": (0.898, 0.891, 0.892, 0.892, 0.896, 1 + 27 / 60),
 }
-ORDER = tuple(_TABLE_1)  # of the paper's rows
+ORDER = tuple(_TABLE_1)  # of the paper's rows; systems that it has not follow them
 
 
 def figures_of(data: str, system: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,12 @@ def requested(values: Mapping[str, Any], systems: str, seeds: int, source: str =
     for mapping in (settings, *overrides.values()):
         if taken := [name for name in BENCHMARK_SETTINGS if name in mapping]:
             raise SettingsError(f"{where}{' and '.join(taken)} cannot be set: the benchmark goes through them")
-    ordered = tuple(name for name in ORDER if name in names)
-    return Request(settings, ordered, seeds, {name: dict(own) for name, own in overrides.items()})
+    return Request(settings, in_order(names), seeds, {name: dict(own) for name, own in overrides.items()})
+
+
+def in_order(names: Collection[str]) -> tuple[str, ...]:
+    """The systems among `names` in the order of the paper's rows, and then those that the paper has not."""
+    return tuple(name for name in dict.fromkeys((*ORDER, *SYSTEMS)) if name in names)
 
 
 def plan(request: Request, out: Path) -> list[Trial]:
@@ -77,8 +81,7 @@ def begin(request: Request, out: Path, trials: Sequence[Trial]) -> Request:
             for key, ours in (("settings", request.settings), ("overrides", request.overrides)):
                 if before.get(key) != json.loads(json.dumps(ours)):
                     raise TrainingError(f"{out}: holds a benchmark with other {key}; choose another folder")
-            names = {*before["systems"], *request.systems}
-            systems = tuple(name for name in ORDER if name in names)
+            systems = in_order({*before["systems"], *request.systems})
             request = Request(request.settings, systems, max(request.seeds, int(before["seeds"])), request.overrides)
         for trial in trials:
             if RunFolder(trial.folder).exists():

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--queue",
         type=Path,
         metavar="DIR",
-        help="folder of a queue whose other trainings come first, e.g. the app's runs/app/queue (default: no waiting)",
+        help="folder that is a queue of trainings, e.g. the app's runs/app/queue: those that are in it come first "
+        "(default: no waiting)",
     )
     groups = add_flags(parser, TrainConfig)
     output = groups["output"]

@@ -8,7 +8,7 @@ Attention over seconds claims that the seconds it weighs are those the predictio
 
 All thresholds stand here. They were set, and are checked, by recipes/calibrate_verdict.py: of attention that is wrong
 by construction at most 5 % may be called supported, of attention that follows a planted truth at least 80 %. One
-criterion alone would be passed by chance in 5 % of cases; of these three, which share their chances, two are passed in
+criterion alone would be passed by chance in 5 % of cases; of these three, which are not independent, two are passed in
 2 to 4 %.
 
 Shuffled and equal weights (Jain & Wallace 2019) stand beside it and decide nothing: a prediction that hardly moves
@@ -42,12 +42,11 @@ from sec2sec.explanations.results import OrderCurve, Verdict, Word
 from sec2sec.model import AttentionLSTM
 
 MIN_SECONDS_FOR_VERDICT = 5  # with fewer, there are too few orders to tell any from chance
-HOLDS_P, WEAK_P = 0.05, 0.2  # permutation p of the rank correlation, at most
-HOLDS_SHARE, WEAK_SHARE = 0.95, 0.8  # of random orders beaten, at least
+MAX_P_HOLDS, MAX_P_WEAK = 0.05, 0.2  # permutation p of the rank correlation, at most
+MIN_SHARE_HOLDS, MIN_SHARE_WEAK = 0.95, 0.8  # of random orders beaten, at least
 MIN_CRITERIA = 2  # criteria that must hold for "supported"; with none, as many must be weak for "mixed"
-MIN_CHANGE = (
-    0.02  # |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
-)
+# |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
+MIN_CHANGE = 0.02
 EQUAL_ATTENTION = 1e-6  # seconds that differ by less have the same, and their order is nobody's choice
 
 Grade = Literal["holds", "weak", "fails", "does not count"]
@@ -73,19 +72,20 @@ def verdicts(
     effect: np.ndarray,
     prediction: np.ndarray,
     baseline: np.ndarray,
-    reweighted: tuple[np.ndarray, np.ndarray] | None = None,
+    changes_under_other_weights: tuple[np.ndarray, np.ndarray] | None = None,
     effort: Effort = "full",
 ) -> list[Verdict]:
     """One verdict per target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
 
-    reweighted: what shuffled and equal weights change, (K,) each, where the system has them (under_other_weights).
+    changes_under_other_weights: what shuffled and equal weights change, (K,) each, where it
+    has attention over seconds (of under_other_weights()).
     effort: how many variants may be run: all orders, few, or none, which leaves the rank correlation alone.
     """
     targets = len(effect)
     if attention is None:
         words = "This model has no attention over seconds to judge; the measured effects stand for themselves."
         return [Verdict("no attention", words, (), float("nan"), float("nan"))] * targets
-    shuffled, uniform = reweighted or (np.full(targets, np.nan),) * 2
+    shuffled, uniform = changes_under_other_weights or (np.full(targets, np.nan),) * 2
     signs = np.where(prediction >= baseline, 1.0, -1.0)
     order_curves: Sequence[tuple[OrderCurve | None, OrderCurve | None]] = [(None, None)] * targets
     if effort != "none":
@@ -106,13 +106,16 @@ def verdicts(
 def judge(
     attention: np.ndarray,
     effect: np.ndarray,
-    moved: float,
+    change_from_baseline: float,
     deletion: OrderCurve | None,
     insertion: OrderCurve | None,
     shuffled: float = float("nan"),
     uniform: float = float("nan"),
 ) -> Verdict:
-    """The figures of one target, its word and its sentence. attention, effect (T,); moved: prediction − baseline."""
+    """The figures of one target, its word and its sentence.
+
+    attention, effect (T,); change_from_baseline: prediction − baseline.
+    """
     rho, p = permutation_test(attention, np.abs(effect))
     if len(attention) > 1 and np.ptp(attention) < EQUAL_ATTENTION:
         # curves of such attention would be those of the order in which ties are broken, from the start of the clip
@@ -123,16 +126,16 @@ def judge(
         criteria = [
             correlation_criterion(rho, p),
             order_criterion(
-                moved,
+                change_from_baseline,
                 deletion,
                 "taken away first, the most attended seconds move the prediction to the baseline",
             ),
-            order_criterion(moved, insertion, "put back first, the most attended seconds bring it back"),
+            order_criterion(change_from_baseline, insertion, "put back first, the most attended seconds bring it back"),
         ]
     word = word_of(criteria) if len(attention) >= MIN_SECONDS_FOR_VERDICT else "too short"
-    sign = 1.0 if moved >= 0 else -1.0
-    needed = np.ones(0) if deletion is None else comprehensiveness(deletion, sign)
-    enough = np.ones(0) if insertion is None else sufficiency(insertion, sign)
+    sign = 1.0 if change_from_baseline >= 0 else -1.0
+    comprehensive = np.ones(0) if deletion is None else comprehensiveness(deletion, sign)
+    sufficient = np.ones(0) if insertion is None else sufficiency(insertion, sign)
     reasons = [criterion.reason for criterion in criteria]
     if np.isfinite(shuffled):
         reasons.append(
@@ -147,10 +150,10 @@ def judge(
         p_value=p,
         deletion=deletion,
         insertion=insertion,
-        comprehensiveness=needed,
-        sufficiency=enough,
-        aopc_comprehensiveness=float(needed.mean()) if len(needed) else float("nan"),
-        aopc_sufficiency=float(enough.mean()) if len(enough) else float("nan"),
+        comprehensiveness=comprehensive,
+        sufficiency=sufficient,
+        aopc_comprehensiveness=float(comprehensive.mean()) if len(comprehensive) else float("nan"),
+        aopc_sufficiency=float(sufficient.mean()) if len(sufficient) else float("nan"),
         shuffled_change=shuffled,
         uniform_change=uniform,
     )
@@ -160,24 +163,24 @@ def correlation_criterion(rho: float, p: float) -> Criterion:
     """Whether more attended seconds have the larger effect."""
     if not np.isfinite(rho):
         return Criterion("fails", "there is no ranking, as all seconds have the same effect")
-    grade: Grade = "holds" if p <= HOLDS_P else "weak" if p <= WEAK_P else "fails"
+    grade: Grade = "holds" if p <= MAX_P_HOLDS else "weak" if p <= MAX_P_WEAK else "fails"
     words = f"the rank correlation of attention with the size of the effect is {rho:.2f} ({p_words(p)})"
-    return Criterion(grade, words, f"p ≤ {HOLDS_P:g}")
+    return Criterion(grade, words, f"p ≤ {MAX_P_HOLDS:g}")
 
 
-def order_criterion(moved: float, curve: OrderCurve | None, what: str) -> Criterion:
+def order_criterion(change_from_baseline: float, curve: OrderCurve | None, what: str) -> Criterion:
     """Whether the most attended seconds move the prediction sooner than random ones do. what: the order, in words."""
     if curve is None:
         return Criterion("does not count", "deletion and insertion were not measured, as each point takes a whole run")
     better = curve.better_than_random
-    if abs(moved) < MIN_CHANGE:
+    if abs(change_from_baseline) < MIN_CHANGE:
         return Criterion(
             "does not count",
             f"the prediction lies within {MIN_CHANGE:g} of the baseline, so no order of seconds carries it",
         )
-    grade: Grade = "holds" if better >= HOLDS_SHARE else "weak" if better >= WEAK_SHARE else "fails"
+    grade: Grade = "holds" if better >= MIN_SHARE_HOLDS else "weak" if better >= MIN_SHARE_WEAK else "fails"
     words = f"{what} sooner than {share_words(better)} of random orders do"
-    return Criterion(grade, words, f"{HOLDS_SHARE:.0%}".replace("%", " %"))
+    return Criterion(grade, words, f"{MIN_SHARE_HOLDS:.0%}".replace("%", " %"))
 
 
 def p_words(p: float) -> str:
@@ -191,7 +194,7 @@ def share_words(share: float) -> str:
 
 
 def word_of(criteria: list[Criterion]) -> Word:
-    """The one rule: enough criteria hold; or some hold or nearly do; or not."""
+    """The one rule: enough criteria hold; or one holds, or enough are weak; or neither."""
     grades = [criterion.grade for criterion in criteria]
     if grades.count("holds") >= MIN_CRITERIA:
         return "supported"
@@ -230,10 +233,11 @@ def under_other_weights(masker: SecondMasker) -> tuple[np.ndarray, np.ndarray] |
     assert attention is not None
     orders = torch.from_numpy(random_orders(seconds).copy()).to(states.device)
     shuffled = attention[0][:, orders].transpose(0, 1)  # (P, K, T)
-    weights = torch.cat([attention, torch.full_like(attention, 1 / seconds), shuffled])
+    as_it_is, equal = attention, torch.full_like(attention, 1 / seconds)
     predictions = []
-    for some in weights.split(clips_per_pass(states)):
-        here = states.expand(len(some), -1, -1)
-        predictions.append(to_numpy(temporal.decide(here, some, all_seconds(here)).sigmoid()))
-    changes = np.abs(np.concatenate(predictions) - predictions[0][0])[1:]
-    return np.median(changes[1:], 0), changes[0]
+    for weights in torch.cat([as_it_is, equal, shuffled]).split(clips_per_pass(states)):
+        repeated = states.expand(len(weights), -1, -1)
+        predictions.append(to_numpy(temporal.decide(repeated, weights, all_seconds(repeated)).sigmoid()))
+    under_its_own, under_equal, *under_shuffled = np.concatenate(predictions)
+    shuffled_changes: np.ndarray = np.abs(np.stack(under_shuffled) - under_its_own)
+    return np.median(shuffled_changes, 0), np.abs(under_equal - under_its_own)

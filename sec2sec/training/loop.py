@@ -31,10 +31,10 @@ from sec2sec.training.settings import TrainConfig
 Report = dict[str, Any]
 State = dict[str, Any]
 
-READ_LOSS = 20  # steps between two looks at the loss: each waits for the GPU, which idles meanwhile
+STEPS_BETWEEN_LOSS_READS = 20  # each look at the loss waits for the GPU, which idles meanwhile
 # What a state holds besides tensors, the sums of losses and labels, and the history: its key → attribute of TrainLoop
-STATE_FIELDS = {name: name for name in ("epoch", "batch", "last_loss", "best_epoch", "best_score", "best_loss")}
-STATE_FIELDS |= {"passed": "seconds", "rising": "epochs_rising"}
+STATE_FIELDS = {name: name for name in ("last_loss", "best_epoch", "best_score", "best_loss")}
+STATE_FIELDS |= {"epoch": "epochs_done", "batch": "batches_done", "passed": "epoch_time", "rising": "epochs_rising"}
 
 
 class TrainingError(UserError):
@@ -61,14 +61,15 @@ class TrainLoop:
         self.trainee, self.training, self.validation = trainee, training, validation
         self.config, self.labels, self.fabric = config, labels, fabric
         assert config.rate is not None  # the settings fill it in
+        # "full", the rate after the warm-up, is a key in state.pt
         groups: list[dict[str, Any]] = [{"params": trainee.new_parameters(), "full": config.rate}]
         if tuned := trainee.tuned_parameters():
             groups.append({"params": tuned, "full": config.encoder_rate})
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay, fused=True)
-        self.module, self.stepper = fabric.setup(trainee, self.optimiser)
-        self.epoch = self.batch = 0  # whole epochs done, and batches of the one begun
-        self.sums = self._sums()  # of losses, and of labels, in the epoch begun
-        self.seconds = 0.0  # s spent in the epoch begun
+        self.module, self.wrapped_optimiser = fabric.setup(trainee, self.optimiser)
+        self.epochs_done = self.batches_done = 0  # whole epochs done, and batches of the one begun
+        self.sums = self._loss_and_label_sums()  # of losses, and of labels, in the epoch begun
+        self.epoch_time = 0.0  # s spent in the epoch begun
         self.epochs_rising, self.last_loss = 0, math.inf
         self.best: dict[str, Tensor] = {}
         self.best_epoch, self.best_score, self.best_loss = 0, -math.inf, math.inf
@@ -78,7 +79,7 @@ class TrainLoop:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to learn: all epochs done, or the validation loss rose too often (§4.2)."""
-        return self.epoch >= self.config.epochs or self.epochs_rising >= self.config.patience
+        return self.epochs_done >= self.config.epochs or self.epochs_rising >= self.config.patience
 
     def reports(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
         """Learn, and yield after each epoch. Ends when finished, or between two batches when `stop` says so.
@@ -89,35 +90,37 @@ class TrainLoop:
         while not self.finished:
             batches = self._batches()
             self.module.train()
-            with closing(self.training.load(batches[self.batch :])) as coming:  # type: ignore[type-var]
+            with closing(self.training.load(batches[self.batches_done :])) as loaded:  # type: ignore[type-var]
                 before = time.monotonic()
-                for batch in coming:
+                for batch in loaded:
                     self._learn(batch, len(batches))
-                    self.seconds, before = self.seconds + time.monotonic() - before, time.monotonic()
-                    reading = self.batch % READ_LOSS == 0 or self.batch == len(batches)
-                    stops = self._stop_agreed(stop, reading)
-                    if stops or reading:
+                    self.epoch_time, before = self.epoch_time + time.monotonic() - before, time.monotonic()
+                    reads_loss = self.batches_done % STEPS_BETWEEN_LOSS_READS == 0 or self.batches_done == len(batches)
+                    stops = self._stop_agreed(stop, reads_loss)
+                    if stops or reads_loss:
                         self._check_loss()
                     if stops:
                         self.stopped = True
                         return
-            report = self._check()
-            report["seconds"] = round(self.seconds + time.monotonic() - before, 2)
-            self.seconds = 0.0
+            report = self._end_epoch()
+            report["seconds"] = round(self.epoch_time + time.monotonic() - before, 2)
+            self.epoch_time = 0.0
             spent = sum(epoch["seconds"] for epoch in [*self.history, report])
-            report["seconds_left"] = round(spent / self.epoch * (self.config.epochs - self.epoch), 1)  # at most
+            epochs_left = self.config.epochs - self.epochs_done  # at most
+            report["seconds_left"] = round(spent / self.epochs_done * epochs_left, 1)
             self.history.append(report)
             yield report
 
     def _batches(self) -> list[list[int]]:
         """The batches of the epoch begun, for this process."""
-        seconds, fabric = self.training.clips.seconds, self.fabric
-        seed = mix_seeds(self.config.seed, self.epoch)
-        return batches_of(seconds, self.config.batch, seed=seed, rank=fabric.global_rank, processes=fabric.world_size)
+        clip_lengths, fabric = self.training.clips.seconds, self.fabric
+        seed = mix_seeds(self.config.seed, self.epochs_done)
+        rank, processes = fabric.global_rank, fabric.world_size
+        return batches_of(clip_lengths, self.config.batch, seed=seed, rank=rank, processes=processes)
 
     def _learn(self, batch: Batch, batches: int) -> None:
         """One step."""
-        config, step = self.config, self.epoch * batches + self.batch
+        config, step = self.config, self.epochs_done * batches + self.batches_done
         # never more than a tenth of the longest run: a small data set would not reach the full rate otherwise
         warmup = min(config.warmup, config.epochs * batches // 10)
         for group in self.optimiser.param_groups:
@@ -129,21 +132,22 @@ class TrainLoop:
         self.optimiser.zero_grad()
         self.fabric.backward(total / count.clamp_min(1))
         self.fabric.clip_gradients(self.module, self.optimiser, max_norm=config.clip_norm, error_if_nonfinite=False)
-        self.stepper.step()
-        self.batch += 1
+        self.wrapped_optimiser.step()
+        self.batches_done += 1
         self.sums += torch.stack([total.detach(), count]).double()
 
-    def _sums(self, total: float = 0.0, count: int = 0) -> Tensor:
+    def _loss_and_label_sums(self, total: float = 0.0, count: int = 0) -> Tensor:
         """(2,) the sums of losses and of labels; on the device, where adding to them waits for nothing."""
         return torch.tensor([total, count], dtype=torch.float64, device=self.fabric.device)
 
     def _check_loss(self) -> None:
         """Raise DivergedError if a loss since the last look was no number: the sum keeps that."""
         if not math.isfinite(self.sums[0].item()):
-            first = self.batch - (self.batch - 1) % READ_LOSS
-            steps = f"step {first}" if first == self.batch else f"one of the steps {first} to {self.batch}"
+            last = self.batches_done
+            first = last - (last - 1) % STEPS_BETWEEN_LOSS_READS
+            steps = f"step {first}" if first == last else f"one of the steps {first} to {last}"
             raise DivergedError(
-                f"the loss is no number any more (epoch {self.epoch + 1}, {steps}); "
+                f"the loss is no number any more (epoch {self.epochs_done + 1}, {steps}); "
                 f"choose a lower rate than {self.config.rate:g} and start again in a new folder"
             )
 
@@ -151,7 +155,7 @@ class TrainLoop:
     def _kinds(self) -> list[str]:
         return [target.kind for target in self.labels.values()]
 
-    def _stop_agreed(self, stop: Callable[[], bool], reading: bool) -> bool:
+    def _stop_agreed(self, stop: Callable[[], bool], reads_loss: bool) -> bool:
         """Whether any process wants to stop: all stop between the same two batches.
 
         Several processes ask each other, which waits for their GPUs: at the steps at which the loss is read, and at
@@ -159,13 +163,13 @@ class TrainLoop:
         """
         if self.fabric.world_size == 1:
             return stop()
-        if not reading and self.trainee.encoders is None:
+        if not reads_loss and self.trainee.encoders is None:
             return False
         votes = torch.tensor(float(stop()), device=self.fabric.device)
         return bool(torch.as_tensor(self.fabric.all_reduce(votes, reduce_op="sum")) > 0)
 
-    def _check(self) -> Report:
-        """The end of an epoch: validation, the best weights, the next epoch."""
+    def _end_epoch(self) -> Report:
+        """Validate, keep the best weights, go on to the next epoch, and build the report."""
         total, count = torch.as_tensor(self.fabric.all_reduce(self.sums, reduce_op="sum")).tolist()
         outputs = predict(self.module, self.validation, self.config.batch, self.fabric.device, self.fabric)
         truth = self.validation.clips.labels
@@ -178,12 +182,13 @@ class TrainLoop:
         score = mean_of(scores)
         self.epochs_rising = self.epochs_rising + 1 if loss > self.last_loss else 0
         better = (score, -loss) > (self.best_score, -self.best_loss)
-        self.epoch, self.batch, self.sums, self.last_loss = self.epoch + 1, 0, self._sums(), loss
+        self.epochs_done, self.batches_done, self.last_loss = self.epochs_done + 1, 0, loss
+        self.sums = self._loss_and_label_sums()
         if better:
             self.best = {name: weight.detach().cpu().clone() for name, weight in self.trainee.state_dict().items()}
-            self.best_epoch, self.best_score, self.best_loss = self.epoch, score, loss
+            self.best_epoch, self.best_score, self.best_loss = self.epochs_done, score, loss
         return {
-            "epoch": self.epoch,
+            "epoch": self.epochs_done,
             "loss": round(total / max(count, 1), 5),
             "validation_loss": round(loss, 5),
             "score": round(score, 5),
@@ -236,7 +241,7 @@ class TrainLoop:
         self.optimiser.load_state_dict(state["optimiser"])
         self.best = state["best"]
         self.history = json.loads(state["history"])
-        self.sums = self._sums(state["total"], state["count"])
+        self.sums = self._loss_and_label_sums(state["total"], state["count"])
         for key, name in STATE_FIELDS.items():
             setattr(self, name, state[key])
 

@@ -196,13 +196,13 @@ class _Training:
         loop = self.prepare(setup, learned_from)
         yield from self.learn(loop)
         if loop.stopped and (self.stop_requested() or not loop.best):
-            return self.stopped(loop.epoch, f"stopped in epoch {loop.epoch + 1}")
+            return self.stopped(loop.epochs_done, f"stopped in epoch {loop.epochs_done + 1}")
         loop.keep_best()
         metrics: Mapping[str, Any] = {}
         if self.first:
             metrics = yield from self.finish(loop, setup, learned_from)
         self.fabric.barrier()
-        return TrainingResult(loop.epoch, self.folder.checkpoint, metrics, learned_from.unusable)
+        return TrainingResult(loop.epochs_done, self.folder.checkpoint, metrics, learned_from.unusable)
 
     def stopped(self, epochs: int, message: str) -> TrainingResult:
         """Tell the page, and the caller."""
@@ -338,7 +338,7 @@ class _Training:
                 f"{self.folder.checkpoint}: cannot be written ({getattr(error, 'strerror', None) or error}); "
                 "the training itself is saved: make room or give permission and add --resume"
             ) from error
-        self.folder.write_progress("done", "the checkpoint is ready", loop.epoch, self.config.epochs, now=True)
+        self.folder.write_progress("done", "the checkpoint is ready", loop.epochs_done, self.config.epochs, now=True)
         return metrics
 
     def measure(self, loop: TrainLoop, setup: _Setup, splits: Mapping[str, Clips], data: _Data) -> dict[str, Any]:
@@ -347,7 +347,7 @@ class _Training:
         metrics: dict[str, Any] = {
             "training_positive": {name: round(t.positive, 4) for name, t in data.labels.items() if t.kind == "binary"},
             "training": {name: target.as_json() for name, target in data.labels.items()},
-            "epochs": loop.epoch,
+            "epochs": loop.epochs_done,
             "best_epoch": loop.best_epoch,
             "validation_score": loop.best_score,
             "minutes": round(sum(report["seconds"] for report in loop.history) / 60, 1),

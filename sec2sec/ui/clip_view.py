@@ -9,7 +9,11 @@ from typing import Any
 import gradio as gr
 import plotly
 
+from sec2sec.checkpoints import Bundle
+from sec2sec.ui.clip_cache import ExplainedClip
+from sec2sec.ui.places import offer_places
 from sec2sec.viewer import files
+from sec2sec.viewer.payload import as_json
 
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
@@ -35,3 +39,8 @@ def clip_view(
         server_functions=[places] if places is not None else None,
         plotly_js=str(PLOTLY_JS),
     )
+
+
+def view_value(clip: ExplainedClip, key: str, bundle: Bundle) -> str:
+    """The value of a view that may ask more of its clip by its id in the cache. Never part of a report."""
+    return as_json(clip.payload | {"places": offer_places(clip, key, bundle)})

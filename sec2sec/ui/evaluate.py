@@ -198,7 +198,7 @@ class EvaluateTab:
         own.report.select(
             errors_as_messages(lambda message: {own.status: alert(message)})(self.open_clip),
             own.last,
-            [own.status, self.tabs, inspect.model, inspect.upload, *inspect.for_choice],
+            [own.status, self.tabs, inspect.model, inspect.upload, *inspect.outputs_of_choice],
             cancels=self.inspecting.running,
             **AT_ONCE,
         )

@@ -16,9 +16,9 @@ from sec2sec.errors import UserError
 from sec2sec.explanations.stability import SHIFTS, Bands, stability_steps
 from sec2sec.media import MediaError
 from sec2sec.progress import Steps
-from sec2sec.ui.chosen_clip import UPLOADS, ChosenClip, ClipPart, ClipResult, limits_words, probe_upload
+from sec2sec.ui.chosen_clip import UPLOADS, ChosenClip, ClipPart, ClipResult, Part, limits_words, probe_upload
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
-from sec2sec.ui.clip_view import clip_view
+from sec2sec.ui.clip_view import clip_view, view_value
 from sec2sec.ui.devices import device_words, with_device_lock
 from sec2sec.ui.downloads import Downloads
 from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, hide, run_in_queue, upload_field
@@ -28,7 +28,7 @@ from sec2sec.ui.gradio_private import served_path
 from sec2sec.ui.lab.annotated import AnnotatedFilm
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
-from sec2sec.ui.places import places_function, view_value
+from sec2sec.ui.places import places_function
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.viewer.cards import predictions
@@ -79,12 +79,12 @@ class Layout:
                 )
 
     @property
-    def for_choice(self) -> list[Block]:
+    def outputs_of_choice(self) -> list[Block]:
         """What a newly chosen clip changes."""
-        return [self.chosen, self.film, *self.for_results]
+        return [self.chosen, self.film, *self.outputs_of_explain]
 
     @property
-    def for_results(self) -> list[Block]:
+    def outputs_of_explain(self) -> list[Block]:
         """What an explanation changes."""
         answer = [self.status, self.cards, self.view, self.player]
         return [*answer, self.explain, self.stop, self.stability, *self.downloads.buttons, self.clip_id]
@@ -101,42 +101,42 @@ class InspectTab:
 
     # ---- what is on the screen
 
-    def show_chosen(self, chosen: ChosenClip | None, line: str) -> Updates:
+    def show_chosen(self, chosen: ChosenClip | None, status_html: str) -> Updates:
         """A new clip takes everything of the old one off the screen: two clips must never be shown as one."""
-        own = self.layout
+        layout = self.layout
         return {
-            **self.clear(line),
-            own.chosen: chosen,
-            own.player: chosen.played if chosen is not None else None,
-            own.explain: gr.update(interactive=chosen is not None),
-            **hide(own.film),
+            **self.clear(status_html),
+            layout.chosen: chosen,
+            layout.player: chosen.played if chosen is not None else None,
+            layout.explain: gr.update(interactive=chosen is not None),
+            **hide(layout.film),
         }
 
-    def clear(self, line: str, *, busy: bool = False) -> Updates:
+    def clear(self, status_html: str, *, busy: bool = False) -> Updates:
         """Nothing of an explanation stays on the screen."""
-        own = self.layout
+        layout = self.layout
         return {
-            own.status: line,
-            own.cards: "",
-            own.view: None,
-            own.clip_id: None,
-            **buttons(own.explain, own.stop, busy=busy),
-            **hide(own.stability, *own.downloads.buttons),
+            layout.status: status_html,
+            layout.cards: "",
+            layout.view: None,
+            layout.clip_id: None,
+            **buttons(layout.explain, layout.stop, busy=busy),
+            **hide(layout.stability, *layout.downloads.buttons),
         }
 
-    def set_busy(self, line: str, *, busy: bool) -> Updates:
+    def set_busy(self, status_html: str, *, busy: bool) -> Updates:
         """The buttons while something runs, or not; what was explained stays."""
-        own = self.layout
+        layout = self.layout
         return {
-            own.status: line,
-            **buttons(own.explain, own.stop, busy=busy),
-            own.stability: gr.update(interactive=not busy),
+            layout.status: status_html,
+            **buttons(layout.explain, layout.stop, busy=busy),
+            layout.stability: gr.update(interactive=not busy),
         }
 
     def offer_explain(self, chosen: ChosenClip, words: str) -> Updates:
         """A clip that may be explained now. words: about it."""
-        later = "" if chosen.playable else " Browsers cannot play its format: it will be converted for playback."
-        return self.show_chosen(chosen, status(f"{words}. Press Explain.{later}"))
+        conversion_note = " Browsers cannot play its format: it will be converted for playback."
+        return self.show_chosen(chosen, status(f"{words}. Press Explain.{'' if chosen.playable else conversion_note}"))
 
     def refuse_upload(self, message: str) -> Updates:
         """A file that cannot be used."""
@@ -168,26 +168,24 @@ class InspectTab:
         if chosen is None:
             raise UserError(PICK_CLIP)
         began = time.perf_counter()
-        own = self.layout
+        layout = self.layout
         yield self.clear(status("Loading the model"), busy=True)
-        part = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
-        clip_part = chosen.analysed(part, self.settings.limits)
+        span = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
+        analysed = chosen.analysed(span, self.settings.limits)
 
         def steps(device: str) -> Steps[ClipResult]:
             self.models.get(model)  # before a GPU is lent
-            return (yield from explain_on_device(self.models, model, device, clip_part))
+            return (yield from explain_on_device(self.models, model, device, analysed))
 
-        result = yield from follow(with_device_lock(self.models.devices, steps), own.status)
-        clip = self.keep(result, chosen, part, model)
+        result = yield from follow(with_device_lock(self.models.devices, steps), layout.status)
+        clip = self.keep(result, chosen=chosen, span=span, model=model)
         took = time.perf_counter() - began
-        line = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
-        yield self.show_explained(clip, model, line, busy=not chosen.playable)
+        status_html = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
+        yield self.show_explained(clip, model, status_html, converting=not chosen.playable)
         if not chosen.playable:
-            yield from self.convert(clip, clip_part, line)
+            yield from self.convert(clip, analysed, status_html)
 
-    def keep(
-        self, result: ClipResult, chosen: ChosenClip, part: tuple[float, float | None], model: str | None
-    ) -> ExplainedClip:
+    def keep(self, result: ClipResult, *, chosen: ChosenClip, span: Part, model: str | None) -> ExplainedClip:
         """An explained clip for the questions that follow."""
         assert result.tokens is not None, "explain_on_device() sends them"
         # what is converted for playback begins where the analysed part does
@@ -198,7 +196,7 @@ class InspectTab:
             result.preview,
             result.tokens,
             Path(chosen.path),
-            part,
+            span,
             model,
             truth,
             view_payload(result.explanation, result.preview, diagnostics=truth, offset=offset),
@@ -206,85 +204,91 @@ class InspectTab:
             chosen.pixels,
         )
 
-    def show_explained(self, clip: ExplainedClip, model: str | None, line: str, *, busy: bool) -> Updates:
-        """An explanation on the screen. busy: the clip is still to be converted for playback."""
-        own = self.layout
+    def show_explained(self, clip: ExplainedClip, model: str | None, status_html: str, *, converting: bool) -> Updates:
+        """An explanation on the screen. converting: the clip is still to be converted for playback."""
+        layout = self.layout
         key = self.cache.put(clip)
-        downloads: Updates = dict.fromkeys(own.downloads.buttons, gr.update(visible=True))
-        player: Updates = {own.player: None} if busy else {}
+        downloads: Updates = dict.fromkeys(layout.downloads.buttons, gr.update(visible=True))
+        player: Updates = {layout.player: None} if converting else {}
         return {
-            **self.set_busy(line, busy=busy),
-            own.cards: predictions(clip.explanation, clip.shown_targets),
-            own.view: view_value(clip, key, self.models.get(model)),
-            own.stability: gr.update(visible=True, interactive=not busy),
-            own.clip_id: key,
+            **self.set_busy(status_html, busy=converting),
+            layout.cards: predictions(clip.explanation, clip.shown_targets),
+            layout.view: view_value(clip, key, self.models.get(model)),
+            layout.stability: gr.update(visible=True, interactive=not converting),
+            layout.clip_id: key,
             **downloads,
             **player,
         }
 
-    def convert(self, clip: ExplainedClip, clip_part: ClipPart, line: str) -> Iterator[Updates]:
-        """The clip as a browser plays it, to the player. line: the status afterwards."""
-        own = self.layout
-        playable = served_path(own.player, "playback.mp4")
+    def convert(self, clip: ExplainedClip, analysed: ClipPart, status_html: str) -> Iterator[Updates]:
+        """The clip as a browser plays it, to the player. status_html: the status afterwards."""
+        layout = self.layout
+        playable = served_path(layout.player, "playback.mp4")
         try:
-            yield from follow(clip_part.conversion(playable, clip.explanation.clip.duration), own.status)
+            yield from follow(analysed.conversion(playable, clip.explanation.clip.duration), layout.status)
         except MediaError as error:  # the explanation stands without a player
             yield self.set_busy(alert(str(error)), busy=False)
             return
         clip.played = str(playable)
-        yield {**self.set_busy(line, busy=False), own.player: clip.played}
+        yield {**self.set_busy(status_html, busy=False), layout.player: clip.played}
 
     def check_stability(self, key: str | None) -> Iterator[Updates]:
         """Check stability was pressed. key: of the clip in the cache."""
         clip = self.cache.get(key)
         assert key is not None
-        began, model, own = time.perf_counter(), clip.model, self.layout
+        began, model, layout = time.perf_counter(), clip.model, self.layout
         duration = clip.explanation.clip.duration
-        clip_part = ClipPart(str(clip.path), clip.part, self.settings.limits, duration, clip.pixels)
+        analysed = ClipPart(str(clip.path), clip.part, self.settings.limits, duration, clip.pixels)
         yield self.set_busy(status("Encoding the clip with other cuts between its seconds"), busy=True)
 
         def steps(device: str) -> Steps[tuple[Bands, str]]:
             seeds = self.models.seeds_of(model)
             for seed in seeds:
                 self.models.get(seed)  # before a GPU is lent
-            return (yield from measure_on_device(self.models, seeds, device, clip_part))
+            return (yield from measure_on_device(self.models, seeds, device, analysed))
 
-        bands, where = yield from follow(with_device_lock(self.models.devices, steps), own.status)
+        bands, device_used = yield from follow(with_device_lock(self.models.devices, steps), layout.status)
         clip.add_stability(bands)
         took = time.perf_counter() - began
-        line = f"Measured with four other cuts in {took:.1f} s on {where}: see “how stable” in the lanes."
+        words = f"Measured with four other cuts in {took:.1f} s on {device_used}: see “how stable” in the lanes."
         yield {
-            **self.set_busy(status(line), busy=False),
-            own.view: view_value(clip, key, self.models.get(model)),
+            **self.set_busy(status(words), busy=False),
+            layout.view: view_value(clip, key, self.models.get(model)),
         }
 
     # ---- wiring
 
     def connect(self) -> None:
         """What each component calls."""
-        own, at_once = self.layout, self.settings.concurrency
-        inputs = [own.chosen, own.start, own.end, own.model]
-        queued = partial(run_in_queue, line=own.status, at_once=at_once)
+        layout, at_once = self.layout, self.settings.concurrency
+        inputs = [layout.chosen, layout.start, layout.end, layout.model]
+        queued = partial(run_in_queue, line=layout.status, at_once=at_once)
         self.running = [
             queued(
-                own.explain, self.explain, inputs, own.for_results, on_error=lambda message: self.clear(alert(message))
+                layout.explain,
+                self.explain,
+                inputs,
+                layout.outputs_of_explain,
+                on_error=lambda message: self.clear(alert(message)),
             ),
             queued(
-                own.stability,
+                layout.stability,
                 self.check_stability,
-                [own.clip_id],
-                own.for_results,
+                [layout.clip_id],
+                layout.outputs_of_explain,
                 on_error=lambda message: self.set_busy(alert(message), busy=False),
             ),
         ]
-        light: dict[str, Any] = {"cancels": self.running, **AT_ONCE}
+        unqueued: dict[str, Any] = {"cancels": self.running, **AT_ONCE}
         choose = errors_as_messages(self.refuse_upload)(self.choose)
-        own.upload.upload(choose, own.upload, own.for_choice, js=forget_example_js(1), **light)
-        own.upload.clear(lambda: self.choose(None), None, own.for_choice, **light)
+        layout.upload.upload(choose, layout.upload, layout.outputs_of_choice, js=forget_example_js(1), **unqueued)
+        layout.upload.clear(lambda: self.choose(None), None, layout.outputs_of_choice, **unqueued)
         choose_example = errors_as_messages(self.refuse_example)(self.choose_example)
-        own.tiles.select(choose_example, None, [own.upload, *own.for_choice], **light)
-        own.stop.click(lambda: self.set_busy(status("Stopped."), busy=False), None, own.for_results, **light)
-        own.downloads.connect(self.models, self.cache, own.clip_id, own.status)
+        layout.tiles.select(choose_example, None, [layout.upload, *layout.outputs_of_choice], **unqueued)
+        layout.stop.click(
+            lambda: self.set_busy(status("Stopped."), busy=False), None, layout.outputs_of_explain, **unqueued
+        )
+        layout.downloads.connect(self.models, self.cache, layout.clip_id, layout.status)
 
 
 def tab(settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State) -> InspectTab:

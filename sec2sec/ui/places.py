@@ -14,14 +14,8 @@ from sec2sec.explanations.places import place_effects
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.messages import errors_as_json
 from sec2sec.ui.models import Models
-from sec2sec.viewer.payload import as_json
 
 SMALLEST_EFFECT = 0.001  # of the prediction's 0..1: what changes it by less changes nothing that the screen writes
-
-
-def view_value(clip: ExplainedClip, key: str, bundle: Bundle) -> str:
-    """The value of a view that may ask more of its clip by its id in the cache. Never part of a report."""
-    return as_json(clip.payload | {"places": offer_places(clip, key, bundle)})
 
 
 def offer_places(clip: ExplainedClip, key: str, bundle: Bundle) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sec2sec.paths import program_paths
 
 Device = Literal["auto", "cpu", "cuda"]
 PATHS = program_paths()
-PREFIX = "SEC2SEC_"  # of the environment variables
+PREFIX = "SEC2SEC_"  # of the environment variables: SEC2SEC_MAX_SECONDS sets max_seconds
 SPACE_VARIABLES = {"host": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}  # gradio's own, which a Space sets
 SERVER, FOLDERS, CLIPS, TRAINING = "server", "folders", "clips of visitors", "training"
 
@@ -34,7 +34,7 @@ class Settings(Validated):
         "default is yes",
         SERVER,
     )
-    device: Device = setting("auto", "device to compute on; auto takes a GPU where there is one", SERVER)
+    device: Device = setting("auto", "device to compute on; auto takes every GPU there is, or else the CPU", SERVER)
     checkpoints: Path = setting(PATHS.checkpoints, "folder of checkpoints to choose from, each a folder", FOLDERS)
     examples: Path = setting(PATHS.examples, "folder of example clips (*.mp4)", FOLDERS)
     data_sets: Path = setting(PATHS.data_sets, "folder of data sets to train and evaluate on, each a folder", FOLDERS)
@@ -42,7 +42,11 @@ class Settings(Validated):
     max_seconds: float = setting(600.0, "longest part of a clip that is analysed, in seconds", CLIPS, gt=0)
     max_megabytes: int = setting(500, "largest clip that may be uploaded, in MB", CLIPS, ge=1)
     delete_after: float = setting(
-        3600.0, "age at which uploads and what was derived from them are deleted, in seconds", CLIPS, gt=0
+        3600.0,
+        "age at which uploads and what was derived from them are deleted, in seconds; "
+        "an uploaded training set is kept until its training is removed",
+        CLIPS,
+        gt=0,
     )
     visitor_megabytes: int = setting(
         8_000, "largest amount that one address may upload within the time of --delete-after, in MB", CLIPS, ge=1
@@ -55,7 +59,7 @@ class Settings(Validated):
     concurrency: int = setting(
         2, "clips that are explained at once; encoding itself takes turns on each device", CLIPS, ge=1
     )
-    queue: int = setting(120, "clips that may wait", CLIPS, ge=1)
+    queue: int = setting(120, "number of clips that may wait for their turn", CLIPS, ge=1)
     training: bool = setting(
         True, "whether models can be trained from the app; on a Hugging Face Space the default is no", TRAINING
     )

@@ -19,7 +19,7 @@ from sec2sec.benchmark.collect import collect
 from sec2sec.benchmark.cost import cost, macs
 from sec2sec.benchmark.document import as_markdown, as_page, findings
 from sec2sec.benchmark.paper import ORDER, TRAITS, figures_of
-from sec2sec.benchmark.plan import noted, plan, requested
+from sec2sec.benchmark.plan import begin, noted, plan, requested
 from sec2sec.benchmark.run import benchmark_steps, write_tables
 from sec2sec.benchmark.tables import as_csv, cost_table, target_tables
 from sec2sec.checkpoints import load_checkpoint
@@ -97,11 +97,20 @@ def test_the_cost_of_a_checkpoint_grows_with_its_parts(tmp_path):
 
 def test_all_systems_come_in_the_papers_order_seed_by_seed():
     request = requested({"data": "x"}, "all", 2)
-    assert request.systems == ORDER
-    assert set(ORDER) == set(SYSTEMS)
+    assert request.systems[: len(ORDER)] == ORDER
+    assert set(request.systems) == set(SYSTEMS)
     trials = plan(request, Path("out"))
     assert [trial.differs["seed"] for trial in trials] == sorted([0, 1] * len(SYSTEMS))
     assert {trial.config.seed for trial in trials} == {0, 1}
+
+
+def test_a_system_that_the_paper_has_not_comes_after_its_rows(monkeypatch, tmp_path):
+    monkeypatch.setattr("sec2sec.benchmark.plan.SYSTEMS", {"mine": SYSTEMS["cma"], **SYSTEMS})
+    request = requested({"data": "x"}, "mine,avm,cma", 1)
+    assert request.systems == ("cma", "avm", "mine")
+    begin(request, tmp_path, [])
+    assert begin(requested({"data": "x"}, "vit", 1), tmp_path, []).systems == ("vit", "cma", "avm", "mine")
+    assert figures_of("LIRIS-ACCEDE", "mine") == {}
 
 
 def test_a_system_can_have_settings_of_its_own():

@@ -23,10 +23,10 @@ from sec2sec.explanations.curves import RANDOM_ORDERS, most_attended_first, rand
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.results import OrderCurve, Verdict
 from sec2sec.explanations.verdict import (
-    HOLDS_P,
-    HOLDS_SHARE,
+    MAX_P_HOLDS,
     MIN_CHANGE,
     MIN_SECONDS_FOR_VERDICT,
+    MIN_SHARE_HOLDS,
     Criterion,
     correlation_criterion,
     judge,
@@ -92,7 +92,7 @@ def test_a_prediction_at_its_baseline_is_never_supported_since_no_seconds_carry_
     """Two strong seconds cancel: attention may rank them rightly, yet there is nothing that they carry."""
     weights = np.array([2.0, -2.0, 0.1, -0.1, 0.3, -0.3, 0.01, -0.01])
     found = judged(weights, np.abs(weights) / np.abs(weights).sum())
-    assert found.p_value <= HOLDS_P
+    assert found.p_value <= MAX_P_HOLDS
     assert found.word == "mixed"
     assert f"within {MIN_CHANGE:g} of the baseline" in found.sentence
 
@@ -148,12 +148,12 @@ def beating(share: float) -> OrderCurve:
 
 
 def test_a_criterion_holds_from_its_threshold_on_and_says_its_figure():
-    assert correlation_criterion(0.61, HOLDS_P).grade == "holds"
-    assert correlation_criterion(0.61, HOLDS_P + 0.001).grade == "weak"
+    assert correlation_criterion(0.61, MAX_P_HOLDS).grade == "holds"
+    assert correlation_criterion(0.61, MAX_P_HOLDS + 0.001).grade == "weak"
     assert correlation_criterion(-0.4, 0.9).grade == "fails"
     assert "0.61 (p = 0.050)" in correlation_criterion(0.61, 0.05).words
     assert "p < 0.001" in correlation_criterion(0.9, 0.0002).words
-    assert order_criterion(0.3, beating(HOLDS_SHARE), "x").grade == "holds"
+    assert order_criterion(0.3, beating(MIN_SHARE_HOLDS), "x").grade == "holds"
     assert order_criterion(-0.3, beating(0.9), "x").grade == "weak"
     assert order_criterion(0.3, beating(0.5), "x").grade == "fails"
     assert order_criterion(0.3, None, "x").grade == "does not count"

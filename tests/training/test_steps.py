@@ -13,7 +13,8 @@ from sec2sec.model import Sec2Sec
 from sec2sec.progress import drain
 from sec2sec.training.batches import TokenSource
 from sec2sec.training.hardware import Hardware
-from sec2sec.training.loop import READ_LOSS, DivergedError, TrainingError, TrainLoop
+from sec2sec.training.loop import STEPS_BETWEEN_LOSS_READS as EVERY
+from sec2sec.training.loop import DivergedError, TrainingError, TrainLoop
 from sec2sec.training.losses import clip_loss
 from sec2sec.training.module import TrainModule
 from sec2sec.training.run_folder import RunFolder
@@ -50,9 +51,9 @@ def spoil(fit: TrainLoop) -> None:
 @pytest.mark.parametrize(
     ("batch", "after", "words"),
     [
-        (1, 0, f"epoch 1, one of the steps 1 to {READ_LOSS}"),
-        (1, READ_LOSS, f"epoch 1, one of the steps {READ_LOSS + 1} to {2 * READ_LOSS}"),
-        (1, 2 * READ_LOSS + 3, f"epoch 1, one of the steps {2 * READ_LOSS + 1} to {CLIPS}"),
+        (1, 0, f"epoch 1, one of the steps 1 to {EVERY}"),
+        (1, EVERY, f"epoch 1, one of the steps {EVERY + 1} to {2 * EVERY}"),
+        (1, 2 * EVERY + 3, f"epoch 1, one of the steps {2 * EVERY + 1} to {CLIPS}"),
         (CLIPS, 0, "epoch 1, step 1"),
     ],
 )
@@ -81,10 +82,10 @@ def test_a_training_whose_loss_is_no_number_does_not_stop_as_one_that_can_go_on(
 def test_the_device_is_waited_for_every_so_many_steps_and_not_at_each(sources, monkeypatch):
     looked: list[int] = []
     check = TrainLoop._check_loss
-    monkeypatch.setattr(TrainLoop, "_check_loss", lambda self: (looked.append(self.batch), check(self)))
+    monkeypatch.setattr(TrainLoop, "_check_loss", lambda self: (looked.append(self.batches_done), check(self)))
     fit = fit_of(sources, epochs=1)
     list(fit.reports())
-    assert looked == [READ_LOSS, 2 * READ_LOSS, CLIPS]
+    assert looked == [EVERY, 2 * EVERY, CLIPS]
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_the_labels_of_its_steps(sources, monkeypatch):
@@ -156,7 +157,7 @@ def test_the_fused_optimiser_makes_the_steps_of_the_plain_one_but_for_rounding()
 def test_a_training_stopped_between_two_looks_at_the_loss_goes_on_to_the_same_weights_and_figures(sources):
     whole = fit_of(sources)
     list(whole.reports())
-    for after in (READ_LOSS + 1, CLIPS + 3):
+    for after in (EVERY + 1, CLIPS + 3):
         first, asked = fit_of(sources), count(1)
         list(first.reports(lambda asked=asked, after=after: next(asked) == after))
         second = fit_of(sources)

@@ -16,8 +16,9 @@ from sec2sec.baselines import SYSTEMS
 from sec2sec.clip import EncodedClip
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
+from sec2sec.ui.clip_view import view_value
 from sec2sec.ui.downloads import write_file
-from sec2sec.ui.places import places_function, view_value
+from sec2sec.ui.places import places_function
 from sec2sec.viewer.payload import view_payload
 from tests.helpers import clips
 from tests.helpers.explaining import encoded
