@@ -7,9 +7,11 @@ import inspect
 import json
 import os
 import shutil
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from sec2sec.ui import app
 from sec2sec.ui.messages import is_user_error
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.training import submit as submitting
 from sec2sec.ui.training import tab
 from sec2sec.ui.training.fields import MAIN, SYSTEM, choices, form_fields, settings_of_form, widget_value
 from sec2sec.ui.training.status import examples, job_status
@@ -282,6 +285,61 @@ def test_a_visitor_of_a_public_server_has_few_trainings_at_once(settings: Settin
         submit(JobForm(values=DEFAULTS), settings, VISITOR)
     for lock in locks:
         lock.__exit__(None, None, None)
+
+
+def test_of_many_starts_at_once_no_more_than_the_limit_begin(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public, begun = Settings(**{**vars(settings), "private_runs": True}), []
+
+    def begin(job: Job) -> None:
+        time.sleep(0.05)  # as long as it takes to start a process
+        begun.append(running(job))
+        begun[-1].__enter__()
+
+    monkeypatch.setattr(Job, "start", begin)
+
+    def start() -> None:
+        with suppress(JobError):
+            submit(JobForm(values=DEFAULTS), public, VISITOR)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(begun) == MAX_RUNNING_PER_VISITOR
+    for lock in begun:
+        lock.__exit__(None, None, None)
+
+
+def test_a_visitor_of_a_public_server_keeps_so_many_trainings_and_is_told_to_remove_one(
+    settings: Settings, unstarted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "MAX_KEPT_PER_VISITOR", 3)
+    public = Settings(**{**vars(settings), "private_runs": True})
+    kept = [submit(JobForm(values=DEFAULTS), public, VISITOR) for _ in range(3)]
+    with pytest.raises(JobError, match="3 of your trainings are kept already; remove one"):
+        submit(JobForm(values=DEFAULTS), public, VISITOR)
+    resume(kept[0], public)
+    kept[1].remove()
+    submit(JobForm(values=DEFAULTS), public, VISITOR)
+
+
+@pytest.mark.parametrize("name", ["layers", "heads", "width", "hidden", "batch"])
+def test_a_model_that_would_fill_the_memory_is_refused(settings: Settings, unstarted: None, name: str) -> None:
+    with pytest.raises(SettingsError, match=r": at most \d+, not 1e\+06"):
+        submit(JobForm(values={**DEFAULTS, name: "1000000"}), settings, VISITOR)
+    assert Jobs(settings.runs).all() == []
+
+
+def test_a_server_that_others_can_reach_keeps_trainings_private_unless_told_otherwise() -> None:
+    assert Settings.read([], {}).private_runs is False
+    assert Settings.read(["--host", "::1"], {}).private_runs is False
+    for host in ("0.0.0.0", "192.168.1.2", "::", "classroom.local"):
+        assert Settings.read(["--host", host], {}).private_runs is True
+        assert Settings.read([], {"SEC2SEC_HOST": host}).private_runs is True
+    assert Settings.read(["--host", "0.0.0.0", "--private-runs", "no"], {}).private_runs is False
 
 
 def test_switches_are_read_and_a_space_begins_closed() -> None:

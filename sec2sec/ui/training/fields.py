@@ -15,7 +15,8 @@ MAIN = (SYSTEM, "preset", "epochs", "rate", "batch", "seed", "targets")  # the f
 CLASS_EPOCHS = 20  # the set of a class is learned by then
 # A path of the server is nothing that a visitor may name
 INITS = {"the bundled demo": "", "random: add “tuned” encoders": "random"}
-LARGEST = {"batch": 1024, "width": 1024, "hidden": 1024, "heads": 64, "examples": 12}  # beyond this is a mistake
+# beyond this is a mistake, or fills the memory of the machine
+LARGEST = {"batch": 1024, "width": 1024, "hidden": 1024, "heads": 64, "layers": 16, "examples": 12}
 LABELS = {"rate": "Learning rate", "batch": "Clips per step", "liris_rule": "LIRIS rule"}
 
 

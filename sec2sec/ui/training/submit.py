@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from sec2sec.ui.training.fields import settings_of_form
 Source = Literal["made", "upload", "set", "folder"]
 MAX_RUNNING = 20  # trainings that run or wait, of all visitors
 MAX_RUNNING_PER_VISITOR = 2  # where each sees only their own
+MAX_KEPT_PER_VISITOR = 20  # trainings of any state, where each sees only their own
+STARTING = threading.Lock()  # held from the count of trainings to the start: the limits hold for all who ask at once
 FILES_PER_CLIP = 4  # an uploaded data set may hold this number of files for each clip that is allowed
 
 
@@ -62,7 +65,7 @@ def submit(form: JobForm, settings: Settings, visitor: object) -> Job:
     if not settings.training:
         raise JobError("training is switched off on this server")
     jobs, owner = Jobs(settings.runs), owner_of(visitor)
-    _check_queue(jobs, settings, owner)
+    _check_queue(jobs, settings, owner)  # before an upload is unpacked
     values = settings_of_form(form.values)
     if values.get("epochs", 0) > settings.train_epochs:
         raise SettingsError(f"epochs: at most {settings.train_epochs} on this server, not {values['epochs']}")
@@ -70,8 +73,10 @@ def submit(form: JobForm, settings: Settings, visitor: object) -> Job:
     try:
         limit = None if math.isinf(settings.train_minutes) else settings.train_minutes
         spec = _job_spec(form, settings, job, values)
-        job.write_spec(replace(spec, device=settings.device, minutes=limit, owner=owner))
-        job.start()
+        with STARTING:
+            _check_queue(jobs, settings, owner)
+            job.write_spec(replace(spec, device=settings.device, minutes=limit, owner=owner))
+            job.start()
     except BaseException:
         shutil.rmtree(job.path, ignore_errors=True)
         raise
@@ -85,17 +90,20 @@ def resume(job: Job, settings: Settings) -> None:
     spec = job.spec()
     if spec.minutes is not None and job.spent > 60 * spec.minutes:
         raise JobError(f"the {spec.minutes:g} minutes on this server are over for this training")
-    _check_queue(Jobs(settings.runs), settings, spec.owner)
-    job.start()
+    with STARTING:
+        _check_queue(Jobs(settings.runs), settings, spec.owner, resumed=True)
+        job.start()
 
 
-def _check_queue(jobs: Jobs, settings: Settings, owner: str) -> None:
-    """Raises JobError where too many run or wait already."""
+def _check_queue(jobs: Jobs, settings: Settings, owner: str, resumed: bool = False) -> None:
+    """Raises JobError where too many run or wait already, or are kept. resumed: the training is one of those kept."""
     running = [job for job in jobs.all() if job.is_running()]
     if len(running) >= MAX_RUNNING:
         raise JobError(f"{len(running)} trainings run or wait already; try again later")
     if settings.private_runs and sum(job.spec().owner == owner for job in running) >= MAX_RUNNING_PER_VISITOR:
         raise JobError(f"{MAX_RUNNING_PER_VISITOR} of your trainings run or wait already; stop one, or wait for it")
+    if settings.private_runs and not resumed and len(jobs.all(owner)) >= MAX_KEPT_PER_VISITOR:
+        raise JobError(f"{MAX_KEPT_PER_VISITOR} of your trainings are kept already; remove one that you no longer need")
 
 
 def _job_spec(form: JobForm, settings: Settings, job: Job, values: Mapping[str, Any]) -> JobSpec:
