@@ -94,7 +94,10 @@ def unfamiliar_words(unfamiliar: Sequence[OutOfDistribution]) -> list[str]:
         else:
             runs.append((one.second, one.second, one))
     runs.sort(key=lambda run: run[:2])
-    return [f"{first}–{last + 1} s: {one.kind}, {one.words}" for first, last, one in runs]
+    return [
+        f"{first}–{last + 1} s: {one.words if one.kind == 'unlike' else f'{one.kind}, {one.words}'}"  # it says the kind
+        for first, last, one in runs
+    ]
 
 
 def signed(value: float) -> str:

@@ -32,6 +32,7 @@ from sec2sec.edits.history import History
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
 from tests.browser.driver import App, explain, upload
+from tests.browser.test_inspect import CONTRAST
 from tests.helpers.clips import make_clip
 from tests.helpers.explaining import encoded
 
@@ -301,8 +302,6 @@ def test_annotated_clip_is_made_and_saved(app: App, new_page: NewPage, clip: Pat
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_lab_fits_a_phone_and_has_enough_contrast(app: App, new_page: NewPage, clip: Path, dark: bool) -> None:
-    from test_inspect import CONTRAST
-
     page = new_page(app.url, width=360, height=740, dark=dark)
     upload(page, clip)
     explain(page)
