@@ -1,4 +1,4 @@
-"""Clips that were explained, in memory for the questions that follow: few, not for long, each for its visitor."""
+"""Clips that were explained, in memory for the questions that follow, each for its visitor: by bytes and age."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import mimetypes
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from sec2sec.viewer.payload import as_json, changing_payload, shown_targets
 from sec2sec.viewer.report import MAX_EMBEDDED_MEGABYTES, MEGABYTE
 from sec2sec.viewer.report_page import report_page
 
-MAX_CLIPS = 64
+BYTES_BESIDES = 1 << 19  # of a clip, for what is not counted: embeddings of its seconds, the lab's history
+SECONDS_FOR_LOCK = 0.3  # that a request waits for an edit of the same clip
 MAX_BYTES = 1 << 30  # ten minutes of the paper preset have 180 MB of tokens
 CLIP_GONE = (
     "This clip is no longer in memory, because it was explained long ago or many others came after it; explain it again"
@@ -60,6 +62,16 @@ class ExplainedClip:
         self.preview = replace(self.preview, mfcc=None)  # it stands in `payload` alone
         self._payload_bytes = len(as_json(self.payload))  # what is added later is small
 
+    @contextmanager
+    def for_a_moment(self) -> Iterator[None]:
+        """Hold the lock for something quick. UserError where a slow edit has it: no request waits for that."""
+        if not self.lock.acquire(timeout=SECONDS_FOR_LOCK):
+            raise UserError("One moment: an edit of this clip is still being computed. Try again when it is done.")
+        try:
+            yield
+        finally:
+            self.lock.release()
+
     @property
     def start(self) -> float:
         """Where in the file the analysed part begins, s."""
@@ -67,11 +79,12 @@ class ExplainedClip:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what is heavy in it: tokens, maps, and what is on the screen."""
+        """Bytes that it takes, about: tokens, maps, what is on the screen, and something for the rest."""
         maps = self.explanation.co_attention.video_from_audio, self.explanation.co_attention.audio_from_video
         arrays: list[Tensor | np.ndarray | None] = [self.tokens.video, self.tokens.audio, *maps, self.preview.waveform]
         stills = sum(len(still) for still in self.preview.stills if still is not None)
-        return sum(array.nbytes for array in arrays if array is not None) + stills + self._payload_bytes
+        heavy = sum(array.nbytes for array in arrays if array is not None)
+        return heavy + stills + self._payload_bytes + BYTES_BESIDES
 
     @property
     def shown_targets(self) -> list[str]:
@@ -98,14 +111,15 @@ class ClipCache:
     def __init__(self, max_age: float, max_bytes: int = MAX_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
         """max_age: s after the last use."""
         self._max_age, self._max_bytes, self._clock = max_age, max_bytes, clock
-        self._clips: dict[str, tuple[float, ExplainedClip]] = {}  # the one used longest ago first
+        # when it was used last, and its bytes; the one used longest ago first
+        self._clips: dict[str, tuple[float, ExplainedClip, int]] = {}
         self._guard = threading.Lock()
 
     def put(self, clip: ExplainedClip) -> str:
         """Keeps a clip, at the cost of those used longest ago; returns its id."""
         key = secrets.token_hex(16)
         with self._guard:
-            self._clips[key] = self._clock(), clip
+            self._clips[key] = self._clock(), clip, clip.nbytes
             self._discard_old()
         return key
 
@@ -116,8 +130,9 @@ class ClipCache:
             entry = self._clips.pop(key, None) if key is not None else None
             if key is None or entry is None:
                 raise ClipGoneError(CLIP_GONE)
-            self._clips[key] = self._clock(), entry[1]
-            return entry[1]
+            _, clip, size = entry
+            self._clips[key] = self._clock(), clip, size
+            return clip
 
     def discard(self, key: str | None) -> None:
         """Forgets a clip: its visitor left."""
@@ -128,8 +143,8 @@ class ClipCache:
     def _discard_old(self) -> None:
         now = self._clock()
         self._clips = {key: entry for key, entry in self._clips.items() if now - entry[0] <= self._max_age}
-        total = sum(clip.nbytes for _, clip in self._clips.values())
+        total = sum(size for _, _, size in self._clips.values())
         for key in list(self._clips)[:-1]:  # never the newest
-            if total <= self._max_bytes and len(self._clips) <= MAX_CLIPS:
+            if total <= self._max_bytes:
                 return
-            total -= self._clips.pop(key)[1].nbytes
+            total -= self._clips.pop(key)[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 from sec2sec.clip import EncodedClip
 from sec2sec.config import MediaLimits
 from sec2sec.edits import EditError, Freeze, Mute, Soundtrack
+from sec2sec.errors import UserError
 from sec2sec.media import MediaError
 from sec2sec.ui.clip_cache import ClipCache, ClipGoneError, ExplainedClip
 from sec2sec.ui.lab import tab
@@ -91,6 +93,24 @@ def test_cache_is_bounded_in_bytes_and_forgets_what_was_used_longest_ago(encoded
         cache.get(b)
     alone = ClipCache(60, max_bytes=1)
     assert alone.get(alone.put(explained(encoded_clip, folder)))  # the newest is always kept
+
+
+def test_a_hundred_visitors_each_keep_their_clip(encoded_clip, folder):
+    cache = ClipCache(60)
+    keys = [cache.put(explained(encoded_clip, folder)) for _ in range(100)]
+    assert len({id(cache.get(key)) for key in keys}) == 100
+
+
+def test_no_request_waits_for_a_slow_edit_of_the_same_clip(encoded_clip, folder):
+    clip = explained(encoded_clip, folder)
+    with clip.lock:
+        began = time.monotonic()
+        with pytest.raises(UserError, match="One moment"), clip.for_a_moment():
+            pass
+        assert time.monotonic() - began < 1
+    with clip.for_a_moment():
+        assert clip.lock.locked()
+    assert not clip.lock.locked()
 
 
 # ---- requests

@@ -115,7 +115,7 @@ class LabTab:
         if key is None:
             return self.close("")
         clip = self.cache.get(key)
-        with clip.lock:
+        with clip.for_a_moment():
             if clip.history is None:
                 others = {name: path for name, path in self.soundtracks.items() if path != clip.path}
                 open_lab(self.models, clip, others)
@@ -125,7 +125,7 @@ class LabTab:
     def edit_at_once(self, key: str | None, event: gr.EventData) -> Updates:
         """An edit that tokens express, undo, redo or clear."""
         clip = self.cache.get(key)
-        with clip.lock:
+        with clip.for_a_moment():
             return {self.layout.view: encode(clip, act(clip, event_data(event))), self.layout.status: ""}
 
     def edit_slowly(self, key: str | None, event: gr.EventData) -> Iterator[Updates]:
