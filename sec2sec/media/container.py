@@ -120,7 +120,10 @@ class Layout:
 
 
 def survey(container: av.container.InputContainer) -> Layout:
-    """Picks the first picture stream that is no cover art and the first sound stream, and finds a player's time 0."""
+    """Picks the streams that libav's own players pick, cover art aside, and finds a player's time 0.
+
+    Of several programmes, sound is of the one that the picture belongs to; of several tracks, the one marked default.
+    """
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     unreadable: list[str] = []
     streams: dict[str, Any] = {}
@@ -131,6 +134,10 @@ def survey(container: av.container.InputContainer) -> Layout:
             unreadable.append("picture" if stream.type == "video" else "sound")
         else:
             streams.setdefault(stream.type, stream)
+    for kind in ("video", "audio"):
+        best = container.streams.best(kind, related=streams.get("video") if kind == "audio" else None)
+        if best is not None and best.codec_context is not None and not best.disposition & covers:
+            streams[kind] = best
     origin, duration = _times(container, list(streams.values()))
     video, audio = streams.get("video"), streams.get("audio")
     return Layout(

@@ -17,7 +17,12 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Channel
 from sec2sec.viewer.templates import render
 
-UPLOADS = ["video", "audio", ".mkv", ".ts", ".m2ts", ".mts", ".gif", ".ogv", ".flac", ".opus"]
+# What the reader reads, by name: which files count as "video" or "audio" is for the host's table of MIME types to say.
+SUFFIXES = (
+    "mp4 m4v mov qt mkv webm avi wmv asf flv f4v mpg mpeg m2v vob ts m2ts mts tod mxf 3gp 3g2 ogv ogg dv rm rmvb gif "
+    "wav w64 mp3 m4a m4b aac flac opus oga wma amr ac3 aif aiff caf mka weba"
+)
+UPLOADS = ["video", "audio", *(f".{suffix}" for suffix in SUFFIXES.split())]
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
 Part = tuple[float, float | None]  # start and end in the file, s
 WHOLE: Part = (0.0, None)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from sec2sec.config import SAMPLE_RATE
 from tests.helpers.clips import clicks, flash, make_clip, tone
@@ -161,3 +162,27 @@ def test_a_picture_that_ends_early_is_held_and_that_is_said(tmp_path):
     clip, seconds = read(make_clip(tmp_path / "a.mp4", 2, sound=tone(4)))
     assert numbers(seconds[2:]) == [47] * 16
     assert clip.warnings == ["The picture ends after 2.0 s: the last frame was held."]
+
+
+def test_of_two_tracks_the_one_marked_default_is_heard_and_of_two_programmes_the_pictures_own(tmp_path):
+    """Commentary first, the film's own sound second and default."""
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=8)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        tracks = [out.add_stream("flac", rate=SAMPLE_RATE, layout="mono") for _ in range(2)]
+        tracks[0].disposition, tracks[1].disposition = Disposition.comment, Disposition.default
+        for index in range(24):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), "rgb24")
+            frame.pts = index
+            out.mux(video.encode(frame))
+        out.mux(video.encode())
+        for track, frequency in zip(tracks, (300.0, 1200.0), strict=True):
+            samples = (tone(3, frequency, rate=SAMPLE_RATE) * 32767).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, 0
+            out.mux(track.encode(frame))
+            out.mux(track.encode())
+    _, seconds = read(path)
+    spectrum = np.abs(np.fft.rfft(seconds[1].samples))
+    assert abs(int(spectrum.argmax()) - 1200) <= 2

@@ -39,7 +39,7 @@ def opened(monkeypatch) -> list[str]:
 def test_an_uploaded_clip_is_probed_once_and_decoded_once_per_answer(tmp_path, opened):
     path = make_clip(tmp_path / "upload.mp4", seconds=3)
     save_tiny(tmp_path / "models" / "tiny")
-    settings, models = Settings(), Models(tmp_path / "models", "cpu")
+    settings, models = Settings(isolated_decoding=False), Models(tmp_path / "models", "cpu")
     opened.clear()
     source, _ = probe_upload(str(path), settings)
     assert source.playable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import mimetypes
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gradio_client.utils import is_valid_file
 
 from sec2sec.explanations.results import OutOfDistribution, Shapley, TargetExplanation
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
@@ -17,7 +19,7 @@ from sec2sec.media import MediaError
 from sec2sec.plots.lanes import Seconds
 from sec2sec.progress import Progress, drain
 from sec2sec.ui import about, messages
-from sec2sec.ui.chosen_clip import is_known_truth
+from sec2sec.ui.chosen_clip import UPLOADS, is_known_truth
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Channel, stream_from_thread
@@ -276,3 +278,15 @@ def test_about_shows_figures_beside_trivial_baselines() -> None:
 def test_about_names_the_law_and_the_licences() -> None:
     for words_ in ("2024/1689", "5(1)(f)", "hiring", "Blender Foundation", "CC BY 3.0", "not a cause"):
         assert words_ in about.TEXT
+
+
+OTHER = "vob asf f4v mxf caf w64 mka weba m4b tod m4v m4a wmv flv ogg wma amr ac3 dv rm"
+
+
+@pytest.mark.parametrize("suffix", OTHER.split())
+def test_an_upload_is_taken_by_what_the_reader_reads_whatever_the_hosts_table_of_mime_types_says(
+    monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *arguments, **options: (None, None))
+    assert is_valid_file(f"clip.{suffix}", UPLOADS)
+    assert is_valid_file(f"CLIP.{suffix.upper()}", UPLOADS)
