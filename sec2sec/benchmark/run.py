@@ -64,9 +64,9 @@ def benchmark_steps(
         raise SettingsError("a benchmark runs each trial on one device; add --jobs for several trials at a time")
     if jobs < 0:
         raise SettingsError(f"jobs must be at least 0, not {jobs}")
-    asked = plan(request, out)
-    table, _ = load_data(asked[0].config)
-    request = begin(request, out, asked)
+    planned = plan(request, out)
+    table, _ = load_data(planned[0].config)
+    request = begin(request, out, planned)
     trials = plan(request, out)
     threads = max(1, (os.cpu_count() or 1) // max(jobs, 1))
     note = noted(out) | _about(machine, jobs, threads)

@@ -61,7 +61,7 @@ def steps(trial: Trial, machine: Hardware, stop: Callable[[], bool]) -> Steps[Tr
 def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     bundle = load_checkpoint(trial.folder / "checkpoint", machine.device)
     history = [json.loads(line) for line in (trial.folder / "metrics.jsonl").read_text().splitlines()]
-    found: dict[str, Any] = {
+    measured: dict[str, Any] = {
         "peak_memory": peak_memory(bundle.device),  # before the clip of ten seconds, whose encoders may need more
         "wall_seconds": round(seconds, 2),
         "epoch_seconds": round(float(np.mean([report["seconds"] for report in history])), 3),
@@ -70,20 +70,20 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     }
     table, _ = load_data(trial.config)
     if (table.directory / PLANTED).is_file():
-        found["pointing"], found["pointing_by_target"] = point(
+        measured["pointing"], measured["pointing_by_target"] = point(
             bundle, table.directory, _occluded(trial, bundle, machine, table)
         )
-    return found
+    return measured
 
 
 def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> list[tuple[Row, Occlusion]]:
     """The effect of each second of the test clips, from the tokens that the training has read."""
-    asked = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
+    tested = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
     cache = TokenCache(machine.cache, load_encoders(trial.folder / "checkpoint"))
-    found = []
+    occlusions = []
     for row in table.split("test"):
-        tokens = cache.read(file_sha256(row.path)) if row.id in asked else None
+        tokens = cache.read(file_sha256(row.path)) if row.id in tested else None
         if tokens is not None:
             moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
-            found.append((row, masker_of(bundle.model, moved).occlusion))
-    return found
+            occlusions.append((row, masker_of(bundle.model, moved).occlusion))
+    return occlusions

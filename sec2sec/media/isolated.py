@@ -3,8 +3,7 @@
 A decoder is a large program in C that reads what strangers send. In a process of its own a hostile or broken file costs
 that process, and nobody else's clip. Only numbers and text come back: JSON and the bytes of arrays, never objects.
 
-The child is this file, as a program: it reads one call per line from its standard input and writes messages to its
-standard output, until the input ends.
+The child is sec2sec/media/child.py.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import functools
 import json
 import os
 import queue
-import struct
 import subprocess
 import sys
 import threading
@@ -29,11 +27,11 @@ import numpy as np
 
 from sec2sec.config import RESIZE, MediaLimits
 from sec2sec.files import file_sha256
+from sec2sec.media.child import HEAD, MEMORY_EXIT
 from sec2sec.media.clip import Second, open_clip
 from sec2sec.media.container import MediaError, check_file
 from sec2sec.media.playback import browser_can_play, convert_for_browser
 
-HEAD = struct.Struct("!II")  # bytes of a message's JSON, bytes of its arrays
 LARGEST_JSON = 1 << 20
 KEEP_AFTER = 50  # clips for which one process is used: what a library leaks goes with it
 BETWEEN_LOOKS = 0.2  # s until it is noticed that a visitor has left, or that nothing comes
@@ -155,7 +153,7 @@ class DecodingProcess:
     def __init__(self, limits: DecodingLimits) -> None:
         self.limits, self.calls = limits, 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sec2sec.media.isolated", str(limits.memory)],
+            [sys.executable, "-m", "sec2sec.media.child", str(limits.memory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # libav complains at length; what matters is a message
@@ -382,95 +380,3 @@ def _decoders(use: str, pid: int) -> Decoders:
 def _plain(limits: MediaLimits) -> dict[str, Any]:
     """JSON has no infinity that every reader takes: strings have."""
     return {name: str(value) for name, value in asdict(limits).items() if name != "isolated"}
-
-
-# ---- the child
-
-MEMORY_EXIT = 86
-
-
-def _limits(plain: dict[str, str]) -> MediaLimits:
-    return MediaLimits(
-        max_bytes=int(plain["max_bytes"]),
-        max_seconds=float(plain["max_seconds"]),
-        min_seconds=float(plain["min_seconds"]),
-        max_pixels=int(plain["max_pixels"]),
-    )
-
-
-def _write(kind: str, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    described = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
-    text = json.dumps({"kind": kind, "arrays": described, **fields}).encode()
-    blobs = [np.ascontiguousarray(array).tobytes() for array in arrays.values()]
-    out = sys.stdout.buffer
-    out.write(HEAD.pack(len(text), sum(map(len, blobs))) + text)
-    for blob in blobs:
-        out.write(blob)
-    out.flush()
-
-
-def _opened(clip: Any) -> dict[str, Any]:
-    names = ("name", "start", "duration", "has_video", "has_audio", "width", "height", "warnings")
-    return {name: getattr(clip, name) for name in names}
-
-
-def _seconds(path: str, limits: dict[str, str], frame_size: list[int], **arguments: Any) -> None:
-    clip = open_clip(path, limits=_limits(limits), frame_size=(frame_size[0], frame_size[1]), **arguments)
-    _write("clip", _opened(clip), {})
-    for second in clip.seconds():
-        still = None if second.still is None else np.frombuffer(second.still, np.uint8)
-        held = {"frames": second.frames, "samples": second.samples, "still": still}
-        arrays = {name: array for name, array in held.items() if array is not None}
-        _write("second", {"index": second.index, "partial": second.partial}, arrays)
-    _write("end", {"duration": clip.duration, "warnings": clip.warnings}, {})
-
-
-def _probe(path: str, limits: dict[str, str]) -> None:
-    clip = open_clip(path, limits=_limits(limits))
-    fields = {name: getattr(clip, name) for name in ("name", "duration", "width", "height")}
-    _write("probe", {**fields, "playable": browser_can_play(clip)}, {})
-
-
-def _convert(path: str, out: str, limits: dict[str, str], **arguments: Any) -> None:
-    def reached(second: float) -> None:
-        _write("progress", {"reached": second}, {})
-
-    convert_for_browser(path, out, limits=_limits(limits), progress=reached, **arguments)
-
-
-def _limit_memory(size: int) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _limit_processor(seconds: float) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        until = int(usage.ru_utime + usage.ru_stime + seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
-
-
-def main(memory: int) -> None:
-    """Answer calls until there are none."""
-    _limit_memory(memory)
-    calls: dict[str, Callable[..., None]] = {"seconds": _seconds, "probe": _probe, "convert": _convert}
-    for line in sys.stdin.buffer:
-        request = json.loads(line)
-        _limit_processor(request.pop("processor"))
-        try:
-            calls[request.pop("call")](**request)
-        except MediaError as error:
-            _write("error", {"text": str(error)}, {})
-        except MemoryError:
-            os._exit(MEMORY_EXIT)
-        else:
-            _write("done", {}, {})
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -51,7 +51,7 @@ def long_gif(tmp_path_factory) -> Path:
 def children() -> set[int]:
     """Processes of this one that decode."""
     found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
-    return {int(line.split()[0]) for line in found.stdout.splitlines() if "sec2sec.media.isolated" in line}
+    return {int(line.split()[0]) for line in found.stdout.splitlines() if "sec2sec.media.child" in line}
 
 
 def test_the_seconds_are_those_that_are_read_here(decoders, clip):
