@@ -13,15 +13,15 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from sec2sec.media.isolated import prepare_decoders
+from sec2sec.serving.deletion import Deletion, UploadFolder, end_on_signals
+from sec2sec.serving.door import SPACES, Door, Limits
 from sec2sec.ui import about, evaluate
 from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.compare import tab as compare
-from sec2sec.ui.deletion import Deletion, UploadFolder, end_on_signals
-from sec2sec.ui.door import SPACES, Door, Limits
 from sec2sec.ui.fair_queue import make_fair
 from sec2sec.ui.gpu import LENT
-from sec2sec.ui.gradio_private import grant_no_other_site, look_less_often
+from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
@@ -73,7 +73,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     grant_no_other_site()
     deletion = uploads(settings.delete_after)
     deletion.start()
-    door = Middleware(Door, limits=door_limits(settings), deletion=deletion)
+    door = Middleware(Door, limits=door_limits(settings), deletion=deletion, broken_off=UploadBrokenOffError)
     demo.launch(
         app_kwargs={"middleware": [door]},
         server_name=settings.host,

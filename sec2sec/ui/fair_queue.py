@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import gradio as gr
 from gradio.queueing import Event, Queue
 
-from sec2sec.ui.door import visitor_address
+from sec2sec.serving.door import visitor_address
 
 T = TypeVar("T")
 Refusal = Literal["success", "error", "queue_full", "validator_error"]

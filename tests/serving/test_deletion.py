@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from sec2sec.errors import SettingsError
-from sec2sec.ui import deletion
-from sec2sec.ui.deletion import LOCK, PREFIX, Deletion, UploadFolder, remove_abandoned
+from sec2sec.serving import deletion
+from sec2sec.serving.deletion import LOCK, PREFIX, Deletion, UploadFolder, remove_abandoned
 
 HOLDER = """
 import signal, sys, time
 from pathlib import Path
-from sec2sec.ui.deletion import UploadFolder, end_on_signals
+from sec2sec.serving.deletion import UploadFolder, end_on_signals
 import atexit
 folder = UploadFolder(Path(sys.argv[1]))
 atexit.register(folder.remove)

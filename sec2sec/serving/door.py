@@ -17,8 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sec2sec.ui.deletion import Deletion, free_bytes
-from sec2sec.ui.gradio_private import UploadBrokenOffError
+from sec2sec.serving.deletion import Deletion, free_bytes
 
 API = "/gradio_api"
 UPLOAD = f"{API}/upload"
@@ -80,11 +79,16 @@ class Limits:
 
 @dataclass
 class Door:
-    """The middleware. app: what it guards. deletion: knows the folder of uploads and how full it is."""
+    """The middleware.
+
+    app: what it guards. deletion: knows the folder of uploads and how full it is. broken_off: the error at which the
+    app removes the file of an upload that it has not read to its end.
+    """
 
     app: ASGIApp
     limits: Limits
     deletion: Deletion
+    broken_off: type[Exception]
     clock: Callable[[], float] = time.monotonic
     _uploads: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
     _uploading: int = 0  # bytes announced by uploads that are on their way
@@ -163,9 +167,9 @@ class Door:
             """Leave no file of an upload that is broken off."""
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise UploadBrokenOffError("The upload was broken off.")
+                raise self.broken_off("The upload was broken off.")
             if free_bytes(self.deletion.folder) < RESERVE:
-                raise UploadBrokenOffError("The disk of the server is full. Try again later.")
+                raise self.broken_off("The disk of the server is full. Try again later.")
             return message
 
         try:

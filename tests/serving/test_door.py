@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sec2sec.ui.deletion import LOCK, PREFIX
+from sec2sec.serving.deletion import LOCK, PREFIX
 from tests.browser.driver import App
 
 MB = 1024**2
