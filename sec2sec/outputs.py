@@ -7,6 +7,7 @@ by this program, or where the person said --overwrite.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import sys
@@ -18,14 +19,13 @@ from sec2sec.files import write_atomically
 
 STDOUT = Path("-")
 ROOM = 1024**2  # bytes that have to be free where nothing better is known of an output's size
-HEAD = 4 * 1024**2  # bytes in which a file of ours says so; a film says it after the index of its frames
-# What each kind of file that we write begins with or holds near its beginning.
-MARKS = (
-    b'"schema": "sec2sec.',
-    b'"schema":"sec2sec.',
-    b'<meta name="generator" content="sec2sec',
-    b'second,"from, s","to, s",',
-    b"made with sec2sec",  # comment of a film
+HEAD = 4 * 1024**2  # bytes in which a film says what made it, after the index of its frames
+# How each kind of file that we write begins. A text that merely speaks of sec2sec is somebody's own.
+BEGINNINGS = (
+    re.compile(rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.'),
+    re.compile(rb'\s*<!doctype html>.{,1000}<meta name="generator" content="sec2sec">', re.I | re.S),
+    re.compile(rb'second,"from, s","to, s",'),
+    re.compile(rb"....ftyp.*made with sec2sec", re.S),  # the comment of a film
 )
 
 
@@ -100,7 +100,7 @@ def is_ours(path: Path) -> bool:
     """Whether a file says that this program wrote it."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    return any(mark in head for mark in MARKS)
+    return any(beginning.match(head) for beginning in BEGINNINGS)
 
 
 def _check_folder(path: Path, folder: Path, name: str) -> None:

@@ -53,7 +53,7 @@ def test_a_file_that_is_not_ours_is_kept_unless_somebody_says_overwrite(tmp_path
     "content",
     [
         b'{"schema": "sec2sec.explanation/1", "clip": {}}',
-        b'<!doctype html>\n<html><head><meta name="generator" content="sec2sec 0.1.0">',
+        b'<!doctype html>\n<html><head><meta name="generator" content="sec2sec">',
         b'second,"from, s","to, s",attention (share)\n',
         b"",
     ],
@@ -63,6 +63,21 @@ def test_what_we_wrote_is_replaced_and_an_empty_file_too(tmp_path, content):
     path.write_bytes(content)
     assert is_ours(path) or not content
     assert Outputs().claim(path) == path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"All figures were made with sec2sec, see the appendix.",
+        b'Our JSON begins with {"schema": "sec2sec.explanation/1"',
+        b'{"mine": 1, "copied": {"schema": "sec2sec.explanation/1"}}',
+        b'# how to\n<meta name="generator" content="sec2sec">',
+    ],
+)
+def test_a_text_that_speaks_of_us_is_not_ours(tmp_path, content):
+    path = tmp_path / "notes"
+    path.write_bytes(content)
+    assert "was not written by sec2sec" in refused(path)
 
 
 def test_two_outputs_of_one_name_are_refused(tmp_path):

@@ -150,11 +150,17 @@ def remove_abandoned(parent: Path) -> int:
     """Remove the upload folders of processes that have died; how many there were."""
     removed = 0
     for folder in parent.glob(PREFIX + "*"):
-        with suppress(OSError):  # another user's, or one that another process removes at this moment
-            if _is_abandoned(folder):
+        with suppress(OSError):  # another process may remove it at this moment
+            if _is_own(folder) and _is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
     return removed
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether it is a folder of this user: in a folder that all share, others may put links and pipes of any name."""
+    state = folder.lstat()
+    return stat.S_ISDIR(state.st_mode) and (not hasattr(os, "getuid") or state.st_uid == os.getuid())
 
 
 def _is_abandoned(folder: Path) -> bool:

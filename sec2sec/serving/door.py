@@ -118,7 +118,9 @@ class Door:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
             return PlainTextResponse("The headers are too long.", 431)
         if not self._same_origin(headers):
-            return PlainTextResponse("Pages of another site may not use this server.", 403)
+            return PlainTextResponse(
+                "Pages of another site may not use this server. Its host can allow an address with --origins.", 403
+            )
         path = _path(scope)
         if (
             "\x00" in path

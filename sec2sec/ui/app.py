@@ -114,6 +114,7 @@ def uploads(delete_after: float) -> Deletion:
 def door_limits(settings: Settings) -> Limits:
     """What the door lets in, by the app's settings."""
     on_a_space = "SPACE_ID" in os.environ
+    own_host = os.environ.get("SPACE_HOST", "").split()  # whatever a Space's proxy tells as Host
     return Limits(
         upload=settings.largest_upload * 1024**2,
         stored=settings.stored_megabytes * 1024**2,
@@ -121,4 +122,5 @@ def door_limits(settings: Settings) -> Limits:
         window=settings.delete_after,
         proxied=settings.behind_proxy,
         framed_by=SPACES if on_a_space else "",
+        origins=frozenset([*settings.origins.split(), *(f"https://{host}" for host in own_host)]),
     )

@@ -28,6 +28,12 @@ class Settings(Validated):
 
     host: str = setting("127.0.0.1", "address to listen on; 0.0.0.0 for every network of this machine", SERVER)
     port: int = setting(7860, "port to listen on", SERVER, ge=0, le=65535)
+    origins: str = setting(
+        "",
+        "addresses under which the page is reached where they differ from what a proxy tells as Host, "
+        "e.g. https://class.example.org; several are separated by spaces",
+        SERVER,
+    )
     behind_proxy: bool = setting(
         False,
         "whether a proxy of yours is in front, whose X-Forwarded-For tells who asks; on a Hugging Face Space the "

@@ -238,6 +238,15 @@ def test_a_folder_whose_process_has_not_locked_it_yet_is_left_alone_for_a_minute
     assert remove_abandoned(tmp_path) == 1
 
 
+def test_a_link_of_the_same_name_and_what_it_points_to_stay(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "film.mp4").write_bytes(b"mine")
+    os.utime(tmp_path / "own", (0, 0))
+    (tmp_path / f"{PREFIX}x").symlink_to(tmp_path / "own")
+    assert remove_abandoned(tmp_path) == 0
+    assert (tmp_path / "own" / "film.mp4").read_bytes() == b"mine"
+
+
 def test_other_folders_are_never_touched(tmp_path):
     (tmp_path / "sec2sec-notes").mkdir()
     os.utime(tmp_path / "sec2sec-notes", (0, 0))

@@ -19,11 +19,14 @@ from tests.browser.driver import App
 MB = 1024**2
 JSON = {"Content-Type": "application/json"}
 UPLOAD = "/gradio_api/upload"
+PROXIED = ("--origins", "https://class.example.org https://b.example.org")
 
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[App]:
-    with App("--delete-after", "4", "--max-megabytes", "5", "--visitor-megabytes", "12", "--training", "no") as app:
+    with App(
+        "--delete-after", "4", "--max-megabytes", "5", "--visitor-megabytes", "12", "--training", "no", *PROXIED
+    ) as app:
         yield app
 
 
@@ -172,6 +175,18 @@ def test_pages_of_other_sites_may_not_use_the_server(app):
     assert asked(app, "GET", "/config", headers={"Origin": own})[0] == 200
     assert asked(app, "GET", "/config", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"})[0] == 403
     assert asked(app, "GET", "/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"})[0] == 200
+
+
+def test_an_address_that_the_host_has_named_is_the_pages_own(app):
+    body = json.dumps({"data": [], "fn_index": 0, "session_hash": "abc"}).encode()
+    for origin, refused in (
+        ("https://class.example.org", False),
+        ("https://b.example.org", False),
+        ("http://class.example.org", True),
+        ("https://class.example.org.evil.example", True),
+    ):
+        status = asked(app, "POST", "/gradio_api/queue/join", body, {**JSON, "Origin": origin})[0]
+        assert (status == 403) is refused, origin
 
 
 def test_no_preflight_of_another_site_is_granted(app):
