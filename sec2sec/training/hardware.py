@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import sys
@@ -61,6 +62,20 @@ class Hardware:
         """bfloat16 where the GPU computes in it natively; float32 elsewhere. TrainModule sees to it, not Fabric."""
         native = training_dtype(pick_device(self.device)) == torch.bfloat16
         return "bf16-mixed" if native else "32-true"
+
+
+def launch(fabric: Fabric) -> None:
+    """Start the processes of a training and connect them, until this process ends."""
+    atexit.register(_leave_process_group)
+    fabric.launch()
+
+
+def _leave_process_group() -> None:
+    """Fabric does this for NCCL alone. gloo's threads may still hold tensors when the interpreter is taken down, which
+    aborts the process after its work is done (pytorch/pytorch pull request 179291).
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def first_process() -> bool:

@@ -22,7 +22,7 @@ from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
-from sec2sec.training.hardware import Hardware, command, first_process
+from sec2sec.training.hardware import Hardware, command, first_process, launch
 from sec2sec.training.loop import TrainingError, TrainLoop, mix_seeds
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.module import TrainModule, predict
@@ -190,7 +190,7 @@ class _Training:
                 return self.stopped(0, "stopped before the first epoch")
             data = self.folder.note_data(self.table, extraction.sha256, extraction.unusable, setup.cache.key)
             self.note_environment(data, setup.cache.key)
-        self.fabric.launch()
+        launch(self.fabric)
         self.fabric.barrier()
         learned_from = self.read_data(setup.cache)
         loop = self.prepare(setup, learned_from)

@@ -37,6 +37,7 @@ def predict_together(fabric: Fabric, folder: Path) -> None:
     found = predict(trainee, source, BATCH, CPU, fabric)
     attention = {f"w{i}": weights for i, weights in enumerate(found.attention)}
     np.savez(folder / f"{fabric.global_rank}.npz", logits=found.logits, **attention)
+    torch.distributed.destroy_process_group()
 
 
 def test_two_processes_gather_what_one_predicts_and_repetitions_are_dropped(tmp_path):
