@@ -167,6 +167,18 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
     )
 
 
+def load_encoders(folder: Path) -> Encoders:
+    """The encoders of a checkpoint, not folded, so that they can be tuned and hashed. Raises CheckpointError."""
+    bundle = load_checkpoint(folder, "cpu")  # checks every file
+    state = deserialize(_read(folder, "model.safetensors"))
+    encoders = build_encoders(bundle.encoders.config)
+    for prefix in ("video", "audio"):
+        module = getattr(encoders, prefix)
+        own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
+        module.load_state_dict(module.state_dict() | own)
+    return encoders.eval()
+
+
 def identity(folder: Path) -> str:
     """The SHA-256 by which a checkpoint is known: of its weights and settings, not of its card or figures."""
     return hashlib.sha256(_read(folder, "model.safetensors") + _read(folder, "config.json")).hexdigest()

@@ -15,7 +15,6 @@ from sec2sec.benchmark.compare import (
     COMPARISON_DRAWS,
     SIGNIFICANCE_LEVEL,
     Draws,
-    LabelledPredictions,
     differences,
     measure_trials,
 )
@@ -24,6 +23,7 @@ from sec2sec.benchmark.plan import noted
 from sec2sec.benchmark.systems import group_of
 from sec2sec.benchmark.work import MEASURED
 from sec2sec.metrics import DRAWS, MAIN, SHOWN, TrainingLabels
+from sec2sec.predictions import LabelledPredictions
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.run_folder import PREDICTIONS
 from sec2sec.training.trial import FAILED, result

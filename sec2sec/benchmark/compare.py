@@ -10,26 +10,16 @@ R draws, G groups, S seeds, N clips.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from sec2sec.metrics import DRAWS, MAIN, WEIGHTED, interval_of
+from sec2sec.predictions import LabelledPredictions
 
 COMPARISON_DRAWS = 10_000  # with 1,000 no p value could outlive Holm's correction for fifty comparisons
 SIGNIFICANCE_LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class LabelledPredictions:
-    """What one trial predicts of one target, for the clips that have a label."""
-
-    ids: tuple[str, ...]  # (N,)
-    groups: tuple[str, ...]
-    label: np.ndarray
-    prediction: np.ndarray  # 0..1
 
 
 class Draws:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
+from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
+from sec2sec.outputs import STDOUT
 from sec2sec.progress import Progress, Steps, drain
 
 R = TypeVar("R")
@@ -37,9 +40,15 @@ def bar(done: int, total: int, width: int = 10) -> str:
     return f"[{'#' * full}{'.' * (width - full)}]"
 
 
-def list_unusable(unusable: Mapping[str, str]) -> None:
-    """Name the clips that could not be used, some of many, and say how many there are."""
-    for message in list(unusable.values())[:MAX_NAMED]:
+def list_written(files: Iterable[Path]) -> None:
+    """Say where everything went, but for what went to standard output."""
+    if named := [str(file) for file in files if file != STDOUT]:
+        print(f"written: {', '.join(named)}", file=sys.stderr)
+
+
+def list_unusable(unusable: Collection[str]) -> None:
+    """Name the clips that could not be used, some of many, and say how many there are. unusable: a sentence each."""
+    for message in islice(unusable, MAX_NAMED):
         print(f"not usable: {message}", file=sys.stderr)
     if len(unusable) > MAX_NAMED:
         print(f"… and {len(unusable) - MAX_NAMED} more", file=sys.stderr)

@@ -7,6 +7,7 @@ metrics.jsonl     one line per epoch; a process that is killed may leave the las
 state.pt          weights, best weights, optimiser, epoch and batch
 progress.json     what is happening now, for a page that polls
 predictions.json  at the end: every test clip's truth, prediction and attention over seconds
+predictions.csv   at the end: truth and prediction of every validation and test clip, for other programs
 stop              made by whoever wants the training to end at the next batch
 checkpoint/       at the end: the model, ready for the app
 """
@@ -29,10 +30,11 @@ import torch
 from sec2sec.datasets.table import Table
 from sec2sec.files import lock_file, write_atomically, write_json
 from sec2sec.training.loop import Report, State, TrainingError
-from sec2sec.training.settings import TrainConfig, as_json, train_config
+from sec2sec.training.settings import TrainConfig, as_json, earlier_settings, train_config
 
 SCHEMA = "sec2sec.run/1"
 PREDICTIONS = "predictions.json"
+PREDICTIONS_TABLE = "predictions.csv"
 PROGRESS_INTERVAL = 0.5  # s between two writings of progress.json
 
 
@@ -68,7 +70,7 @@ class RunFolder:
                 f"{self.path}: is a run folder of schema {schema!r}, this version writes {SCHEMA!r}; "
                 "choose another folder"
             )
-        return train_config(content["config"], str(file))
+        return train_config(earlier_settings(content["config"]), str(file))
 
     def begin(self, config: TrainConfig) -> None:
         """Make the folder ours. Raises TrainingError where something is in it, or it cannot be written."""
@@ -120,6 +122,11 @@ class RunFolder:
         """One of the JSON files."""
         with self._writing():
             write_json(self.path / name, value)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Another of the files."""
+        with self._writing():
+            write_atomically(self.path / name, text.encode())
 
     def read(self, name: str) -> dict[str, Any] | None:
         """One of the JSON files; None where it is not there."""

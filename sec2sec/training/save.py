@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from sec2sec.checkpoints import identity, save_checkpoint
 from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.known_truth.generate import MANIFEST_FILE
+from sec2sec.datasets.learned_from import LEARNED_SPLITS, write_learned_from
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
@@ -75,11 +76,15 @@ def save_trained(
     model: Model,
     table: Table,
     training: Clips,
+    learned_from: Mapping[str, Iterable[str]],
     config: TrainConfig,
     metrics: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the checkpoint beside its place, then move it there: a half-written one is never loaded."""
+    """Write the checkpoint beside its place, then move it there: a half-written one is never loaded.
+
+    learned_from: the SHA-256 of each clip's file, by split.
+    """
     generated = generator_settings(table)
     sentence = origin_sentence(table, len(training))
     targets = model.config.targets
@@ -87,7 +92,7 @@ def save_trained(
         **provenance,
         "config": as_json(config),
         "data": [
-            {"name": table.name, "clips": len(training), **(generated or {}), "learned_from": ["train", "validation"]}
+            {"name": table.name, "clips": len(training), **(generated or {}), "learned_from": list(LEARNED_SPLITS)}
         ],
         "notes": list(table.notes),
         "encoder_size": sum(p.numel() for p in encoders.parameters()),
@@ -110,6 +115,7 @@ def save_trained(
     save_training_seconds(
         partial, measure_training_seconds(own for own in tokens if own is not None), identity(partial)
     )
+    write_learned_from(partial, learned_from)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 

@@ -35,6 +35,7 @@ class TrainConfig(Validated):
         "LIRIS-ACCEDE: official, disjoint in films, or random-7:1:2-films-leak, which is like the paper's",
         DATA,
     )
+    split_seed: int = setting(0, "LIRIS-ACCEDE: seed of a random split; it stays while `seed` changes", DATA, ge=0)
     interview: bool = setting(False, "First Impressions: the interview score is a target as well", DATA)
     targets: tuple[str, ...] = setting((), "targets to learn; empty: all targets of the data set", DATA)
     system: SystemName = setting("sec2sec-sa-ca", "which system of the paper's tables to train", MODEL)
@@ -179,6 +180,11 @@ def regridded(config: EncoderConfig, video: tuple[int, ...], audio: tuple[int, .
 def train_config(values: Mapping[str, Any], source: str = "") -> TrainConfig:
     """Settings from JSON, YAML or the command line. Raises SettingsError that names `source` and the field."""
     return TrainConfig.from_mapping(values, source)
+
+
+def earlier_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were written before `split_seed` was one of them: a random split was drawn from `seed` then."""
+    return {"split_seed": values.get("seed", 0), **values}
 
 
 def as_json(config: TrainConfig) -> dict[str, Any]:

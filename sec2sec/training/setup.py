@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from sec2sec import DEMO
 from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.checkpoints import load_checkpoint
+from sec2sec.checkpoints import load_encoders
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.extract import decode_all
@@ -40,7 +39,11 @@ def load_data(config: TrainConfig) -> tuple[Table, tuple[str, ...]]:
     if not config.data:
         raise SettingsError("data is missing: give the folder of a data set")
     table = open_data(
-        config.data, liris_rule=config.liris_rule, split=config.split, seed=config.seed, interview=config.interview
+        config.data,
+        liris_rule=config.liris_rule,
+        split=config.split,
+        split_seed=config.split_seed,
+        interview=config.interview,
     )
     targets = config.targets or table.targets
     if unknown := [name for name in targets if name not in table.targets]:
@@ -117,18 +120,6 @@ def starting_model(config: TrainConfig, targets: tuple[str, ...], encoder: Encod
         model.config = own
         model.requires_grad_(True)
     return model
-
-
-def load_encoders(folder: Path) -> Encoders:
-    """The encoders of a checkpoint, not folded, so that they can be tuned and hashed. Raises CheckpointError."""
-    bundle = load_checkpoint(folder, "cpu")  # checks every file
-    state = load_file(folder / "model.safetensors")
-    encoders = build_encoders(bundle.encoders.config)
-    for prefix in ("video", "audio"):
-        module = getattr(encoders, prefix)
-        own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
-        module.load_state_dict(module.state_dict() | own)
-    return encoders.eval()
 
 
 def regrid(encoders: Encoders, config: TrainConfig) -> Encoders:

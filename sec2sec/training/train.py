@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from safetensors import SafetensorError
@@ -16,17 +17,19 @@ from sec2sec.checkpoints import environment
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Extraction, extract_steps
+from sec2sec.datasets.learned_from import LEARNED_SPLITS
 from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
+from sec2sec.predictions import predictions_csv
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.hardware import Hardware, command, first_process, launch
 from sec2sec.training.loop import TrainingError, TrainLoop, mix_seeds
 from sec2sec.training.mean_attention import profile
-from sec2sec.training.module import TrainModule, predict
-from sec2sec.training.run_folder import PREDICTIONS, RunFolder
+from sec2sec.training.module import Predictions, TrainModule, predict
+from sec2sec.training.run_folder import PREDICTIONS, PREDICTIONS_TABLE, RunFolder
 from sec2sec.training.save import list_predictions, measure_split, save_trained
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import (
@@ -316,6 +319,7 @@ class _Training:
         yield from self.report(Progress(0, 0, "measuring the best weights", "measuring"))
         metrics = self.measure(loop, setup, splits, data)
         noted = self.folder.read("data.json") or {}
+        hashes = {split: [noted["clips"][row.id] for row in splits[split].rows] for split in LEARNED_SPLITS}
         provenance = {
             "command": command(),
             "data_sha256": noted["sha256"],
@@ -329,6 +333,7 @@ class _Training:
                 model=model.cpu(),
                 table=self.table,
                 training=splits["train"],
+                learned_from=hashes,
                 config=self.config,
                 metrics=metrics,
                 provenance=provenance,
@@ -353,6 +358,7 @@ class _Training:
             "minutes": round(sum(report["seconds"] for report in loop.history) / 60, 1),
             "unusable": len(data.unusable),
         }
+        predicted: list[tuple[Clips, Predictions]] = []
         for split in ("train", "validation", *(["test"] if self.test else [])):
             clips = splits[split]
             if not len(clips):
@@ -361,8 +367,13 @@ class _Training:
             outputs = predict(module, source, self.config.batch, self.fabric.device)
             if split != "train":
                 metrics[split] = measure_split(clips, outputs, data.labels, self.config.seed)
+                predicted.append((clips, outputs))
                 if split == "test":
                     self.folder.write(PREDICTIONS, list_predictions(clips, outputs, self.targets))
             elif outputs.attention is not None:
                 metrics["mean_attention"] = profile(outputs.attention, self.targets)
+        rows = [row for clips, _ in predicted for row in clips.rows]
+        probability = np.concatenate([outputs.probability for _, outputs in predicted])
+        table = predictions_csv(self.targets, rows, probability.tolist(), self.config.seed)
+        self.folder.write_text(PREDICTIONS_TABLE, table)
         return metrics

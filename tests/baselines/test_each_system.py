@@ -33,6 +33,7 @@ from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.media import open_clip
 from sec2sec.progress import drain
+from sec2sec.training.opening import OpenedData
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.train import train_steps
 from tests.helpers import clips
@@ -230,7 +231,7 @@ def test_a_frozen_backbone_sees_each_clip_once_and_is_not_in_the_checkpoint(
     assert "google/vivit-b-16x2-kinetics400 and google/vit-base-patch16-224-in21k" in bundle.card
     assert explain(clip, bundle).targets["arousal"].effect.shape == (3,)
     table = open_data(str(made / "data"))
-    report = drain(evaluate_steps(bundle, table, split="test", workers=0)).report
+    report = drain(evaluate_steps(bundle, OpenedData(table), workers=0)).report
     told = done.metrics["test"]["targets"]["calm"]["mean_accuracy"]
     assert report["targets"]["calm"]["mean_accuracy"] == pytest.approx(told, abs=1e-3), "the cache's fp16 apart"
     again = [step.message for step in train_steps(tmp_path / "more", config, machine) if step.stage == "tokens"]

@@ -67,12 +67,12 @@ def test_an_unknown_rule_is_refused(rule):
 def test_the_random_split_needs_no_sets_and_says_that_films_leak(tmp_path):
     folder = make_liris(tmp_path / "liris")
     (folder / "annotations/ACCEDEsets.txt").unlink()
-    table = open_data(folder, split=RANDOM_SPLIT, seed=3)
+    table = open_data(folder, split=RANDOM_SPLIT, split_seed=3)
     assert "films leak" in table.name
     assert "films" not in table.notes[0]
     assert "clips of one film stand on both sides" in table.notes[-1]
     assert [len(table.split(name)) for name in ("train", "validation", "test")] == [6, 1, 2]
-    assert open_data(folder, split=RANDOM_SPLIT, seed=3).rows == table.rows
+    assert open_data(folder, split=RANDOM_SPLIT, split_seed=3).rows == table.rows
 
 
 def test_other_copies_of_liris_read_alike(tmp_path):
