@@ -43,15 +43,17 @@ def predictions_csv(
     return text.getvalue()
 
 
-def read_predictions(file: Path) -> dict[str, LabelledPredictions]:
-    """The labelled lines of such a table, by target. Raises DataError that names the line."""
+def read_predictions(file: Path, split: str = "all") -> dict[str, LabelledPredictions]:
+    """The labelled lines of such a table, by target, of one split or of all. Raises DataError that names the line."""
     _, lines = read_cells(file, read_text(file), ",", COLUMNS[:-1])
     by_target: dict[str, dict[str, tuple[str, float, float]]] = {}
     for where, cells in lines:
+        if split not in ("all", cells["split"]):
+            continue
         clips = by_target.setdefault(cells["target"], {})
         if cells["id"] in clips:
             raise DataError(f"{where}: the clip {cells['id']!r} has two predictions of {cells['target']!r}; keep one")
-        if cells["truth"]:
+        if cells["truth"]:  # a clip without a label says nothing
             truth, prediction = (number(where, name, cells[name], 0, 1) for name in ("truth", "prediction"))
             clips[cells["id"]] = (cells["group"], truth, prediction)
     return {target: _labelled(clips) for target, clips in by_target.items() if clips}

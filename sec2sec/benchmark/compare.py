@@ -81,13 +81,20 @@ def differences(
     groups = [group for trials in systems.values() for trial in trials for group in trial.groups]
     draws = Draws(groups, COMPARISON_DRAWS, seed)
     comparisons = [_difference(kind, systems, pair, draws) for pair in pairs]
-    tested = sorted((one for one in comparisons if one["p"] is not None), key=lambda one: one["p"])
-    largest = 0.0
-    for rank, comparison in enumerate(tested):
-        largest = max(largest, min(1.0, comparison["p"] * (len(tested) - rank)))
-        comparison["p_holm"] = round(largest, 6)
-        comparison["holds"] = largest < SIGNIFICANCE_LEVEL
+    tested = [one for one in comparisons if one["p"] is not None]
+    for comparison, corrected in zip(tested, holm([one["p"] for one in tested]), strict=True):
+        comparison["p_holm"] = round(corrected, 6)
+        comparison["holds"] = corrected < SIGNIFICANCE_LEVEL
     return comparisons
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values after Holm's correction (1979) for as many tests as there are, in the order that they came in."""
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, p_values[at] * (len(p_values) - rank)))
+        corrected[at] = largest
+    return corrected
 
 
 def _difference(

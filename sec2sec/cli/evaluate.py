@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """--data, and options of reading that overrule the checkpoint's."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--data", type=Path, required=required, metavar="DIR", help="folder of the data set")
     reading = parser.add_argument_group(
         "reading the data", "default: as the checkpoint learned to read it; what differs is said in the output"
     )

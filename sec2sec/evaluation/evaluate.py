@@ -25,7 +25,7 @@ from sec2sec.evaluation.report import EvaluationReport, SeenClips, TargetReport
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
 from sec2sec.metrics import TrainingLabels, measure, pointing
-from sec2sec.predictions import predictions_csv
+from sec2sec.predictions import LabelledPredictions, predictions_csv
 from sec2sec.progress import Progress, Steps
 from sec2sec.training.opening import OpenedData
 
@@ -57,6 +57,17 @@ class Evaluated:
         values = [occlusion.prediction.tolist() for _, occlusion in self.predicted]
         seed = bundle.config.get("provenance", {}).get("config", {}).get("seed")
         return predictions_csv(bundle.model.config.targets, rows, values, seed)
+
+    def labelled(self, bundle: Bundle) -> dict[str, LabelledPredictions]:
+        """Truth and prediction of the clips that have a label, by target."""
+        by_target = {}
+        for k, name in enumerate(bundle.model.config.targets):
+            clips = [(row, float(o.prediction[k])) for row, o in self.predicted if name in row.targets]
+            if clips:
+                label, prediction = np.array([row.targets[name] for row, _ in clips]), np.array([p for _, p in clips])
+                ids, groups = tuple(row.id for row, _ in clips), tuple(row.group for row, _ in clips)
+                by_target[name] = LabelledPredictions(ids, groups, label, prediction)
+        return by_target
 
 
 def evaluate_steps(
