@@ -8,6 +8,8 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 
+from sec2sec import __version__
 from sec2sec.baselines import SYSTEMS, System, build_system
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.device import inference_dtype, pick_device
@@ -74,7 +77,18 @@ class Bundle:
 def environment() -> dict[str, str]:
     """Versions that a result depends on."""
     packages = ("torch", "torchvision", "torchaudio", "av", "numpy")
-    return {"python": platform.python_version(), "machine": platform.machine()} | {p: version(p) for p in packages}
+    own = {"sec2sec": code_version(), "python": platform.python_version(), "machine": platform.machine()}
+    return own | {package: version(package) for package in packages}
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """The version and a hash of the program's own files, as one version may be changed: "0.1.0+1f2e3d4c"."""
+    root = Path(str(resources.files("sec2sec")))
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        digest.update(f"{file.relative_to(root).as_posix()} ".encode() + file.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:8]}"
 
 
 def save_checkpoint(

@@ -111,9 +111,10 @@ def _of_clips(predictions: LabelledPredictions, clips: list[str]) -> LabelledPre
 def _scores(kind: str, predictions: LabelledPredictions) -> np.ndarray:
     """(N,) what each clip adds to the main metric, a mean over clips."""
     if kind == "binary":
-        return ((predictions.prediction > 0.5) == (predictions.label > 0.5)).astype(float)
-    closeness: np.ndarray = 1 - np.abs(predictions.prediction - predictions.label)
-    return closeness
+        scores: np.ndarray = ((predictions.prediction > 0.5) == (predictions.label > 0.5)).astype(float)
+    else:
+        scores = 1 - np.abs(predictions.prediction - predictions.label)
+    return scores
 
 
 def mcnemar(a: np.ndarray, b: np.ndarray) -> McNemar:

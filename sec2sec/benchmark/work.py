@@ -64,7 +64,7 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     measured: dict[str, Any] = {
         "peak_memory": peak_memory(bundle.device),  # before the clip of ten seconds, whose encoders may need more
         "wall_seconds": round(seconds, 2),
-        "epoch_seconds": round(float(np.mean([report["seconds"] for report in history])), 3),
+        "epoch_seconds": round(float(np.median([report["seconds"] for report in history])), 3),
         "threads": torch.get_num_threads(),
         "cost": cost(bundle),
     }

@@ -38,6 +38,13 @@ PREDICTIONS_TABLE = "predictions.csv"
 PROGRESS_INTERVAL = 0.5  # s between two writings of progress.json
 
 
+def data_sha256(table: Table, sha256: Mapping[str, str]) -> str:
+    """The hash of clips, labels and splits. sha256: of each clip, by id."""
+    labels = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
+    clips = json.dumps([[name, *labels[name], sha] for name, sha in sha256.items()], sort_keys=True)
+    return hashlib.sha256(clips.encode()).hexdigest()
+
+
 class RunFolder:
     """One training's files. Every method that writes raises TrainingError, in words, where the disk refuses."""
 
@@ -142,12 +149,10 @@ class RunFolder:
 
         sha256: of each usable clip, by id; unusable: what is wrong with the others; encoders: the token cache's key.
         """
-        labels = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
-        clips = json.dumps([[name, *labels[name], sha] for name, sha in sha256.items()], sort_keys=True)
         note = {
             "directory": str(table.directory),
             "name": table.name,
-            "sha256": hashlib.sha256(clips.encode()).hexdigest(),
+            "sha256": data_sha256(table, sha256),
             "encoders": encoders,
             "clips": sha256,
             "unusable": unusable,
