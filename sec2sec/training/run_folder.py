@@ -35,6 +35,7 @@ from sec2sec.training.settings import TrainConfig, as_json, earlier_settings, tr
 SCHEMA = "sec2sec.run/1"
 PREDICTIONS = "predictions.json"
 PREDICTIONS_TABLE = "predictions.csv"
+BEGUN = ("config.json", "environment.json", "data.json", "progress.json", "lock")  # before anything is learned
 PROGRESS_INTERVAL = 0.5  # s between two writings of progress.json
 
 
@@ -91,6 +92,19 @@ class RunFolder:
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.path / "config.json", {"schema": SCHEMA, "config": as_json(config)})
+
+    def has_state(self) -> bool:
+        """Whether there is anything to resume from."""
+        return (self.path / "state.pt").exists()
+
+    def undo_begin(self, existed: bool) -> None:
+        """Leave the folder as it was before a training that could not start. existed: it was there, and empty."""
+        self.release()
+        with suppress(OSError):  # the error that is raised is the one to read
+            for name in (*BEGUN, *(path.name for path in self._unfinished())):
+                (self.path / name).unlink(missing_ok=True)
+            if not existed:
+                self.path.rmdir()
 
     def resume(self, config: TrainConfig | None) -> TrainConfig:
         """The settings to go on with. Raises TrainingError where `config` asks for others than it was begun with."""

@@ -26,7 +26,7 @@ from sec2sec.predictions import predictions_csv
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.hardware import Hardware, command, first_process, launch
-from sec2sec.training.loop import TrainingError, TrainLoop, mix_seeds
+from sec2sec.training.loop import TrainingError, TrainLoop
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.module import Predictions, TrainModule, predict
 from sec2sec.training.run_folder import PREDICTIONS, PREDICTIONS_TABLE, RunFolder
@@ -37,8 +37,7 @@ from sec2sec.training.setup import (
     measure_references,
     set_references,
     split_clips,
-    starting_encoders,
-    starting_model,
+    starting_networks,
     training_labels,
 )
 
@@ -73,7 +72,7 @@ def train_steps(
     so far become the checkpoint. For a single process.
     Raises SettingsError, DataError, TrainingError, CheckpointError or EncoderError, each in one line.
     """
-    folder, first = RunFolder(path), first_process()
+    folder, first, existed = RunFolder(path), first_process(), path.exists()
     begun = (resume and folder.exists()) if first else (resume or config is None)
     if begun:
         config = folder.resume(config) if first else folder.config()
@@ -90,8 +89,10 @@ def train_steps(
     try:
         return (yield from _Training(folder, config, machine, fabric, first, test, stop, enough).run())
     except (ValueError, OSError) as error:
-        if first:
+        if first and (begun or folder.has_state()):
             _write_failed(folder, error)
+        elif first:
+            folder.undo_begin(existed)  # nothing was learned, and the same command shall work once it can
         raise
     finally:
         folder.release()
@@ -108,8 +109,8 @@ def _write_failed(folder: RunFolder, error: Exception) -> None:
 def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] = (1, 1)) -> Steps[Extraction]:
     """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
     table, _ = load_data(config)
-    encoders, _ = starting_encoders(config, table.split("train"), machine.decoders)
-    encoders = starting_model(config, ("any",), encoders.config).cached_encoders(encoders)
+    networks = starting_networks(config, ("any",), table.split("train"), machine.decoders)
+    encoders = networks.model.cached_encoders(networks.encoders)
     cache = TokenCache(machine.cache, encoders)
     rows = table.rows[share[0] - 1 :: share[1]]
     return (
@@ -216,9 +217,8 @@ class _Training:
     def build(self) -> _Setup:
         """Encoders and model before any training."""
         rows = self.table.split("train")
-        encoders, origin = starting_encoders(self.config, rows, self.machine.decoders)
-        torch.manual_seed(mix_seeds(self.config.seed))
-        model = starting_model(self.config, self.targets, encoders.config)
+        networks = starting_networks(self.config, self.targets, rows, self.machine.decoders)
+        encoders, origin, model = networks.encoders, networks.origin, networks.model
         cached = model.cached_encoders(encoders)
         if cached is not encoders:
             measure_references(model, rows, encoders, self.machine.decoders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from functools import partial
 
@@ -260,6 +261,28 @@ def test_absent_weights_are_one_line_that_says_where_to_put_which_file(name, mon
     with pytest.raises(EncoderError, match=r"config\.json and model\.safetensors of .*nowhere.*HF_HOME") as refused:
         build_system(config, SYSTEMS[name].encoder_config("paper"))
     assert "\n" not in str(refused.value)
+
+
+def test_where_nobody_answers_weights_are_missed_at_once_and_no_folder_is_left(monkeypatch, made, machine, tmp_path):
+    """The hub's own client tries six times, with pauses, before it gives up."""
+    asked: list[bool] = []
+
+    def from_pretrained(*_: object, local_files_only: bool, **__: object) -> None:
+        asked.append(local_files_only)
+        raise OSError("not here")
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # a port on which nobody listens
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        monkeypatch.setattr(VivitModel, "from_pretrained", staticmethod(from_pretrained))
+        decoded = []
+        monkeypatch.setattr("sec2sec.training.setup.measure_sound", lambda *_: decoded.append(1))
+        config = TrainConfig(data=str(made / "data"), system="vivit", preset="paper")
+        with pytest.raises(EncoderError, match="neither in HF_HOME nor could be downloaded"):
+            drain(train_steps(tmp_path / "run", config, machine))
+    assert asked == [True]
+    assert decoded == []
+    assert not (tmp_path / "run").exists()
 
 
 def test_weights_of_another_network_are_refused_and_never_filled_up_at_random(monkeypatch, published):
