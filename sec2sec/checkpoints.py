@@ -30,6 +30,7 @@ from sec2sec.model import Model
 
 SCHEMA = "sec2sec.checkpoint/1"
 _hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
+TRAINED_FOLDER = "checkpoint"  # in the folder of a training
 FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
 
 
@@ -89,6 +90,12 @@ def code_version() -> str:
     for file in sorted(root.rglob("*.py")):
         digest.update(f"{file.relative_to(root).as_posix()} ".encode() + file.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:8]}"
+
+
+def checkpoint_name(folder: Path) -> str:
+    """The name that a person gave: of the folder, or of the training whose folder it is in."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == TRAINED_FOLDER else folder.name
 
 
 def save_checkpoint(
@@ -175,7 +182,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
                 f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
             ) from error
     title = SYSTEMS[model_config.system].title
-    summary = CheckpointSummary(folder.resolve().name, identity(folder), *summary_fields, title)
+    summary = CheckpointSummary(checkpoint_name(folder), identity(folder), *summary_fields, title)
     return Bundle(
         summary, encoders.for_inference(chosen), model.eval().to(chosen), config, metrics, card, chosen, folder
     )

@@ -11,6 +11,11 @@ from sec2sec.metrics import SHOWN, figure, span, title_of
 Interval = Sequence[float] | None  # the ends of a 95 % interval; None where there is none
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things in words: 1 seed, 3 seeds."""
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
+
+
 @dataclass(frozen=True)
 class TextTable:
     """A table of cells; a row of one cell stands over those below it."""

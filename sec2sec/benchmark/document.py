@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sec2sec.benchmark.tables import comparison_table, cost_table, counted, pointing_table, target_tables, title_in
+from sec2sec.benchmark.tables import comparison_table, cost_table, pointing_table, target_tables, title_in
 from sec2sec.metrics import MAIN, figure, span, title_of
 from sec2sec.plots.svg import Range, Svg, ranges
-from sec2sec.tables import TextTable
+from sec2sec.tables import TextTable, counted
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 

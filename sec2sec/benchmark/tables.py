@@ -8,18 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sec2sec.metrics import MAIN, figure, span, title_of
-from sec2sec.tables import TextTable
+from sec2sec.tables import TextTable, counted
 
 NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
 METRICS_SHOWN = {
     "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things in words: 1 seed, 3 seeds."""
-    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def target_tables(results: Mapping[str, Any]) -> list[TextTable]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from sec2sec import __version__
+from sec2sec.cli.terminal import log_lines
 from sec2sec.errors import UserError, one_line
 
 USAGE_ERROR = 2  # a clip, a checkpoint or an option that cannot be used
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options = command_parser(arguments).parse_args(arguments)
+    log_lines.begin()
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:

@@ -27,12 +27,12 @@ from typing import IO, Any
 
 import torch
 
+from sec2sec.checkpoints import TRAINED_FOLDER
 from sec2sec.datasets.table import Table
 from sec2sec.files import lock_file, write_atomically, write_json
 from sec2sec.training.loop import Report, State, TrainingError
-from sec2sec.training.settings import TrainConfig, as_json, earlier_settings, train_config
+from sec2sec.training.settings import RUN_SCHEMA, TrainConfig, as_json, earlier_settings, train_config
 
-SCHEMA = "sec2sec.run/1"
 PREDICTIONS = "predictions.json"
 PREDICTIONS_TABLE = "predictions.csv"
 BEGUN = ("config.json", "environment.json", "data.json", "progress.json", "lock")  # before anything is learned
@@ -57,7 +57,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """Where the model is, once there is one."""
-        return self.path / "checkpoint"
+        return self.path / TRAINED_FOLDER
 
     def exists(self) -> bool:
         """Whether a training was begun here."""
@@ -73,9 +73,9 @@ class RunFolder:
             raise TrainingError(f"{self.path}: holds no training ({error.strerror}: config.json)") from error
         except (ValueError, AttributeError) as error:
             raise TrainingError(f"{file}: is damaged ({error}); choose another folder") from error
-        if schema != SCHEMA:
+        if schema != RUN_SCHEMA:
             raise TrainingError(
-                f"{self.path}: is a run folder of schema {schema!r}, this version writes {SCHEMA!r}; "
+                f"{self.path}: is a run folder of schema {schema!r}, this version writes {RUN_SCHEMA!r}; "
                 "choose another folder"
             )
         return train_config(earlier_settings(content["config"]), str(file))
@@ -91,7 +91,7 @@ class RunFolder:
             raise TrainingError(f"{self.path}: is not empty and holds no training; choose another folder")
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self.path / "config.json", {"schema": SCHEMA, "config": as_json(config)})
+            write_json(self.path / "config.json", {"schema": RUN_SCHEMA, "config": as_json(config)})
 
     def has_state(self) -> bool:
         """Whether there is anything to resume from."""

@@ -17,12 +17,15 @@ from sec2sec.datasets.learned_from import LEARNED_SPLITS, write_learned_from
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
-from sec2sec.metrics import TrainingLabels, measure, span
+from sec2sec.metrics import TrainingLabels, figure, measure, span, title_of
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.card import trained_card
 from sec2sec.training.module import Predictions
 from sec2sec.training.settings import TrainConfig, as_json
+
+# The metrics that stand beside the main one in a line
+BESIDE = {"binary": ("f1", "balanced_accuracy"), "score": ("r2", "ccc")}
 
 
 def measure_split(
@@ -124,12 +127,17 @@ def as_text(metrics: Mapping[str, Any]) -> str:
     """The figures for a terminal: the main ones, beside the best trivial baseline."""
     split = "test" if metrics.get("test") else "validation"
     report = metrics[split]
-    lines = [f"{report['clips']} {split} clips, weights of epoch {metrics['best_epoch']} of {metrics['epochs']}"]
+    lines = [
+        f"ended because {metrics['ended']}",
+        f"{report['clips']} {split} clips, weights of epoch {metrics['best_epoch']} of {metrics['epochs']}, "
+        "the best by validation score, then by loss",
+    ]
     for name, figures in report["targets"].items():
         gain = figures["gain"]
         main = gain["metric"]
+        beside = "".join(f", {title_of(m)} {figure(figures[m])}" for m in BESIDE[figures["kind"]])
         lines.append(
-            f"{name:<20}{main.replace('_', ' ')} {figures[main]:.3f}{span(figures['interval'][main])}, "
-            f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial)"
+            f"{name:<20}{title_of(main)} {figures[main]:.3f}{span(figures['interval'][main])}, "
+            f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial){beside}"
         )
     return "\n".join(lines)

@@ -4,8 +4,8 @@
     grid: {rate: [1e-4, 3e-4], heads: [4, 8]}
 
 A search that is stopped or killed goes on with the trial it was at. What a trial depends on (settings, data, code) may
-not change meanwhile. Of trials with equal scores the first is the best, as of epochs. Test clips are predicted once,
-with the best trial.
+not change meanwhile. The best trial is chosen as the best epoch is: by validation score, then by validation loss, then
+the first. Test clips are predicted once, with the best trial.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def search_steps(
     }
     if not done:
         raise TrainingError(f"{out}: every trial failed; choose lower rates")
-    best = max(done, key=lambda folder: done[folder]["validation_score"])  # the first of equals
+    best = max(done, key=lambda folder: rank(done[folder]))  # the first of equals
     if "test" in done[best]:
         return TrainingResult(done[best]["epochs"], RunFolder(best).checkpoint, done[best])
     yield Progress(0, 0, f"the best by validation score is {best.name}; its test clips are predicted now, once")
@@ -81,6 +81,11 @@ def search_steps(
         chosen = next(trial for trial in trials if trial.folder == best)
         write_json(out / "best.json", {"trial": best.name, **chosen.differs, "metrics": tested.metrics})
     return tested
+
+
+def rank(figures: Mapping[str, Any]) -> tuple[float, float]:
+    """By what trials are compared, as a training compares its epochs. figures: of a checkpoint's metrics.json."""
+    return figures["validation_score"], -figures["validation_loss"]
 
 
 def _claim(out: Path, trials: list[Trial], depends_on: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from sec2sec.fields import Validated, setting
 if TYPE_CHECKING:
     from sec2sec.baselines import System
 
+RUN_SCHEMA = "sec2sec.run/1"  # of a run folder's config.json
 DATA, MODEL, ENCODERS = "data", "model", "encoders"
 OPTIMISATION, STOPPING, OUTPUT = "optimisation", "stopping", "output"
 
@@ -28,7 +29,9 @@ class TrainConfig(Validated):
 
     data: str = setting("", "folder of the data set", DATA, metavar="DIR")
     liris_rule: str = setting(
-        "median", "LIRIS-ACCEDE: what counts as high (median, mean, class, or a rating such as 3)", DATA
+        "median",
+        "LIRIS-ACCEDE: what counts as high (median, mean, or a rating such as 3), or a score (class, rating, rank)",
+        DATA,
     )
     split: str = setting(
         "official",
@@ -96,8 +99,14 @@ class TrainConfig(Validated):
     )
     clip_norm: float = setting(1.0, "largest norm of the gradient; a longer one is scaled down", OPTIMISATION, gt=0)
     batch: int = setting(32, "clips in an optimiser step of each process", OPTIMISATION, ge=1)
-    score_loss: Literal["l1", "smooth_l1"] = setting(
+    score_loss: Literal["l1", "smooth_l1", "ccc"] = setting(
         "l1", "loss of targets that are scores; classes are trained with cross-entropy", OPTIMISATION
+    )
+    class_weights: Literal["none", "balanced"] = setting(
+        "none", "balanced: a rare class weighs as much in the loss as a frequent one", OPTIMISATION
+    )
+    label_smoothing: float = setting(
+        0.0, "share by which classes are taught less surely: 1 as 1 - half of it", OPTIMISATION, ge=0, lt=1
     )
     dropout: float = setting(0.3, "share of activations dropped in training", OPTIMISATION, ge=0, lt=1)
     modality_dropout: float = setting(
@@ -106,7 +115,13 @@ class TrainConfig(Validated):
     seed: int = setting(0, "seed of the initial weights, the order of clips and dropout", OPTIMISATION, ge=0)
     epochs: int = setting(250, "largest number of epochs (paper, §4.2)", STOPPING, ge=1)
     patience: int = setting(
-        5, "stop after this number of consecutive epochs of rising validation loss (paper, §4.2)", STOPPING, ge=1
+        5, "stop after this number of epochs in a row of which `stop_rule` is true (paper, §4.2)", STOPPING, ge=1
+    )
+    stop_rule: Literal["rising", "no-improvement"] = setting(
+        "rising",
+        "rising: the validation loss is above that of the epoch before (paper, §4.2); no-improvement: another epoch is "
+        "better",
+        STOPPING,
     )
     examples: int = setting(
         4, "number of validation clips whose prediction and attention the report of each epoch shows", OUTPUT, ge=0
@@ -194,7 +209,7 @@ def as_json(config: TrainConfig) -> dict[str, Any]:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """A JSON or YAML file that holds one mapping. Raises SettingsError."""
+    """A JSON or YAML file that holds one mapping; of a run folder's config.json, its settings. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -210,4 +225,6 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: is neither JSON nor YAML ({' '.join(str(error).split())})") from error
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise SettingsError(f"{path}: expected names with values, found {type(value).__name__}")
+    if value.get("schema") == RUN_SCHEMA and isinstance(value.get("config"), dict):  # config.json of a run folder
+        return earlier_settings(value["config"])
     return value

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sec2sec import DEMO
 from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.checkpoints import load_encoders
+from sec2sec.checkpoints import checkpoint_name, load_encoders
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.extract import decode_all
@@ -115,7 +115,7 @@ def _starting_encoders(config: TrainConfig) -> tuple[Encoders, str, bool]:
         if encoders.config.preset != "compact":
             raise SettingsError(f"{config.init}: holds encoders of the paper preset; choose --preset paper")
         trained_on = json.loads((folder / "config.json").read_text())["trained_on"]
-        return regrid(encoders, config), f"the checkpoint {folder.resolve().name} ({trained_on.rstrip('.')})", True
+        return regrid(encoders, config), f"the checkpoint {checkpoint_name(folder)} ({trained_on.rstrip('.')})", True
     encoders = build_encoders(config.encoder_config(), seed=config.seed if config.init == "random" else None)
     published = "torchvision's weights (Kinetics-400 and ImageNet)"
     if not system.uses_encoder_tokens:

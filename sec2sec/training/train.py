@@ -354,7 +354,9 @@ class _Training:
             "training": {name: target.as_json() for name, target in data.labels.items()},
             "epochs": loop.epochs_done,
             "best_epoch": loop.best_epoch,
+            "ended": loop.reason,
             "validation_score": loop.best_score,
+            "validation_loss": loop.best_loss,
             "minutes": round(sum(report["seconds"] for report in loop.history) / 60, 1),
             "unusable": len(data.unusable),
         }

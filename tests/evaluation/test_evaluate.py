@@ -24,7 +24,8 @@ from tests.helpers.formats import make_liris, make_v2
 from tests.helpers.trainings import settings
 
 RULES = {
-    "class": {"liris_rule": "class"},
+    "class": {"liris_rule": "class", "score_loss": "ccc"},
+    "two kinds": {"liris_rule": "valence=rank,arousal=median", "class_weights": "balanced", "label_smoothing": 0.1},
     "a rating": {"liris_rule": "valence=3,arousal=2.5"},
     "random split": {"split": RANDOM_SPLIT, "split_seed": 5, "seed": 2, "liris_rule": "2.5"},
 }
