@@ -14,11 +14,9 @@ import numpy as np
 
 from sec2sec.benchmark.compare import SIGNIFICANCE_LEVEL, differences, holm
 from sec2sec.datasets.table import DataError, kind_of
-from sec2sec.metrics import MAIN, title_of
+from sec2sec.metrics import MAIN, few_groups, title_of
 from sec2sec.predictions import LabelledPredictions
 from sec2sec.tables import TextTable
-
-MIN_GROUPS = 5  # with fewer an interval over groups says little
 
 
 class McNemar(TypedDict):
@@ -163,9 +161,7 @@ def conclusions(results: Mapping[str, TargetComparison]) -> list[str]:
             sentences.append(f"{name}: {better} is better; chance alone gives such a difference rarely.")
         else:
             sentences.append(f"{name}: the difference may be chance.")
-        if result["groups"] < MIN_GROUPS:
-            sentences.append(f"{name}: only {result['groups']} groups; the interval and p say little.")
-    return sentences
+    return [*sentences, *few_groups(results)]
 
 
 def _p(value: float | None) -> str:

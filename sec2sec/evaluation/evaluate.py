@@ -17,6 +17,7 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import FileHashes, as_decoded, decode_all, extract_steps, hash_files
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.learned_from import count_seen, read_learned_from
+from sec2sec.datasets.splits import leaks
 from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
@@ -24,7 +25,7 @@ from sec2sec.evaluation.curves import curves_of, worst
 from sec2sec.evaluation.report import EvaluationReport, SeenClips, TargetReport
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
-from sec2sec.metrics import TrainingLabels, measure, pointing
+from sec2sec.metrics import TrainingLabels, few_groups, measure, pointing
 from sec2sec.predictions import LabelledPredictions, predictions_csv
 from sec2sec.progress import Progress, Steps
 from sec2sec.training.opening import OpenedData
@@ -116,6 +117,8 @@ def evaluate_steps(
         "learned_from": seen,
         "targets": _targets(bundle, table, predicted, listed),
     }
+    learned_here = any(data.get("name") == table.name for data in bundle.config.get("provenance", {}).get("data", []))
+    report["remarks"] += [*(leaks(table, split) if learned_here else []), *few_groups(report["targets"])]
     if (table.directory / PLANTED).is_file():
         report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, predicted)
     return Evaluated(report, unusable, predicted)

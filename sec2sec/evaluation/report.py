@@ -97,7 +97,9 @@ class EvaluationReport(TypedDict):
     checkpoint: dict[str, str]  # name, sha256, trained_on
     data: str
     reading: dict[str, str | int | bool]  # options that it was read with
-    remarks: list[str]  # how it differs from what the checkpoint learned from, a sentence each
+    remarks: list[
+        str
+    ]  # what to know before the figures: how data and split differ, intervals of few groups; a sentence each
     split: str
     clips: int
     unusable: int

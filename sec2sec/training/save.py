@@ -140,4 +140,4 @@ def as_text(metrics: Mapping[str, Any]) -> str:
             f"{name:<20}{title_of(main)} {figures[main]:.3f}{span(figures['interval'][main])}, "
             f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial){beside}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in metrics["warnings"])])

@@ -18,9 +18,10 @@ from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Extraction, extract_steps
 from sec2sec.datasets.learned_from import LEARNED_SPLITS
+from sec2sec.datasets.splits import leaks
 from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders
-from sec2sec.metrics import TrainingLabels
+from sec2sec.metrics import TrainingLabels, few_groups
 from sec2sec.model import Model
 from sec2sec.predictions import predictions_csv
 from sec2sec.progress import Progress, Steps, relay, until
@@ -355,6 +356,7 @@ class _Training:
             "epochs": loop.epochs_done,
             "best_epoch": loop.best_epoch,
             "ended": loop.reason,
+            "warnings": [],
             "validation_score": loop.best_score,
             "validation_loss": loop.best_loss,
             "minutes": round(sum(report["seconds"] for report in loop.history) / 60, 1),
@@ -369,6 +371,7 @@ class _Training:
             outputs = predict(module, source, self.config.batch, self.fabric.device)
             if split != "train":
                 metrics[split] = measure_split(clips, outputs, data.labels, self.config.seed)
+                metrics["warnings"] += [*leaks(self.table, split), *few_groups(metrics[split]["targets"])]
                 predicted.append((clips, outputs))
                 if split == "test":
                     self.folder.write(PREDICTIONS, list_predictions(clips, outputs, self.targets))

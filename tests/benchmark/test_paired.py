@@ -123,7 +123,7 @@ def test_the_command_prints_the_table_what_it_says_and_a_file(tmp_path):
 
 def test_few_groups_are_said(tmp_path):
     a, b = (write(tmp_path / f"{i}.csv", answers(i, 0.8, 40, 4)) for i in (0, 1))
-    assert "only 4 groups; the interval and p say little" in run("compare", a, b).stdout
+    assert "of 4 groups alone; an interval over so few groups says little" in run("compare", a, b).stdout
 
 
 def test_two_checkpoints_need_data_and_are_compared_on_its_test_clips(made, tmp_path):
