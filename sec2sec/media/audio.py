@@ -89,10 +89,14 @@ def pieces(track: Track, begin: float, rate: int, layout: str) -> Iterator[tuple
             yield position, values
             position += len(values)
 
+    joins = [join.begin for join in track.layout.joins]
     for shown in track.frames(begin):
         frame = shown.frame
+        joined = sum(join < shown.time + TIME_STAMP_JITTER for join in joins)
+        joins = joins[joined:]
         format_now = (frame.sample_rate, frame.format.name, frame.layout.name, frame.layout.nb_channels)
-        if mixer is None or format_now != format_before or abs(shown.time - expected) > TIME_STAMP_JITTER:
+        is_apart = joined > 0 or abs(shown.time - expected) > TIME_STAMP_JITTER
+        if mixer is None or format_now != format_before or is_apart:
             yield from mix(None)
             mixer, format_before = Mixer(layout, rate), format_now
             position, expected = round((shown.time - begin) * rate), shown.time

@@ -101,13 +101,14 @@ def restarts(order: list[float], *, leaps: bool) -> list[int]:
         return not (after < before - CLOCK_BACK or (leaps and after > before + MAX_PAUSE))
 
     numbers: list[int] = []
-    last = order[0] if order else 0.0
+    last, step = order[0] if order else 0.0, 0.0
     for number, time in enumerate(order):
         if goes_on(last, time):
-            last = time
+            last, step = time, time - last
             continue
         ahead = order[number : number + PACKETS_TO_TRUST]
-        if len(ahead) == PACKETS_TO_TRUST and all(goes_on(a, b) and goes_on(b, a) for a, b in pairwise(ahead)):
+        longest_step = max(CLOCK_BACK, 2 * step)  # a longer one leads back to the clock before
+        if len(ahead) == PACKETS_TO_TRUST and all(goes_on(a, b) and b - a <= longest_step for a, b in pairwise(ahead)):
             numbers.append(number)
             last = time
     return numbers

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 BITS = 10  # bars of a numbered picture
 SOUND_RATE = 48_000
@@ -98,6 +99,7 @@ def make_clip(
     gop: int | None = None,
     b_frames: int = 0,
     options: dict[str, str] | None = None,
+    sound_options: dict[str, str] | None = None,
     picture_delay: float = 0.0,
     sound_delay: float = 0.0,
     pixel_aspect: Fraction | None = None,
@@ -137,6 +139,7 @@ def make_clip(
             streams.append(video)
         if sound is not None:
             audio = out.add_stream(audio_codec, rate=rate, layout=layout)
+            audio.options = sound_options or {}
             streams.append(audio)
         if picture is not None:
             shown = times if times is not None else [i / float(fps) for i in range(round(seconds * float(fps)))]
@@ -161,6 +164,53 @@ def make_clip(
                 frame.pts = first + round(sound_delay * rate)
                 packets += audio.encode(frame)
             packets += audio.encode(None)
+        for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            out.mux(packet)
+    return path
+
+
+def join(path: Path, *recordings: Path) -> Path:
+    """Writes recordings one behind the other, as a file manager or `cat` does, and returns the path."""
+    path.write_bytes(b"".join(recording.read_bytes() for recording in recordings))
+    return path
+
+
+def make_tracks(
+    path: Path,
+    levels: Sequence[int],
+    sounds: Sequence[tuple[float, dict[str, str], Disposition]],
+    *,
+    seconds: int = 3,
+    rate: int = 16_000,
+    video_codec: str = "libx264",
+    audio_codec: str = "flac",
+) -> Path:
+    """A clip with several tracks: grey pictures of these levels, and tones by frequency, metadata and use."""
+    with av.open(str(path), "w") as out:
+        videos, audios = [], []
+        for _ in levels:
+            video = out.add_stream(video_codec, rate=8)
+            video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+            videos.append(video)
+        for _, metadata, use in sounds:
+            audio = out.add_stream(audio_codec, rate=rate, layout="mono")
+            audio.metadata.update(metadata)
+            audio.disposition = use
+            audios.append(audio)
+        packets: list[Any] = []
+        for video, level in zip(videos, levels, strict=True):
+            for index in range(8 * seconds):
+                frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level, np.uint8), "rgb24")
+                frame.pts = index
+                packets += video.encode(frame)
+            packets += video.encode()
+        for audio, (frequency, *_) in zip(audios, sounds, strict=True):
+            samples = (tone(seconds, frequency, rate=rate) * 32767).astype(np.int16)
+            for first in range(0, len(samples), 960):
+                frame = av.AudioFrame.from_ndarray(samples[None, first : first + 960], "s16", "mono")
+                frame.sample_rate, frame.pts = rate, first
+                packets += audio.encode(frame)
+            packets += audio.encode()
         for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
             out.mux(packet)
     return path
