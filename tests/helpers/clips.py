@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -212,6 +214,42 @@ def make_tracks(
                 packets += audio.encode(frame)
             packets += audio.encode()
         for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            out.mux(packet)
+    return path
+
+
+def make_huge(path: Path, side: int, stated: int | None = None) -> Path:
+    """Three black 16-bit pictures of side × side pixels as PNG, in a few MB; what the suffix names holds them.
+
+    stated: the side that the container states, where it lies.
+    """
+    rows = side // 100
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    block = bytes(rows * (1 + 6 * side))
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)  # a block that can be repeated
+    check = 1
+    for _ in range(100):
+        check = zlib.adler32(block, check)
+    end = zlib.compressobj(1, zlib.DEFLATED, -15).flush()
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 2, 0, 0, 0)),
+        (b"IDAT", b"\x78\x01" + packed * 100 + end + struct.pack(">I", check)),
+        (b"IEND", b""),
+    ]
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    if path.suffix == ".png":
+        path.write_bytes(png)
+        return path
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("png", rate=1)
+        stream.width = stream.height = stated or side
+        stream.pix_fmt = "rgb48be"
+        for index in range(3):
+            packet = av.Packet(png)
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 1), True
+            packet.pts = packet.dts = index
             out.mux(packet)
     return path
 
