@@ -184,7 +184,7 @@ class EncodedClip:
         return None if scores is None else scores[self._index(target)]
 
     def verdict(self, target: str) -> Verdict:
-        """Is the attention of this target an explanation of its prediction?"""
+        """Whether the attention of this target is an explanation of its prediction."""
         name = self._checked_target(target)
         return self.explain().targets[name].verdict
 

@@ -183,11 +183,15 @@ def make_tracks(
     sounds: Sequence[tuple[float, dict[str, str], Disposition]],
     *,
     seconds: int = 3,
+    sound_seconds: Sequence[int] | None = None,
     rate: int = 16_000,
     video_codec: str = "libx264",
     audio_codec: str = "flac",
 ) -> Path:
-    """A clip with several tracks: grey pictures of these levels, and tones by frequency, metadata and use."""
+    """A clip with several tracks: grey pictures of these levels, and tones by frequency, metadata and use.
+
+    sound_seconds: of each tone; as long as the picture if None.
+    """
     with av.open(str(path), "w") as out:
         videos, audios = [], []
         for _ in levels:
@@ -206,8 +210,9 @@ def make_tracks(
                 frame.pts = index
                 packets += video.encode(frame)
             packets += video.encode()
-        for audio, (frequency, *_) in zip(audios, sounds, strict=True):
-            samples = (tone(seconds, frequency, rate=rate) * 32767).astype(np.int16)
+        lengths = sound_seconds or [seconds] * len(sounds)
+        for audio, (frequency, *_), length in zip(audios, sounds, lengths, strict=True):
+            samples = (tone(length, frequency, rate=rate) * 32767).astype(np.int16)
             for first in range(0, len(samples), 960):
                 frame = av.AudioFrame.from_ndarray(samples[None, first : first + 960], "s16", "mono")
                 frame.sample_rate, frame.pts = rate, first
