@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,12 +23,15 @@ READERS_OF_PIECES = ("mpegts", "mpeg")
 
 @dataclass
 class Packets:
-    """The packets of one stream as they lie in the file, with times in s on the file's own clock."""
+    """The packets of one stream as they lie in the file, with times in s on the file's own clock.
 
-    order: list[float] = field(default_factory=list)  # decoding times, which rise
-    begins: list[float] = field(default_factory=list)
-    ends: list[float] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)  # bytes from the beginning of the file; -1 where it is not known
+    Arrays, because a file may have millions of packets.
+    """
+
+    order: array[float] = field(default_factory=lambda: array("d"))  # decoding times, which rise
+    begins: array[float] = field(default_factory=lambda: array("d"))
+    ends: array[float] = field(default_factory=lambda: array("d"))
+    places: array[int] = field(default_factory=lambda: array("q"))  # byte in the file; -1 where it is not known
 
     def __len__(self) -> int:
         return len(self.order)
@@ -94,7 +99,7 @@ def _of_pieces(container: str) -> bool:
     return any(reader in container for reader in READERS_OF_PIECES)
 
 
-def restarts(order: list[float], *, leaps: bool) -> list[int]:
+def restarts(order: Sequence[float], *, leaps: bool) -> list[int]:
     """The packets at which a stream's clock starts again, by their number. leaps: also where it leaps ahead."""
 
     def goes_on(before: float, after: float) -> bool:
