@@ -207,6 +207,7 @@ class Clip:
                 "choose another part or copy the file again"
             )
         for sentence in (
+            *self.layout.used_of_several(),
             self._early_end(reading, stated),
             *self._gaps(reading),
             *self._pauses(reading),

@@ -294,8 +294,8 @@ class Decoders:
     ) -> Generator[float, None, None]:
         """convert_for_browser in another process: yields the second that it has reached. Raises MediaError."""
         file = check_file(path, limits.max_bytes)
-        asked = {"start": start, "end": end, "limits": _plain(limits), "tracks": asdict(tracks)}
-        for message in self._ask("convert", file, out=str(out), **asked):
+        arguments = {"start": start, "end": end, "limits": _plain(limits), "tracks": asdict(tracks)}
+        for message in self._ask("convert", file, out=str(out), **arguments):
             yield message.fields["reached"]
 
     def close(self) -> None:
@@ -371,8 +371,8 @@ def probe_clip(path: str | os.PathLike[str], limits: MediaLimits) -> ProbedClip:
     if limits.isolated:
         return _decoders("probing", os.getpid()).probe(path, limits)
     clip = open_clip(path, limits=limits)
-    known = clip.name, clip.duration, clip.width, clip.height, browser_can_play(clip), clip.warnings
-    return ProbedClip(*known, clip.layout.choices)
+    playable, choices = browser_can_play(clip), clip.layout.choices
+    return ProbedClip(clip.name, clip.duration, clip.width, clip.height, playable, clip.warnings, choices)
 
 
 def convert_clip(

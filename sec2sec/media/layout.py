@@ -107,6 +107,13 @@ class Layout:
         ordered = sorted(tracks, key=lambda track: not track.default)
         return tuple((track.label, track.number) for track in ordered) if len(tracks) > 1 else ()
 
+    def used_of_several(self) -> Iterator[str]:
+        """What to say where a file has several tracks of a kind: which of them is used."""
+        for track in self.track_list:
+            count = len(self.of_kind(track.kind))
+            if count > 1 and track.stream in (self.video, self.audio):
+                yield f"Of {count} {KIND_WORDS[track.kind]} tracks number {track.number} was analysed ({track.words})."
+
     @property
     def starts_as_browsers_do(self) -> bool:
         """Whether the tracks that are used are those that every browser plays: the first of each kind."""

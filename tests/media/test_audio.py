@@ -96,7 +96,7 @@ def loudness(samples: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("layout", "channel"), [(layout, name) for layout in LEVELS for name in LEVELS[layout]])
 def test_each_channel_is_mixed_at_the_level_of_libswresample(tmp_path, layout, channel):
-    names = [each.name for each in av.AudioLayout(layout).channels]
+    names = [speaker.name for speaker in av.AudioLayout(layout).channels]
     sound = np.zeros((SOUND_RATE, len(names)), np.float32)
     sound[:, names.index(channel)] = tone(1, level=0.5)
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.reshape(1, -1)), "flt", layout)
@@ -108,9 +108,8 @@ def test_each_channel_is_mixed_at_the_level_of_libswresample(tmp_path, layout, c
     _, seconds = read(path)
     assert loudness(heard(seconds)) == pytest.approx(0.5**1.5 * LEVELS[layout][channel], rel=1e-3, abs=1e-6)
 
-    own = np.concatenate(
-        [each.to_ndarray().ravel() for each in AudioResampler("flt", "mono", SAMPLE_RATE).resample(frame)]
-    )
+    mixed = AudioResampler("flt", "mono", SAMPLE_RATE).resample(frame)
+    own = np.concatenate([block.to_ndarray().ravel() for block in mixed])
     lowered = 1.0 if layout == "mono" else 0.5**0.5
     assert loudness(heard(seconds)) == pytest.approx(lowered * loudness(own), rel=1e-3, abs=1e-6)
 
@@ -153,8 +152,7 @@ def make_ambisonic(path: Path, picture: bool) -> Path:
 def test_ambisonic_sound_is_heard_by_its_first_channel_and_that_is_said_before_it_is_read(tmp_path, picture):
     path = make_ambisonic(tmp_path / "a.mkv", picture)
     clip = open_clip(path)
-    said = [sentence for sentence in clip.warnings if "cannot be mixed" in sentence]
-    assert said == [
+    assert [sentence for sentence in clip.warnings if "cannot be mixed" in sentence] == [
         "The sound has 4 channels that cannot be mixed (ambisonic 1): the first of them alone was analysed."
     ]
     samples = heard(list(clip.seconds()))

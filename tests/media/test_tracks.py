@@ -46,6 +46,7 @@ def test_a_chosen_sound_is_heard(several, number, frequency):
     clip, seconds = read(several, tracks=TrackChoice(audio=number))
     assert pitch(seconds) == frequency
     assert clip.tracks == TrackChoice(None, number)
+    assert any(sentence.startswith(f"Of 2 sound tracks number {number} was analysed (") for sentence in clip.warnings)
 
 
 @pytest.mark.parametrize(("number", "level"), [(1, 60), (2, 200)])
@@ -130,6 +131,9 @@ def test_the_command_line_explains_the_chosen_track_and_burns_it_into_the_film(s
     refused = run("explain", several, "--checkpoint", checkpoint, "--device", "cpu", "--audio-track", 7)
     assert refused.returncode == 2
     assert "there is no audio track 7; choose one of these: 1: eng" in refused.stderr
+    refused = run("explain", several, "--checkpoint", checkpoint, "--device", "cpu", "--max-pixels", 5000)
+    assert refused.returncode == 2
+    assert "pixels that are decoded of one clip here" in refused.stderr
 
 
 def test_python_encodes_the_chosen_track(several, tmp_path):
