@@ -47,6 +47,13 @@ class Settings(Validated):
     runs: Path = setting(PATHS.runs / "app", "folder of the trainings, each a folder", FOLDERS)
     max_seconds: float = setting(600.0, "longest part of a clip that is analysed, in seconds", CLIPS, gt=0)
     max_megabytes: int = setting(500, "largest clip that may be uploaded, in MB", CLIPS, ge=1)
+    clip_pixels: float = setting(
+        4e10,
+        "largest number of pixels that are decoded of one clip, all its frames together; "
+        "ten minutes of 1920×1080 at 30 frames per second have 3.7e10",
+        CLIPS,
+        gt=0,
+    )
     delete_after: float = setting(
         3600.0,
         "age at which uploads and what was derived from them are deleted, in seconds; "
@@ -96,7 +103,10 @@ class Settings(Validated):
     def limits(self) -> MediaLimits:
         """What a clip may cost before it is refused."""
         return MediaLimits(
-            max_bytes=self.max_megabytes * 1024**2, max_seconds=self.max_seconds, isolated=self.isolated_decoding
+            max_bytes=self.max_megabytes * 1024**2,
+            max_seconds=self.max_seconds,
+            max_decoded=self.clip_pixels,
+            isolated=self.isolated_decoding,
         )
 
     @property

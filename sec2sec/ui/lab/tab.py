@@ -257,7 +257,8 @@ def prepare(models: Models, clip: ExplainedClip, edit: Edit, limits: MediaLimits
 def _reopen(models: Models, clip: ExplainedClip) -> Clip:
     """The file of an explained clip, opened as for the analysis; MediaError where it was deleted meanwhile."""
     rate = models.get(clip.model).encoders.config.frames_per_second
-    return open_clip(clip.path, start=clip.start, frames_per_second=rate, limits=ANY_LENGTH)
+    tracks = clip.explanation.clip.tracks
+    return open_clip(clip.path, start=clip.start, frames_per_second=rate, limits=ANY_LENGTH, tracks=tracks)
 
 
 def rendering(clip: ExplainedClip, out: Path, limits: MediaLimits) -> Work[None]:
@@ -266,7 +267,9 @@ def rendering(clip: ExplainedClip, out: Path, limits: MediaLimits) -> Work[None]
     plan, tracks = clip.history.plan, clip.history.lab.tracks
 
     def work(channel: Channel) -> None:
-        opened, send = open_clip(clip.path, start=clip.start, limits=ANY_LENGTH), channel.share_sender(RENDERING)
+        tracks_chosen = clip.explanation.clip.tracks
+        opened = open_clip(clip.path, start=clip.start, limits=ANY_LENGTH, tracks=tracks_chosen)
+        send = channel.share_sender(RENDERING)
         render_plan(opened, plan, tracks, out, soundtracks=clip.soundtracks, limits=limits, progress=send)
 
     return work
