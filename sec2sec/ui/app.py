@@ -12,6 +12,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
+from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.media.isolated import prepare_decoders
 from sec2sec.serving.deletion import Deletion, UploadFolder, end_on_signals
 from sec2sec.serving.door import SPACES, Door, Limits
@@ -26,6 +27,7 @@ from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training import tab as training
+from sec2sec.ui.training.status import forget_examples
 from sec2sec.ui.warm import warm_up, warm_up_once_served
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
@@ -72,6 +74,8 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
         prepare_decoders()
     grant_no_other_site()
     deletion = uploads(settings.delete_after)
+    if settings.training:
+        delete_old_trainings(deletion, settings)
     deletion.start()
     door = Middleware(Door, limits=door_limits(settings), deletion=deletion, broken_off=UploadBrokenOffError)
     demo.launch(
@@ -109,6 +113,14 @@ def uploads(delete_after: float) -> Deletion:
     atexit.register(folder.remove)
     os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
     return Deletion(folder.path, delete_after)
+
+
+def delete_old_trainings(deletion: Deletion, settings: Settings) -> None:
+    """Let the deletion job delete trainings that are over time, now and from now on."""
+    expiry = TrainingExpiry(settings.runs, settings.keep_trainings)
+    models = models_in(settings.checkpoints, settings.device, settings.runs)
+    deletion.others = [expiry.sweep, models.discard_removed, forget_examples]
+    deletion.sweep_all()  # what became too old while no server ran
 
 
 def door_limits(settings: Settings) -> Limits:
