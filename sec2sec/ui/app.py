@@ -16,6 +16,7 @@ from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.media.isolated import prepare_decoders
 from sec2sec.serving.deletion import Deletion, UploadFolder, end_on_signals
 from sec2sec.serving.door import SPACES, Door, Limits
+from sec2sec.serving.login import Login
 from sec2sec.ui import about, evaluate
 from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.clip_cache import ClipCache
@@ -40,7 +41,7 @@ def build(settings: Settings) -> gr.Blocks:
     cache = ClipCache(settings.delete_after)
     demo = gr.Blocks(title="sec2sec", fill_width=True, analytics_enabled=False)
     with demo:
-        gr.HTML(render("header.html"))
+        gr.HTML(render("header.html", has_code=bool(settings.class_code)))
         visitor = training.visitor_state()
         clip_id = gr.State(None, time_to_live=settings.delete_after, delete_callback=cache.discard)
         with gr.Tabs() as tabs:
@@ -77,7 +78,9 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     if settings.training:
         delete_old_trainings(deletion, settings)
     deletion.start()
-    door = Middleware(Door, limits=door_limits(settings), deletion=deletion, broken_off=UploadBrokenOffError)
+    limits = door_limits(settings)
+    code = Login(settings.class_code, framed=bool(limits.framed_by)) if settings.class_code else None
+    door = Middleware(Door, limits=limits, deletion=deletion, broken_off=UploadBrokenOffError, login=code)
     demo.launch(
         app_kwargs={"middleware": [door]},
         server_name=settings.host,

@@ -107,9 +107,7 @@ class Settings(Validated):
     train_clips: int = setting(
         20_000, "largest number of clips in a training's data set; 1000 on a public server", TRAINING, ge=1
     )
-    train_epochs: int = setting(
-        1_000, "largest number of epochs of a training; 200 on a public server", TRAINING, ge=1
-    )
+    train_epochs: int = setting(1_000, "largest number of epochs of a training; 200 on a public server", TRAINING, ge=1)
     train_minutes: float = setting(
         math.inf,
         "longest work of a training, in minutes; then the best weights so far are kept; 30 on a public server",
@@ -144,7 +142,9 @@ class Settings(Validated):
         for name in ("checkpoints", "examples", "runs", "data_sets"):  # trainings are processes with another folder
             object.__setattr__(self, name, getattr(self, name).absolute())
         if self.class_code and len(self.class_code.strip()) < MIN_CODE_LENGTH:
-            raise SettingsError(f"--class-code must have at least {MIN_CODE_LENGTH} characters, so that nobody guesses it")
+            raise SettingsError(
+                f"--class-code must have at least {MIN_CODE_LENGTH} characters, so that nobody guesses it"
+            )
 
     @property
     def limits(self) -> MediaLimits:

@@ -119,8 +119,8 @@ def check_room(jobs: Jobs, settings: Settings, owner: str, added: int = 0) -> No
         taken = (bytes_of(job.path for job in jobs.all(owner)) + added) / 1024**2
         if taken > settings.train_visitor_megabytes:
             raise JobError(
-                f"your trainings take {taken:,.0f} MB with this one, and {settings.train_visitor_megabytes:,.0f} MB are "
-                "allowed; remove one that you no longer need"
+                f"your trainings take {taken:,.0f} MB with this one, and {settings.train_visitor_megabytes:,.0f} MB "
+                "are allowed; remove one that you no longer need"
             )
     if math.isfinite(settings.train_stored_megabytes):
         taken = (bytes_of([jobs.folder]) + added) / 1024**2
