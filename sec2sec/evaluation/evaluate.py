@@ -39,9 +39,17 @@ class Evaluated:
 
 
 def evaluate_steps(
-    bundle: Bundle, table: Table, *, split: str = "all", workers: int | None = None, listed: int = WORST_CLIPS_LISTED
+    bundle: Bundle,
+    table: Table,
+    *,
+    split: str = "all",
+    workers: int | None = None,
+    listed: int = WORST_CLIPS_LISTED,
+    isolated: bool = False,
 ) -> Steps[Evaluated]:
-    """Predict every clip of a split and compare. listed: worst clips of each target.
+    """Predict every clip of a split and compare.
+
+    listed: worst clips of each target. isolated: each clip is decoded by a process with limits, as strangers' must be.
 
     Raises DataError where the table shares no target with the checkpoint, or no clip can be used.
     """
@@ -49,7 +57,7 @@ def evaluate_steps(
     workers = os.cpu_count() or 1 if workers is None else workers
     predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
-    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.max_seconds))
+    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.max_seconds), isolated=isolated)
     decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):

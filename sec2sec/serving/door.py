@@ -17,8 +17,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sec2sec.serving import login
 from sec2sec.serving.deletion import Deletion, free_bytes
+from sec2sec.serving.login import LOGIN, LOGOUT, MAX_FORM, Login
 
 API = "/gradio_api"
 UPLOAD = f"{API}/upload"
@@ -36,7 +36,7 @@ ROUTES: tuple[tuple[frozenset[str], str], ...] = (
     (READ, rf"{API}/file=(?!\w+:).+"),
     (WRITE, rf"{API}/(queue/join|run/[\w-]+|cancel|reset|component_server|upload)/?"),
 )
-LOGIN_ROUTES: tuple[tuple[frozenset[str], str], ...] = ((READ | WRITE, login.PATH), (READ, login.LOGOUT))
+LOGIN_ROUTES: tuple[tuple[frozenset[str], str], ...] = ((READ | WRITE, LOGIN), (READ, LOGOUT))
 MAX_JSON = 256 * 1024  # bytes of a body that is no upload
 MAX_HEADERS = 16 * 1024  # bytes of all headers; cookies and a proxy's additions fit
 MULTIPART = 64 * 1024  # bytes that a form adds to the file in it
@@ -90,7 +90,7 @@ class Door:
     limits: Limits
     deletion: Deletion
     broken_off: type[Exception]
-    login: login.Login | None = None
+    login: Login | None = None
     clock: Callable[[], float] = time.monotonic
     _uploads: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
     _is_started: bool = False
@@ -111,7 +111,7 @@ class Door:
             await refusal(scope, receive, send)
         elif _path(scope) == HEALTH:
             await self._health(is_signed_in)(scope, receive, send)
-        elif self.login is not None and _path(scope) in (login.PATH, login.LOGOUT):
+        elif self.login is not None and _path(scope) in (LOGIN, LOGOUT):
             await (await self._sign_in_or_out(self.login, scope, receive))(scope, receive, send)
         elif not is_signed_in and not self._is_start(scope):
             await self._ask_for_code(scope)(scope, receive, send)
@@ -150,17 +150,17 @@ class Door:
     def _ask_for_code(self, scope: Scope) -> Response:
         """The page leads to the form; everything else is refused."""
         if _path(scope) == "/":
-            return RedirectResponse(login.PATH.removeprefix("/"), 303)
+            return RedirectResponse(LOGIN.removeprefix("/"), 303)
         return PlainTextResponse("Enter the code of your class first.", 401)
 
-    async def _sign_in_or_out(self, own: login.Login, scope: Scope, receive: Receive) -> Response:
+    async def _sign_in_or_out(self, own: Login, scope: Scope, receive: Receive) -> Response:
         forwarded = Headers(scope=scope).get("x-forwarded-proto") if self.limits.proxied else None
         is_secure = (forwarded or scope.get("scheme")) == "https"
-        if _path(scope) == login.LOGOUT:
+        if _path(scope) == LOGOUT:
             return own.leave(is_secure)
         if scope["method"] in READ:
             return own.page(scope)
-        body = await _read(scope, receive, login.MAX_FORM)
+        body = await _read(scope, receive, MAX_FORM)
         if body is None:
             return PlainTextResponse("The code is too long.", 413)
         return own.enter(scope, body, visitor_address(scope, self.limits.proxied), is_secure)

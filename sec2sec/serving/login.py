@@ -1,6 +1,6 @@
 """A code that a class shares: nothing of the app is served to whoever has not entered it.
 
-The page needs no script and nothing else of the app. Who entered the code has a cookie that is signed with a key of this
+The page needs no script and nothing else of the app. Who entered the code has a cookie, signed with a key of this
 process, so that nothing has to be remembered for it.
 """
 
@@ -24,7 +24,7 @@ from starlette.types import Scope
 
 from sec2sec.viewer.templates import render
 
-PATH, LOGOUT = "/login", "/logout"
+LOGIN, LOGOUT = "/login", "/logout"
 COOKIE = "sec2sec-code"
 SIGNED_IN = 12 * 3600  # s until the code is asked for again
 MAX_FORM = 4096  # bytes
@@ -87,7 +87,7 @@ class Login:
 
     def leave(self, is_secure: bool) -> Response:
         """Sign out."""
-        response = RedirectResponse(PATH.removeprefix("/"), 303)
+        response = RedirectResponse(LOGIN.removeprefix("/"), 303)
         self._set_cookie(response, "", 0, is_secure)
         return response
 

@@ -133,7 +133,7 @@ class EvaluateTab:
         }
         folder, unpacked = self.open_data(data, zipped)
         work = evaluation(self.models, model, folder, split, inside=unpacked is not None)
-        evaluated, device = yield from follow(work, own.status)
+        evaluated, device = yield from follow(work, own.status, limit=self.settings.job_seconds)
         title = Path(zipped).stem if zipped is not None else folder.name
         worst = {
             name: [Path(clip["path"]) for clip in target["worst"]]
@@ -224,8 +224,8 @@ def evaluation(
         with models.own_devices.least_busy() as device:
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
-            # decoded in this process: workers would be a set of them for each visitor
-            steps = evaluate_steps(bundle, open_data(folder, inside=inside), split=split, workers=0)
+            # without workers, which would be a set of them for each visitor
+            steps = evaluate_steps(bundle, open_data(folder, inside=inside), split=split, workers=0, isolated=inside)
             while True:
                 acquire(lock, channel)
                 try:

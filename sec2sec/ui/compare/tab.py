@@ -212,7 +212,7 @@ class CompareTab:
             prefix = f"Clip {LETTERS[first + done]}: " if board.mode == "clips" else ""
             adapt = partial(as_part, prefix=prefix, done=done, total=len(groups))
             work = with_device_lock(self.models.devices, partial(steps, keys))
-            answers = yield from follow(work, self.layout.status, adapt)
+            answers = yield from follow(work, self.layout.status, adapt, limit=self.settings.job_seconds)
             results.update(zip(keys, answers, strict=True))
         return results
 
@@ -224,7 +224,7 @@ class CompareTab:
             clip_part = board.clip(key.path).analysed(key.part, self.settings.limits)
             duration = board.results[key].explanation.clip.duration
             try:
-                yield from follow(clip_part.conversion(to, duration), own.status)
+                yield from follow(clip_part.conversion(to, duration), own.status, limit=self.settings.job_seconds)
             except MediaError as error:  # the comparison stands without a player
                 yield {**self.refuse(str(error)), own.board: board}
                 return

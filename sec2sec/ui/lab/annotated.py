@@ -22,7 +22,7 @@ class AnnotatedFilm:
 
     def __init__(self, settings: Settings, cache: ClipCache, clip_id: gr.State) -> None:
         """Lays out and wires the box; called within gr.Blocks."""
-        self.cache = cache
+        self.cache, self.job_seconds = cache, settings.job_seconds
         self.box = gr.Accordion("Annotated MP4", open=False, visible=False, elem_id="annotated", elem_classes="options")
         with self.box:
             self.overlay = gr.Checkbox(True, label="With the co-attention over the picture", elem_id="annotate-overlay")
@@ -49,6 +49,7 @@ class AnnotatedFilm:
                 progress=channel.share_sender(MAKING),
             ),
             self.line,
+            limit=self.job_seconds,
         )
         yield self.end(status("The annotated clip is ready.")) | {self.save: gr.update(value=str(out), visible=True)}
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sec2sec.config import MediaLimits
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.jobs.job import Job, Jobs, JobSpec, State
 from sec2sec.jobs.worker import in_words
-from sec2sec.media import MediaError, open_clip
+from sec2sec.media import MediaError
+from sec2sec.media.isolated import read_clip
 from sec2sec.plots.training import losses, scores
 from sec2sec.training.settings import TrainConfig, train_config
 from sec2sec.training.setup import load_data
@@ -184,7 +185,8 @@ def _examples(folder: str, ids: tuple[str, ...]) -> dict[str, Any]:
 def _still(path: Path) -> str | None:
     """The middle of the second second as a data URL; None for a clip without a picture, or one that is gone."""
     try:
-        seconds = list(itertools.islice(open_clip(path, frames_per_second=1).seconds(), 2))
+        # in another process: a visitor may have brought it
+        seconds = list(read_clip(path, end=2.0, frames_per_second=1, limits=MediaLimits(isolated=True)).seconds())
     except MediaError:
         return None
     still = seconds[-1].still if seconds else None
