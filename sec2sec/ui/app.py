@@ -26,6 +26,7 @@ from sec2sec.ui.gpu import LENT
 from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
+from sec2sec.ui.sessions import forget_closed_sessions
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.training.status import forget_examples
@@ -74,6 +75,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     if settings.isolated_decoding:
         prepare_decoders()
     grant_no_other_site()
+    forget_closed_sessions()
     deletion = uploads(settings.delete_after)
     if settings.training:
         delete_old_trainings(deletion, settings)
