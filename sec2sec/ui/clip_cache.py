@@ -45,6 +45,7 @@ class ExplainedClip:
     embeddings: SecondEmbeddings | None = None  # once single places were asked for
     history: History | None = None  # of the lab, once it was opened
     soundtracks: dict[str, Path] = field(default_factory=dict)  # name → file, of those that can be taken
+    made: dict[str, Path] = field(default_factory=dict)  # the newest file of each kind that was made of it
     serial: int = 0  # of the lab's last answer to the browser
     lock: threading.Lock = field(default_factory=threading.Lock)  # one edit after the other
 
@@ -83,6 +84,13 @@ class ExplainedClip:
         """Adds each target's bands of stability, also to what is on the screen."""
         self.explanation = with_stability(self.explanation, bands)
         self.payload |= changing_payload(self.explanation, self.preview, self.shown_targets)
+
+    def keep_newest(self, kind: str, path: Path) -> None:
+        """Keep one file of each kind that was made of the clip: pressed fifty times, a button fills no disk."""
+        old = self.made.get(kind)
+        self.made[kind] = path
+        if old is not None:
+            old.unlink(missing_ok=True)
 
     def report(self, card: str) -> str:
         """The report's page, with the clip as a browser plays it; one that is absent or too large is left out."""

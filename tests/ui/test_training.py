@@ -335,7 +335,7 @@ def test_a_model_that_would_fill_the_memory_is_refused(settings: Settings, unsta
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("seed", "5e9"), ("rate", "11"), ("warmup", "1e9"), ("patience", "1e6"), ("targets", "a," * 400)],
+    [("seed", "5e9"), ("rate", "11"), ("warmup", "1e9"), ("patience", "1e7"), ("targets", "a," * 400)],
 )
 def test_nothing_in_the_form_is_without_a_bound(settings: Settings, unstarted: None, name: str, value: str) -> None:
     with pytest.raises(SettingsError):
@@ -368,6 +368,14 @@ def test_the_help_says_what_a_public_server_has() -> None:
         words = "yes on a public server" if value is True else f"; {value:g}"
         assert words in fields_of(Settings)[name].help
         assert "on a public server" in fields_of(Settings)[name].help
+
+
+def test_the_table_of_the_security_page_has_the_defaults_of_a_public_server() -> None:
+    lines = Path("SECURITY.md").read_text(encoding="utf-8").splitlines()
+    for name, value in PUBLIC.items():
+        [row] = [line for line in lines if line.startswith("| `--") and f"`--{name.replace('_', '-')}`" in line]
+        of_a_class = row.split("|")[3]
+        assert ("yes" if value is True else f"{value:,.0f}") in of_a_class, name
 
 
 def test_a_class_code_that_could_be_guessed_is_refused() -> None:

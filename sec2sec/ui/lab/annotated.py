@@ -51,6 +51,7 @@ class AnnotatedFilm:
             self.line,
             limit=self.job_seconds,
         )
+        clip.keep_newest("annotated", out)
         yield self.end(status("The annotated clip is ready.")) | {self.save: gr.update(value=str(out), visible=True)}
 
     def end(self, line: str) -> Updates:

@@ -170,6 +170,7 @@ class LabTab:
         out = served_path(own.player, f"{Path(clip.explanation.clip.name).stem}-edited.mp4")
         work = rendering(clip, out, self.settings.limits)
         yield from follow(work, own.status, limit=self.settings.job_seconds)
+        clip.keep_newest("edited", out)
         yield {**self.end(status(RENDERED)), own.player: gr.update(value=str(out), visible=True, autoplay=True)}
 
     # ---- wiring

@@ -30,7 +30,7 @@ LARGEST = {
     "weight_decay": 10,
     "warmup": 1_000_000,
     "clip_norm": 1_000_000,
-    "patience": 1_000,
+    "patience": 1_000_000,
 }
 MAX_TEXT = 500  # characters of one field
 LABELS = {"rate": "Learning rate", "batch": "Clips per step", "liris_rule": "LIRIS rule"}
