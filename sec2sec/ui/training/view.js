@@ -25,8 +25,7 @@ const ACTIONS = [
  * @param {number} seconds since 1970
  * @param {'short' | 'long'} dateStyle
  */
-const localTime = (seconds, dateStyle) =>
-  new Date(1000 * seconds).toLocaleString([], {dateStyle, timeStyle: 'short'});
+const localTime = (seconds, dateStyle) => new Date(1000 * seconds).toLocaleString([], {dateStyle, timeStyle: 'short'});
 
 /** @param {Component<TrainingProps, TrainingServer>} component */
 export function start(component) {
