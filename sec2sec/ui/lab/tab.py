@@ -29,7 +29,7 @@ from sec2sec.encoding import encode_seconds
 from sec2sec.media import Clip, Second, open_clip
 from sec2sec.media.isolated import probe_clip
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
-from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide
+from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide, run_in_queue
 from sec2sec.ui.examples import Example
 from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.lab.payload import encode
@@ -186,7 +186,15 @@ class LabTab:
         own.view.select(edit_at_once, own.clip_id, [own.view, own.status], **AT_ONCE)
         running = own.view.submit(guard(self.edit_slowly), own.clip_id, own.for_edits, **queued)
         taking = own.own_sound.upload(guard(self.take_sound), [own.clip_id, own.own_sound], own.for_edits, **queued)
-        playing = own.play.click(guard(self.render), own.clip_id, [own.status, own.stop, own.player], **queued)
+        playing = run_in_queue(
+            own.play,
+            self.render,
+            [own.clip_id],
+            [own.status, own.stop, own.player],
+            line=own.status,
+            on_error=self.refuse,
+            at_once=self.settings.concurrency,
+        )
         for event in (running, taking):
             event.failure(guard(self.refuse_when_full), [own.clip_id, own.status], own.for_edits, **AT_ONCE)
         cancelled: list[dict[str, Any]] = [running, taking, playing]
