@@ -26,7 +26,7 @@ from sec2sec.ui.gpu import LENT
 from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
-from sec2sec.ui.sessions import forget_closed_sessions
+from sec2sec.ui.sessions import MAX_SESSIONS, forget_closed_sessions
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training import tab as training
 from sec2sec.ui.training.status import forget_examples
@@ -101,6 +101,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             button_primary_background_fill_hover_dark="*primary_600",
         ),
         css_paths=files.PAGE_STYLES,
+        state_session_capacity=MAX_SESSIONS,
         max_file_size=settings.largest_upload * 1024**2,
         footer_links=["gradio"],
         ssr_mode=False,

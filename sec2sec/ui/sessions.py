@@ -15,6 +15,7 @@ from gradio.blocks import Blocks
 from gradio.state_holder import SessionState, StateHolder
 
 CLOSED_SECONDS = 600.0  # for which a closed page may come back: a train went through a tunnel
+MAX_SESSIONS = 4000  # of open pages too, which take 84 kB each: whoever makes them up fills no memory
 MAX_CLOSED = 50  # sessions of closed pages that are kept
 LOG = logging.getLogger(__name__)
 
