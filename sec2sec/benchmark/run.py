@@ -34,7 +34,7 @@ from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import SettingsError
 from sec2sec.training.setup import load_data
 from sec2sec.training.train import extract_all
-from sec2sec.training.trial import Trial
+from sec2sec.training.trial import Trial, fingerprint
 
 POLL_INTERVAL = 1.0  # s between two looks at the trials at work
 
@@ -66,7 +66,8 @@ def benchmark_steps(
         raise SettingsError(f"jobs must be at least 0, not {jobs}")
     planned = plan(request, out)
     table, _ = load_data(planned[0].config)
-    request = begin(request, out, planned)
+    depends_on = yield from fingerprint(planned[0].config)
+    request = begin(request, out, planned, depends_on)
     trials = plan(request, out)
     threads = max(1, (os.cpu_count() or 1) // max(jobs, 1))
     note = noted(out) | _about(machine, jobs, threads)

@@ -13,11 +13,11 @@ import gradio as gr
 from gradio.blocks import Block
 
 from sec2sec.datasets.archive import unpack_data
-from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation import document as page
-from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.evaluate import Evaluated, SeenClipsError, evaluate_steps
 from sec2sec.evaluation.report import EvaluationReport, TargetReport
+from sec2sec.training.opening import open_as_learned
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
 from sec2sec.ui.devices import acquire, device_words
 from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue, upload_field
@@ -31,6 +31,7 @@ from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
 MAX_FILES = 20_000  # of an uploaded data set
+INCLUDE_SEEN = "Include clips that the model learned from"
 PICK_DATA = "Choose a data set, or upload one as a zip, then press Evaluate."
 HERE = Path(str(resources.files(__package__)))
 
@@ -84,7 +85,8 @@ class Layout:
                     ),
                     elem_classes="limits",
                 )
-                self.split = gr.Dropdown(["all", *SPLITS], value="all", label="Split", elem_id="evaluate-split")
+                self.split = gr.Dropdown(["all", *SPLITS], value="test", label="Split", elem_id="evaluate-split")
+                self.include_seen = gr.Checkbox(False, label=INCLUDE_SEEN, elem_id="evaluate-include-seen")
                 with gr.Row(elem_classes="actions"):
                     self.evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
@@ -118,9 +120,15 @@ class EvaluateTab:
         return self.end(alert(message))
 
     def evaluate(
-        self, last: LastEvaluation | None, model: str | None, data: str | None, zipped: str | None, split: str
+        self,
+        last: LastEvaluation | None,
+        model: str | None,
+        data: str | None,
+        zipped: str | None,
+        split: str,
+        include_seen: bool,
     ) -> Iterator[Updates]:
-        """Evaluate was pressed. data: a name; zipped: the file of an upload."""
+        """Evaluate was pressed. data: a name; zipped: the file of an upload; include_seen: ticked."""
         own = self.layout
         if last is not None and last.unpacked is not None:
             shutil.rmtree(last.unpacked, ignore_errors=True)
@@ -132,7 +140,8 @@ class EvaluateTab:
             **buttons(own.evaluate, own.stop, busy=True),
         }
         folder, unpacked = self.open_data(data, zipped)
-        work = evaluation(self.models, model, folder, split, inside=unpacked is not None)
+        request = Request(folder, split, bool(include_seen), inside=unpacked is not None)
+        work = evaluation(self.models, model, request)
         evaluated, device = yield from follow(work, own.status, limit=self.settings.job_seconds)
         title = Path(zipped).stem if zipped is not None else folder.name
         worst = {
@@ -186,7 +195,7 @@ class EvaluateTab:
         running = run_in_queue(
             own.evaluate,
             self.evaluate,
-            [own.last, own.model, own.data, own.upload, own.split],
+            [own.last, own.model, own.data, own.upload, own.split, own.include_seen],
             own.for_results,
             line=own.status,
             on_error=self.refuse,
@@ -211,9 +220,17 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: InspectTa
     return layout.model
 
 
-def evaluation(
-    models: Models, name: str | None, folder: Path, split: str, *, inside: bool
-) -> Work[tuple[Evaluated, str]]:
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured."""
+
+    folder: Path
+    split: str
+    include_seen: bool = False  # also clips that the model learned from
+    inside: bool = False  # refuse clips that lie outside the folder
+
+
+def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple[Evaluated, str]]:
     """Work that evaluates, and says on which device. It takes its turn on that device for each clip.
 
     It asks nobody for a GPU: a lent one would wait for the decoder nearly all of its time, and a quota that ends
@@ -225,13 +242,23 @@ def evaluation(
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
             # without workers, which would be a set of them for each visitor
-            steps = evaluate_steps(bundle, open_data(folder, inside=inside), split=split, workers=0, isolated=inside)
+            data = open_as_learned(bundle, request.folder, inside=request.inside)
+            steps = evaluate_steps(
+                bundle,
+                data,
+                split=request.split,
+                workers=0,
+                include_seen=request.include_seen,
+                isolated=request.inside,
+            )
             while True:
                 acquire(lock, channel)
                 try:
                     progress = next(steps)
                 except StopIteration as end:
                     return end.value, device_words(bundle.device)
+                except SeenClipsError as error:
+                    raise DataError(f"{error.what}. Choose the split test, or tick “{INCLUDE_SEEN}”.") from error
                 finally:
                     lock.release()
                 channel.send(progress)
