@@ -25,6 +25,7 @@ LARGEST = {
     "layers": 16,
     "examples": 12,
     "seed": MAX_SEED,
+    "split_seed": MAX_SEED,
     "rate": 10,
     "encoder_rate": 10,
     "weight_decay": 10,
