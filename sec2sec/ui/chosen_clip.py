@@ -13,6 +13,7 @@ from sec2sec.explanations import Explanation, Preview
 from sec2sec.media.isolated import convert_clip, probe_clip
 from sec2sec.media.layout import NO_CHOICES, TrackChoices
 from sec2sec.progress import Progress
+from sec2sec.ui.bounded_cache import bytes_of_result
 from sec2sec.ui.gpu import gpu_seconds
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Channel
@@ -25,6 +26,7 @@ SUFFIXES = (
 )
 UPLOADS = ["video", "audio", *(f".{suffix}" for suffix in SUFFIXES.split())]
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
+BYTES_BESIDES = 1 << 16  # of a result, for figures and verdicts
 Part = tuple[float, float | None]  # start and end in the file, s
 WHOLE: Part = (0.0, None)
 
@@ -37,6 +39,11 @@ class ClipResult:
     preview: Preview
     device: str  # where it was encoded, as it ends a sentence
     tokens: Tokens | None = None  # on the CPU
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, about."""
+        return bytes_of_result(self.explanation, self.preview, self.tokens) + BYTES_BESIDES
 
 
 @dataclass(frozen=True)

@@ -59,4 +59,5 @@ def write_file(models: Models, clip: ExplainedClip, form: Form, component: Compo
     else:
         text = clip.report(models.get(clip.model).card)
     path.write_text(text, encoding="utf-8")
+    clip.keep_newest(form, path)
     return path

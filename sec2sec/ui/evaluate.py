@@ -142,7 +142,7 @@ class EvaluateTab:
         folder, unpacked = self.open_data(data, zipped)
         request = Request(folder, split, bool(include_seen), inside=unpacked is not None)
         work = evaluation(self.models, model, request)
-        evaluated, device = yield from follow(work, own.status)
+        evaluated, device = yield from follow(work, own.status, limit=self.settings.job_seconds)
         title = Path(zipped).stem if zipped is not None else folder.name
         worst = {
             name: [Path(clip["path"]) for clip in target["worst"]]
@@ -241,9 +241,16 @@ def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple
         with models.own_devices.least_busy() as device:
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
-            # decoded in this process: workers would be a set of them for each visitor
+            # without workers, which would be a set of them for each visitor
             data = open_as_learned(bundle, request.folder, inside=request.inside)
-            steps = evaluate_steps(bundle, data, split=request.split, workers=0, include_seen=request.include_seen)
+            steps = evaluate_steps(
+                bundle,
+                data,
+                split=request.split,
+                workers=0,
+                include_seen=request.include_seen,
+                isolated=request.inside,
+            )
             while True:
                 acquire(lock, channel)
                 try:

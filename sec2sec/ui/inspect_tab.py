@@ -109,6 +109,7 @@ class InspectTab:
     ) -> None:
         self.layout, self.settings, self.models, self.cache, self.examples = layout, settings, models, cache, examples
         self.running: list[dict[str, Any]] = []  # what a newly chosen clip cancels
+        self.follow = partial(follow, line=layout.status, limit=settings.job_seconds)
 
     # ---- what is on the screen
 
@@ -189,7 +190,6 @@ class InspectTab:
             raise UserError(PICK_CLIP)
         chosen = chosen.with_tracks(video_track, audio_track)
         began = time.perf_counter()
-        layout = self.layout
         yield self.clear(status("Loading the model"), busy=True)
         span = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
         analysed = chosen.analysed(span, self.settings.limits)
@@ -198,7 +198,7 @@ class InspectTab:
             self.models.get(model)  # before a GPU is lent
             return (yield from explain_on_device(self.models, model, device, analysed))
 
-        result = yield from follow(with_device_lock(self.models.devices, steps), layout.status)
+        result = yield from self.follow(with_device_lock(self.models.devices, steps))
         clip = self.keep(result, chosen=chosen, span=span, model=model)
         took = time.perf_counter() - began
         status_html = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
@@ -246,7 +246,7 @@ class InspectTab:
         layout = self.layout
         playable = served_path(layout.player, "playback.mp4")
         try:
-            yield from follow(analysed.conversion(playable, clip.explanation.clip.duration), layout.status)
+            yield from self.follow(analysed.conversion(playable, clip.explanation.clip.duration))
         except MediaError as error:  # the explanation stands without a player
             yield self.set_busy(alert(str(error)), busy=False)
             return
@@ -269,7 +269,7 @@ class InspectTab:
                 self.models.get(seed)  # before a GPU is lent
             return (yield from measure_on_device(self.models, seeds, device, analysed))
 
-        bands, device_used = yield from follow(with_device_lock(self.models.devices, steps), layout.status)
+        bands, device_used = yield from self.follow(with_device_lock(self.models.devices, steps))
         clip.add_stability(bands)
         took = time.perf_counter() - began
         words = f"Measured with four other cuts in {took:.1f} s on {device_used}: see “how stable” in the lanes."
