@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
-from sec2sec.datasets.table import TABLE_FILE, DataError, Table, find_files, read_table
+from sec2sec.datasets.table import TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
 
 MEDIAN_RULE = "median"
 
@@ -19,19 +19,20 @@ def open_data(
     seed: int = 0,
     interview: bool = False,
     inside: bool = False,
+    limits: TableLimits = TableLimits(),  # noqa: B008 (frozen)
 ) -> Table:
     """The table of a folder: clips.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
 
     liris_rule, split, seed: see read_liris; interview: see read_first_impressions; each for its data set alone. inside:
-    refuse clips that lie outside the folder, as an upload could name them.
+    refuse clips that lie outside the folder, as an upload could name them. limits: hold while a file is read.
     """
-    table = _read(Path(directory), liris_rule, split, seed, interview)
+    table = _read(Path(directory), liris_rule, split, seed, interview, limits)
     if inside:
         check_inside(table)
     return table
 
 
-def _read(directory: Path, rule: str, split: str, seed: int, interview: bool) -> Table:
+def _read(directory: Path, rule: str, split: str, seed: int, interview: bool, limits: TableLimits) -> Table:
     if not directory.is_dir():
         what = "is a file, not a folder; unpack it first" if directory.is_file() else "there is no such folder"
         raise DataError(f"{directory}: {what}")
@@ -45,11 +46,11 @@ def _read(directory: Path, rule: str, split: str, seed: int, interview: bool) ->
     if interview and not is_impressions:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
     if own:
-        return read_table(directory)
+        return read_table(directory, limits)
     if is_liris:
-        return liris.read_liris(directory, rule, split, seed)
+        return liris.read_liris(directory, rule, split, seed, limits)
     if is_impressions:
-        return first_impressions.read_first_impressions(directory, interview)
+        return first_impressions.read_first_impressions(directory, interview, limits)
     if TABLE_FILE in paths:
         raise DataError(
             f"{directory}: no {TABLE_FILE} in it, but there is {paths[TABLE_FILE]}; give the folder of that file"
