@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sec2sec.datasets.table import (
+    DEFAULT_LIMITS,
     SPLITS,
     DataError,
     Row,
@@ -45,7 +46,7 @@ Scores = dict[str, dict[str, float]]  # of each clip, by target
 def read_first_impressions(
     directory: Path | str,
     interview: bool = False,
-    limits: TableLimits = TableLimits(),  # noqa: B008 (frozen)
+    limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
     """Read a copy of First Impressions, V2 where its pickles are, else V1. interview: a sixth target. Raises DataError.
 
@@ -149,7 +150,7 @@ def _not_empty(file: Path, scores: Scores) -> Scores:
     return scores
 
 
-def load_scores(file: Path, limits: TableLimits = TableLimits()) -> dict[str, Any]:  # noqa: B008 (frozen)
+def load_scores(file: Path, limits: TableLimits = DEFAULT_LIMITS) -> dict[str, Any]:
     """A pickled dictionary of numbers and dictionaries with text for keys, written by Python 2 or 3.
 
     Raises DataError, which names what a pickle asks for beyond that.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sec2sec.datasets.splits import OFFICIAL_SPLIT, RANDOM_SPLIT, SPLIT_RULES, random_split
 from sec2sec.datasets.table import (
+    DEFAULT_LIMITS,
     DataError,
     Kind,
     Row,
@@ -53,7 +54,7 @@ def read_liris(
     rule: str = "median",
     split: str = OFFICIAL_SPLIT,
     seed: int = 0,
-    limits: TableLimits = TableLimits(),  # noqa: B008 (frozen)
+    limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
     """Read a copy of LIRIS-ACCEDE. Raises DataError.
 
@@ -205,7 +206,9 @@ def _read_column(file: Path, column: str, allowed: Sequence[str], limits: TableL
 
 def _read_films(file: Path, limits: TableLimits) -> dict[str, str]:
     """The film of each clip. Raises DataError."""
-    text = re.sub(r"^\s*<\?xml.*?\?>", "", read_text(file, limits), count=1, flags=re.S)  # what it declares is often untrue
+    text = re.sub(
+        r"^\s*<\?xml.*?\?>", "", read_text(file, limits), count=1, flags=re.S
+    )  # what it declares is often untrue
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DataError(f"{file}: declares entities, which can blow up; remove the lines that begin with <!")
     try:

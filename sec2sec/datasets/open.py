@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
-from sec2sec.datasets.table import TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
+from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
 
 MEDIAN_RULE = "median"
 
@@ -19,7 +19,7 @@ def open_data(
     seed: int = 0,
     interview: bool = False,
     inside: bool = False,
-    limits: TableLimits = TableLimits(),  # noqa: B008 (frozen)
+    limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
     """The table of a folder: clips.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
 

@@ -48,6 +48,9 @@ class TableLimits:
     opcodes: int = MAX_OPCODES  # of a pickle
 
 
+DEFAULT_LIMITS = TableLimits()
+
+
 @dataclass(frozen=True)
 class Row:
     """One clip. A target without a value (an empty cell) is absent from targets."""
@@ -89,7 +92,7 @@ def kind_of(values: Iterable[float]) -> Kind:
     return "binary" if all(value in (0, 1) for value in values) else "score"
 
 
-def read_table(directory: Path | str, limits: TableLimits = TableLimits()) -> Table:  # noqa: B008 (frozen)
+def read_table(directory: Path | str, limits: TableLimits = DEFAULT_LIMITS) -> Table:
     """Read DIR/clips.csv. Paths in it are relative to DIR; a clip without a group is its own. Raises DataError.
 
     A column of words is no target, and a path that differs from its file's in case or accents alone is that file: the
@@ -161,11 +164,8 @@ def _is_word(label: str) -> bool:
 
 def _notes(wordy: Sequence[str], file_of: Mapping[str, str]) -> Iterator[str]:
     if wordy:
-        plural = len(wordy) > 1
-        yield (
-            f"The column{'s' * plural} {some(wordy)} hold{'s' * (not plural)} words, and so {'are' if plural else 'is'} "
-            "no target: a target is a number from 0 to 1."
-        )
+        verbs = ("s", "hold", "are no targets") if len(wordy) > 1 else ("", "holds", "is no target")
+        yield f"The column{verbs[0]} {some(wordy)} {verbs[1]} words, and so {verbs[2]}: a target is a number from 0 to 1."
     if file_of:
         path, match = next(iter(file_of.items()))
         yield (
@@ -192,8 +192,8 @@ def _label(where: str, name: str, cell: str, decimal: str) -> float:
         return number(where, name, cell.replace(decimal, "."), 0, 1)
     except DataError as error:
         raise DataError(
-            f"{error}, as in each column but {', '.join(NOT_TARGETS)}; leave the cell empty where there is no label, or "
-            "remove a column that is no target"
+            f"{error}, as in each column but {', '.join(NOT_TARGETS)}; leave the cell empty where there is no label, "
+            "or remove a column that is no target"
         ) from None
 
 

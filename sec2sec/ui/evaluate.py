@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from sec2sec.datasets.archive import unpack_data
+from sec2sec.datasets.isolated import limits_of_upload, open_uploaded
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation import document as page
@@ -132,7 +133,7 @@ class EvaluateTab:
             **buttons(own.evaluate, own.stop, busy=True),
         }
         folder, unpacked = self.open_data(data, zipped)
-        work = evaluation(self.models, model, folder, split, inside=unpacked is not None)
+        work = evaluation(self.models, model, folder, split, uploaded=unpacked is not None)
         evaluated, device = yield from follow(work, own.status)
         title = Path(zipped).stem if zipped is not None else folder.name
         worst = {
@@ -212,7 +213,7 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: InspectTa
 
 
 def evaluation(
-    models: Models, name: str | None, folder: Path, split: str, *, inside: bool
+    models: Models, name: str | None, folder: Path, split: str, *, uploaded: bool
 ) -> Work[tuple[Evaluated, str]]:
     """Work that evaluates, and says on which device. It takes its turn on that device for each clip.
 
@@ -225,7 +226,8 @@ def evaluation(
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
             # decoded in this process: workers would be a set of them for each visitor
-            steps = evaluate_steps(bundle, open_data(folder, inside=inside), split=split, workers=0)
+            table = open_uploaded(folder, limits_of_upload(MAX_FILES)) if uploaded else open_data(folder)
+            steps = evaluate_steps(bundle, table, split=split, workers=0)
             while True:
                 acquire(lock, channel)
                 try:

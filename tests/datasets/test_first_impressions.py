@@ -195,7 +195,7 @@ def test_a_whole_number_of_thousands_of_digits_is_refused_in_one_line(tmp_path):
     folder = make_v2(tmp_path / "fi")
     scores = {trait: {"a.000.mp4": 10**5000} for trait in TRAITS}
     (folder / "annotation_training.pkl").write_bytes(pickle.dumps(scores, 2))
-    with pytest.raises(DataError, match="extraversion of 'a.000.mp4' is too long a number"):
+    with pytest.raises(DataError, match=r"extraversion of 'a\.000\.mp4' is too long a number"):
         read_first_impressions(folder)
 
 

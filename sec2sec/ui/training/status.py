@@ -8,10 +8,13 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sec2sec.datasets.isolated import open_uploaded
 from sec2sec.datasets.known_truth import read_planted
+from sec2sec.datasets.table import TableLimits
 from sec2sec.jobs.job import Job, Jobs, JobSpec, State
 from sec2sec.jobs.worker import in_words
 from sec2sec.media import MediaError, open_clip
@@ -163,7 +166,8 @@ def examples(job: Job) -> dict[str, Any]:
 @functools.lru_cache(maxsize=64)
 def _examples(folder: str, ids: tuple[str, ...]) -> dict[str, Any]:
     config = train_config(Job(Path(folder)).spec().config)
-    table, _ = load_data(config)
+    is_upload = Path(config.data).is_relative_to(Path(folder).absolute())
+    table, _ = load_data(config, partial(open_uploaded, limits=TableLimits())) if is_upload else load_data(config)
     paths = {row.id: row.path for row in table.rows if row.id in ids}
     planted = read_planted(table.directory) if (table.directory / "planted.csv").is_file() else {}
     return {
