@@ -164,8 +164,8 @@ def _is_word(label: str) -> bool:
 
 def _notes(wordy: Sequence[str], file_of: Mapping[str, str]) -> Iterator[str]:
     if wordy:
-        verbs = ("s", "hold", "are no targets") if len(wordy) > 1 else ("", "holds", "is no target")
-        yield f"The column{verbs[0]} {some(wordy)} {verbs[1]} words, and so {verbs[2]}: a target is a number from 0 to 1."
+        ending, holds, is_none = ("s", "hold", "are no targets") if len(wordy) > 1 else ("", "holds", "is no target")
+        yield f"The column{ending} {some(wordy)} {holds} words, and so {is_none}: a target is a number from 0 to 1."
     if file_of:
         path, match = next(iter(file_of.items()))
         yield (
