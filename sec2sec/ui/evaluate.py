@@ -19,6 +19,8 @@ from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation import document as page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.evaluation.report import EvaluationReport, TargetReport
+from sec2sec.files import write_atomically
+from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
 from sec2sec.ui.devices import acquire, device_words
 from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue, upload_field
@@ -133,16 +135,19 @@ class EvaluateTab:
             **buttons(own.evaluate, own.stop, busy=True),
         }
         folder, unpacked = self.open_data(data, zipped)
-        work = evaluation(self.models, model, folder, split, uploaded=unpacked is not None)
-        evaluated, device = yield from follow(work, own.status)
         title = Path(zipped).stem if zipped is not None else folder.name
+        work = evaluation(self.models, model, folder, split, uploaded=unpacked is not None)
+        try:
+            evaluated, device = yield from follow(work, own.status)
+        except DataError as error:
+            raise DataError(str(error).replace(str(folder), title)) from error
         worst = {
             name: [Path(clip["path"]) for clip in target["worst"]]
             for name, target in evaluated.report["targets"].items()
         }
         public = without_paths(evaluated.report, folder, title)
         written = served_path(own.save, f"{public['checkpoint']['name']} on {title}.html")
-        written.write_text(page.as_page(public), encoding="utf-8")
+        write_atomically(written, page.as_page(public).encode())
         yield {
             **self.end(status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {device}.")),
             own.report: page.as_fragment(public, [_named(line, folder) for line in evaluated.unusable]),
@@ -263,5 +268,5 @@ def _report_view() -> gr.HTML:
 
 
 def _named(text: str, folder: Path) -> str:
-    """A path, or a sentence with one, without the folder of the data set."""
-    return text.replace(f"{folder}/", "").replace(str(folder), folder.name)
+    """A path, or a sentence with one, without the folder of the data set or any other of this server."""
+    return without_server_paths(text.replace(f"{folder}/", "").replace(str(folder), folder.name))

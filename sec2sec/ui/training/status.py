@@ -19,6 +19,7 @@ from sec2sec.jobs.job import Job, Jobs, JobSpec, State
 from sec2sec.jobs.worker import in_words
 from sec2sec.media import MediaError, open_clip
 from sec2sec.plots.training import losses, scores
+from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.settings import TrainConfig, train_config
 from sec2sec.training.setup import load_data
 
@@ -82,7 +83,7 @@ def _details(job: Job, spec: JobSpec, state: State, question: Mapping[str, Any])
         "title": spec.title,
         "stage": state.stage,
         "label": LABELS.get(state.stage, state.stage),
-        "message": state.message.removeprefix("encoding: "),  # the label says so
+        "message": without_server_paths(state.message.removeprefix("encoding: ")),  # the label says so
         "fraction": state.done / state.total if state.total and state.stage != "failed" else None,
         "left": _left(state, reports),
         "sentence": _sentence(job, spec, config),
