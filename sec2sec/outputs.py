@@ -25,6 +25,8 @@ BEGINNINGS = (
     re.compile(rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.'),
     re.compile(rb'\s*<!doctype html>.{,1000}<meta name="generator" content="sec2sec">', re.I | re.S),
     re.compile(rb'second,"from, s","to, s",'),
+    re.compile(rb"method,target,column,value,low,high,clips\n"),
+    re.compile(rb"<!-- made with sec2sec -->\n"),
     re.compile(rb"....ftyp.*made with sec2sec", re.S),  # the comment of a film
 )
 

@@ -78,7 +78,7 @@ def search_steps(
 
 
 def _claim(out: Path, trials: list[Trial]) -> None:
-    """Note what is searched; TrainingError for a folder of another search."""
+    """Note what is searched; TrainingError for a folder of another search, or of something else."""
     note = {"schema": SCHEMA, "trials": {trial.folder.name: trial.differs for trial in trials}}
     file = out / "search.json"
     try:
@@ -86,6 +86,8 @@ def _claim(out: Path, trials: list[Trial]) -> None:
         if file.exists():
             if json.loads(file.read_text()) != json.loads(json.dumps(note)):
                 raise TrainingError(f"{out}: holds another search; choose another folder")
+        elif any(out.iterdir()):
+            raise TrainingError(f"{out}: is not empty and holds no search; choose another folder")
         else:
             write_json(file, note)
     except (OSError, ValueError) as error:

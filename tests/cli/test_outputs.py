@@ -71,6 +71,21 @@ def test_what_was_written_before_is_replaced_without_a_word(clip, checkpoint, tm
     assert json.loads((tmp_path / "o.json").read_text())["schema"] == "sec2sec.explanation/1"
 
 
+def test_every_command_may_write_its_json_again_and_says_first_what_it_is(checkpoint, tmp_path):
+    folder, out = clip_folder(tmp_path / "set"), tmp_path / "o.json"
+    own = ("--checkpoint", checkpoint, "--device", "cpu", "--workers", "0")
+    for command in (
+        ("data", folder),
+        ("evaluate", "--data", folder, *own),
+        ("profile", "--data", folder, "--cache", tmp_path / "tokens", *own),
+    ):
+        for _ in range(2):
+            done = run(*command, "--json", out)
+            assert done.returncode == 0, done.stderr
+        assert next(iter(json.loads(out.read_text()))) == "schema"
+        out.unlink()
+
+
 def test_json_to_standard_output_is_json_alone(clip, checkpoint):
     done = explain(clip, checkpoint, "--json", "-")
     assert json.loads(done.stdout)["schema"] == "sec2sec.explanation/1"

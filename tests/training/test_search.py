@@ -89,6 +89,14 @@ def test_a_folder_of_another_search_is_refused(tmp_path, made, machine):
         list(search_steps(asked(made, tmp_path, {"rate": [1e-2]}), tmp_path / "out", machine))
 
 
+def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(tmp_path, made, machine):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "trials.csv").write_text("mine")
+    with pytest.raises(TrainingError, match="out: is not empty and holds no search; choose another folder"):
+        list(search_steps(asked(made, tmp_path, {"rate": [1e-3]}), tmp_path / "out", machine))
+    assert [(path.name, path.read_text()) for path in (tmp_path / "out").iterdir()] == [("trials.csv", "mine")]
+
+
 def test_a_plan_keeps_lists_of_lists(tmp_path, made):
     trials = plan(asked(made, tmp_path, {"video_grid": [[8, 3, 3], [4, 3, 3]]}), tmp_path / "out")
     assert [trial.config.video_grid for trial in trials] == [(8, 3, 3), (4, 3, 3)]
