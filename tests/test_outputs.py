@@ -74,6 +74,8 @@ def test_what_we_wrote_is_replaced_and_an_empty_file_too(tmp_path, content):
         b'Our JSON begins with {"schema": "sec2sec.explanation/1"',
         b'{"mine": 1, "copied": {"schema": "sec2sec.explanation/1"}}',
         b'# how to\n<meta name="generator" content="sec2sec">',
+        b'{"schema": "sec2sec.checkpoint/1", "encoder": {}}',
+        b'{"schema": "sec2sec.run/1", "config": {}}',
         b"My notes\n<!-- made with sec2sec -->\n",
     ],
 )

@@ -63,6 +63,16 @@ def test_a_data_sets_table_is_never_replaced_by_a_report_on_it(tmp_path):
     assert (folder / "clips.csv").read_bytes() == before
 
 
+def test_a_checkpoint_is_never_replaced_by_what_is_said_of_a_clip(clip, tmp_path):
+    folder = save_tiny(tmp_path / "tiny")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    for path in before:
+        for options in ([], ["--checkpoint", folder]):
+            done = run("explain", clip, "--device", "cpu", *options, "--json", path)
+            assert done.returncode == 2
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_what_was_written_before_is_replaced_without_a_word(clip, checkpoint, tmp_path):
     outputs = ["--json", tmp_path / "o.json", "--report", tmp_path / "r.html", "--annotate", tmp_path / "a.mp4"]
     for _ in range(2):
