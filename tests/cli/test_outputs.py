@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -141,6 +142,16 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped_and_no_reason_to_fail(c
     assert done.returncode == 0, done.stderr
     assert b"caf\\xe9" in done.stdout
     assert (tmp_path / "o.json").is_file()
+
+
+@pytest.mark.parametrize(("option", "name"), [("--json", "o.json"), ("--report", "o.html")])
+def test_a_file_that_grows_too_large_is_named_with_the_reason(clip, checkpoint, tmp_path, option, name):
+    with full_disk(3_000):
+        done = explain(clip, checkpoint, option, tmp_path / name)
+    assert done.returncode == 2
+    assert re.match(r"sec2sec: .*o\.\w+: File too large for this process \(ulimit -f\)\n", done.stderr)
+    assert not list(tmp_path.glob("o.*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_film_that_the_disk_has_no_room_for_is_refused_and_leaves_nothing(clip, checkpoint, tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import stat
+import struct
 import tempfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -312,9 +314,25 @@ def test_a_zip_bomb_is_refused_by_its_ratio_its_size_and_its_count(tmp_path):
         unpack(bomb, max_bytes=2_000_000)
     with pytest.raises(DataError, match=r"needs .* and .* are free"):
         unpack(claim_size(pack(tmp_path / "b.zip", {"x": b"x"}), 2**41, 2**42), max_bytes=2**50)
-    with pytest.raises(DataError, match="holds 3 files, and 2 are allowed"):
+    with pytest.raises(DataError, match="holds more than the 2 files that are allowed"):
         unpack(pack(tmp_path / "c.zip", dict.fromkeys("xyz", b"")), max_files=2)
     assert nothing_left(tmp_path, "a.zip", "b.zip", "c.zip")
+
+
+def test_a_long_list_of_files_is_refused_before_there_is_an_object_for_each(tmp_path):
+    entry = pack(tmp_path / "x.zip", {"x": b""}).read_bytes()
+    at, end = entry.index(b"PK\x01\x02"), entry.index(b"PK\x05\x06")
+    listed, count = entry[at:end], 200_000
+    sizes = struct.pack("<HHLL", 0xFFFF, 0xFFFF, len(listed) * count, at)
+    (tmp_path / "a.zip").write_bytes(entry[:at] + listed * count + entry[end : end + 8] + sizes + b"\0\0")
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a\.zip: holds more than the 100,000 files that are allowed here"):
+        unpack(tmp_path / "a.zip", max_files=100_000)
+    with pytest.raises(DataError, match=r"a\.zip: holds more than the 100 files that are allowed here"):
+        unpack(tmp_path / "a.zip", max_files=100)
+    assert tracemalloc.get_traced_memory()[1] < 3 * len(listed) * count
+    tracemalloc.stop()
+    assert nothing_left(tmp_path, "a.zip", "x.zip")
 
 
 def claim_size(path: Path, packed: int, size: int) -> Path:
