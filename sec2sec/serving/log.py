@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 import threading
 import time
@@ -59,6 +60,11 @@ class GuardedStream(io.TextIOBase):
     def __init__(self, stream: TextIO, budget: Budget) -> None:
         self._stream, self._budget = stream, budget
         self._begun = threading.local()  # a line that is written piece by piece, per thread
+        self._renew_lock()
+        if hasattr(os, "register_at_fork"):  # a lent GPU is used by a fork: another thread may hold the lock just then
+            os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._writing = threading.RLock()
 
     def write(self, text: str) -> int:
