@@ -37,7 +37,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:  # which names no file where a write fails
         Path(temporary).unlink(missing_ok=True)
-        limit = " for this process (ulimit -f)" if error.errno == errno.EFBIG else ""
+        limit = ": ulimit -f" if error.errno == errno.EFBIG else ""
         raise OSError(error.errno, f"{error.strerror}{limit}", str(path)) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
