@@ -19,6 +19,7 @@ from sec2sec.datasets.table import read_table
 from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.media import Second, open_clip
 from sec2sec.progress import drain
+from sec2sec.training.opening import OpenedData
 
 CLIPS, WINDOW = 500, 10  # clips of each level; seconds of a window of real film
 SEEDS: dict[Level, int] = {"plain": 2001, "cluttered": 2002}  # neither of the training nor of the card
@@ -50,7 +51,7 @@ def evaluate_level(bundle: Bundle, level: Level) -> dict[str, Any]:
     """The report of `evaluate` on unseen clips of a level."""
     directory = Path(f"build/bench/{level}")
     drain(make_clips(directory, CLIPS, SEEDS[level], level))
-    report = drain(evaluate_steps(bundle, read_table(directory))).report
+    report = drain(evaluate_steps(bundle, OpenedData(read_table(directory)), split="all")).report
     (directory / "report.json").write_text(json.dumps(report))
     return report
 

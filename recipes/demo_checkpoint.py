@@ -49,8 +49,10 @@ from sec2sec.model import Sec2Sec
 from sec2sec.progress import Progress, Steps, drain
 from sec2sec.training.card import demo_card
 from sec2sec.training.mean_attention import profile
+from sec2sec.training.opening import OpenedData
 
 TARGETS = ("arousal", "valence", "synchrony")
+RECORDED = ("split", "clips", "unusable", "targets", "pointing", "pointing_by_target")  # of a report
 TRAINED_ON = "It learned from generated clips with planted cues, not from people's ratings."
 
 
@@ -305,8 +307,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bundle = load_checkpoint(chosen.out, "cpu")
     for clips in recipe.test:
         directory = make_set(chosen.work, clips, chosen.workers)
-        report = drain(evaluate_steps(bundle, read_table(directory), workers=chosen.workers)).report
-        metrics[clips.name] = {k: v for k, v in report.items() if k not in ("checkpoint", "data")}
+        report = drain(
+            evaluate_steps(bundle, OpenedData(read_table(directory)), split="all", workers=chosen.workers)
+        ).report
+        metrics[clips.name] = {k: v for k, v in report.items() if k in RECORDED}
         print(json.dumps({"stage": clips.name, **report}), flush=True)
     metrics["minutes"] = round((time.perf_counter() - began) / 60, 1)
     write_json(chosen.out / "metrics.json", metrics)

@@ -8,6 +8,8 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as deserialize
 from safetensors.torch import save as serialize
 
+from sec2sec import __version__
 from sec2sec.baselines import SYSTEMS, System, build_system
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.device import inference_dtype, pick_device
@@ -27,6 +30,7 @@ from sec2sec.model import Model
 
 SCHEMA = "sec2sec.checkpoint/1"
 _hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
+TRAINED_FOLDER = "checkpoint"  # in the folder of a training
 FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
 
 
@@ -74,7 +78,24 @@ class Bundle:
 def environment() -> dict[str, str]:
     """Versions that a result depends on."""
     packages = ("torch", "torchvision", "torchaudio", "av", "numpy")
-    return {"python": platform.python_version(), "machine": platform.machine()} | {p: version(p) for p in packages}
+    own = {"sec2sec": code_version(), "python": platform.python_version(), "machine": platform.machine()}
+    return own | {package: version(package) for package in packages}
+
+
+@lru_cache(maxsize=1)
+def code_version() -> str:
+    """The version and a hash of the program's own files, as one version may be changed: "0.1.0+1f2e3d4c"."""
+    root = Path(str(resources.files("sec2sec")))
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        digest.update(f"{file.relative_to(root).as_posix()} ".encode() + file.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:8]}"
+
+
+def checkpoint_name(folder: Path) -> str:
+    """The name that a person gave: of the folder, or of the training whose folder it is in."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == TRAINED_FOLDER else folder.name
 
 
 def save_checkpoint(
@@ -161,10 +182,22 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
                 f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
             ) from error
     title = SYSTEMS[model_config.system].title
-    summary = CheckpointSummary(folder.resolve().name, identity(folder), *summary_fields, title)
+    summary = CheckpointSummary(checkpoint_name(folder), identity(folder), *summary_fields, title)
     return Bundle(
         summary, encoders.for_inference(chosen), model.eval().to(chosen), config, metrics, card, chosen, folder
     )
+
+
+def load_encoders(folder: Path) -> Encoders:
+    """The encoders of a checkpoint, not folded, so that they can be tuned and hashed. Raises CheckpointError."""
+    bundle = load_checkpoint(folder, "cpu")  # checks every file
+    state = deserialize(_read(folder, "model.safetensors"))
+    encoders = build_encoders(bundle.encoders.config)
+    for prefix in ("video", "audio"):
+        module = getattr(encoders, prefix)
+        own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
+        module.load_state_dict(module.state_dict() | own)
+    return encoders.eval()
 
 
 def identity(folder: Path) -> str:

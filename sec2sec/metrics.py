@@ -18,6 +18,7 @@ import numpy as np
 
 DRAWS = 1000
 LEVEL = (2.5, 97.5)  # per cent
+MIN_GROUPS = 5  # with fewer an interval over groups says little
 MAIN = {"binary": "accuracy", "score": "mean_accuracy"}  # by which the best weights are chosen (paper §4.1, §4.2)
 CLASS_METRICS = ("accuracy", "f1", "balanced_accuracy", "macro_f1")  # of yes and no alone: a constant has no AUROC
 # What a table of results shows, by kind
@@ -217,6 +218,16 @@ def _main(kind: str, prediction: np.ndarray, label: np.ndarray) -> float | None:
     if kind == "binary":
         return float(((prediction[labelled] > 0.5) == (label[labelled] > 0.5)).mean())
     return float(1 - np.abs(prediction[labelled] - label[labelled]).mean())
+
+
+def few_groups(targets: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Which intervals say little, a sentence per target. targets: what `measure` reports of each."""
+    return [
+        f"{name}: its {report['clips']} clips are of {report['groups']} group{'s' * (report['groups'] != 1)} alone; an "
+        "interval over so few groups says little."
+        for name, report in targets.items()
+        if report.get("groups", MIN_GROUPS) < MIN_GROUPS
+    ]
 
 
 def pointing(scores: np.ndarray, decisive: np.ndarray) -> float:

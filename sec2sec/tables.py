@@ -11,6 +11,11 @@ from sec2sec.metrics import SHOWN, figure, span, title_of
 Interval = Sequence[float] | None  # the ends of a 95 % interval; None where there is none
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things in words: 1 seed, 3 seeds."""
+    return f"{number:,} {what}{'s' if number != 1 else ''}"
+
+
 @dataclass(frozen=True)
 class TextTable:
     """A table of cells; a row of one cell stands over those below it."""
@@ -22,6 +27,67 @@ class TextTable:
     def as_markdown(self) -> str:
         """A pipe table under its caption."""
         return f"**{self.caption}**\n\n{pipe_table(self.head, self.rows, '---:')}"
+
+    def as_text(self) -> str:
+        """Aligned columns for a terminal, without the caption."""
+        lines = [self.head, *(row for row in self.rows if len(row) > 1)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
+        return "\n".join(_aligned(row, widths) for row in (self.head, *self.rows))
+
+    def as_latex(self) -> str:
+        """A table environment; the document needs the package booktabs."""
+        body = [_latex_row([rf"\textbf{{{latex(cell)}}}" if cell else "" for cell in self.head]), r"\midrule"]
+        for row in self.rows:
+            heading = rf"\multicolumn{{{len(self.head)}}}{{l}}{{\textit{{{latex(row[0])}}}}} \\"
+            body.append(heading if len(row) == 1 else _latex_row([latex(cell) for cell in row]))
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{latex(self.caption)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(self.head) - 1)}}}",
+            r"\toprule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+# What LaTeX reads as a command, and signs that its usual fonts lack
+LATEX = {sign: f"\\{sign}" for sign in "#$%&_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "²": r"\textsuperscript{2}",
+    "→": r"$\to$",
+    "–": "--",
+    "…": r"\dots{}",
+}
+
+
+def latex(text: str) -> str:
+    """Text as LaTeX prints it."""
+    return "".join(LATEX.get(sign, sign) for sign in text)
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    """The first cell on the left, the others on the right."""
+    if len(row) == 1:
+        return row[0]
+    cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+    return "  ".join(cells).rstrip()
 
 
 def pipe_table(head: Sequence[str], rows: Sequence[Sequence[str]], rule: str = "---") -> str:

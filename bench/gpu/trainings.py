@@ -37,7 +37,7 @@ from sec2sec.training.hardware import Hardware
 from sec2sec.training.losses import clip_loss
 from sec2sec.training.module import TrainModule
 from sec2sec.training.settings import TrainConfig
-from sec2sec.training.setup import starting_encoders
+from sec2sec.training.setup import starting_networks
 from sec2sec.training.train import TrainingResult, train_steps
 from tests.helpers import clips
 
@@ -225,7 +225,7 @@ def copies(source: Path, folder: Path, count: int) -> Iterator[Path]:
 def fill_cache(config: TrainConfig, folder: Path, seconds: int) -> None:
     """Random tokens of every clip of a data set, where a training with these settings looks for them."""
     table = open_data(config.data)
-    encoders, _ = starting_encoders(config, table.split("train"), 0)
+    encoders = starting_networks(config, table.targets, table.split("train"), 0).encoders
     cache = TokenCache(folder, encoders)
     generator = torch.Generator().manual_seed(0)
     noises = [

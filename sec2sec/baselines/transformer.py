@@ -5,13 +5,19 @@ B clips, N patches or tubelets, H heads, D width.
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from sec2sec.encoders import EncoderError
+
+SECONDS_FOR_ANSWER = 3.0  # of the place that weights come from
 
 
 class ClassToken(nn.Module):
@@ -46,6 +52,21 @@ class ClassToken(nn.Module):
         return patches / patches.sum(-1, keepdim=True)
 
 
+def hub_answers() -> bool:
+    """Whether somebody listens where weights are downloaded from. True behind a proxy, which alone knows.
+
+    Asked once, because the hub's own client tries for half a minute.
+    """
+    if getproxies().get("https"):
+        return True
+    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 443), timeout=SECONDS_FOR_ANSWER):
+            return True
+    except OSError:
+        return False
+
+
 def published_network(kind: Any, repository: str) -> Any:
     """`kind` (ViTModel, VivitModel) with the weights of a Hugging Face repository, or of a folder.
 
@@ -59,7 +80,12 @@ def published_network(kind: Any, repository: str) -> Any:
     logging.disable_progress_bar()
     try:
         network, loading = kind.from_pretrained(
-            repository, add_pooling_layer=False, use_safetensors=True, output_loading_info=True, dtype=torch.float32
+            repository,
+            add_pooling_layer=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+            local_files_only=not hub_answers(),
         )
     except Exception as error:  # the hub, safetensors and transformers have many
         line = " ".join(str(error).split())[:160]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from sec2sec.benchmark.compare import (
     COMPARISON_DRAWS,
     SIGNIFICANCE_LEVEL,
     Draws,
-    LabelledPredictions,
     differences,
     measure_trials,
 )
@@ -24,12 +23,15 @@ from sec2sec.benchmark.plan import noted
 from sec2sec.benchmark.systems import group_of
 from sec2sec.benchmark.work import MEASURED
 from sec2sec.metrics import DRAWS, MAIN, SHOWN, TrainingLabels
+from sec2sec.predictions import LabelledPredictions
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.run_folder import PREDICTIONS
+from sec2sec.training.settings import earlier_settings
 from sec2sec.training.trial import FAILED, result
 
 SCHEMA = "sec2sec.benchmark.results/1"
 TRIVIAL = "trivial: "
+MAX_SPREAD = 2.0  # the longest time over the shortest, of trainings that differ in their seed alone
 # The paper's ablation (§4.4), as what should beat what
 ABLATION = (
     ("sec2sec-sa-ca", "sec2sec-sa-sa"),
@@ -46,6 +48,7 @@ def collect(out: Path) -> dict[str, Any]:
     done, failed = _trials(out, note)
     if not done:
         raise TrainingError(f"{out}: no trial is done yet; run the benchmark first")
+    _check_one_split(out, done)
     first = next(iter(done.values()))[0]
     training = {name: TrainingLabels(**labels) for name, labels in first.metrics["training"].items()}
     predictions = {
@@ -66,9 +69,22 @@ def collect(out: Path) -> dict[str, Any]:
         "comparisons": {},
         "ablation": {},
     }
-    for target, labels in training.items():
-        _add_target(results, target, labels, predictions[target])
+    for target in training:
+        known = {name: TrainingLabels(**trials[0].metrics["training"][target]) for name, trials in done.items()}
+        _add_target(results, target, known, predictions[target])
     return results
+
+
+def _check_one_split(out: Path, done: Mapping[str, Sequence[_FinishedTrial]]) -> None:
+    """TrainingError where trials were tested on clips that others learned from: an earlier version drew a random split
+    from the seed of the training.
+    """
+    splits = {trial.split for trials in done.values() for trial in trials}
+    if len(splits) > 1:
+        raise TrainingError(
+            f"{out}: its trials have different splits ({'; '.join(sorted(splits))}), which no table can compare; "
+            "run the benchmark again in another folder"
+        )
 
 
 class _FinishedTrial:
@@ -82,6 +98,12 @@ class _FinishedTrial:
         except (OSError, ValueError) as error:
             raise TrainingError(f"{folder}: cannot be read ({error}); delete this trial and run again") from error
         self.metrics = result(folder) or {}
+
+    @property
+    def split(self) -> str:
+        """By what its clips were split, in words."""
+        settings = earlier_settings(self.config.get("provenance", {}).get("config", {}))
+        return f"{settings.get('split', '')}, seed {settings['split_seed']}, rule {settings.get('liris_rule', '')}"
 
     @property
     def start(self) -> str:
@@ -142,9 +164,9 @@ def _system(
         costs = [trial.measured for trial in trials]
         row["cost"] = {
             **costs[0]["cost"],
-            "ms": _median(cost["cost"]["ms"] for cost in costs),
-            "encoder_ms": _median(cost["cost"]["encoder_ms"] for cost in costs),
-            "epoch_seconds": _median(cost["epoch_seconds"] for cost in costs),
+            "ms": _spread(cost["cost"]["ms"] for cost in costs),
+            "encoder_ms": _spread(cost["cost"]["encoder_ms"] for cost in costs),
+            "epoch_seconds": _spread(cost["epoch_seconds"] for cost in costs),
             "peak_memory": max((cost["peak_memory"] for cost in costs if cost["peak_memory"]), default=None),
         }
         row["start"] = trials[0].start
@@ -159,8 +181,12 @@ def _system(
     return row
 
 
-def _median(values: Any) -> float:
-    return round(float(np.median(list(values))), 4)
+def _spread(values: Iterable[float]) -> dict[str, float | None]:
+    """Median and ends of what the seeds took; no median where it would hide that the machine was busy."""
+    taken = sorted(values)
+    steady = taken[-1] <= MAX_SPREAD * taken[0]
+    median = round(float(np.median(taken)), 4) if steady else None
+    return {"median": median, "low": round(taken[0], 4), "high": round(taken[-1], 4)}
 
 
 def _mean(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -170,14 +196,15 @@ def _mean(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def _add_target(
     results: dict[str, Any],
     target: str,
-    training: TrainingLabels,
+    training: Mapping[str, TrainingLabels],
     predictions: Mapping[str, list[LabelledPredictions]],
 ) -> None:
-    """Metrics of each system and trivial baseline, and all comparisons, of one target."""
+    """Metrics of each system and trivial baseline, and all comparisons, of one target. training: of each system."""
     complete = {name: trials for name, trials in predictions.items() if all(trial.ids for trial in trials)}
     if not complete:
         return
-    kind, main, shown = training.kind, MAIN[training.kind], SHOWN[training.kind]
+    kind = training[next(iter(complete))].kind
+    main, shown = MAIN[kind], SHOWN[kind]
     draws = Draws([group for trials in complete.values() for trial in trials for group in trial.groups])
 
     def figures(trials: Sequence[LabelledPredictions], name: str) -> dict[str, Any]:
@@ -187,14 +214,34 @@ def _add_target(
     for row in results["systems"]:
         if row["name"] in complete:
             row["targets"][target] = figures(complete[row["name"]], row["name"])
-    one = next(iter(complete.values()))[0]
-    rivals = {
-        name: [LabelledPredictions(one.ids, one.groups, one.label, values)]
-        for name, values in training.trivial(len(one.ids)).items()
-    }
+    titles = {row["name"]: row["title"] for row in results["systems"]}
+    rivals = _rivals(complete, training, titles)
     trivial = results["trivial"][target] = {name: figures(trials, name) for name, trials in rivals.items()}
-    best = max(trivial, key=lambda name: trivial[name][main]["value"])
+    usual = list(training[next(iter(complete))].trivial(0))  # on the clips of most systems
+    best = max(usual, key=lambda name: trivial[name][main]["value"])
     everyone = {**complete, f"{TRIVIAL}{best}": rivals[best]}
     results["comparisons"][target] = differences(kind, everyone, list(itertools.combinations(everyone, 2)))
     ablation = [pair for pair in ABLATION if set(pair) <= set(complete)]
     results["ablation"][target] = differences(kind, complete, ablation) if ablation else []
+
+
+def _rivals(
+    systems: Mapping[str, Sequence[LabelledPredictions]],
+    training: Mapping[str, TrainingLabels],
+    titles: Mapping[str, str],
+) -> dict[str, list[LabelledPredictions]]:
+    """The trivial baselines on exactly the clips of each system, and from its training labels.
+
+    Systems that agree in both share a row. Those of most systems come first, under the plain names.
+    """
+    alike: dict[tuple[tuple[str, ...], TrainingLabels], list[str]] = {}
+    for name, trials in systems.items():
+        for clips in dict.fromkeys(trial.ids for trial in trials):
+            alike.setdefault((clips, training[name]), []).append(name)
+    rivals: dict[str, list[LabelledPredictions]] = {}
+    for (clips, labels), names in sorted(alike.items(), key=lambda one: -len(one[1])):
+        one = next(trial for trial in systems[names[0]] if trial.ids == clips)
+        where = f", the {len(clips)} clips of {', '.join(titles[name] for name in names)}" if rivals else ""
+        for name, values in labels.trivial(len(clips)).items():
+            rivals[f"{name}{where}"] = [LabelledPredictions(one.ids, one.groups, one.label, values)]
+    return rivals

@@ -10,26 +10,16 @@ R draws, G groups, S seeds, N clips.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from sec2sec.metrics import DRAWS, MAIN, WEIGHTED, interval_of
+from sec2sec.predictions import LabelledPredictions
 
 COMPARISON_DRAWS = 10_000  # with 1,000 no p value could outlive Holm's correction for fifty comparisons
 SIGNIFICANCE_LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class LabelledPredictions:
-    """What one trial predicts of one target, for the clips that have a label."""
-
-    ids: tuple[str, ...]  # (N,)
-    groups: tuple[str, ...]
-    label: np.ndarray
-    prediction: np.ndarray  # 0..1
 
 
 class Draws:
@@ -91,13 +81,20 @@ def differences(
     groups = [group for trials in systems.values() for trial in trials for group in trial.groups]
     draws = Draws(groups, COMPARISON_DRAWS, seed)
     comparisons = [_difference(kind, systems, pair, draws) for pair in pairs]
-    tested = sorted((one for one in comparisons if one["p"] is not None), key=lambda one: one["p"])
-    largest = 0.0
-    for rank, comparison in enumerate(tested):
-        largest = max(largest, min(1.0, comparison["p"] * (len(tested) - rank)))
-        comparison["p_holm"] = round(largest, 6)
-        comparison["holds"] = largest < SIGNIFICANCE_LEVEL
+    tested = [one for one in comparisons if one["p"] is not None]
+    for comparison, corrected in zip(tested, holm([one["p"] for one in tested]), strict=True):
+        comparison["p_holm"] = round(corrected, 6)
+        comparison["holds"] = corrected < SIGNIFICANCE_LEVEL
     return comparisons
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values after Holm's correction (1979) for as many tests as there are, in the order that they came in."""
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, at in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, p_values[at] * (len(p_values) - rank)))
+        corrected[at] = largest
+    return corrected
 
 
 def _difference(

@@ -25,7 +25,7 @@ TIMED_RUNS = 5  # timed, after one for warming up
 
 
 def cost(bundle: Bundle) -> dict[str, Any]:
-    """Parameters, multiply-accumulates and ms of the model and of its encoders, on the bundle's device.
+    """Parameters, multiply-accumulates and ms of the model and of the encoders that it uses, on the bundle's device.
 
     From decoded frames and samples on: a clip's decoding is the same for all systems.
     """
@@ -41,18 +41,29 @@ def cost(bundle: Bundle) -> dict[str, Any]:
     def predict() -> Any:
         return model(video, audio, mask, evidence=False)
 
+    used = encoders_used(bundle)
+
     def encode() -> Any:
-        return encode_both(encoders, frames, samples)
+        with encoders.autocast(frames.device):
+            video = encoders.encode_video(frames) if bundle.system.sees else None
+            audio = encoders.encode_audio(samples) if bundle.system.hears else None
+            return video, audio
 
     return {
         "seconds": CLIP_SECONDS,
         "parameters": size(model),
-        "encoder_parameters": size(encoders),
+        "encoder_parameters": sum(size(encoder) for encoder in used),
         "macs": macs(predict, model, bundle.device),
         "encoder_macs": macs(encode, encoders, bundle.device),
         "ms": 1000 * seconds_of(predict, bundle.device),
         "encoder_ms": 1000 * seconds_of(encode, bundle.device),
     }
+
+
+def encoders_used(bundle: Bundle) -> list[nn.Module]:
+    """The encoders whose tokens the system reads: one that only hears needs no picture."""
+    encoders, system = bundle.encoders, bundle.system
+    return [*([encoders.video] if system.sees else []), *([encoders.audio] if system.hears else [])]
 
 
 def encode_both(encoders: Encoders, frames: torch.Tensor, samples: torch.Tensor) -> Any:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sec2sec.benchmark.tables import comparison_table, cost_table, counted, pointing_table, target_tables, title_in
+from sec2sec.benchmark.tables import comparison_table, cost_table, pointing_table, target_tables, title_in
 from sec2sec.metrics import MAIN, figure, span, title_of
 from sec2sec.plots.svg import Range, Svg, ranges
-from sec2sec.tables import TextTable
+from sec2sec.tables import TextTable, counted
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
@@ -87,11 +87,25 @@ def facts(results: Mapping[str, Any]) -> list[str]:
         f"{_time(results['minutes'])}, if the trials had run one by one."
     )
     sentences.append(f"Versions: {_versions(results)}.")
+    sentences += _unsteady(results)
     short = [row for row in results["systems"] if row["done"] < results["seeds"]]
     sentences += [f"{row['title']}: {row['done']} of {results['seeds']} seeds{_why(row)}." for row in short]
     if not any(row["paper"] for row in results["systems"]):
         sentences.append("The paper's figures are of other data and stand nowhere here.")
     return sentences
+
+
+def _unsteady(results: Mapping[str, Any]) -> list[str]:
+    """Which systems' times cannot be told."""
+    times = ("epoch_seconds", "ms", "encoder_ms")
+    measured = [(row["title"], row["cost"]) for row in results["systems"] if "cost" in row]
+    titles = [title for title, cost in measured if any(cost[name]["median"] is None for name in times)]
+    if not titles:
+        return []
+    return [
+        f"Times of {', '.join(titles)} differ more than twofold between seeds: the machine did other work as well, so "
+        "that no median is given. Measure them again on a machine that does nothing else."
+    ]
 
 
 def _made(planted: Mapping[str, Any] | None) -> list[str]:

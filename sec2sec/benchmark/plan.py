@@ -15,7 +15,7 @@ from sec2sec.files import write_json
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import SettingsError, train_config
-from sec2sec.training.trial import Trial
+from sec2sec.training.trial import Trial, check_fingerprint
 
 SCHEMA = "sec2sec.benchmark/1"
 FILE = "benchmark.json"
@@ -66,10 +66,11 @@ def _trial(request: Request, out: Path, name: str, seed: int) -> Trial:
     return Trial(out / "trials" / f"{name}-{seed}", {"system": name, "seed": seed, **own}, train_config(values, name))
 
 
-def begin(request: Request, out: Path, trials: Sequence[Trial]) -> Request:
+def begin(request: Request, out: Path, trials: Sequence[Trial], depends_on: Mapping[str, str]) -> Request:
     """Make the folder ours, and note what is asked; returns the request with the systems and seeds of before.
 
-    Raises TrainingError for a folder of another benchmark, or a trial that was begun with other settings.
+    depends_on: see fingerprint. Raises TrainingError for a folder of another benchmark, or of other data or code, or a
+    trial that was begun with other settings.
     """
     file = out / FILE
     try:
@@ -81,12 +82,14 @@ def begin(request: Request, out: Path, trials: Sequence[Trial]) -> Request:
             for key, ours in (("settings", request.settings), ("overrides", request.overrides)):
                 if before.get(key) != json.loads(json.dumps(ours)):
                     raise TrainingError(f"{out}: holds a benchmark with other {key}; choose another folder")
+            check_fingerprint(out, before, depends_on)
             systems = in_order({*before["systems"], *request.systems})
             request = Request(request.settings, systems, max(request.seeds, int(before["seeds"])), request.overrides)
         for trial in trials:
             if RunFolder(trial.folder).exists():
                 RunFolder(trial.folder).resume(trial.config)
         note = {"schema": SCHEMA, **(before or {}), "settings": dict(request.settings)}
+        note |= dict(depends_on)
         note |= {"overrides": dict(request.overrides), "systems": list(request.systems), "seeds": request.seeds}
         write_json(file, note)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -34,7 +34,7 @@ from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import SettingsError
 from sec2sec.training.setup import load_data
 from sec2sec.training.train import extract_all
-from sec2sec.training.trial import Trial
+from sec2sec.training.trial import Trial, fingerprint
 from sec2sec.workers import end_if_started_by_import, unguarded_script, why_they_ended
 
 POLL_INTERVAL = 1.0  # s between two looks at the trials at work
@@ -67,7 +67,8 @@ def benchmark_steps(
         raise SettingsError(f"jobs must be at least 0, not {jobs}")
     planned = plan(request, out)
     table, _ = load_data(planned[0].config)
-    request = begin(request, out, planned)
+    depends_on = yield from fingerprint(planned[0].config)
+    request = begin(request, out, planned, depends_on)
     trials = plan(request, out)
     threads = max(1, (os.cpu_count() or 1) // max(jobs, 1))
     note = noted(out) | _about(machine, jobs, threads)

@@ -8,18 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sec2sec.metrics import MAIN, figure, span, title_of
-from sec2sec.tables import TextTable
+from sec2sec.tables import TextTable, counted
 
 NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
 METRICS_SHOWN = {
     "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things in words: 1 seed, 3 seeds."""
-    return f"{number:,} {what}{'s' if number != 1 else ''}"
 
 
 def target_tables(results: Mapping[str, Any]) -> list[TextTable]:
@@ -97,19 +92,30 @@ def cost_table(results: Mapping[str, Any]) -> TextTable:
         rows.append(
             [
                 *cells,
-                f"{cost['epoch_seconds']:.1f}",
+                time_cell(cost["epoch_seconds"]),
                 epochs,
                 f"{cost['parameters']:,}",
                 f"{cost['encoder_parameters']:,}",
                 f"{cost['macs'] / 1e6:,.1f}",
                 f"{cost['encoder_macs'] / 1e6:,.1f}",
-                f"{cost['ms']:.1f}",
-                f"{cost['encoder_ms']:.1f}",
+                time_cell(cost["ms"]),
+                time_cell(cost["encoder_ms"]),
                 "" if cost["peak_memory"] is None else f"{cost['peak_memory'] / 2**20:,.0f}",
             ]
         )
-    caption = "Cost: a training epoch from cached features; one 10-s clip from its decoded frames and samples on"
+    caption = (
+        "Cost: a training epoch from cached features; one 10-s clip from its decoded frames and samples on; encoders "
+        "that the system uses; times are medians over seeds, with the shortest and the longest"
+    )
     return TextTable(caption, head, rows)
+
+
+def time_cell(spread: Mapping[str, float | None]) -> str:
+    """The median with the ends; the ends alone where they are too far apart for one figure."""
+    ends = f"{spread['low']:.1f}–{spread['high']:.1f}"
+    if spread["median"] is None:
+        return f"unsteady, {ends}"
+    return f"{spread['median']:.1f}" + (f" ({ends})" if spread["low"] != spread["high"] else "")
 
 
 def _clock(minutes: Sequence[float]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from sec2sec.benchmark.cost import cost, peak_memory
-from sec2sec.checkpoints import Bundle, load_checkpoint
+from sec2sec.checkpoints import Bundle, load_checkpoint, load_encoders
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.table import Row, Table
 from sec2sec.encoders.tokens import Tokens
@@ -24,7 +24,7 @@ from sec2sec.files import file_sha256, write_json
 from sec2sec.progress import Steps, drain
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import PREDICTIONS
-from sec2sec.training.setup import load_data, load_encoders
+from sec2sec.training.setup import load_data
 from sec2sec.training.train import TrainingResult
 from sec2sec.training.trial import FAILED, Trial, run_trial
 
@@ -64,7 +64,7 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     measured: dict[str, Any] = {
         "peak_memory": peak_memory(bundle.device),  # before the clip of ten seconds, whose encoders may need more
         "wall_seconds": round(seconds, 2),
-        "epoch_seconds": round(float(np.mean([report["seconds"] for report in history])), 3),
+        "epoch_seconds": round(float(np.median([report["seconds"] for report in history])), 3),
         "threads": torch.get_num_threads(),
         "cost": cost(bundle),
     }

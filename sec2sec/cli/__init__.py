@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from sec2sec import __version__
+from sec2sec.cli.terminal import log_lines
 from sec2sec.errors import UserError, one_line
 
 USAGE_ERROR = 2  # a clip, a checkpoint or an option that cannot be used
@@ -24,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
     ),
     "app": ("app", "Start the app and serve it to a browser."),
     "evaluate": ("evaluate", "Measure a checkpoint on a data set, next to trivial baselines."),
+    "compare": ("compare", "Test whether one of two trained models is better than the other on the same clips."),
     "data": ("data", "Report what a data set contains, and what is wrong with it."),
     "make-clips": ("make_clips", "Make video clips whose truth is known, for training and tests."),
     "extract": ("extract", "Encode the clips of a data set once, for all later trainings."),
@@ -50,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options = command_parser(arguments).parse_args(arguments)
+    log_lines.begin()
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from sec2sec.cli.evaluate import add_data, reading_options
 from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers, print_result
 from sec2sec.cli.terminal import drain_to_terminal, list_unusable
 from sec2sec.extras import require_extra
@@ -16,7 +16,7 @@ SCHEMA = "sec2sec.profile/1"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The data, the checkpoint, what is written."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    add_data(parser)
     parser.add_argument("--split", choices=SPLITS, default="all", help="clips to measure on (default: all)")
     add_checkpoint(parser)
     hardware = parser.add_argument_group("hardware")
@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
         options.data,
         options.cache,
         split=options.split,
+        options=reading_options(options),
         save=options.save,
         device=options.device,
         workers=options.workers,
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     profile = drain_to_terminal(steps)
     if options.json:
         write_output(options.json, json_bytes({"schema": SCHEMA, **profile.curves}))
+    for remark in profile.remarks:
+        print_result(f"WARNING: {remark}", options.json)
     print_result(as_text(profile.curves, profile.clips), options.json)
-    list_unusable(profile.unusable)
+    list_unusable(profile.unusable.values())
     return 0

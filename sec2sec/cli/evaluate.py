@@ -1,13 +1,13 @@
-"""`evaluate`: a checkpoint on a data set, as text, JSON and page."""
+"""`evaluate`: a checkpoint on a data set, as text, JSON, page and table of predictions."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import Any
 
-from sec2sec.cli.options import SPLITS, add_checkpoint, add_device, add_json, add_workers, print_result
-from sec2sec.cli.terminal import drain_to_terminal
+from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers, print_result
+from sec2sec.cli.terminal import drain_to_terminal, list_unusable, list_written
 from sec2sec.files import json_bytes
 from sec2sec.outputs import Outputs, write_output
 
@@ -16,16 +16,28 @@ SCHEMA = "sec2sec.evaluation/1"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The data, the checkpoint, what is written."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data set")
-    parser.add_argument("--split", choices=SPLITS, default="all", help="clips to measure on (default: all)")
+    add_data(parser)
+    parser.add_argument("--split", choices=SPLITS, default="test", help="clips to measure on (default: test)")
+    parser.add_argument(
+        "--include-seen",
+        action="store_true",
+        help="measure also on clips that the checkpoint learned from; the output then says so first",
+    )
     add_checkpoint(parser)
     hardware = parser.add_argument_group("hardware")
     add_device(hardware)
     add_workers(hardware, "decode clips")
+    add_cache(hardware)
     output = parser.add_argument_group("output")
     add_json(output, "metrics")
     output.add_argument(
         "--report", type=Path, metavar="FILE", help="write a page with tables and curves (HTML) to this file"
+    )
+    output.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="write truth and prediction of each clip and target (CSV) to this file, for `compare` and other programs",
     )
     output.add_argument(
         "--worst",
@@ -36,27 +48,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """--data, and options of reading that overrule the checkpoint's."""
+    parser.add_argument("--data", type=Path, required=required, metavar="DIR", help="folder of the data set")
+    reading = parser.add_argument_group(
+        "reading the data", "default: as the checkpoint learned to read it; what differs is said in the output"
+    )
+    reading.add_argument("--liris-rule", metavar="RULE", help="LIRIS-ACCEDE: what counts as high, as in `train`")
+    reading.add_argument("--liris-split", metavar="SPLIT", help="LIRIS-ACCEDE: which split, as `train --split`")
+    reading.add_argument("--split-seed", type=int, metavar="N", help="LIRIS-ACCEDE: seed of a random split")
+
+
+def reading_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The options of add_data that were given, by their names in `open_data`."""
+    given = {"liris_rule": options.liris_rule, "split": options.liris_split, "split_seed": options.split_seed}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def run(options: argparse.Namespace) -> int:
     """Measure, print the table and write what the options name."""
-    from sec2sec.datasets.open import open_data
+    from sec2sec.datasets.open import is_liris, open_data
 
     outputs = Outputs([options.data, options.checkpoint], options.overwrite)
-    for file in (options.json, options.report):
-        if file:
-            outputs.claim(file)
-    table = open_data(options.data)
-    from sec2sec.checkpoints import load_checkpoint  # torch
+    files = [file for file in (options.json, options.report, options.predictions) if file]
+    for file in files:
+        outputs.claim(file)
+    if not is_liris(options.data):  # how that is to be read, the checkpoint says
+        open_data(options.data)  # what is wrong with the table is said before torch is imported
+    from sec2sec.checkpoints import load_checkpoint
     from sec2sec.evaluation.document import as_page, as_text
     from sec2sec.evaluation.evaluate import evaluate_steps
+    from sec2sec.training.opening import open_as_learned
 
     bundle = load_checkpoint(options.checkpoint, options.device)
-    steps = evaluate_steps(bundle, table, split=options.split, workers=options.workers, listed=options.worst)
+    data = open_as_learned(bundle, options.data, options=reading_options(options))
+    steps = evaluate_steps(
+        bundle,
+        data,
+        split=options.split,
+        workers=options.workers,
+        listed=options.worst,
+        cache=options.cache,
+        include_seen=options.include_seen,
+    )
     evaluated = drain_to_terminal(steps)
     if options.json:
         write_output(options.json, json_bytes({"schema": SCHEMA, **evaluated.report}))
     if options.report:
         write_output(options.report, as_page(evaluated.report).encode())
+    if options.predictions:
+        write_output(options.predictions, evaluated.predictions_csv(bundle).encode())
     print_result(as_text(evaluated.report), options.json)
-    for message in evaluated.unusable:
-        print(f"not usable: {message}", file=sys.stderr)
+    list_unusable(evaluated.unusable)
+    list_written(files)
     return 0

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     config = train_config(flag_values(options, TrainConfig))
     extraction = drain(extract_all(config, machine_of(options), share), report)
-    list_unusable(extraction.unusable)
+    list_unusable(extraction.unusable.values())
     print(
         f"{extraction.total} clips: {extraction.encoded} encoded, {extraction.reused} were there, "
         f"{len(extraction.unusable)} unusable"

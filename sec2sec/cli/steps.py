@@ -44,5 +44,5 @@ def print_result(result: TrainingResult, folder: Path) -> None:
         print(f"stopped after epoch {result.epochs}; resume with: python -m sec2sec train --out {folder} --resume")
         return
     print(as_text(result.metrics))
-    list_unusable(result.unusable)
+    list_unusable(result.unusable.values())
     print(f"checkpoint: {result.checkpoint}")

@@ -19,7 +19,10 @@ from sec2sec.training.signals import stop_on_signals
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run folder, and every setting."""
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="JSON or YAML file with settings; options overrule it"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="JSON or YAML file with settings, or config.json of a run folder; options overrule it",
     )
     parser.add_argument(
         "--queue",

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -162,15 +162,18 @@ def extract_steps(
     device: torch.device,
     workers: int | None = None,
     max_seconds: float = MAX_CLIP_SECONDS,
+    hashed: FileHashes | None = None,
 ) -> Steps[Extraction]:
     """Encode every clip that the cache does not hold whole; yields after each, and at least once.
 
-    Worker processes decode, this one encodes, a thread writes. A clip that cannot be used is listed, never fatal; it is
-    tried again the next time. Raises OSError where the cache cannot be written, or a worker was ended from outside:
-    what is in the cache stays good.
+    hashed: of these rows, if the caller has them. Worker processes decode, this one encodes, a thread writes. A clip
+    that cannot be used is listed, never fatal; it is tried again the next time. Raises OSError where the cache cannot
+    be written, or a worker was ended from outside: what is in the cache stays good.
     """
-    lookup = yield from _look_up(rows, cache)
-    hashes, unusable, missing = lookup.hashes, lookup.unusable, list(lookup.missing.values())
+    if hashed is None:
+        hashed = yield from hash_files(rows)
+    hashes, unusable = dict(hashed.sha256), dict(hashed.unreadable)
+    missing = _missing(rows, hashes, cache)
     done = len(rows) - sum(map(len, missing))
     reused = done - len(unusable)
     yield encoding_progress(done, len(rows))
@@ -204,36 +207,44 @@ def extract_steps(
 
 
 @dataclass(frozen=True)
-class _Lookup:
-    """What is known of the rows before any clip is opened."""
+class FileHashes:
+    """Which clips some files are."""
 
-    hashes: dict[str, str] = field(default_factory=dict)  # row id → SHA-256
-    unusable: dict[str, str] = field(default_factory=dict)  # row id → why its file cannot be read
-    missing: dict[str, list[Row]] = field(default_factory=dict)  # SHA-256 → the rows of a clip the cache does not hold
+    sha256: dict[str, str] = field(default_factory=dict)  # row id → SHA-256 of its file
+    unreadable: dict[str, str] = field(default_factory=dict)  # row id → why its file cannot be read
 
 
-def _look_up(rows: Sequence[Row], cache: TokenCache) -> Steps[_Lookup]:
+def hash_files(rows: Sequence[Row]) -> Steps[FileHashes]:
     """Read every file once to know which clips they are; yields now and then how many."""
-    lookup, cached, reported = _Lookup(), set[str](), time.monotonic()
+    hashes, reported = FileHashes(), time.monotonic()
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))  # hashing leaves Python's lock alone
     try:
         reading = zip(rows, pool.map(_hash_or_error, [row.path for row in rows]), strict=True)
         for count, (row, sha256) in enumerate(reading, start=1):
             if isinstance(sha256, Exception):
                 why = getattr(sha256, "strerror", None) or sha256
-                lookup.unusable[row.id] = f"{row.path}: cannot be read ({why}); check the table and the file"
+                hashes.unreadable[row.id] = f"{row.path}: cannot be read ({why}); check the table and the file"
             else:
-                lookup.hashes[row.id] = sha256
-                if sha256 in cached or (sha256 not in lookup.missing and cache.seconds(sha256) is not None):
-                    cached.add(sha256)
-                else:
-                    lookup.missing.setdefault(sha256, []).append(row)
+                hashes.sha256[row.id] = sha256
             if time.monotonic() - reported > PROGRESS_INTERVAL:
                 reported = time.monotonic()
-                yield Progress(0, len(rows), f"looking for clips in the cache: {count} of {len(rows)}", "tokens")
+                yield Progress(0, len(rows), f"reading files: {count} of {len(rows)}", "tokens")
     finally:
         pool.shutdown(cancel_futures=True)  # an end in the middle reads no further
-    return lookup
+    return hashes
+
+
+def _missing(rows: Sequence[Row], hashes: Mapping[str, str], cache: TokenCache) -> list[list[Row]]:
+    """The rows of each clip that the cache does not hold; several where files are the same."""
+    cached, missing = set[str](), dict[str, list[Row]]()
+    for row in rows:
+        if (sha256 := hashes.get(row.id)) is None:
+            continue
+        if sha256 in cached or (sha256 not in missing and cache.seconds(sha256) is not None):
+            cached.add(sha256)
+        else:
+            missing.setdefault(sha256, []).append(row)
+    return list(missing.values())
 
 
 def _hash_or_error(path: Path) -> str | Exception:

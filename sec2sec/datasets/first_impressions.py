@@ -31,6 +31,7 @@ from sec2sec.datasets.table import (
     too_many_clips,
 )
 
+NAME = "First Impressions"
 TRAITS = ("extraversion", "agreeableness", "conscientiousness", "neuroticism", "openness")
 INTERVIEW = "interview"  # would the person be asked to a job interview; V2 alone
 V2 = dict(zip(SPLITS, ("annotation_training.pkl", "annotation_validation.pkl", "annotation_test.pkl"), strict=True))
@@ -77,7 +78,7 @@ def read_first_impressions(
     packed = [name for name in files_of if name.endswith(".zip")]
     if packed and any(lower_suffix(row.path.name) not in files_of for row in rows):
         notes.append(f"{len(packed)} zip files are still packed ({some(packed, 3)}): clips inside are not seen.")
-    name = f"First Impressions {'V2' if names is V2 else 'V1'}"
+    name = f"{NAME} {'V2' if names is V2 else 'V1'}"
     return Table(directory, targets, rows, dict.fromkeys(targets, "score"), name, tuple(notes))
 
 

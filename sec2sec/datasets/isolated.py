@@ -47,20 +47,21 @@ def limits_of_upload(clips: int) -> TableLimits:
 
 
 def open_uploaded(
-    directory: Path,
+    directory: Path | str,
     limits: TableLimits,
     *,
     liris_rule: str = MEDIAN_RULE,
     split: str = OFFICIAL_SPLIT,
-    seed: int = 0,
+    split_seed: int = 0,
     interview: bool = False,
     process: ReadingLimits = ReadingLimits(),
 ) -> Table:
     """As open_data(inside=True), by another process. Raises DataError, also where that takes too much."""
+    directory = Path(directory)
     request = {
         "directory": str(directory),
         "limits": asdict(limits),
-        "options": {"liris_rule": liris_rule, "split": split, "seed": seed, "interview": interview},
+        "options": {"liris_rule": liris_rule, "split": split, "split_seed": split_seed, "interview": interview},
         "memory": process.memory,
         "processor": process.processor,
     }

@@ -34,6 +34,8 @@ RANKING, SETS, DESCRIPTION, AFFECT = "ACCEDEranking.txt", "ACCEDEsets.txt", "ACC
 REQUIRED_FILES = (DESCRIPTION, RANKING, SETS)
 TARGETS = ("valence", "arousal")
 MIN_RATING, MAX_RATING = 1.0, 5.0
+MAX_RANK = 1e6  # far above the number of clips
+SCORES = ("class", "rating", "rank")  # rules that give numbers, not classes
 SPLIT_OF = {"1": "train", "2": "validation", "0": "test"}  # learning, validation, test
 AFFECT_CLASSES = ("-1", "0", "1")  # MediaEval 2015: negative or calm, neutral, positive or arousing
 FILM_PART = re.compile(r"_([0-9]{1,2})_([0-9]{1,2})$")  # older copies name some films in parts: The_Dabbler_1_6.mp4
@@ -43,6 +45,7 @@ FILM_PART = re.compile(r"_([0-9]{1,2})_([0-9]{1,2})$")  # older copies name some
 class _Clip:
     name: str  # ACCEDE00000.mp4
     ratings: Mapping[str, float]  # of each target, MIN_RATING to MAX_RATING
+    ranks: Mapping[str, float]  # of each target, 0 the lowest
 
     @property
     def id(self) -> str:
@@ -59,8 +62,9 @@ def read_liris(
     """Read a copy of LIRIS-ACCEDE. Raises DataError.
 
     rule: what counts as 1. "median" is above the training median, "mean" at least the training mean, a number at least
-    that rating; "class" takes the three classes of MediaEval 2015 as scores 0, .5, 1. One for both targets, or
-    "valence=3,arousal=median". split: official (disjoint in films), or random over clips, as in the paper, with a seed.
+    that rating; "class" takes the three classes of MediaEval 2015 as scores 0, .5, 1; "rating" and "rank" take the
+    ratings, 1 to 5, and the ranks as scores, scaled to 0..1. One for both targets, or "valence=rating,arousal=median".
+    split: official (disjoint in films), or random over clips, as in the paper, with a seed.
     """
     directory = Path(directory)
     rules = parse_rule(rule)
@@ -93,7 +97,7 @@ def read_liris(
     notes = []
     for target in TARGETS:
         values, note = _label(target, rules[target], clips, training, files, limits)
-        kinds[target] = "score" if rules[target] == "class" else "binary"
+        kinds[target] = "score" if rules[target] in SCORES else "binary"
         notes.append(note)
         for name, value in values.items():
             labels[name][target] = value
@@ -127,7 +131,7 @@ def parse_rule(text: str) -> dict[str, str]:
             target, rule = "", target
         if target not in ("", *TARGETS) or (not target and "," in text):
             raise DataError(f"rule is {text!r}; give one rule, or one a target as in valence=3,arousal=median")
-        if rule not in ("median", "mean", "class"):
+        if rule not in ("median", "mean", *SCORES):
             _check_rating(rule)
         rules.update(dict.fromkeys([target] if target else TARGETS, rule))
     return rules
@@ -137,7 +141,7 @@ def _check_rating(rule: str) -> None:
     try:
         number("rule", "rule", rule, MIN_RATING, MAX_RATING)
     except DataError:
-        expected = f"median, mean, class or a rating from {MIN_RATING:g} to {MAX_RATING:g}"
+        expected = f"median, mean, class, rating, rank or a rating from {MIN_RATING:g} to {MAX_RATING:g}"
         raise DataError(f"rule is {rule!r}; expected {expected}") from None
 
 
@@ -154,6 +158,14 @@ def _label(
         classes = _read_column(files[AFFECT], f"{target}Class", AFFECT_CLASSES, limits)
         values = {clip.name: (int(classes[clip.name]) + 1) / 2 for clip in clips if clip.name in classes}
         return values, f"{target} is the class of MediaEval 2015 as a score: 0 low, 0.5 neutral, 1 high."
+    if rule == "rating":
+        scaled = {c.name: (c.ratings[target] - MIN_RATING) / (MAX_RATING - MIN_RATING) for c in clips}
+        return scaled, f"{target} is its rating, {MIN_RATING:g} to {MAX_RATING:g}, scaled to 0..1."
+    if rule == "rank":
+        highest = max(clip.ranks[target] for clip in clips) or 1.0
+        return {
+            c.name: c.ranks[target] / highest for c in clips
+        }, f"{target} is its rank among all clips, 0 lowest, 1 highest."
     if rule in ("median", "mean") and not training:
         raise DataError(
             f"{files[RANKING]}: no clip of it is for training, so there is no training {rule}; give a number"
@@ -173,12 +185,15 @@ def _label(
 
 def _read_ranking(file: Path, limits: TableLimits) -> list[_Clip]:
     columns = {target: f"{target}Value" for target in TARGETS}
-    _, lines = read_cells(file, read_text(file, limits), "\t", ["name", *columns.values()], limits)
+    ranks = {target: f"{target}Rank" for target in TARGETS}
+    _, lines = read_cells(file, read_text(file, limits), "\t", ["name", *columns.values(), *ranks.values()], limits)
     clips, seen = [], set()
     for where, cells in lines:
         name = _clip_name(where, cells["name"])
         clip = _Clip(
-            name, {t: number(where, column, cells[column], MIN_RATING, MAX_RATING) for t, column in columns.items()}
+            name,
+            {t: number(where, column, cells[column], MIN_RATING, MAX_RATING) for t, column in columns.items()},
+            {t: number(where, column, cells[column], 0, MAX_RANK) for t, column in ranks.items()},
         )
         if clip.id in seen:
             raise DataError(f"{where}: the clip {name!r} stands twice; keep one of the lines")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
@@ -11,54 +12,90 @@ from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table,
 MEDIAN_RULE = "median"
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a data set is read where there is a choice, each for its data set alone."""
+
+    liris_rule: str = MEDIAN_RULE  # see read_liris, as split and split_seed
+    split: str = OFFICIAL_SPLIT
+    split_seed: int = 0  # of a random split
+    interview: bool = False  # see read_first_impressions
+
+
 def open_data(
     directory: Path | str,
     *,
     liris_rule: str = MEDIAN_RULE,
     split: str = OFFICIAL_SPLIT,
-    seed: int = 0,
+    split_seed: int = 0,
     interview: bool = False,
     inside: bool = False,
     limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
     """The table of a folder: clips.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
 
-    liris_rule, split, seed: see read_liris; interview: see read_first_impressions; each for its data set alone. inside:
-    refuse clips that lie outside the folder, as an upload could name them. limits: hold while a file is read.
+    liris_rule, split, split_seed, interview: see Reading. inside: refuse clips that lie outside the folder, as an
+    upload could name them. limits: hold while a file is read.
     """
-    table = _read(Path(directory), liris_rule, split, seed, interview, limits)
+    table = _read(Path(directory), Reading(liris_rule, split, split_seed, interview), limits)
     if inside:
         check_inside(table)
     return table
 
 
-def _read(directory: Path, rule: str, split: str, seed: int, interview: bool, limits: TableLimits) -> Table:
+def is_liris(directory: Path | str) -> bool:
+    """Whether a folder is read as LIRIS-ACCEDE. Raises DataError."""
+    return _find(Path(directory)).kind == liris.NAME
+
+
+def has_interview(directory: Path | str) -> bool:
+    """Whether a folder is read as First Impressions V2, which has an interview score. Raises DataError."""
+    return _find(Path(directory)).has_interview
+
+
+@dataclass(frozen=True)
+class _Folder:
+    kind: str  # a data set's name, TABLE_FILE, or empty
+    files: dict[str, Path]  # that say so
+
+    @property
+    def has_interview(self) -> bool:
+        return self.kind == first_impressions.NAME and any(n in self.files for n in first_impressions.V2.values())
+
+
+def _find(directory: Path) -> _Folder:
     if not directory.is_dir():
         what = "is a file, not a folder; unpack it first" if directory.is_file() else "there is no such folder"
         raise DataError(f"{directory}: {what}")
-    pickles, tables = tuple(first_impressions.V2.values()), tuple(first_impressions.V1.values())
-    paths = find_files(directory, {TABLE_FILE, *liris.REQUIRED_FILES, *pickles, *tables})
-    own = (directory / TABLE_FILE).is_file()
-    is_liris = not own and any(name in paths for name in liris.REQUIRED_FILES)
-    is_impressions = not own and not is_liris and any(name in paths for name in (*pickles, *tables))
-    if not is_liris and (rule != MEDIAN_RULE or split != OFFICIAL_SPLIT):
+    impressions = (*first_impressions.V2.values(), *first_impressions.V1.values())
+    paths = find_files(directory, {TABLE_FILE, *liris.REQUIRED_FILES, *impressions})
+    if (directory / TABLE_FILE).is_file():
+        return _Folder(TABLE_FILE, paths)
+    if any(name in paths for name in liris.REQUIRED_FILES):
+        return _Folder(liris.NAME, paths)
+    return _Folder(first_impressions.NAME if any(name in paths for name in impressions) else "", paths)
+
+
+def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
+    folder = _find(directory)
+    if folder.kind != liris.NAME and (reading.liris_rule != MEDIAN_RULE or reading.split != OFFICIAL_SPLIT):
         raise DataError(f"{directory}: it is not LIRIS-ACCEDE, and the rule and the split can be chosen for that alone")
-    if interview and not is_impressions:
+    if reading.interview and folder.kind != first_impressions.NAME:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
-    if own:
+    if folder.kind == TABLE_FILE:
         return read_table(directory, limits)
-    if is_liris:
-        return liris.read_liris(directory, rule, split, seed, limits)
-    if is_impressions:
-        return first_impressions.read_first_impressions(directory, interview, limits)
-    if TABLE_FILE in paths:
+    if folder.kind == liris.NAME:
+        return liris.read_liris(directory, reading.liris_rule, reading.split, reading.split_seed, limits)
+    if folder.kind == first_impressions.NAME:
+        return first_impressions.read_first_impressions(directory, reading.interview, limits)
+    if TABLE_FILE in folder.files:
         raise DataError(
-            f"{directory}: no {TABLE_FILE} in it, but there is {paths[TABLE_FILE]}; give the folder of that file"
+            f"{directory}: no {TABLE_FILE} in it, but there is {folder.files[TABLE_FILE]}; give the folder of that file"
         )
     raise DataError(
         f"{directory}: no data set known here; looked for {TABLE_FILE} (any table of clips), "
-        f"{', '.join(liris.REQUIRED_FILES)} ({liris.NAME}), {', '.join(pickles)} (First Impressions V2) and "
-        f"{', '.join(tables)} (V1)"
+        f"{', '.join(liris.REQUIRED_FILES)} ({liris.NAME}), {', '.join(first_impressions.V2.values())} "
+        f"(First Impressions V2) and {', '.join(first_impressions.V1.values())} (V1)"
     )
 
 

@@ -6,7 +6,8 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sec2sec.datasets.table import SPLITS, Table
+from sec2sec.datasets.learned_from import LEARNED_SPLITS
+from sec2sec.datasets.table import SPLITS, Table, some
 
 OFFICIAL_SPLIT = "official"
 RANDOM_SPLIT = "random-7:1:2-films-leak"
@@ -35,6 +36,20 @@ def shared_groups(table: Table) -> dict[str, tuple[str, ...]]:
         for group, splits in splits_of.items()
         if len(splits) > 1
     }
+
+
+def leaks(table: Table, split: str) -> list[str]:
+    """Why figures on a split flatter, a sentence or none: its groups have clips that are learned from as well."""
+    if split in ("all", "train"):
+        return []
+    learned = {row.group for name in LEARNED_SPLITS if name != split for row in table.split(name)}
+    own = {row.group for row in table.split(split)}
+    if not (shared := sorted(own & learned)):
+        return []
+    return [
+        f"{len(shared)} of the {len(own)} groups (films, speakers) of the split {split} have clips in training or "
+        f"validation as well, {some(shared, 3)}: figures on it are better than on groups never seen."
+    ]
 
 
 def obstacles(table: Table) -> list[str]:

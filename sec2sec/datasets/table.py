@@ -233,7 +233,7 @@ def some(names: Collection[object], limit: int = 8) -> str:
     return ", ".join(listed) + (f" and {len(names) - limit} more" if len(names) > limit else "") or "none"
 
 
-def read_bytes(file: Path, limits: TableLimits) -> bytes:
+def read_bytes(file: Path, limits: TableLimits = DEFAULT_LIMITS) -> bytes:
     """A whole file of annotations; DataError where it cannot be read or is larger than the limit."""
     try:
         with file.open("rb") as opened:
@@ -247,7 +247,7 @@ def read_bytes(file: Path, limits: TableLimits) -> bytes:
         raise DataError(f"{file}: cannot be read ({error}); check that it is there and its permissions") from error
 
 
-def read_text(file: Path, limits: TableLimits) -> str:
+def read_text(file: Path, limits: TableLimits = DEFAULT_LIMITS) -> str:
     """A file of annotations as text: UTF-8, or Windows-1252 as in the older data sets. Raises DataError."""
     data = read_bytes(file, limits)
     for encoding in ("utf-8-sig", "windows-1252"):
@@ -259,7 +259,7 @@ def read_text(file: Path, limits: TableLimits) -> str:
 
 
 def read_cells(
-    file: Path, text: str, delimiter: str, needed: Sequence[str], limits: TableLimits
+    file: Path, text: str, delimiter: str, needed: Sequence[str], limits: TableLimits = DEFAULT_LIMITS
 ) -> tuple[list[str], Iterator[tuple[str, dict[str, str]]]]:
     """The columns of a table, and its rows as (where it stands, cells by column), stripped of spaces.
 

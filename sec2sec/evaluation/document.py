@@ -14,7 +14,6 @@ from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
 DIAGONAL = (0.0, 1.0)
-SEEN = "The checkpoint learned from these very clips: the figures say nothing about others."
 MAX_UNUSABLE_NAMED = 20  # clips that the app's page names
 
 
@@ -55,7 +54,7 @@ def _values(report: EvaluationReport, unusable: Sequence[str]) -> dict[str, Any]
     """What both templates take."""
     counted = f"{report['clips']} clips of {report['data']} (split: {report['split']})."
     return {
-        "sentences": [counted, learned(report), *unusable, *([SEEN] if report.get("seen_in_training") else [])],
+        "sentences": [*warnings(report), counted, learned(report), *unusable],
         "tables": metric_tables(report["targets"]),
         "pointing": [f"{method}: {share:.3f}" for method, share in report.get("pointing", {}).items()],
         "targets": {
@@ -68,11 +67,10 @@ def _values(report: EvaluationReport, unusable: Sequence[str]) -> dict[str, Any]
 def as_text(report: EvaluationReport) -> str:
     """The report as a table for a terminal."""
     lines = [
+        *(f"WARNING: {sentence}" for sentence in warnings(report)),
         f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {report['checkpoint']['name']}",
         learned(report),
     ]
-    if report.get("seen_in_training"):
-        lines.append("WARNING: the checkpoint was trained on these very clips; the figures say nothing about others.")
     for kind, metrics in SHOWN.items():
         targets = {name: target for name, target in report["targets"].items() if target["kind"] == kind}
         if targets:
@@ -103,6 +101,19 @@ def _text_of_target(name: str, target: TargetReport, metrics: Sequence[str]) -> 
 
 def _text_cells(row: MetricRow, metrics: Sequence[str]) -> str:
     return "".join(f"{figure(row.value(metric)):>19}" for metric in metrics if metric in row.values)
+
+
+def warnings(report: EvaluationReport) -> list[str]:
+    """What a reader must know before the figures, a sentence each."""
+    seen = report["learned_from"]
+    if not seen["clips"]:
+        return list(report["remarks"])
+    splits = " and ".join(f"{count} for {name}" for name, count in seen["splits"].items())
+    sentence = (
+        f"The checkpoint learned from {seen['clips']} of these clips{f' ({splits})' if splits else ''}: "
+        "figures on them say nothing about others."
+    )
+    return [sentence, *report["remarks"]]
 
 
 def learned(report: EvaluationReport) -> str:

@@ -11,18 +11,24 @@ from typing import cast
 
 import numpy as np
 
-from sec2sec.checkpoints import Bundle
+from sec2sec.checkpoints import Bundle, load_encoders
 from sec2sec.config import MediaLimits
-from sec2sec.datasets.extract import as_decoded, decode_all
+from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.extract import FileHashes, as_decoded, decode_all, extract_steps, hash_files
 from sec2sec.datasets.known_truth import read_planted
-from sec2sec.datasets.table import DataError, Row, Table
+from sec2sec.datasets.learned_from import count_seen, read_learned_from
+from sec2sec.datasets.splits import leaks
+from sec2sec.datasets.table import SPLITS, DataError, Row, Table
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.curves import curves_of, worst
-from sec2sec.evaluation.report import EvaluationReport, TargetReport
+from sec2sec.evaluation.report import EvaluationReport, SeenClips, TargetReport
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
-from sec2sec.metrics import TrainingLabels, measure, pointing
+from sec2sec.metrics import TrainingLabels, few_groups, measure, pointing
+from sec2sec.predictions import LabelledPredictions, predictions_csv
 from sec2sec.progress import Progress, Steps
+from sec2sec.training.opening import OpenedData
 
 PLANTED = "planted.csv"
 WORST_CLIPS_LISTED = 20  # of each target, those with the largest errors
@@ -30,26 +36,103 @@ WORST_CLIPS_LISTED = 20  # of each target, those with the largest errors
 Predicted = Sequence[tuple[Row, Occlusion]]  # clips with their predictions and the effect of each second
 
 
+class SeenClipsError(DataError):
+    """Clips to measure on are clips that the checkpoint learned from. what: without what to do about it."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what}. Measure on other clips (--split test), or on these on purpose (--include-seen).")
+
+
 @dataclass(frozen=True)
 class Evaluated:
-    """The report, and a line for each clip that could not be used."""
+    """The report, a line for each clip that could not be used, and the predictions of the others."""
 
     report: EvaluationReport
     unusable: list[str] = field(default_factory=list)
+    predicted: Predicted = ()
+
+    def predictions_csv(self, bundle: Bundle) -> str:
+        """Truth and prediction of every clip and target of the checkpoint, for other programs."""
+        rows = [row for row, _ in self.predicted]
+        values = [occlusion.prediction.tolist() for _, occlusion in self.predicted]
+        seed = bundle.config.get("provenance", {}).get("config", {}).get("seed")
+        return predictions_csv(bundle.model.config.targets, rows, values, seed)
+
+    def labelled(self, bundle: Bundle) -> dict[str, LabelledPredictions]:
+        """Truth and prediction of the clips that have a label, by target."""
+        by_target = {}
+        for k, name in enumerate(bundle.model.config.targets):
+            clips = [(row, float(o.prediction[k])) for row, o in self.predicted if name in row.targets]
+            if clips:
+                label, prediction = np.array([row.targets[name] for row, _ in clips]), np.array([p for _, p in clips])
+                ids, groups = tuple(row.id for row, _ in clips), tuple(row.group for row, _ in clips)
+                by_target[name] = LabelledPredictions(ids, groups, label, prediction)
+        return by_target
 
 
 def evaluate_steps(
-    bundle: Bundle, table: Table, *, split: str = "all", workers: int | None = None, listed: int = WORST_CLIPS_LISTED
+    bundle: Bundle,
+    data: OpenedData,
+    *,
+    split: str = "test",
+    workers: int | None = None,
+    listed: int = WORST_CLIPS_LISTED,
+    cache: Path | None = None,
+    include_seen: bool = False,
 ) -> Steps[Evaluated]:
-    """Predict every clip of a split and compare. listed: worst clips of each target.
+    """Predict every clip of a split and compare.
 
-    Raises DataError where the table shares no target with the checkpoint, or no clip can be used.
+    listed: worst clips of each target. cache: folder of token caches, which keeps what is encoded; None keeps nothing.
+    include_seen: measure also on clips that the checkpoint learned from, which the report then says first.
+
+    Raises DataError where no clip can be used, SeenClipsError where the checkpoint learned from some and they were not
+    asked for.
     """
-    rows = _rows_of(bundle, table, split)
+    table = data.table
+    if not (rows := table.split(split)):
+        there = ", ".join(name for name in SPLITS if table.split(name))
+        raise DataError(f"{table.directory}: no clip in the split {split!r}; there are clips in {there}")
+    hashed = yield from hash_files(rows)
+    seen = _seen(bundle, table, rows, hashed, split)
+    if seen["clips"] and not include_seen:
+        raise SeenClipsError(_refusal(table, seen, len(rows)))
     workers = os.cpu_count() or 1 if workers is None else workers
+    # tokens are far smaller than what systems without encoders read
+    if cache is not None and bundle.folder is not None and bundle.system.uses_encoder_tokens:
+        predicted, unusable = yield from _cached(bundle, rows, cache, hashed, workers)
+    else:
+        predicted, unusable = yield from _decoded(bundle, rows, workers)
+    if not predicted:
+        raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
+    summary = bundle.summary
+    report: EvaluationReport = {
+        "checkpoint": {"name": summary.name, "sha256": summary.sha256, "trained_on": summary.trained_on},
+        "data": str(table.directory),
+        "reading": dict(data.reading),
+        "remarks": list(data.remarks),
+        "split": split,
+        "clips": len(predicted),
+        "unusable": len(unusable),
+        "learned_from": seen,
+        "targets": _targets(bundle, table, predicted, listed),
+    }
+    learned_here = any(data.get("name") == table.name for data in bundle.config.get("provenance", {}).get("data", []))
+    report["remarks"] += [*(leaks(table, split) if learned_here else []), *few_groups(report["targets"])]
+    if (table.directory / PLANTED).is_file():
+        report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, predicted)
+    return Evaluated(report, unusable, predicted)
+
+
+def _max_seconds(bundle: Bundle) -> float:
+    return min(MediaLimits().max_seconds, bundle.system.max_seconds)
+
+
+def _decoded(bundle: Bundle, rows: Sequence[Row], workers: int) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
+    """Effects of each clip from its file, and what is wrong with the others."""
     predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
-    limits = MediaLimits(max_seconds=min(MediaLimits().max_seconds, bundle.system.max_seconds))
+    limits = MediaLimits(max_seconds=_max_seconds(bundle))
     decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):
@@ -58,33 +141,53 @@ def evaluate_steps(
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
             predicted.append((row, masker_of(bundle.model, tokens).occlusion))
         yield Progress(done, len(rows), f"Evaluated {done} of {len(rows)} clips")
-    if not predicted:
-        raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
-    summary = bundle.summary
-    report: EvaluationReport = {
-        "checkpoint": {"name": summary.name, "sha256": summary.sha256, "trained_on": summary.trained_on},
-        "data": str(table.directory),
-        "split": split,
-        "clips": len(predicted),
-        "unusable": len(unusable),
-        "targets": _targets(bundle, table, predicted, listed),
-    }
-    if (table.directory / PLANTED).is_file():
-        report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, predicted)
-        report["seen_in_training"] = seen_in_training(bundle, table.directory, split)
-    return Evaluated(report, unusable)
+    return predicted, unusable
 
 
-def _rows_of(bundle: Bundle, table: Table, split: str) -> list[Row]:
-    targets = bundle.model.config.targets
-    if not any(name in table.targets for name in targets):
-        raise DataError(
-            f"{table.directory}: its targets are {', '.join(table.targets) or 'none'}, "
-            f"the checkpoint's {', '.join(targets)}; none is shared"
-        )
-    if not (rows := table.split(split)):
-        raise DataError(f"{table.directory}: no clip in the split {split!r}")
-    return rows
+def _cached(
+    bundle: Bundle, rows: Sequence[Row], directory: Path, hashed: FileHashes, workers: int
+) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
+    """The same through the token cache, as the training has filled it: each clip is decoded and encoded once."""
+    assert bundle.folder is not None, "the unfolded weights, by which tokens are found, are in its folder"
+    encoders = load_encoders(bundle.folder)
+    cache = TokenCache(directory, encoders)
+    extraction = yield from extract_steps(
+        rows,
+        encoders,
+        cache,
+        device=bundle.device,
+        workers=workers,
+        max_seconds=_max_seconds(bundle),
+        hashed=hashed,
+    )
+    predicted: list[tuple[Row, Occlusion]] = []
+    usable = [row for row in rows if row.id in extraction.sha256]
+    for done, row in enumerate(usable, start=1):
+        if (tokens := cache.read(extraction.sha256[row.id])) is None:
+            raise DataError(f"{cache.directory}: the tokens of {row.id!r} are gone; leave a cache that is used alone")
+        moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
+        predicted.append((row, masker_of(bundle.model, moved).occlusion))
+        yield Progress(done, len(usable), f"Evaluated {done} of {len(usable)} clips")
+    return predicted, list(extraction.unusable.values())
+
+
+def _seen(bundle: Bundle, table: Table, rows: Sequence[Row], hashed: FileHashes, split: str) -> SeenClips:
+    """How many of the clips the checkpoint learned from."""
+    learned = read_learned_from(bundle.folder) if bundle.folder is not None else None
+    if learned is not None:
+        splits = count_seen(learned, hashed.sha256.values())
+        return {"clips": sum(splits.values()), "splits": splits, "known": True}
+    generated = (table.directory / PLANTED).is_file()
+    seen = seen_in_training(bundle, table.directory, split) if generated else None
+    return {"clips": len(rows) if seen else 0, "splits": {}, "known": seen is not None}
+
+
+def _refusal(table: Table, seen: SeenClips, clips: int) -> str:
+    splits = " and ".join(f"{count} for {name}" for name, count in seen["splits"].items())
+    return (
+        f"{table.directory}: the checkpoint learned from {seen['clips']} of these {clips} clips"
+        f"{f' ({splits})' if splits else ''}; figures on them say nothing about others"
+    )
 
 
 def _targets(bundle: Bundle, table: Table, predicted: Predicted, listed: int) -> dict[str, TargetReport]:

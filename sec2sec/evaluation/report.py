@@ -83,15 +83,27 @@ class TargetReport(TypedDict):
     worst: list[WorstClip]
 
 
+class SeenClips(TypedDict):
+    """How many of the measured clips the checkpoint learned from, by what is in their files."""
+
+    clips: int
+    splits: dict[str, int]  # of them, by what they were for: train, validation
+    known: bool  # whether the checkpoint says what it learned from
+
+
 class EvaluationReport(TypedDict):
-    """A checkpoint on a data set. The last three only where clips with planted seconds were measured."""
+    """A checkpoint on a data set. The last two only where clips with planted seconds were measured."""
 
     checkpoint: dict[str, str]  # name, sha256, trained_on
     data: str
+    reading: dict[str, str | int | bool]  # options that it was read with
+    remarks: list[
+        str
+    ]  # what to know before the figures: how data and split differ, intervals of few groups; a sentence each
     split: str
     clips: int
     unusable: int
+    learned_from: SeenClips
     targets: dict[str, TargetReport]
     pointing: NotRequired[dict[str, float]]  # share of clips whose top second is a planted one, by method
     pointing_by_target: NotRequired[dict[str, dict[str, float]]]
-    seen_in_training: NotRequired[bool | None]  # None where nobody knows

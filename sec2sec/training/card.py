@@ -68,6 +68,7 @@ def trained_card(
         "- The validation clips chose the weights: their figures flatter."
         if metrics.get("test")
         else "- There was no test split: the validation clips chose the weights, so the figures above flatter.",
+        *(f"- {sentence}" for sentence in metrics.get("warnings", [])),
         ABOUT_ATTENTION,
         *_made_by(provenance["command"], metrics["minutes"], environment()),
     ]

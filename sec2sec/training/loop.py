@@ -23,8 +23,9 @@ from torch import Tensor
 
 from sec2sec.errors import UserError
 from sec2sec.metrics import TrainingLabels, main_scores, trivial_scores
+from sec2sec.tables import counted
 from sec2sec.training.batches import Batch, Source, batches_of
-from sec2sec.training.losses import clip_loss
+from sec2sec.training.losses import LossOptions, balanced_weights, clip_loss
 from sec2sec.training.module import Predictions, TrainModule, predict
 from sec2sec.training.settings import TrainConfig
 
@@ -60,6 +61,8 @@ class TrainLoop:
         """labels: of each target, in the order of the model's; they say its kind and the trivial baselines."""
         self.trainee, self.training, self.validation = trainee, training, validation
         self.config, self.labels, self.fabric = config, labels, fabric
+        weights = balanced_weights(labels) if config.class_weights == "balanced" else ()
+        self.loss_options = LossOptions(config.score_loss, config.label_smoothing, weights)
         assert config.rate is not None  # the settings fill it in
         # "full", the rate after the warm-up, is a key in state.pt
         groups: list[dict[str, Any]] = [{"params": trainee.new_parameters(), "full": config.rate}]
@@ -79,7 +82,23 @@ class TrainLoop:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to learn: all epochs done, or the validation loss rose too often (§4.2)."""
-        return self.epochs_done >= self.config.epochs or self.epochs_rising >= self.config.patience
+        return self.epochs_done >= self.config.epochs or self._out_of_patience
+
+    @property
+    def _out_of_patience(self) -> bool:
+        waited = self.epochs_rising if self.config.stop_rule == "rising" else self.epochs_done - self.best_epoch
+        return waited >= self.config.patience
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, in words."""
+        if self._out_of_patience and self.config.stop_rule == "rising":
+            return f"the validation loss rose for {counted(self.epochs_rising, 'epoch')} in a row"
+        if self._out_of_patience:
+            return f"no epoch was better for {counted(self.epochs_done - self.best_epoch, 'epoch')}"
+        if self.epochs_done >= self.config.epochs:
+            return f"all epochs are done, {self.epochs_done}"
+        return "it was asked to end"
 
     def reports(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
         """Learn, and yield after each epoch. Ends when finished, or between two batches when `stop` says so.
@@ -128,7 +147,7 @@ class TrainLoop:
         torch.manual_seed(mix_seeds(config.seed, step, self.fabric.global_rank + 1))
         batch = batch.to(self.fabric.device)
         logits, _ = self.module(batch, config.modality_dropout)
-        total, count = clip_loss(logits, batch.labels, self._kinds, config.score_loss)
+        total, count = clip_loss(logits, batch.labels, self._kinds, self.loss_options)
         self.optimiser.zero_grad()
         self.fabric.backward(total / count.clamp_min(1))
         self.fabric.clip_gradients(self.module, self.optimiser, max_norm=config.clip_norm, error_if_nonfinite=False)
@@ -173,9 +192,7 @@ class TrainLoop:
         total, count = torch.as_tensor(self.fabric.all_reduce(self.sums, reduce_op="sum")).tolist()
         outputs = predict(self.module, self.validation, self.config.batch, self.fabric.device, self.fabric)
         truth = self.validation.clips.labels
-        summed, labelled = clip_loss(
-            torch.from_numpy(outputs.logits), truth.double(), self._kinds, self.config.score_loss
-        )
+        summed, labelled = clip_loss(torch.from_numpy(outputs.logits), truth.double(), self._kinds, self.loss_options)
         loss = float(summed / labelled)
         scores = main_scores(self.labels, outputs.probability, truth.numpy())
         trivial = trivial_scores(self.labels, truth.numpy())

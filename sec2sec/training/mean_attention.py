@@ -16,16 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from sec2sec.checkpoints import load_checkpoint
+from sec2sec.checkpoints import load_checkpoint, load_encoders
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import extract_steps
-from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.files import write_json
 from sec2sec.progress import Steps
 from sec2sec.training.batches import TokenSource, cached_clips
 from sec2sec.training.module import TrainModule, predict
-from sec2sec.training.setup import load_encoders
+from sec2sec.training.opening import open_as_learned
 
 QUARTILES = (25, 75)  # per cent
 BATCH = 32  # clips
@@ -103,6 +102,7 @@ class AttentionProfile:
     curves: dict[str, dict[str, list[float]]]
     clips: int
     unusable: dict[str, str]
+    remarks: tuple[str, ...]  # how the data is read otherwise than the checkpoint learned, a sentence each
 
 
 def profile_steps(
@@ -111,13 +111,15 @@ def profile_steps(
     cache: Path,
     *,
     split: str = "all",
+    options: Mapping[str, Any] | None = None,
     save: bool = False,
     device: str = "auto",
     workers: int | None = None,
 ) -> Steps[AttentionProfile]:
     """The profile of a checkpoint on a data set.
 
-    save: keep it in the checkpoint's metrics.json. Raises CheckpointError, DataError or OSError.
+    options: of reading the data, which overrule the checkpoint's. save: keep it in the checkpoint's metrics.json.
+    Raises CheckpointError, DataError or OSError.
     """
     bundle = load_checkpoint(checkpoint, device)
     targets = bundle.model.config.targets
@@ -125,7 +127,8 @@ def profile_steps(
         raise DataError(f"{checkpoint}: {bundle.system.title} has no LSTM over seconds to profile (paper §4.4)")
     if bundle.model.config.temporal == "lstm":
         raise DataError(f"{checkpoint}: its LSTM has no attention over seconds; train one with attention-lstm (§4.4)")
-    table = open_data(data)
+    opened = open_as_learned(bundle, data, options=options)
+    table = opened.table
     rows = table.split(split)
     if not rows:
         raise DataError(f"{table.directory}: no clip in the split {split!r}")
@@ -145,4 +148,4 @@ def profile_steps(
         metrics = json.loads(file.read_text())
         where = {"data": table.name, "split": split, "clips": len(clips)}
         write_json(file, metrics | {"mean_attention": curves, "mean_attention_of": where})
-    return AttentionProfile(curves, len(clips), extraction.unusable)
+    return AttentionProfile(curves, len(clips), extraction.unusable, opened.remarks)

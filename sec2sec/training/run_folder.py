@@ -7,6 +7,7 @@ metrics.jsonl     one line per epoch; a process that is killed may leave the las
 state.pt          weights, best weights, optimiser, epoch and batch
 progress.json     what is happening now, for a page that polls
 predictions.json  at the end: every test clip's truth, prediction and attention over seconds
+predictions.csv   at the end: truth and prediction of every validation and test clip, for other programs
 stop              made by whoever wants the training to end at the next batch
 checkpoint/       at the end: the model, ready for the app
 """
@@ -26,14 +27,23 @@ from typing import IO, Any
 
 import torch
 
+from sec2sec.checkpoints import TRAINED_FOLDER
 from sec2sec.datasets.table import Table
 from sec2sec.files import lock_file, write_atomically, write_json
 from sec2sec.training.loop import Report, State, TrainingError
-from sec2sec.training.settings import TrainConfig, as_json, train_config
+from sec2sec.training.settings import RUN_SCHEMA, TrainConfig, as_json, earlier_settings, train_config
 
-SCHEMA = "sec2sec.run/1"
 PREDICTIONS = "predictions.json"
+PREDICTIONS_TABLE = "predictions.csv"
+BEGUN = ("config.json", "environment.json", "data.json", "progress.json", "lock")  # before anything is learned
 PROGRESS_INTERVAL = 0.5  # s between two writings of progress.json
+
+
+def data_sha256(table: Table, sha256: Mapping[str, str]) -> str:
+    """The hash of clips, labels and splits. sha256: of each clip, by id."""
+    labels = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
+    clips = json.dumps([[name, *labels[name], sha] for name, sha in sha256.items()], sort_keys=True)
+    return hashlib.sha256(clips.encode()).hexdigest()
 
 
 class RunFolder:
@@ -47,7 +57,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """Where the model is, once there is one."""
-        return self.path / "checkpoint"
+        return self.path / TRAINED_FOLDER
 
     def exists(self) -> bool:
         """Whether a training was begun here."""
@@ -63,12 +73,12 @@ class RunFolder:
             raise TrainingError(f"{self.path}: holds no training ({error.strerror}: config.json)") from error
         except (ValueError, AttributeError) as error:
             raise TrainingError(f"{file}: is damaged ({error}); choose another folder") from error
-        if schema != SCHEMA:
+        if schema != RUN_SCHEMA:
             raise TrainingError(
-                f"{self.path}: is a run folder of schema {schema!r}, this version writes {SCHEMA!r}; "
+                f"{self.path}: is a run folder of schema {schema!r}, this version writes {RUN_SCHEMA!r}; "
                 "choose another folder"
             )
-        return train_config(content["config"], str(file))
+        return train_config(earlier_settings(content["config"]), str(file))
 
     def begin(self, config: TrainConfig) -> None:
         """Make the folder ours. Raises TrainingError where something is in it, or it cannot be written."""
@@ -81,7 +91,20 @@ class RunFolder:
             raise TrainingError(f"{self.path}: is not empty and holds no training; choose another folder")
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self.path / "config.json", {"schema": SCHEMA, "config": as_json(config)})
+            write_json(self.path / "config.json", {"schema": RUN_SCHEMA, "config": as_json(config)})
+
+    def has_state(self) -> bool:
+        """Whether there is anything to resume from."""
+        return (self.path / "state.pt").exists()
+
+    def undo_begin(self, existed: bool) -> None:
+        """Leave the folder as it was before a training that could not start. existed: it was there, and empty."""
+        self.release()
+        with suppress(OSError):  # the error that is raised is the one to read
+            for name in (*BEGUN, *(path.name for path in self._unfinished())):
+                (self.path / name).unlink(missing_ok=True)
+            if not existed:
+                self.path.rmdir()
 
     def resume(self, config: TrainConfig | None) -> TrainConfig:
         """The settings to go on with. Raises TrainingError where `config` asks for others than it was begun with."""
@@ -121,6 +144,11 @@ class RunFolder:
         with self._writing():
             write_json(self.path / name, value)
 
+    def write_text(self, name: str, text: str) -> None:
+        """Another of the files."""
+        with self._writing():
+            write_atomically(self.path / name, text.encode())
+
     def read(self, name: str) -> dict[str, Any] | None:
         """One of the JSON files; None where it is not there."""
         try:
@@ -135,12 +163,10 @@ class RunFolder:
 
         sha256: of each usable clip, by id; unusable: what is wrong with the others; encoders: the token cache's key.
         """
-        labels = {row.id: (row.split, dict(row.targets), row.group) for row in table.rows}
-        clips = json.dumps([[name, *labels[name], sha] for name, sha in sha256.items()], sort_keys=True)
         note = {
             "directory": str(table.directory),
             "name": table.name,
-            "sha256": hashlib.sha256(clips.encode()).hexdigest(),
+            "sha256": data_sha256(table, sha256),
             "encoders": encoders,
             "clips": sha256,
             "unusable": unusable,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,19 @@ import numpy as np
 from sec2sec.checkpoints import identity, save_checkpoint
 from sec2sec.datasets.cache import read_tokens
 from sec2sec.datasets.known_truth.generate import MANIFEST_FILE
+from sec2sec.datasets.learned_from import LEARNED_SPLITS, write_learned_from
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
-from sec2sec.metrics import TrainingLabels, measure, span
+from sec2sec.metrics import TrainingLabels, figure, measure, span, title_of
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.card import trained_card
 from sec2sec.training.module import Predictions
 from sec2sec.training.settings import TrainConfig, as_json
+
+# The metrics that stand beside the main one in a line
+BESIDE = {"binary": ("f1", "balanced_accuracy"), "score": ("r2", "ccc")}
 
 
 def measure_split(
@@ -75,11 +79,15 @@ def save_trained(
     model: Model,
     table: Table,
     training: Clips,
+    learned_from: Mapping[str, Iterable[str]],
     config: TrainConfig,
     metrics: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write the checkpoint beside its place, then move it there: a half-written one is never loaded."""
+    """Write the checkpoint beside its place, then move it there: a half-written one is never loaded.
+
+    learned_from: the SHA-256 of each clip's file, by split.
+    """
     generated = generator_settings(table)
     sentence = origin_sentence(table, len(training))
     targets = model.config.targets
@@ -87,7 +95,7 @@ def save_trained(
         **provenance,
         "config": as_json(config),
         "data": [
-            {"name": table.name, "clips": len(training), **(generated or {}), "learned_from": ["train", "validation"]}
+            {"name": table.name, "clips": len(training), **(generated or {}), "learned_from": list(LEARNED_SPLITS)}
         ],
         "notes": list(table.notes),
         "encoder_size": sum(p.numel() for p in encoders.parameters()),
@@ -110,6 +118,7 @@ def save_trained(
     save_training_seconds(
         partial, measure_training_seconds(own for own in tokens if own is not None), identity(partial)
     )
+    write_learned_from(partial, learned_from)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 
@@ -118,12 +127,17 @@ def as_text(metrics: Mapping[str, Any]) -> str:
     """The figures for a terminal: the main ones, beside the best trivial baseline."""
     split = "test" if metrics.get("test") else "validation"
     report = metrics[split]
-    lines = [f"{report['clips']} {split} clips, weights of epoch {metrics['best_epoch']} of {metrics['epochs']}"]
+    lines = [
+        f"ended because {metrics['ended']}",
+        f"{report['clips']} {split} clips, weights of epoch {metrics['best_epoch']} of {metrics['epochs']}, "
+        "the best by validation score, then by loss",
+    ]
     for name, figures in report["targets"].items():
         gain = figures["gain"]
         main = gain["metric"]
+        beside = "".join(f", {title_of(m)} {figure(figures[m])}" for m in BESIDE[figures["kind"]])
         lines.append(
-            f"{name:<20}{main.replace('_', ' ')} {figures[main]:.3f}{span(figures['interval'][main])}, "
-            f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial)"
+            f"{name:<20}{title_of(main)} {figures[main]:.3f}{span(figures['interval'][main])}, "
+            f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial){beside}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in metrics["warnings"])])

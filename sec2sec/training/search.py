@@ -3,7 +3,9 @@
     base: {data: LIRIS-ACCEDE, preset: paper}
     grid: {rate: [1e-4, 3e-4], heads: [4, 8]}
 
-A search that is stopped or killed goes on with the trial it was at. Test clips are predicted once, with the best trial.
+A search that is stopped or killed goes on with the trial it was at. What a trial depends on (settings, data, code) may
+not change meanwhile. The best trial is chosen as the best epoch is: by validation score, then by validation loss, then
+the first. Test clips are predicted once, with the best trial.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from sec2sec.files import write_atomically, write_json
 from sec2sec.progress import Progress, Steps
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.loop import TrainingError
-from sec2sec.training.settings import SettingsError, read_mapping, train_config
+from sec2sec.training.run_folder import RunFolder
+from sec2sec.training.settings import SettingsError, as_json, read_mapping, train_config
 from sec2sec.training.train import TrainingResult, train_steps
-from sec2sec.training.trial import Trial, result, run_trial
+from sec2sec.training.trial import Trial, check_fingerprint, fingerprint, result, run_trial
 
 SCHEMA = "sec2sec.search/1"
 
@@ -55,7 +58,8 @@ def search_steps(
     if machine.devices > 1 or machine.nodes > 1:
         raise SettingsError("a search runs on one device; run several searches over parts of the grid instead")
     trials = plan(file, out)
-    _claim(out, trials)
+    depends_on = yield from fingerprint(trials[0].config)
+    _claim(out, trials, depends_on)
     for number, trial in enumerate(trials, start=1):
         if result(trial.folder) is None:
             yield Progress(0, 0, f"trial {number} of {len(trials)}: {_words(trial.differs)}")
@@ -68,7 +72,9 @@ def search_steps(
     }
     if not done:
         raise TrainingError(f"{out}: every trial failed; choose lower rates")
-    best = max(done, key=lambda folder: done[folder]["validation_score"])  # the first of equals
+    best = max(done, key=lambda folder: rank(done[folder]))  # the first of equals
+    if "test" in done[best]:
+        return TrainingResult(done[best]["epochs"], RunFolder(best).checkpoint, done[best])
     yield Progress(0, 0, f"the best by validation score is {best.name}; its test clips are predicted now, once")
     tested = yield from train_steps(best, None, machine, resume=True, test=True, stop=stop)
     if not tested.stopped:
@@ -77,15 +83,25 @@ def search_steps(
     return tested
 
 
-def _claim(out: Path, trials: list[Trial]) -> None:
-    """Note what is searched; TrainingError for a folder of another search, or of something else."""
-    note = {"schema": SCHEMA, "trials": {trial.folder.name: trial.differs for trial in trials}}
+def rank(figures: Mapping[str, Any]) -> tuple[float, float]:
+    """By what trials are compared, as a training compares its epochs. figures: of a checkpoint's metrics.json."""
+    return figures["validation_score"], -figures["validation_loss"]
+
+
+def _claim(out: Path, trials: list[Trial], depends_on: Mapping[str, str]) -> None:
+    """Note what is searched; TrainingError for a folder of another search, or of other data or code."""
+    settings = {trial.folder.name: as_json(trial.config) for trial in trials}
+    note = {"schema": SCHEMA, "trials": settings, **depends_on}
     file = out / "search.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
         if file.exists():
-            if json.loads(file.read_text()) != json.loads(json.dumps(note)):
-                raise TrainingError(f"{out}: holds another search; choose another folder")
+            before = json.loads(file.read_text())
+            if before.get("trials") != settings:
+                raise TrainingError(
+                    f"{out}: holds another search{_difference(before.get('trials'), settings)}; choose another folder"
+                )
+            check_fingerprint(out, before, depends_on)
         elif any(out.iterdir()):
             raise TrainingError(f"{out}: is not empty and holds no search; choose another folder")
         else:
@@ -94,6 +110,15 @@ def _claim(out: Path, trials: list[Trial]) -> None:
         if isinstance(error, TrainingError):
             raise
         raise TrainingError(f"{out}: cannot hold a search ({error}); choose another folder") from error
+
+
+def _difference(before: Any, now: Mapping[str, Mapping[str, Any]]) -> str:
+    """In which settings two searches differ, in words; empty where they have other trials."""
+    if not isinstance(before, dict) or set(before) != set(now):
+        return ""
+    differing = {key: (before[name].get(key), value) for name in now for key, value in now[name].items()}
+    words = [f"{key} was {was!r}, is {value!r}" for key, (was, value) in differing.items() if was != value]
+    return f" ({'; '.join(words)})" if words else ""
 
 
 def _write_table(out: Path, trials: list[Trial]) -> None:

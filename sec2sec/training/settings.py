@@ -15,6 +15,7 @@ from sec2sec.fields import Validated, setting
 if TYPE_CHECKING:
     from sec2sec.baselines import System
 
+RUN_SCHEMA = "sec2sec.run/1"  # of a run folder's config.json
 DATA, MODEL, ENCODERS = "data", "model", "encoders"
 OPTIMISATION, STOPPING, OUTPUT = "optimisation", "stopping", "output"
 
@@ -28,13 +29,16 @@ class TrainConfig(Validated):
 
     data: str = setting("", "folder of the data set", DATA, metavar="DIR")
     liris_rule: str = setting(
-        "median", "LIRIS-ACCEDE: what counts as high (median, mean, class, or a rating such as 3)", DATA
+        "median",
+        "LIRIS-ACCEDE: what counts as high (median, mean, or a rating such as 3), or a score (class, rating, rank)",
+        DATA,
     )
     split: str = setting(
         "official",
         "LIRIS-ACCEDE: official, disjoint in films, or random-7:1:2-films-leak, which is like the paper's",
         DATA,
     )
+    split_seed: int = setting(0, "LIRIS-ACCEDE: seed of a random split; it stays while `seed` changes", DATA, ge=0)
     interview: bool = setting(False, "First Impressions: the interview score is a target as well", DATA)
     targets: tuple[str, ...] = setting((), "targets to learn; empty: all targets of the data set", DATA)
     system: SystemName = setting("sec2sec-sa-ca", "which system of the paper's tables to train", MODEL)
@@ -95,8 +99,14 @@ class TrainConfig(Validated):
     )
     clip_norm: float = setting(1.0, "largest norm of the gradient; a longer one is scaled down", OPTIMISATION, gt=0)
     batch: int = setting(32, "clips in an optimiser step of each process", OPTIMISATION, ge=1)
-    score_loss: Literal["l1", "smooth_l1"] = setting(
+    score_loss: Literal["l1", "smooth_l1", "ccc"] = setting(
         "l1", "loss of targets that are scores; classes are trained with cross-entropy", OPTIMISATION
+    )
+    class_weights: Literal["none", "balanced"] = setting(
+        "none", "balanced: a rare class weighs as much in the loss as a frequent one", OPTIMISATION
+    )
+    label_smoothing: float = setting(
+        0.0, "share by which classes are taught less surely: 1 as 1 - half of it", OPTIMISATION, ge=0, lt=1
     )
     dropout: float = setting(0.3, "share of activations dropped in training", OPTIMISATION, ge=0, lt=1)
     modality_dropout: float = setting(
@@ -105,7 +115,13 @@ class TrainConfig(Validated):
     seed: int = setting(0, "seed of the initial weights, the order of clips and dropout", OPTIMISATION, ge=0)
     epochs: int = setting(250, "largest number of epochs (paper, §4.2)", STOPPING, ge=1)
     patience: int = setting(
-        5, "stop after this number of consecutive epochs of rising validation loss (paper, §4.2)", STOPPING, ge=1
+        5, "stop after this number of epochs in a row of which `stop_rule` is true (paper, §4.2)", STOPPING, ge=1
+    )
+    stop_rule: Literal["rising", "no-improvement"] = setting(
+        "rising",
+        "rising: the validation loss is above that of the epoch before (paper, §4.2); no-improvement: another epoch is "
+        "better",
+        STOPPING,
     )
     examples: int = setting(
         4, "number of validation clips whose prediction and attention the report of each epoch shows", OUTPUT, ge=0
@@ -181,6 +197,11 @@ def train_config(values: Mapping[str, Any], source: str = "") -> TrainConfig:
     return TrainConfig.from_mapping(values, source)
 
 
+def earlier_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were written before `split_seed` was one of them: a random split was drawn from `seed` then."""
+    return {"split_seed": values.get("seed", 0), **values}
+
+
 def as_json(config: TrainConfig) -> dict[str, Any]:
     """The settings as JSON has them."""
     values: dict[str, Any] = json.loads(json.dumps(asdict(config)))
@@ -188,7 +209,7 @@ def as_json(config: TrainConfig) -> dict[str, Any]:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """A JSON or YAML file that holds one mapping. Raises SettingsError."""
+    """A JSON or YAML file that holds one mapping; of a run folder's config.json, its settings. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -204,4 +225,6 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: is neither JSON nor YAML ({' '.join(str(error).split())})") from error
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise SettingsError(f"{path}: expected names with values, found {type(value).__name__}")
+    if value.get("schema") == RUN_SCHEMA and isinstance(value.get("config"), dict):  # config.json of a run folder
+        return earlier_settings(value["config"])
     return value

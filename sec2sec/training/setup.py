@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from sec2sec import DEMO
 from sec2sec.baselines import SYSTEMS, build_system
-from sec2sec.checkpoints import load_checkpoint
+from sec2sec.checkpoints import checkpoint_name, load_encoders
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.extract import decode_all
@@ -30,6 +29,7 @@ from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, cached_clips
+from sec2sec.training.loop import mix_seeds
 from sec2sec.training.settings import SettingsError, TrainConfig, regridded
 
 MEASURED_CLIPS = 200  # of the training, for the statistics of sound; evenly spread over the table
@@ -43,7 +43,11 @@ def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data)
     if not config.data:
         raise SettingsError("data is missing: give the folder of a data set")
     table = open_table(
-        config.data, liris_rule=config.liris_rule, split=config.split, seed=config.seed, interview=config.interview
+        config.data,
+        liris_rule=config.liris_rule,
+        split=config.split,
+        split_seed=config.split_seed,
+        interview=config.interview,
     )
     targets = config.targets or table.targets
     if unknown := [name for name in targets if name not in table.targets]:
@@ -80,12 +84,33 @@ def training_labels(table: Table, targets: Sequence[str], rows: Sequence[Row]) -
     return labels
 
 
-def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) -> tuple[Encoders, str]:
-    """Encoders before any training, in eval mode, and where they come from, in words.
+@dataclass(frozen=True)
+class StartingNetworks:
+    """Encoders and model before any training, in eval mode."""
+
+    encoders: Encoders
+    origin: str  # of the encoders, in words
+    model: Model
+
+
+def starting_networks(
+    config: TrainConfig, targets: tuple[str, ...], rows: Sequence[Row], workers: int
+) -> StartingNetworks:
+    """What a training starts from. Weights that are missing are found missing before any clip is decoded.
 
     rows: the training clips, whose sound sets the statistics where no checkpoint brings any.
     Raises SettingsError, CheckpointError or EncoderError.
     """
+    encoders, origin, has_statistics = _starting_encoders(config)
+    torch.manual_seed(mix_seeds(config.seed))
+    model = starting_model(config, targets, encoders.config)
+    if not has_statistics:
+        _set_sound_statistics(encoders, rows, workers)
+    return StartingNetworks(encoders.eval(), origin, model)
+
+
+def _starting_encoders(config: TrainConfig) -> tuple[Encoders, str, bool]:
+    """Encoders, where they come from, and whether they know how loud sound is."""
     system = SYSTEMS[config.system]
     if system.uses_encoder_tokens and config.preset == "compact" and config.init != "random":
         folder = Path(config.init) if config.init else DEMO
@@ -93,21 +118,23 @@ def starting_encoders(config: TrainConfig, rows: Sequence[Row], workers: int) ->
         if encoders.config.preset != "compact":
             raise SettingsError(f"{config.init}: holds encoders of the paper preset; choose --preset paper")
         trained_on = json.loads((folder / "config.json").read_text())["trained_on"]
-        return regrid(encoders, config), f"the checkpoint {folder.resolve().name} ({trained_on.rstrip('.')})"
+        return regrid(encoders, config), f"the checkpoint {checkpoint_name(folder)} ({trained_on.rstrip('.')})", True
     encoders = build_encoders(config.encoder_config(), seed=config.seed if config.init == "random" else None)
     published = "torchvision's weights (Kinetics-400 and ImageNet)"
     if not system.uses_encoder_tokens:
         published = system.published if config.preset == "paper" else "random weights"
     origin = "random weights" if config.init == "random" else published
-    if encoders.config.sound == "mel":
-        return encoders.eval(), origin  # its scale is published
+    return encoders, origin, encoders.config.sound == "mel"  # whose scale is published
+
+
+def _set_sound_statistics(encoders: Encoders, rows: Sequence[Row], workers: int) -> None:
+    """Standardise by the sound of the training clips."""
     mean, std = measure_sound(rows, encoders.config.audio, workers)
     with torch.no_grad():
         for name, values in (("mean", mean), ("std", std)):
             buffer = encoders.audio.get_buffer(name)
             # the paper's encoder has one figure per channel, the compact one a figure per coefficient
             buffer.copy_(values if buffer.ndim == 3 else values.mean((1, 2)))
-    return encoders.eval(), origin
 
 
 def starting_model(config: TrainConfig, targets: tuple[str, ...], encoder: EncoderConfig) -> Model:
@@ -120,18 +147,6 @@ def starting_model(config: TrainConfig, targets: tuple[str, ...], encoder: Encod
         model.config = own
         model.requires_grad_(True)
     return model
-
-
-def load_encoders(folder: Path) -> Encoders:
-    """The encoders of a checkpoint, not folded, so that they can be tuned and hashed. Raises CheckpointError."""
-    bundle = load_checkpoint(folder, "cpu")  # checks every file
-    state = load_file(folder / "model.safetensors")
-    encoders = build_encoders(bundle.encoders.config)
-    for prefix in ("video", "audio"):
-        module = getattr(encoders, prefix)
-        own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
-        module.load_state_dict(module.state_dict() | own)
-    return encoders.eval()
 
 
 def regrid(encoders: Encoders, config: TrainConfig) -> Encoders:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from safetensors import SafetensorError
@@ -16,17 +17,20 @@ from sec2sec.checkpoints import environment
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Extraction, extract_steps
+from sec2sec.datasets.learned_from import LEARNED_SPLITS
+from sec2sec.datasets.splits import leaks
 from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders
-from sec2sec.metrics import TrainingLabels
+from sec2sec.metrics import TrainingLabels, few_groups
 from sec2sec.model import Model
+from sec2sec.predictions import predictions_csv
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.hardware import Hardware, command, first_process, launch
-from sec2sec.training.loop import TrainingError, TrainLoop, mix_seeds
+from sec2sec.training.loop import TrainingError, TrainLoop
 from sec2sec.training.mean_attention import profile
-from sec2sec.training.module import TrainModule, predict
-from sec2sec.training.run_folder import PREDICTIONS, RunFolder
+from sec2sec.training.module import Predictions, TrainModule, predict
+from sec2sec.training.run_folder import PREDICTIONS, PREDICTIONS_TABLE, RunFolder
 from sec2sec.training.save import list_predictions, measure_split, save_trained
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import (
@@ -34,8 +38,7 @@ from sec2sec.training.setup import (
     measure_references,
     set_references,
     split_clips,
-    starting_encoders,
-    starting_model,
+    starting_networks,
     training_labels,
 )
 
@@ -70,7 +73,7 @@ def train_steps(
     so far become the checkpoint. For a single process.
     Raises SettingsError, DataError, TrainingError, CheckpointError or EncoderError, each in one line.
     """
-    folder, first = RunFolder(path), first_process()
+    folder, first, existed = RunFolder(path), first_process(), path.exists()
     begun = (resume and folder.exists()) if first else (resume or config is None)
     if begun:
         config = folder.resume(config) if first else folder.config()
@@ -87,8 +90,10 @@ def train_steps(
     try:
         return (yield from _Training(folder, config, machine, fabric, first, test, stop, enough).run())
     except (ValueError, OSError) as error:
-        if first:
+        if first and (begun or folder.has_state()):
             _write_failed(folder, error)
+        elif first:
+            folder.undo_begin(existed)  # nothing was learned, and the same command shall work once it can
         raise
     finally:
         folder.release()
@@ -105,8 +110,8 @@ def _write_failed(folder: RunFolder, error: Exception) -> None:
 def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] = (1, 1)) -> Steps[Extraction]:
     """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
     table, _ = load_data(config)
-    encoders, _ = starting_encoders(config, table.split("train"), machine.decoders)
-    encoders = starting_model(config, ("any",), encoders.config).cached_encoders(encoders)
+    networks = starting_networks(config, ("any",), table.split("train"), machine.decoders)
+    encoders = networks.model.cached_encoders(networks.encoders)
     cache = TokenCache(machine.cache, encoders)
     rows = table.rows[share[0] - 1 :: share[1]]
     return (
@@ -213,9 +218,8 @@ class _Training:
     def build(self) -> _Setup:
         """Encoders and model before any training."""
         rows = self.table.split("train")
-        encoders, origin = starting_encoders(self.config, rows, self.machine.decoders)
-        torch.manual_seed(mix_seeds(self.config.seed))
-        model = starting_model(self.config, self.targets, encoders.config)
+        networks = starting_networks(self.config, self.targets, rows, self.machine.decoders)
+        encoders, origin, model = networks.encoders, networks.origin, networks.model
         cached = model.cached_encoders(encoders)
         if cached is not encoders:
             measure_references(model, rows, encoders, self.machine.decoders)
@@ -316,6 +320,7 @@ class _Training:
         yield from self.report(Progress(0, 0, "measuring the best weights", "measuring"))
         metrics = self.measure(loop, setup, splits, data)
         noted = self.folder.read("data.json") or {}
+        hashes = {split: [noted["clips"][row.id] for row in splits[split].rows] for split in LEARNED_SPLITS}
         provenance = {
             "command": command(),
             "data_sha256": noted["sha256"],
@@ -329,6 +334,7 @@ class _Training:
                 model=model.cpu(),
                 table=self.table,
                 training=splits["train"],
+                learned_from=hashes,
                 config=self.config,
                 metrics=metrics,
                 provenance=provenance,
@@ -349,10 +355,14 @@ class _Training:
             "training": {name: target.as_json() for name, target in data.labels.items()},
             "epochs": loop.epochs_done,
             "best_epoch": loop.best_epoch,
+            "ended": loop.reason,
+            "warnings": [],
             "validation_score": loop.best_score,
+            "validation_loss": loop.best_loss,
             "minutes": round(sum(report["seconds"] for report in loop.history) / 60, 1),
             "unusable": len(data.unusable),
         }
+        predicted: list[tuple[Clips, Predictions]] = []
         for split in ("train", "validation", *(["test"] if self.test else [])):
             clips = splits[split]
             if not len(clips):
@@ -361,8 +371,14 @@ class _Training:
             outputs = predict(module, source, self.config.batch, self.fabric.device)
             if split != "train":
                 metrics[split] = measure_split(clips, outputs, data.labels, self.config.seed)
+                metrics["warnings"] += [*leaks(self.table, split), *few_groups(metrics[split]["targets"])]
+                predicted.append((clips, outputs))
                 if split == "test":
                     self.folder.write(PREDICTIONS, list_predictions(clips, outputs, self.targets))
             elif outputs.attention is not None:
                 metrics["mean_attention"] = profile(outputs.attention, self.targets)
+        rows = [row for clips, _ in predicted for row in clips.rows]
+        probability = np.concatenate([outputs.probability for _, outputs in predicted])
+        table = predictions_csv(self.targets, rows, probability.tolist(), self.config.seed)
+        self.folder.write_text(PREDICTIONS_TABLE, table)
         return metrics

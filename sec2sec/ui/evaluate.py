@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from sec2sec.datasets.isolated import limits_of_upload, open_uploaded
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation import document as page
-from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.evaluate import Evaluated, SeenClipsError, evaluate_steps
 from sec2sec.evaluation.report import EvaluationReport, TargetReport
 from sec2sec.files import write_atomically
 from sec2sec.serving.server_paths import without_server_paths
+from sec2sec.training.opening import open_as_learned
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
 from sec2sec.ui.devices import acquire, device_words
 from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue, upload_field
@@ -34,6 +36,7 @@ from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
 MAX_FILES = 20_000  # of an uploaded data set
+INCLUDE_SEEN = "Include clips that the model learned from"
 PICK_DATA = "Choose a data set, or upload one as a zip, then press Evaluate."
 HERE = Path(str(resources.files(__package__)))
 
@@ -87,7 +90,8 @@ class Layout:
                     ),
                     elem_classes="limits",
                 )
-                self.split = gr.Dropdown(["all", *SPLITS], value="all", label="Split", elem_id="evaluate-split")
+                self.split = gr.Dropdown(["all", *SPLITS], value="test", label="Split", elem_id="evaluate-split")
+                self.include_seen = gr.Checkbox(False, label=INCLUDE_SEEN, elem_id="evaluate-include-seen")
                 with gr.Row(elem_classes="actions"):
                     self.evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
@@ -121,9 +125,15 @@ class EvaluateTab:
         return self.end(alert(message))
 
     def evaluate(
-        self, last: LastEvaluation | None, model: str | None, data: str | None, zipped: str | None, split: str
+        self,
+        last: LastEvaluation | None,
+        model: str | None,
+        data: str | None,
+        zipped: str | None,
+        split: str,
+        include_seen: bool,
     ) -> Iterator[Updates]:
-        """Evaluate was pressed. data: a name; zipped: the file of an upload."""
+        """Evaluate was pressed. data: a name; zipped: the file of an upload; include_seen: ticked."""
         own = self.layout
         if last is not None and last.unpacked is not None:
             shutil.rmtree(last.unpacked, ignore_errors=True)
@@ -135,8 +145,9 @@ class EvaluateTab:
             **buttons(own.evaluate, own.stop, busy=True),
         }
         folder, unpacked = self.open_data(data, zipped)
+        request = Request(folder, split, bool(include_seen), uploaded=unpacked is not None)
         title = Path(zipped).stem if zipped is not None else folder.name
-        work = evaluation(self.models, model, folder, split, uploaded=unpacked is not None)
+        work = evaluation(self.models, model, request)
         try:
             evaluated, device = yield from follow(work, own.status)
         except DataError as error:
@@ -192,7 +203,7 @@ class EvaluateTab:
         running = run_in_queue(
             own.evaluate,
             self.evaluate,
-            [own.last, own.model, own.data, own.upload, own.split],
+            [own.last, own.model, own.data, own.upload, own.split, own.include_seen],
             own.for_results,
             line=own.status,
             on_error=self.refuse,
@@ -217,9 +228,17 @@ def tab(settings: Settings, models: Models, tabs: gr.Tabs, inspecting: InspectTa
     return layout.model
 
 
-def evaluation(
-    models: Models, name: str | None, folder: Path, split: str, *, uploaded: bool
-) -> Work[tuple[Evaluated, str]]:
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured."""
+
+    folder: Path
+    split: str
+    include_seen: bool = False  # also clips that the model learned from
+    uploaded: bool = False  # by a visitor: read by a process of its own, and no clip lies outside the folder
+
+
+def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple[Evaluated, str]]:
     """Work that evaluates, and says on which device. It takes its turn on that device for each clip.
 
     It asks nobody for a GPU: a lent one would wait for the decoder nearly all of its time, and a quota that ends
@@ -231,14 +250,17 @@ def evaluation(
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
             # decoded in this process: workers would be a set of them for each visitor
-            table = open_uploaded(folder, limits_of_upload(MAX_FILES)) if uploaded else open_data(folder)
-            steps = evaluate_steps(bundle, table, split=split, workers=0)
+            open_table = partial(open_uploaded, limits=limits_of_upload(MAX_FILES)) if request.uploaded else open_data
+            data = open_as_learned(bundle, request.folder, open_table=open_table)
+            steps = evaluate_steps(bundle, data, split=request.split, workers=0, include_seen=request.include_seen)
             while True:
                 acquire(lock, channel)
                 try:
                     progress = next(steps)
                 except StopIteration as end:
                     return end.value, device_words(bundle.device)
+                except SeenClipsError as error:
+                    raise DataError(f"{error.what}. Choose the split test, or tick “{INCLUDE_SEEN}”.") from error
                 finally:
                     lock.release()
                 channel.send(progress)

@@ -23,6 +23,7 @@ from sec2sec.export.as_text import as_text
 from sec2sec.media import MediaError
 from sec2sec.model import Sec2Sec
 from sec2sec.progress import drain
+from sec2sec.training.opening import OpenedData
 from sec2sec.training.settings import SettingsError, TrainConfig
 from sec2sec.training.train import train_steps
 from sec2sec.viewer.payload import encode
@@ -208,7 +209,7 @@ def test_training_ends_with_a_checkpoint_that_evaluate_reads(made, machine, tmp_
     assert f"System: {SYSTEMS[name].title}" in bundle.card
     assert bundle.model.reference_video.abs().max() > 0, "the training mean was set"
     table = open_data(str(made / "data"))
-    report = drain(evaluate_steps(bundle, table, split="test", workers=0)).report
+    report = drain(evaluate_steps(bundle, OpenedData(table), workers=0)).report
     for target, figures in report["targets"].items():
         told = done.metrics["test"]["targets"][target]
         assert figures["clips"] == told["clips"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from functools import partial
 
@@ -33,6 +34,7 @@ from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.media import open_clip
 from sec2sec.progress import drain
+from sec2sec.training.opening import OpenedData
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.train import train_steps
 from tests.helpers import clips
@@ -230,7 +232,7 @@ def test_a_frozen_backbone_sees_each_clip_once_and_is_not_in_the_checkpoint(
     assert "google/vivit-b-16x2-kinetics400 and google/vit-base-patch16-224-in21k" in bundle.card
     assert explain(clip, bundle).targets["arousal"].effect.shape == (3,)
     table = open_data(str(made / "data"))
-    report = drain(evaluate_steps(bundle, table, split="test", workers=0)).report
+    report = drain(evaluate_steps(bundle, OpenedData(table), workers=0)).report
     told = done.metrics["test"]["targets"]["calm"]["mean_accuracy"]
     assert report["targets"]["calm"]["mean_accuracy"] == pytest.approx(told, abs=1e-3), "the cache's fp16 apart"
     again = [step.message for step in train_steps(tmp_path / "more", config, machine) if step.stage == "tokens"]
@@ -259,6 +261,28 @@ def test_absent_weights_are_one_line_that_says_where_to_put_which_file(name, mon
     with pytest.raises(EncoderError, match=r"config\.json and model\.safetensors of .*nowhere.*HF_HOME") as refused:
         build_system(config, SYSTEMS[name].encoder_config("paper"))
     assert "\n" not in str(refused.value)
+
+
+def test_where_nobody_answers_weights_are_missed_at_once_and_no_folder_is_left(monkeypatch, made, machine, tmp_path):
+    """The hub's own client tries six times, with pauses, before it gives up."""
+    asked: list[bool] = []
+
+    def from_pretrained(*_: object, local_files_only: bool, **__: object) -> None:
+        asked.append(local_files_only)
+        raise OSError("not here")
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # a port on which nobody listens
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        monkeypatch.setattr(VivitModel, "from_pretrained", staticmethod(from_pretrained))
+        decoded = []
+        monkeypatch.setattr("sec2sec.training.setup.measure_sound", lambda *_: decoded.append(1))
+        config = TrainConfig(data=str(made / "data"), system="vivit", preset="paper")
+        with pytest.raises(EncoderError, match="neither in HF_HOME nor could be downloaded"):
+            drain(train_steps(tmp_path / "run", config, machine))
+    assert asked == [True]
+    assert decoded == []
+    assert not (tmp_path / "run").exists()
 
 
 def test_weights_of_another_network_are_refused_and_never_filled_up_at_random(monkeypatch, published):

@@ -256,7 +256,8 @@ def test_made_clips_can_be_evaluated_beside_trivial_baselines(tmp_path, checkpoi
     assert made.returncode == 0, made.stderr
     assert (data / "clips.csv").is_file()
     assert (data / "planted.csv").is_file()
-    done = run("evaluate", "--checkpoint", checkpoint, "--data", data, "--json", out, "--workers", 0)
+    cache = ("--workers", 0, "--cache", tmp_path / "tokens")
+    done = run("evaluate", "--checkpoint", checkpoint, "--data", data, "--split", "all", "--json", out, *cache)
     assert done.returncode == 0, done.stderr
     report = json.loads(out.read_text())
     assert report["clips"] == 4

@@ -332,5 +332,5 @@ def test_files_that_take_long_to_read_are_counted_while_they_are(tmp_path, data,
     monkeypatch.setattr("sec2sec.datasets.extract.PROGRESS_INTERVAL", -1.0)
     steps = extract_steps(read_table(data).rows, encoders, TokenCache(tmp_path, encoders), device=CPU, workers=0)
     messages = [step.message for step in steps]
-    assert messages[:5] == [f"looking for clips in the cache: {count} of 5" for count in range(1, 6)]
+    assert messages[:5] == [f"reading files: {count} of 5" for count in range(1, 6)]
     assert [message[:19] for message in messages[5:]] == [f"encoding: {done} of 5 cl" for done in range(6)]

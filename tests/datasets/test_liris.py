@@ -58,6 +58,16 @@ def test_the_binary_rule_is_an_option(tmp_path, rule, valence, arousal, said):
     assert said in " ".join(table.notes)
 
 
+def test_ratings_and_ranks_are_scores_beside_classes_of_another_target(tmp_path):
+    table = open_data(make_liris(tmp_path / "liris"), liris_rule="valence=rating,arousal=median")
+    assert table.kinds == {"valence": "score", "arousal": "binary"}
+    assert labels(table, "valence") == pytest.approx([(valence - 1) / 4 for _, valence, *_ in LIRIS])
+    assert "valence is its rating, 1 to 5, scaled to 0..1." in table.notes
+    ranked = open_data(tmp_path / "liris", liris_rule="rank")
+    assert labels(ranked, "arousal") == pytest.approx([number / 8 for number in range(9)])
+    assert ranked.kinds == {"valence": "score", "arousal": "score"}
+
+
 @pytest.mark.parametrize("rule", ["high", "", "6", "nan", "valence=3,3", "fear=3", "valence=", "1;2"])
 def test_an_unknown_rule_is_refused(rule):
     with pytest.raises(DataError, match="rule"):
@@ -67,12 +77,12 @@ def test_an_unknown_rule_is_refused(rule):
 def test_the_random_split_needs_no_sets_and_says_that_films_leak(tmp_path):
     folder = make_liris(tmp_path / "liris")
     (folder / "annotations/ACCEDEsets.txt").unlink()
-    table = open_data(folder, split=RANDOM_SPLIT, seed=3)
+    table = open_data(folder, split=RANDOM_SPLIT, split_seed=3)
     assert "films leak" in table.name
     assert "films" not in table.notes[0]
     assert "clips of one film stand on both sides" in table.notes[-1]
     assert [len(table.split(name)) for name in ("train", "validation", "test")] == [6, 1, 2]
-    assert open_data(folder, split=RANDOM_SPLIT, seed=3).rows == table.rows
+    assert open_data(folder, split=RANDOM_SPLIT, split_seed=3).rows == table.rows
 
 
 def test_other_copies_of_liris_read_alike(tmp_path):

@@ -22,6 +22,7 @@ from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.metrics import TrainingLabels
 from sec2sec.plots.svg import Range, Series, chart, ranges
 from sec2sec.progress import drain
+from sec2sec.training.opening import OpenedData
 
 
 def classed(seed: int, clips: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +126,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated")
     bundle = load_checkpoint(save_tiny(folder / "tiny", targets=("arousal", "calm")), "cpu")
     data = read_table(clip_folder(folder / "data"))
-    end = drain(evaluate_steps(bundle, data, workers=0, listed=3))
+    end = drain(evaluate_steps(bundle, OpenedData(data), split="all", workers=0, listed=3))
     return json.loads(json.dumps(end.report, allow_nan=False))
 
 

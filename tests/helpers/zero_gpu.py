@@ -184,7 +184,7 @@ def edited(key: str) -> dict[str, Any]:
 
 def evaluated() -> list[str]:
     """Press Evaluate → status and report."""
-    last = call("evaluate", "evaluate", None, "a", "set", None, "all")
+    last = call("evaluate", "evaluate", None, "a", "set", None, "all", False)
     return [last["status"], last["report"]]
 
 

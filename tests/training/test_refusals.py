@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -17,8 +18,8 @@ from sec2sec.datasets.table import DataError
 from sec2sec.progress import drain
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.loop import TrainingError
-from sec2sec.training.run_folder import SCHEMA, RunFolder
-from sec2sec.training.settings import SettingsError, TrainConfig, read_mapping, train_config
+from sec2sec.training.run_folder import RunFolder
+from sec2sec.training.settings import RUN_SCHEMA, SettingsError, TrainConfig, read_mapping, train_config
 from sec2sec.training.train import train_steps
 from tests.helpers import commands
 from tests.helpers.commands import full_disk
@@ -135,7 +136,7 @@ def test_a_run_folder_of_another_schema_or_of_something_else_is_refused_and_unto
     for how in ({}, {"resume": True}):
         message = refused(made, machine, run, settings(made), **how)
         assert "sec2sec.run/9" in message
-        assert SCHEMA in message
+        assert RUN_SCHEMA in message
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("kept")
@@ -238,3 +239,34 @@ def test_unusable_input_of_the_command_line_is_one_line_on_stderr(tmp_path, made
         assert done.returncode == 2, options
         assert len(done.stderr.splitlines()) == 1, done.stderr
         assert said in done.stderr, done.stderr
+
+
+def test_the_settings_of_a_run_can_be_trained_again_under_another_name(tmp_path, made):
+    first = ["train", *arguments(made, tmp_path / "first", epochs=1, seed=3)[1:]]
+    assert commands.run(*first).returncode == 0
+    hardware = ("--cache", made / "tokens", "--workers", 0, "--device", "cpu")
+    again = commands.run(
+        "train", "--config", tmp_path / "first" / "config.json", "--out", tmp_path / "again", *hardware
+    )
+    assert again.returncode == 0, again.stderr
+    assert RunFolder(tmp_path / "again").config() == RunFolder(tmp_path / "first").config()
+
+
+def test_the_end_of_a_training_says_why_f1_and_the_name_that_it_was_given(tmp_path, made):
+    done = commands.run(*arguments(made, tmp_path / "calm-faces", epochs=1))
+    assert done.returncode == 0, done.stderr
+    assert "ended because all epochs are done, 1" in done.stdout
+    assert re.search(r"arousal +accuracy .*\(trivial\), F1 [0-9.]+, balanced accuracy [0-9.]+", done.stdout)
+    explained = commands.run(
+        "explain", made / "data" / "clips" / "4.mp4", "--checkpoint", tmp_path / "calm-faces" / "checkpoint"
+    )
+    assert "model: calm-faces." in explained.stdout
+
+
+def test_a_start_that_failed_leaves_no_folder_behind(tmp_path, made):
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        done = commands.run(*arguments(made, tmp_path / name, init=tmp_path / "nowhere"))
+        assert done.returncode == 2
+    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "empty").iterdir()) == []

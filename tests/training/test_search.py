@@ -97,6 +97,40 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(tmp_pat
     assert [(path.name, path.read_text()) for path in (tmp_path / "out").iterdir()] == [("trials.csv", "mine")]
 
 
+def test_trials_of_other_base_settings_data_or_code_are_not_taken_for_these(tmp_path, made, machine, monkeypatch):
+    grid, out = {"rate": [1e-3]}, tmp_path / "out"
+    file = asked(made, tmp_path, grid)
+    drain(search_steps(file, out, machine))
+    with pytest.raises(TrainingError, match=r"holds another search \(epochs was 1, is 2\)"):
+        drain(search_steps(asked(made, tmp_path, grid, epochs=2), out, machine))
+    file = asked(made, tmp_path, grid)
+    table = made / "data" / "clips.csv"
+    before = table.read_text()
+    table.write_text(before.replace("film0", "film1", 1))
+    try:
+        with pytest.raises(TrainingError, match="other clips, labels or splits"):
+            drain(search_steps(file, out, machine))
+    finally:
+        table.write_text(before)
+    monkeypatch.setattr("sec2sec.training.trial.code_version", lambda: "9.9+0")
+    with pytest.raises(TrainingError, match="another version of the code"):
+        drain(search_steps(file, out, machine))
+
+
+def test_test_clips_are_predicted_once_however_often_it_is_called(tmp_path, made, machine):
+    file, out = asked(made, tmp_path, {"rate": [1e-3]}), tmp_path / "out"
+    first = drain(search_steps(file, out, machine))
+    written = (out / "trial-000" / "predictions.json").stat().st_mtime_ns
+    again = drain(search_steps(file, out, machine))
+    assert (out / "trial-000" / "predictions.json").stat().st_mtime_ns == written
+    assert again.metrics == first.metrics
+
+
+def test_of_trials_with_equal_scores_the_first_is_the_best(tmp_path, made, machine):
+    file, out = asked(made, tmp_path, {"examples": [1, 2]}), tmp_path / "out"  # which changes no weight
+    assert drain(search_steps(file, out, machine)).checkpoint.parent.name == "trial-000"
+
+
 def test_a_plan_keeps_lists_of_lists(tmp_path, made):
     trials = plan(asked(made, tmp_path, {"video_grid": [[8, 3, 3], [4, 3, 3]]}), tmp_path / "out")
     assert [trial.config.video_grid for trial in trials] == [(8, 3, 3), (4, 3, 3)]

@@ -91,8 +91,8 @@ def test_the_device_is_waited_for_every_so_many_steps_and_not_at_each(sources, m
 def test_the_loss_of_an_epoch_is_the_mean_over_the_labels_of_its_steps(sources, monkeypatch):
     seen: list[tuple[float, int]] = []
 
-    def noted(logits, labels, kinds, score_loss):
-        total, known = clip_loss(logits, labels, kinds, score_loss)
+    def noted(logits, labels, kinds, options):
+        total, known = clip_loss(logits, labels, kinds, options)
         seen.append((float(total.detach()), int(known)))
         return total, known
 
@@ -178,3 +178,31 @@ def test_a_gpu_that_is_named_by_its_number_is_the_one_that_trains(monkeypatch, t
     assert (asked["accelerator"], asked["devices"]) == ("cuda", devices)
     with pytest.raises(TrainingError, match="cuda:1 is one GPU, but 2 on 1 machines were asked for"):
         Hardware(tmp_path, "cuda:1", devices=2).fabric()
+
+
+def losses_of_epochs(loop: TrainLoop, monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> TrainLoop:
+    """Train as far as patience goes, with validation losses as given and scores that fall as they rise."""
+    given = iter(losses)
+    monkeypatch.setattr(loop, "_learn", lambda *_: setattr(loop, "batches_done", loop.batches_done + 1))
+    monkeypatch.setattr("sec2sec.training.loop.clip_loss", lambda *_: (torch.tensor(next(given)), torch.tensor(1)))
+    monkeypatch.setattr("sec2sec.training.loop.main_scores", lambda *_: {"a": 0.5})
+    list(loop.reports())
+    return loop
+
+
+@pytest.mark.parametrize(
+    ("rule", "epochs", "why"),
+    [
+        ("rising", 7, "the validation loss rose for 3 epochs in a row"),  # 1.5 → 3 → 4 → 5
+        ("no-improvement", 5, "no epoch was better for 3 epochs"),  # the second was the best
+    ],
+)
+def test_patience_is_over_by_the_rule_that_was_chosen_and_the_reason_is_said(sources, monkeypatch, rule, epochs, why):
+    loop = fit_of(sources, epochs=9, patience=3, stop_rule=rule)
+    ended = losses_of_epochs(loop, monkeypatch, [3.0, 1.0, 2.0, 1.5, 3.0, 4.0, 5.0, 6.0, 7.0])
+    assert (ended.epochs_done, ended.reason) == (epochs, why)
+
+
+def test_a_training_that_did_all_its_epochs_says_so(sources, monkeypatch):
+    loop = losses_of_epochs(fit_of(sources, epochs=2), monkeypatch, [3.0, 2.0])
+    assert loop.reason == "all epochs are done, 2"

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric import Fabric
-from torch.nn import functional as F
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.metrics import TrainingLabels
@@ -35,36 +34,6 @@ from tests.helpers.datasets import TOKENS, planted_tokens
 from tests.helpers.trainings import CPU, ROOT, flags, settings, weights
 
 # --- the loss, the batches, the model that is trained
-
-
-def test_the_loss_is_cross_entropy_for_classes_and_distance_for_scores_where_there_is_a_label():
-    torch.manual_seed(0)
-    logits = torch.randn(5, 2)
-    labels = torch.tensor([[1, 0.2], [0, 0.9], [float("nan"), 0.5], [1, float("nan")], [0, 0.1]])
-    for kind in ("l1", "smooth_l1"):
-        expected, count = 0.0, 0
-        for b in range(5):
-            for k in range(2):
-                y, x = labels[b, k], logits[b, k]
-                if y.isnan():
-                    continue
-                count += 1
-                if k == 0:
-                    expected += -float(y * F.logsigmoid(x) + (1 - y) * F.logsigmoid(-x))
-                else:
-                    d = abs(float(x.sigmoid() - y))
-                    expected += d if kind == "l1" else (d**2 / 0.2 if d < 0.1 else d - 0.05)
-        total, known = clip_loss(logits, labels, ("binary", "score"), kind)
-        assert float(total) == pytest.approx(expected, rel=1e-5)
-        assert int(known) == count == 8
-
-
-def test_a_clip_without_labels_has_no_loss_and_no_gradient():
-    logits = torch.randn(2, 1, requires_grad=True)
-    total, known = clip_loss(logits, torch.full((2, 1), float("nan")), ("binary",))
-    total.backward()
-    assert int(known) == 0
-    assert torch.equal(logits.grad, torch.zeros(2, 1))
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])

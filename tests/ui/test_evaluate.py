@@ -10,6 +10,7 @@ from sec2sec.datasets.open import open_data
 from sec2sec.evaluation.document import as_fragment, as_page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.progress import drain
+from sec2sec.training.opening import OpenedData
 from sec2sec.ui import evaluate
 from tests.helpers.datasets import clip_folder
 from tests.helpers.models import tiny_bundle
@@ -24,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ended(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     bundle = tiny_bundle(tmp_path_factory.mktemp("model") / "tiny", targets=("arousal", "calm"))
     (folder / "clips" / "5.mp4").write_bytes(b"broken")
-    return drain(evaluate_steps(bundle, open_data(folder), workers=0))
+    return drain(evaluate_steps(bundle, OpenedData(open_data(folder)), split="all", workers=0))
 
 
 def test_only_visible_folders_are_data_sets(tmp_path: Path) -> None:

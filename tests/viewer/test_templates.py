@@ -121,6 +121,7 @@ def evaluation(name: str) -> EvaluationReport:
     }
     checkpoint = {"name": name, "sha256": "0", "trained_on": name}
     report = {"checkpoint": checkpoint, "data": name, "split": name, "clips": 1, "unusable": 1}
+    report |= {"remarks": [name], "reading": {}, "learned_from": {"clips": 1, "splits": {name: 1}, "known": True}}
     return {**report, "targets": {name: target}, "pointing": {name: 0.5}}  # type: ignore[typeddict-item]
 
 

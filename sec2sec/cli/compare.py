@@ -1,0 +1,88 @@
+"""`compare`: two checkpoints, trainings or tables of predictions on the same clips."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sec2sec.cli.evaluate import add_data, reading_options
+from sec2sec.cli.options import SPLITS, add_cache, add_device, add_json, add_workers, print_result
+from sec2sec.cli.terminal import drain_to_terminal, list_written
+from sec2sec.errors import SettingsError
+from sec2sec.files import json_bytes
+from sec2sec.outputs import Outputs, write_output
+
+if TYPE_CHECKING:
+    from sec2sec.predictions import LabelledPredictions
+
+SCHEMA = "sec2sec.comparison/1"
+TABLE = "predictions.csv"  # of a run folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The two, and the data where they are checkpoints."""
+    for name in ("A", "B"):
+        parser.add_argument(
+            name.lower(),
+            type=Path,
+            metavar=name,
+            help="run folder, table of predictions as `evaluate --predictions` writes it, or checkpoint folder, which "
+            "takes --data",
+        )
+    add_data(parser, required=False)
+    parser.add_argument("--split", choices=SPLITS, default="test", help="clips to compare on (default: test)")
+    parser.add_argument(
+        "--include-seen", action="store_true", help="compare also on clips that a checkpoint learned from"
+    )
+    hardware = parser.add_argument_group("hardware")
+    add_device(hardware)
+    add_workers(hardware, "decode clips")
+    add_cache(hardware)
+    add_json(parser.add_argument_group("output"), "comparison")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Predict where that is needed, compare, print the table and write it."""
+    sides = [options.a, options.b]
+    if options.json:
+        Outputs([*sides, *([options.data] if options.data else [])], options.overwrite).claim(options.json)
+    from sec2sec.benchmark.paired import compare_predictions, comparison_table, conclusions
+
+    a, b = (predictions_of(side, options) for side in sides)
+    results = compare_predictions(a, b)
+    if options.json:
+        content = {"schema": SCHEMA, "a": str(options.a), "b": str(options.b), "split": options.split}
+        write_output(options.json, json_bytes({**content, "targets": results}))
+    lines = [f"A: {options.a}", f"B: {options.b}", f"split: {options.split}", "", comparison_table(results).as_text()]
+    print_result("\n".join([*lines, "", *conclusions(results)]), options.json)
+    list_written([options.json] if options.json else [])
+    return 0
+
+
+def predictions_of(side: Path, options: argparse.Namespace) -> dict[str, LabelledPredictions]:
+    """What one side predicts, by target."""
+    from sec2sec.predictions import read_predictions
+
+    table = side / TABLE if (side / TABLE).is_file() else side
+    if table.is_file():
+        return read_predictions(table, options.split)
+    if options.data is None:
+        raise SettingsError(
+            f"{side}: is no table of predictions and no run folder with {TABLE}; a checkpoint takes --data as well"
+        )
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.evaluation.evaluate import evaluate_steps
+    from sec2sec.training.opening import open_as_learned
+
+    bundle = load_checkpoint(side, options.device)
+    data = open_as_learned(bundle, options.data, options=reading_options(options))
+    steps = evaluate_steps(
+        bundle,
+        data,
+        split=options.split,
+        workers=options.workers,
+        cache=options.cache,
+        include_seen=options.include_seen,
+    )
+    return drain_to_terminal(steps).labelled(bundle)

@@ -1,0 +1,100 @@
+"""A data set read as a checkpoint learned to read it: its rule, its split, its targets, and what of that differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from sec2sec.checkpoints import Bundle
+from sec2sec.datasets import first_impressions, liris
+from sec2sec.datasets.open import Reading, has_interview, is_liris, open_data
+from sec2sec.datasets.table import DataError, Table
+from sec2sec.training.settings import earlier_settings
+
+
+@dataclass(frozen=True)
+class OpenedData:
+    """The table, and a sentence for each way in which it is not what the checkpoint learned from."""
+
+    table: Table
+    # the options that it was read with; none where there is no choice
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def open_as_learned(
+    bundle: Bundle,
+    directory: Path | str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    open_table: Callable[..., Table] = open_data,
+) -> OpenedData:
+    """Open a folder with the options that the checkpoint learned with.
+
+    options: fields of Reading that overrule the checkpoint's; each that differs is a remark. open_table:
+    open_data, or what reads as it does within other limits.
+    Raises DataError where a target is a class for one and a score for the other, or none is shared.
+    """
+    chosen = dict(options or {})
+    targets = bundle.model.config.targets
+    recorded = _recorded(bundle)
+    remarks: list[str] = []
+    reading: dict[str, Any] = {}
+    if is_liris(directory):
+        known = recorded is not None and _learned_from(bundle, liris.NAME)
+        own = _liris_options(recorded if recorded is not None and known else Reading())
+        reading = {**own, **chosen}
+        changed = [name for name in own if reading[name] != own[name]]
+        if not known:
+            words = ", ".join(f"{name} {value}" for name, value in reading.items())
+            remarks.append(f"The checkpoint does not say how LIRIS-ACCEDE is to be read; it was read with {words}.")
+        elif changed:
+            words = "; ".join(f"{name} {reading[name]!r}, not {own[name]!r}" for name in changed)
+            remarks.append(f"Read otherwise than the checkpoint learned: {words}.")
+        table = open_table(directory, **reading)
+    elif has_interview(directory):
+        reading = {"interview": first_impressions.INTERVIEW in targets}
+        table = open_table(directory, **reading, **chosen)
+    else:
+        table = open_table(directory, **chosen)
+    _check_targets(bundle, table)
+    if absent := [name for name in targets if name not in table.targets]:
+        remarks.append(f"The data set has no labels of {', '.join(absent)}, which the checkpoint predicts as well.")
+    return OpenedData(table, reading, tuple(remarks))
+
+
+def _recorded(bundle: Bundle) -> Reading | None:
+    """How its training read the data; None for a checkpoint that does not say."""
+    config = bundle.config.get("provenance", {}).get("config")
+    if not isinstance(config, Mapping):
+        return None
+    settings = earlier_settings(config)
+    return Reading(**{field.name: settings[field.name] for field in fields(Reading) if field.name in settings})
+
+
+def _learned_from(bundle: Bundle, name: str) -> bool:
+    data = bundle.config.get("provenance", {}).get("data", [])
+    return any(str(one.get("name", "")).startswith(name) for one in data if isinstance(one, Mapping))
+
+
+def _liris_options(reading: Reading) -> dict[str, Any]:
+    return {"liris_rule": reading.liris_rule, "split": reading.split, "split_seed": reading.split_seed}
+
+
+def _check_targets(bundle: Bundle, table: Table) -> None:
+    targets = bundle.model.config.targets
+    if not any(name in table.targets for name in targets):
+        raise DataError(
+            f"{table.directory}: its targets are {', '.join(table.targets) or 'none'}, "
+            f"the checkpoint's {', '.join(targets)}; none is shared"
+        )
+    for name in targets:
+        learned = bundle.metrics.get("training", {}).get(name, {}).get("kind")
+        # a score whose few values happen to be 0 and 1 is a score all the same
+        if learned == "binary" and table.kinds.get(name) == "score":
+            raise DataError(
+                f"{table.directory}: {name} is a score here, and the checkpoint learned two classes of it; "
+                "read the data with the rule that it learned with"
+            )
