@@ -24,10 +24,11 @@ import sys
 sys.path.insert(0, {root!r})
 from sec2sec import DEMO
 from sec2sec.checkpoints import load_checkpoint
-from sec2sec.datasets.open import open_data
 from sec2sec.evaluation.evaluate import evaluate_steps
 from sec2sec.progress import drain
-{guard}drain(evaluate_steps(load_checkpoint(DEMO, "cpu"), open_data({data!r}), workers=2))
+from sec2sec.training.opening import open_as_learned
+bundle = load_checkpoint(DEMO, "cpu")
+{guard}drain(evaluate_steps(bundle, open_as_learned(bundle, {data!r}), workers=2))
 """
 MAKE = """
 import sys
