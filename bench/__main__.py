@@ -41,6 +41,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
     "browser": part("browser"),
+    "sessions": part("sessions", "sessions"),
     "lab": part("lab"),
     "training": part("training"),
     "grid": part("grid"),

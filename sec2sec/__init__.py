@@ -32,10 +32,17 @@ def load(checkpoint: Path | str = DEMO, device: str = "auto") -> Bundle:
 
 
 def encode(
-    clip: Path | str, checkpoint: Bundle | Path | str = DEMO, *, start: float = 0.0, end: float | None = None
+    clip: Path | str,
+    checkpoint: Bundle | Path | str = DEMO,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    video_track: int | None = None,
+    audio_track: int | None = None,
 ) -> EncodedClip:
     """Decode and encode a clip, or its part from start to end in s: once, for every question that follows.
 
+    video_track, audio_track: number of a track among those of its kind, from 1; the file's own choice if None.
     Seconds of work. Raises MediaError for a clip that cannot be used; it names the file, the finding and the remedy.
 
         clip = sec2sec.encode("clip.mp4")
@@ -43,22 +50,34 @@ def encode(
         clip.without([3], "audio").predict()        # the same without the sound of one second
     """
     from sec2sec.clip import encode as encode_clip
+    from sec2sec.config import TrackChoice
 
-    return encode_clip(clip, _loaded(checkpoint), start=start, end=end)
+    tracks = TrackChoice(video_track, audio_track)
+    return encode_clip(clip, _loaded(checkpoint), start=start, end=end, tracks=tracks)
 
 
 def explain(
-    clip: Path | str, checkpoint: Bundle | Path | str = DEMO, *, start: float = 0.0, end: float | None = None
+    clip: Path | str,
+    checkpoint: Bundle | Path | str = DEMO,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    video_track: int | None = None,
+    audio_track: int | None = None,
 ) -> PresentedExplanation:
     """Why a model predicts what it predicts of a clip, or of its part from start to end in s. Raises MediaError.
+
+    video_track, audio_track: number of a track among those of its kind, from 1; the file's own choice if None.
 
     explanation = sec2sec.explain("clip.mp4")
     explanation.targets["arousal"].effect       # (T,) what each second did to the prediction
     explanation.to_frame()                      # a table with a row per target and second
     """
     from sec2sec.clip import explain as explain_clip
+    from sec2sec.config import TrackChoice
 
-    return explain_clip(clip, _loaded(checkpoint), start=start, end=end)
+    tracks = TrackChoice(video_track, audio_track)
+    return explain_clip(clip, _loaded(checkpoint), start=start, end=end, tracks=tracks)
 
 
 def _loaded(checkpoint: Bundle | Path | str) -> Bundle:

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from sec2sec.checkpoints import Bundle, encoder_hash
-from sec2sec.config import MediaLimits
+from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
 from sec2sec.encoders.tokens import Modality, Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
@@ -184,7 +184,7 @@ class EncodedClip:
         return None if scores is None else scores[self._index(target)]
 
     def verdict(self, target: str) -> Verdict:
-        """Is the attention of this target an explanation of its prediction?"""
+        """Whether the attention of this target is an explanation of its prediction."""
         name = self._checked_target(target)
         return self.explain().targets[name].verdict
 
@@ -293,7 +293,13 @@ class EncodedClip:
 
 
 def encode_steps(
-    path: Path | str, model: Bundle, *, start: float = 0.0, end: float | None = None, limits: MediaLimits | None = None
+    path: Path | str,
+    model: Bundle,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    limits: MediaLimits | None = None,
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> Steps[EncodedClip]:
     """Decode and encode the part [start, end) of a file, in seconds.
 
@@ -313,6 +319,7 @@ def encode_steps(
         frames_per_second=config.frames_per_second,
         frame_size=config.frame_size,
         limits=limits,
+        tracks=tracks,
     )
     if not ((model.system.sees and clip.has_video) or (model.system.hears and clip.has_audio)):
         lacking = "picture" if model.system.sees else "sound"
@@ -348,27 +355,45 @@ def encode_steps(
 
 
 def explain_steps(
-    path: Path | str, model: Bundle, *, start: float = 0.0, end: float | None = None, limits: MediaLimits | None = None
+    path: Path | str,
+    model: Bundle,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    limits: MediaLimits | None = None,
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> Steps[EncodedClip]:
     """The same, and its explanation made: `explain()` of what is returned costs nothing more."""
-    clip = yield from encode_steps(path, model, start=start, end=end, limits=limits)
+    clip = yield from encode_steps(path, model, start=start, end=end, limits=limits, tracks=tracks)
     yield Progress(9, 10, "Measuring the effect of each second", "explaining")
     clip.explain()
     return clip
 
 
 def encode(
-    path: Path | str, model: Bundle, *, start: float = 0.0, end: float | None = None, limits: MediaLimits | None = None
+    path: Path | str,
+    model: Bundle,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    limits: MediaLimits | None = None,
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> EncodedClip:
     """Decode and encode the part [start, end) of a file, in seconds."""
-    return drain(encode_steps(path, model, start=start, end=end, limits=limits))
+    return drain(encode_steps(path, model, start=start, end=end, limits=limits, tracks=tracks))
 
 
 def explain(
-    path: Path | str, model: Bundle, *, start: float = 0.0, end: float | None = None, limits: MediaLimits | None = None
+    path: Path | str,
+    model: Bundle,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    limits: MediaLimits | None = None,
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> PresentedExplanation:
     """The explanation of the part [start, end) of a file, in seconds."""
-    return encode(path, model, start=start, end=end, limits=limits).explain()
+    return encode(path, model, start=start, end=end, limits=limits, tracks=tracks).explain()
 
 
 class Stopwatch:

@@ -51,7 +51,19 @@ class MediaLimits(Validated):
     max_seconds: float = setting(900.0, gt=0)  # length of the part that is analysed, not of the file
     min_seconds: float = setting(0.5, gt=0)  # a shorter clip has no second to speak of
     max_pixels: int = setting(8192 * 4320, ge=1)  # size of one decoded frame
+    max_decoded: float = setting(math.inf, gt=0)  # pixels of all the frames that are decoded of the part
     isolated: bool = setting(False)  # decode in a process of its own, which has limits and can be killed
+
+
+@dataclass(frozen=True)
+class TrackChoice:
+    """Which tracks of a file are used, by their number among those of their kind, from 1; None: the file's default."""
+
+    video: int | None = None
+    audio: int | None = None
+
+
+DEFAULT_TRACKS = TrackChoice()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -52,6 +53,11 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
 def json_bytes(value: Any, indent: int | None = 1) -> bytes:
     """JSON as it is written to a file. NaN and infinity raise ValueError."""
     return json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n"
+
+
+def safe_name(text: str) -> str:
+    """A text as part of a file's name: letters, figures, dots, dashes and underscores; what else it had, as dashes."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "unnamed"
 
 
 def current_umask() -> int:

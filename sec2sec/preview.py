@@ -57,6 +57,8 @@ class PreviewCollector:
             has_video=clip.has_video,
             partial=self.partial,
             warnings=tuple(clip.warnings),
+            video_track=clip.tracks.video,
+            audio_track=clip.tracks.audio,
         )
 
     def preview(self) -> Preview:

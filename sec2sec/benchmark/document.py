@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sec2sec.benchmark.tables import comparison_table, cost_table, pointing_table, target_tables, title_in
-from sec2sec.metrics import MAIN, figure, span, title_of
+from sec2sec.metrics import MAIN, MIN_GROUPS, figure, span, title_of
 from sec2sec.plots.svg import Range, Svg, ranges
 from sec2sec.tables import TextTable, counted
 from sec2sec.viewer import files
@@ -44,11 +44,24 @@ def as_page(results: Mapping[str, Any]) -> str:
         facts=facts(results),
         reading=READING,
         findings=findings(results),
-        charts=[_chart(results, target) for target in results["trivial"]],
+        charts=list(figures(results).values()),
         tables=_main(results),
         comparisons=_comparisons(results),
         foot=f"{_versions(results)}.",
     )
+
+
+def as_latex(results: Mapping[str, Any]) -> str:
+    """Every table, for a paper."""
+    tables = _main(results)
+    for _, ablation, pairs in _comparisons(results):
+        tables += [ablation, pairs] if ablation else [pairs]
+    return "\n".join(table.as_latex() for table in tables)
+
+
+def figures(results: Mapping[str, Any]) -> dict[str, Svg]:
+    """The chart of each target."""
+    return {target: _chart(results, target) for target in results["trivial"]}
 
 
 def _comparisons(results: Mapping[str, Any]) -> list[tuple[str, TextTable | None, TextTable]]:
@@ -88,6 +101,9 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     )
     sentences.append(f"Versions: {_versions(results)}.")
     sentences += _unsteady(results)
+    sentences += results["data"].get("warnings", [])
+    if results["groups"] < MIN_GROUPS:
+        sentences.append(f"The test has {counted(results['groups'], 'group')}: intervals over so few say little.")
     short = [row for row in results["systems"] if row["done"] < results["seeds"]]
     sentences += [f"{row['title']}: {row['done']} of {results['seeds']} seeds{_why(row)}." for row in short]
     if not any(row["paper"] for row in results["systems"]):

@@ -17,16 +17,19 @@ from typing import Any
 
 import torch
 
+from sec2sec.benchmark.citing import bibtex, cited, manifest
 from sec2sec.benchmark.collect import collect
-from sec2sec.benchmark.document import as_markdown, as_page
+from sec2sec.benchmark.document import as_latex, as_markdown, as_page, figures
 from sec2sec.benchmark.plan import FILE, Request, begin, noted, plan
 from sec2sec.benchmark.tables import NUMBERS, as_csv
 from sec2sec.benchmark.work import MEASURED, is_done, steps, work
 from sec2sec.checkpoints import environment
 from sec2sec.datasets.extract import clock
+from sec2sec.datasets.splits import leaks
 from sec2sec.datasets.table import SPLITS
 from sec2sec.device import pick_device
-from sec2sec.files import write_atomically, write_json
+from sec2sec.files import safe_name, write_atomically, write_json
+from sec2sec.plots.svg import standalone
 from sec2sec.progress import Progress, Steps, until
 from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
@@ -78,6 +81,7 @@ def benchmark_steps(
         "notes": list(table.notes),
         "clips": clips,
         "planted": generator_settings(table),
+        "warnings": leaks(table, "test"),
     }
     todo = [trial for trial in trials if not is_done(trial)]
     for name in dict.fromkeys(trial.differs["system"] for trial in todo):
@@ -103,6 +107,11 @@ def write_tables(out: Path) -> dict[str, Any]:
         write_json(out / "results.json", results)
         write_atomically(out / "RESULTS.md", as_markdown(results).encode())
         write_atomically(out / "results.html", as_page(results).encode())
+        write_atomically(out / "tables.tex", as_latex(results).encode())
+        write_atomically(out / "references.bib", bibtex(cited(results)).encode())
+        write_json(out / "manifest.json", manifest(results))
+        for target, figure in figures(results).items():
+            write_atomically(out / f"figure-{safe_name(target)}.svg", standalone(figure).encode())
         for kind in dict.fromkeys(results["targets"].values()):
             write_atomically(out / f"table-{NUMBERS[kind]}.csv", as_csv(results, kind).encode())
     except OSError as error:

@@ -130,4 +130,5 @@ def compare_explanations(options: argparse.Namespace) -> None:
 
 def print_results(out: Path, findings: list[str]) -> None:
     """What the benchmark says, and where its tables are."""
-    print("\n".join([*findings, f"tables: {out / 'RESULTS.md'}, results.html, results.json and table-*.csv beside it"]))
+    beside = "results.html, results.json, table-*.csv; for a paper tables.tex, figure-*.svg, references.bib, manifest.json"
+    print("\n".join([*findings, f"tables: {out / 'RESULTS.md'}; beside it {beside}"]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli.options import add_checkpoint, add_device, add_json, print_result
 from sec2sec.cli.terminal import drain_to_terminal, show
-from sec2sec.config import MediaLimits
+from sec2sec.config import MediaLimits, TrackChoice
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
 from sec2sec.files import json_bytes
@@ -32,6 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     part.add_argument("--end", type=float, metavar="S", help="analyse up to this second (default: the clip's end)")
     part.add_argument(
         "--max-seconds", type=float, metavar="S", help="longest part that is accepted, in seconds (default: 900)"
+    )
+    part.add_argument(
+        "--video-track",
+        type=int,
+        metavar="N",
+        help="which picture to analyse of a file with several, counted from 1 (default: the file's own choice)",
+    )
+    part.add_argument(
+        "--audio-track",
+        type=int,
+        metavar="N",
+        help="which sound to analyse of a file with several, counted from 1 (default: the file's own choice)",
+    )
+    part.add_argument(
+        "--max-pixels",
+        type=float,
+        metavar="N",
+        help="largest number of pixels that are decoded, all frames together (default: no limit)",
     )
     measured = parser.add_argument_group("measured on demand")
     measured.add_argument(
@@ -90,12 +109,15 @@ def run(options: argparse.Namespace) -> int:
         require_extra("report", "--report")
     if options.annotate:
         require_extra("film", "--annotate")
-    limits = MediaLimits(max_seconds=options.max_seconds) if options.max_seconds else MediaLimits()
+    limits = MediaLimits(
+        max_seconds=options.max_seconds or MediaLimits.max_seconds, max_decoded=options.max_pixels or math.inf
+    )
+    tracks = TrackChoice(options.video_track, options.audio_track)
     from sec2sec.checkpoints import load_checkpoint  # torch
     from sec2sec.clip import explain_steps
 
     model = load_checkpoint(options.checkpoint, options.device)
-    part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits}
+    part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits, "tracks": tracks}
     clip = drain_to_terminal(explain_steps(options.clip, model, **part))
     explanation: Explanation = clip.explain()
     if options.stability or options.seeds:

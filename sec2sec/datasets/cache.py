@@ -30,7 +30,7 @@ from sec2sec.errors import FileError
 from sec2sec.files import LOCKS, lock_file, write_atomically, write_json
 from sec2sec.media.clip import SHORTEST_SECOND
 
-TOKENS_VERSION = 1  # raise it when the same encoders give other tokens of the same clip
+TOKENS_VERSION = 2  # raise it when the same encoders give other tokens of the same clip
 MODALITIES = ("video", "audio")
 
 

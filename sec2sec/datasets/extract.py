@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sec2sec.encoders import GPU_CHUNKS, Encoders
 from sec2sec.encoding import BATCH_SECONDS, encode_clip
 from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
+from sec2sec.media.isolated import read_clip
 from sec2sec.progress import Progress, Steps
 from sec2sec.workers import check_shared_memory, end_if_started_by_import, why_they_ended
 
@@ -47,13 +49,13 @@ class Decoded(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         try:
-            clip = open_clip(
+            # several processes decode: threads of each would only wait for one another
+            opener = read_clip if self.limits.isolated else partial(open_clip, threads=1 if get_worker_info() else None)
+            clip = opener(
                 self.rows[index].path,
                 frames_per_second=self.config.frames_per_second,
                 frame_size=self.config.frame_size,
                 limits=self.limits,
-                # several processes decode: threads of each would only wait for one another
-                threads=1 if get_worker_info() else None,
             )
             return self.prepare(list(clip.seconds()))
         except MediaError as error:

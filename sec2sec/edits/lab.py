@@ -78,6 +78,13 @@ class Lab:
         self._joints: dict[PlannedSecond, tuple[Tensor, Tensor, Tensor]] = {}  # both, sound only, picture only: (D,)
         self._neither: Tensor | None = None
 
+    @property
+    def added_bytes(self) -> int:
+        """Bytes of what was added to the clip's own tokens: frozen and blurred pictures, other clips' sound."""
+        pictures = [self._pictures[picture] for picture in self.made()]
+        sounds = [tokens for sound, tokens in list(self._sounds.items()) if sound is not None and sound.track]
+        return sum(tokens.nbytes for tokens in (*pictures, *sounds))
+
     def add_soundtrack(self, name: str, audio: Tensor) -> None:
         """audio (T₂, A, C): the tokens of another clip's sound, to be taken by that name."""
         for i, second in enumerate(audio):

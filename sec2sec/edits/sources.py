@@ -96,11 +96,25 @@ def encode_plan_pictures(
                 progress(done / len(pictures))
 
 
-def encode_soundtrack(path: Path | str, encode: Encode, limits: MediaLimits, seconds: int) -> Tensor:
-    """The first `seconds` s of a clip's sound → (T₂, A, C). EditError for a clip without sound; raises MediaError."""
+def encode_soundtrack(
+    path: Path | str,
+    encode: Encode,
+    limits: MediaLimits,
+    seconds: int,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Tensor:
+    """The first `seconds` s of a clip's sound → (T₂, A, C). EditError for a clip without sound; raises MediaError.
+
+    progress is called with the share that is done; what it raises stops the work.
+    """
     clip = open_clip(path, end=float(seconds), limits=limits)
     if not clip.has_audio:
         raise EditError(f"{clip.name}: has no sound to take; choose another clip")
     clip.has_video = False  # its picture need not be decoded
-    sounds = [encode(batch).audio for batch in batched(clip.seconds())]
+    sounds: list[Tensor | None] = []
+    done = 0
+    for batch in batched(clip.seconds()):
+        sounds.append(encode(batch).audio)
+        done += len(batch)
+        progress(min(done / seconds, 1.0))
     return torch.cat([audio for audio in sounds if audio is not None])

@@ -80,11 +80,13 @@ def evaluate_steps(
     listed: int = WORST_CLIPS_LISTED,
     cache: Path | None = None,
     include_seen: bool = False,
+    isolated: bool = False,
 ) -> Steps[Evaluated]:
     """Predict every clip of a split and compare.
 
     listed: worst clips of each target. cache: folder of token caches, which keeps what is encoded; None keeps nothing.
     include_seen: measure also on clips that the checkpoint learned from, which the report then says first.
+    isolated: each clip is decoded by a process with limits, as strangers' must be; not with a cache.
 
     Raises DataError where no clip can be used, SeenClipsError where the checkpoint learned from some and they were not
     asked for.
@@ -102,7 +104,7 @@ def evaluate_steps(
     if cache is not None and bundle.folder is not None and bundle.system.uses_encoder_tokens:
         predicted, unusable = yield from _cached(bundle, rows, cache, hashed, workers)
     else:
-        predicted, unusable = yield from _decoded(bundle, rows, workers)
+        predicted, unusable = yield from _decoded(bundle, rows, workers, isolated=isolated)
     if not predicted:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
     summary = bundle.summary
@@ -128,11 +130,13 @@ def _max_seconds(bundle: Bundle) -> float:
     return min(MediaLimits().max_seconds, bundle.system.max_seconds)
 
 
-def _decoded(bundle: Bundle, rows: Sequence[Row], workers: int) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
+def _decoded(
+    bundle: Bundle, rows: Sequence[Row], workers: int, *, isolated: bool
+) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
     """Effects of each clip from its file, and what is wrong with the others."""
     predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
-    limits = MediaLimits(max_seconds=_max_seconds(bundle))
+    limits = MediaLimits(max_seconds=_max_seconds(bundle), isolated=isolated)
     decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from sec2sec.checkpoints import CheckpointSummary
+from sec2sec.config import TrackChoice
 
 SCHEMA = "sec2sec.explanation/1"
 
@@ -35,6 +36,13 @@ class ClipSummary:
     has_video: bool
     partial: bool = False  # the last second holds less than a whole second
     warnings: tuple[str, ...] = ()
+    video_track: int | None = None  # number of the track that was chosen, from 1; None: the file's own choice
+    audio_track: int | None = None
+
+    @property
+    def tracks(self) -> TrackChoice:
+        """The tracks that were analysed, to open the file again."""
+        return TrackChoice(self.video_track, self.audio_track)
 
 
 @dataclass(frozen=True)

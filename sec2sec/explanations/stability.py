@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sec2sec.checkpoints import Bundle, CheckpointError
-from sec2sec.config import SAMPLE_RATE, MediaLimits
+from sec2sec.config import DEFAULT_TRACKS, SAMPLE_RATE, MediaLimits, TrackChoice
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.explanations.masker import masker_of
@@ -47,6 +47,7 @@ def stability_steps(
     start: float = 0.0,
     end: float | None = None,
     limits: MediaLimits | None = None,
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> Steps[Bands]:
     """Measure the part [start, end) of a file → the bands of each target.
 
@@ -70,6 +71,7 @@ def stability_steps(
         frames_per_second=config.frames_per_second,
         frame_size=config.frame_size,
         limits=limits or MediaLimits(),
+        tracks=tracks,
     )
     encoded: dict[tuple[int, float], list[Tokens]] = {}  # by checkpoint and shift
     moving = {shift: CutShifter(shift) for shift in SHIFTS}

@@ -40,6 +40,7 @@ SCHEMA = "sec2sec.job/1"
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{32}")  # the time at which it was made, and what nobody can guess
 ENDED = ("stopped", "failed", "done")
 STALE_AFTER = 3600.0  # s after which a folder without job.json is what a lost server left
+MAX_SEED = 2**32 - 1
 LOG_CHARACTERS = 200  # of the last line of a log that a message shows
 
 
@@ -57,7 +58,7 @@ class KnownTruth(Validated):
     clips: int = setting(200, ge=20)  # a tenth of them is for validation
     lengths: tuple[int, int] = setting((4, 6), ge=MIN_CLIP_SECONDS, le=60)  # s, of the shortest and the longest clip
     level: Level = "plain"
-    seed: int = setting(0, ge=0)
+    seed: int = setting(0, ge=0, le=MAX_SEED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -270,11 +271,15 @@ class Job:
 
         Raises JobError while the training is running.
         """
-        if self.is_running():
-            raise JobError("this training is running; stop it first")
-        make = self.spec().make if (self.path / "job.json").exists() else None
+        try:
+            make = self.spec().make
+        except JobError:
+            make = None  # damaged: it is removed all the same
         removed = self.path.with_name(f".{self.id}.removed")
-        self.path.rename(removed)  # out of the list at once
+        with (self.path / "lock").open("ab") as lock:
+            if not _locked(lock):  # held to the end, so that nobody starts it meanwhile
+                raise JobError("this training is running; stop it first")
+            self.path.rename(removed)  # out of the list at once
         shutil.rmtree(removed, ignore_errors=True)
         if make is not None and all(other.spec().make != make for other in Jobs(self.path.parent).all()):
             shutil.rmtree(self.clip_set_dir(make), ignore_errors=True)

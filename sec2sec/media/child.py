@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sec2sec.config import MediaLimits
+from sec2sec.config import MediaLimits, TrackChoice
 from sec2sec.isolation import MEMORY_EXIT, limit_memory, limit_processor
 from sec2sec.media.clip import open_clip
 from sec2sec.media.container import MediaError
@@ -30,6 +30,7 @@ def _limits(plain: dict[str, str]) -> MediaLimits:
         max_seconds=float(plain["max_seconds"]),
         min_seconds=float(plain["min_seconds"]),
         max_pixels=int(plain["max_pixels"]),
+        max_decoded=float(plain["max_decoded"]),
     )
 
 
@@ -49,8 +50,11 @@ def _opened(clip: Any) -> dict[str, Any]:
     return {name: getattr(clip, name) for name in names}
 
 
-def _seconds(path: str, limits: dict[str, str], frame_size: list[int], **arguments: Any) -> None:
-    clip = open_clip(path, limits=_limits(limits), frame_size=(frame_size[0], frame_size[1]), **arguments)
+def _seconds(
+    path: str, limits: dict[str, str], frame_size: list[int], tracks: dict[str, int | None], **arguments: Any
+) -> None:
+    size, choice = (frame_size[0], frame_size[1]), TrackChoice(**tracks)
+    clip = open_clip(path, limits=_limits(limits), frame_size=size, tracks=choice, **arguments)
     _write("clip", _opened(clip), {})
     for second in clip.seconds():
         still = None if second.still is None else np.frombuffer(second.still, np.uint8)
@@ -62,15 +66,18 @@ def _seconds(path: str, limits: dict[str, str], frame_size: list[int], **argumen
 
 def _probe(path: str, limits: dict[str, str]) -> None:
     clip = open_clip(path, limits=_limits(limits))
-    fields = {name: getattr(clip, name) for name in ("name", "duration", "width", "height")}
-    _write("probe", {**fields, "playable": browser_can_play(clip)}, {})
+    fields = {name: getattr(clip, name) for name in ("name", "duration", "width", "height", "warnings")}
+    choices = clip.layout.choices
+    own = {"playable": browser_can_play(clip), "video_tracks": choices.video, "audio_tracks": choices.audio}
+    _write("probe", {**fields, **own}, {})
 
 
-def _convert(path: str, out: str, limits: dict[str, str], **arguments: Any) -> None:
+def _convert(path: str, out: str, limits: dict[str, str], tracks: dict[str, int | None], **arguments: Any) -> None:
     def reached(second: float) -> None:
         _write("progress", {"reached": second}, {})
 
-    convert_for_browser(path, out, limits=_limits(limits), progress=reached, **arguments)
+    choice = TrackChoice(**tracks)
+    convert_for_browser(path, out, limits=_limits(limits), tracks=choice, progress=reached, **arguments)
 
 
 def main(memory: int) -> None:

@@ -9,29 +9,28 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
 import av
 import numpy as np
 
-from sec2sec.config import RESIZE, SAMPLE_RATE, MediaLimits
+from sec2sec.config import DEFAULT_TRACKS, RESIZE, SAMPLE_RATE, MediaLimits, TrackChoice
 from sec2sec.files import file_sha256
 from sec2sec.media.audio import AudioReader
-from sec2sec.media.container import (
-    LEFT_OVER_SHARE,
-    MAX_THREADS,
-    UNINDEXED_READERS,
-    MediaError,
-    Track,
-    check_file,
-)
+from sec2sec.media.container import MediaError, check_file
+from sec2sec.media.layout import Kind
 from sec2sec.media.probe import Probe, probe
+from sec2sec.media.track import MAX_THREADS, Track, too_much_to_decode
 from sec2sec.media.video import VideoReader
 
 SHORTEST_SECOND = 0.5  # s; a shorter rest at the end is no second
 ROUNDING = 0.005  # s; containers round time stamps to a millisecond, and a frame's length is rounded again
 TRACKS_APART = 0.5  # s; a track that ends this much before the other is worth a word
 GAP_WORTH_A_WORD = 0.1  # s
+LEFT_OUT_WORTH_A_WORD = 0.5  # s
+MAX_PAUSES_NAMED = 3  # of one track; the others are counted
+LEFT_OVER_SHARE = 0.05  # of a stream-like file that may stay unread at its end before it counts as damaged
+# Readers that step over damage without a word, of containers that have nothing but packets up to their last byte.
+UNINDEXED_READERS = ("mpegts", "mpeg", "mp3", "aac", "ac3", "amr", "flac", "ogg")
 CODEC_PADDING = 0.1  # s; sound codecs fill their last block, so that decoding may end this much off what the file says
 
 
@@ -77,6 +76,7 @@ class Clip:
         self,
         path: Path,
         probed: Probe,
+        tracks: TrackChoice,
         start: float,
         end: float | None,
         frames_per_second: int,
@@ -90,6 +90,7 @@ class Clip:
         self.end = end  # s from time 0 to the end of that part, if one was chosen
         self.frames_per_second = frames_per_second  # M
         self.frame_size = frame_size  # height, width
+        self.tracks = tracks  # that were asked for
         self.layout = layout = probed.layout
         self.format = layout.format  # libav's name of the container
         self.has_video, self.has_audio = probed.has_video, probed.has_audio
@@ -99,8 +100,9 @@ class Clip:
         self.video_codec, self.audio_codec = layout.video_codec, layout.audio_codec
         self.pixel_format = probed.pixel_format
         self.warnings = list(probed.warnings)  # sentences for people; reading adds to them
-        self._limits, self._threads = limits, threads
+        self._limits, self._threads, self._is_followed = limits, threads, probed.is_followed
         self.duration = self._stated_duration(probed.duration)  # s that are analysed; corrected once it has been read
+        self._check_pixels()
         self.sha256 = file_sha256(path)
 
     def _stated_duration(self, whole: float | None) -> float:
@@ -130,15 +132,22 @@ class Clip:
                 f"(at least {seconds:.1f} s); choose a start and an end"
             )
 
+    def _check_pixels(self) -> None:
+        """MediaError if the part has more pixels than may be decoded, as far as the file says how many frames."""
+        expected = self.width * self.height * (self.fps or 0.0) * self.duration
+        if self.has_video and expected > self._limits.max_decoded:  # not where the length is not known: NaN
+            raise too_much_to_decode(self.name, self._limits.max_decoded)
+
     def _too_short(self, seconds: float) -> MediaError:
         return MediaError(
             f"{self.name}: {seconds:.2f} s long, and at least {self._limits.min_seconds:g} s are needed; "
             "choose a longer clip or part"
         )
 
-    def track(self, kind: Literal["video", "audio"]) -> Track:
+    def track(self, kind: Kind) -> Track:
         """One of its tracks, freshly opened; close it after use."""
-        return Track(self.path, self.layout, kind, self._limits.max_pixels, self._threads)
+        limits = self._limits
+        return Track(self.path, self.layout, kind, limits.max_pixels, self._threads, limits.max_decoded)
 
     def seconds(self) -> Iterator[Second]:
         """Reads the clip second by second. MediaError if nothing decodes, or it proves too short or too long."""
@@ -197,12 +206,21 @@ class Clip:
                 f"{self.name}: damaged: only {self.duration:.2f} s from {self.start:g} s on decode; "
                 "choose another part or copy the file again"
             )
-        for sentence in (self._early_end(reading, stated), *self._gaps(reading), *self._uneven_tracks(reading)):
+        for sentence in (
+            *self.layout.used_of_several(),
+            self._early_end(reading, stated),
+            *self._gaps(reading),
+            *self._pauses(reading),
+            *self._left_out(reading),
+            *self._uneven_tracks(reading),
+        ):
             if sentence:
                 self.warn(sentence)
 
     def _early_end(self, reading: Reading, stated: float) -> str | None:
         """What to say if the part goes on where reading ended. stated: its length as the file says, s."""
+        if self._is_followed:  # what reading ended at is said already
+            return None
         end = self.start + self.duration
         analysed = f"{reading.seconds} s were analysed."
         damaged_from = reading.damaged_from
@@ -227,6 +245,38 @@ class Clip:
                 if end > self.start and end - begin > GAP_WORTH_A_WORD:
                     yield f"The {kind} is damaged from {begin:.1f} to {end:.1f} s: {remedy}."
 
+    def _pauses(self, reading: Reading) -> Iterator[str]:
+        """What to say where the file itself has no picture or no sound, at the beginning or in between."""
+        for kind, reader, before, between in (
+            ("picture", reading.video, "its first frame was shown before that", "the frame before was held"),
+            ("sound", reading.audio, "silence was put before it", "silence was put there"),
+        ):
+            if reader is None:
+                continue
+            damage = reader.track.gaps
+            pauses = [
+                (begin, end)
+                for begin, end in reader.pauses
+                if not any(begin < lost_until and end > lost_from for lost_from, lost_until in damage)
+            ]
+            if pauses and pauses[0][0] <= self.start:
+                yield f"The {kind} begins only at {pauses.pop(0)[1]:.1f} s: {before}."
+            for begin, end in pauses[:MAX_PAUSES_NAMED]:
+                yield f"The file has no {kind} from {begin:.1f} to {end:.1f} s: {between}."
+            more = pauses[MAX_PAUSES_NAMED:]
+            if more:
+                total = sum(end - begin for begin, end in more)
+                yield f"The file has no {kind} at {len(more)} further places either, {total:.1f} s in all: {between}."
+
+    def _left_out(self, reading: Reading) -> Iterator[str]:
+        """What to say of what a file puts where something else was shown or heard already."""
+        for kind, lost in (
+            ("picture", 0.0 if reading.video is None else reading.video.track.left_out),
+            ("sound", 0.0 if reading.audio is None else reading.audio.left_out),
+        ):
+            if lost > LEFT_OUT_WORTH_A_WORD:
+                yield f"The clock of the {kind} goes back: {lost:.1f} s of {kind} lie in the past and were left out."
+
     def _uneven_tracks(self, reading: Reading) -> Iterator[str]:
         """What to say if one of picture and sound ends before the other."""
         if reading.video is None or reading.audio is None:
@@ -248,11 +298,12 @@ def open_clip(
     frame_size: tuple[int, int] = RESIZE,
     limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
     threads: int | None = None,
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> Clip:
     """Opens a clip, or the part of it from `start` to `end` s, and checks that it can be used; MediaError if not.
 
-    frame_size: height and width to which every frame is resized. threads: that decode, at most; as many as there are
-    cores, up to MAX_THREADS, if None.
+    tracks: which of several; the file's own choice where they do not say. frame_size: height and width to which every
+    frame is resized. threads: that decode, at most; as many as there are cores, up to MAX_THREADS, if None.
     """
     if frames_per_second < 1:
         raise ValueError(f"frames_per_second must be at least 1, not {frames_per_second}")
@@ -260,8 +311,8 @@ def open_clip(
     _check_part(path.name, start, end)
     threads = MAX_THREADS if threads is None else threads
     try:
-        probed = probe(path, limits.max_pixels, threads)
-        return Clip(path, probed, start, end, frames_per_second, frame_size, limits, threads)
+        probed = probe(path, tracks, limits.max_pixels, threads)
+        return Clip(path, probed, tracks, start, end, frames_per_second, frame_size, limits, threads)
     except av.FFmpegError as error:
         raise _reading_failed(path.name, error) from error
     except OSError as error:

@@ -25,12 +25,13 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from sec2sec.config import RESIZE, MediaLimits
+from sec2sec.config import DEFAULT_TRACKS, RESIZE, MediaLimits, TrackChoice
 from sec2sec.files import file_sha256
 from sec2sec.isolation import MEMORY_EXIT
 from sec2sec.media.child import HEAD
 from sec2sec.media.clip import Second, open_clip
 from sec2sec.media.container import MediaError, check_file
+from sec2sec.media.layout import TrackChoices
 from sec2sec.media.playback import browser_can_play, convert_for_browser
 
 LARGEST_JSON = 1 << 20
@@ -73,6 +74,7 @@ class ReadableClip(Protocol):
     duration: float
     has_video: bool
     has_audio: bool
+    tracks: TrackChoice
     warnings: list[str]
 
     def seconds(self) -> Iterator[Second]:
@@ -94,6 +96,7 @@ class IsolatedClip:
     width: int
     height: int
     warnings: list[str]
+    tracks: TrackChoice
     _messages: Generator[Message, None, None]
 
     def seconds(self) -> Iterator[Second]:
@@ -253,6 +256,7 @@ class Decoders:
         frames_per_second: int = 8,
         frame_size: tuple[int, int] = RESIZE,
         limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
+        tracks: TrackChoice = DEFAULT_TRACKS,
     ) -> IsolatedClip:
         """As media.open_clip, read by another process."""
         file = check_file(path, limits.max_bytes)
@@ -264,22 +268,35 @@ class Decoders:
             frames_per_second=frames_per_second,
             frame_size=list(frame_size),
             limits=_plain(limits),
+            tracks=asdict(tracks),
         )
         opened = next(messages).fields
-        return IsolatedClip(path=file, sha256=file_sha256(file), _messages=messages, **opened)
+        return IsolatedClip(path=file, sha256=file_sha256(file), tracks=tracks, _messages=messages, **opened)
 
     def probe(self, path: str | os.PathLike[str], limits: MediaLimits) -> ProbedClip:
         """What a page has to know of a file. Raises MediaError."""
         file = check_file(path, limits.max_bytes)
         (message,) = self._ask("probe", file, limits=_plain(limits))
-        return ProbedClip(**message.fields)
+        video, audio = (
+            tuple((label, number) for label, number in message.fields.pop(name))
+            for name in ("video_tracks", "audio_tracks")
+        )
+        return ProbedClip(**message.fields, choices=TrackChoices(video, audio))
 
     def convert(
-        self, path: str | os.PathLike[str], out: Path, *, start: float, end: float | None, limits: MediaLimits
+        self,
+        path: str | os.PathLike[str],
+        out: Path,
+        *,
+        start: float,
+        end: float | None,
+        limits: MediaLimits,
+        tracks: TrackChoice = DEFAULT_TRACKS,
     ) -> Generator[float, None, None]:
         """convert_for_browser in another process: yields the second that it has reached. Raises MediaError."""
         file = check_file(path, limits.max_bytes)
-        for message in self._ask("convert", file, out=str(out), start=start, end=end, limits=_plain(limits)):
+        arguments = {"start": start, "end": end, "limits": _plain(limits), "tracks": asdict(tracks)}
+        for message in self._ask("convert", file, out=str(out), **arguments):
             yield message.fields["reached"]
 
     def close(self) -> None:
@@ -323,6 +340,8 @@ class ProbedClip:
     width: int
     height: int
     playable: bool  # by browsers, as it is
+    warnings: list[str]  # sentences for people, of what is known before it is read
+    choices: TrackChoices
 
 
 def read_clip(
@@ -333,10 +352,19 @@ def read_clip(
     frames_per_second: int = 8,
     frame_size: tuple[int, int] = RESIZE,
     limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> ReadableClip:
     """As open_clip, of which only the seconds are read: here, or in another process where the limits ask for that."""
     opener = _decoders("decoding", os.getpid()).open_clip if limits.isolated else open_clip
-    return opener(path, start=start, end=end, frames_per_second=frames_per_second, frame_size=frame_size, limits=limits)
+    return opener(
+        path,
+        start=start,
+        end=end,
+        frames_per_second=frames_per_second,
+        frame_size=frame_size,
+        limits=limits,
+        tracks=tracks,
+    )
 
 
 def probe_clip(path: str | os.PathLike[str], limits: MediaLimits) -> ProbedClip:
@@ -344,7 +372,8 @@ def probe_clip(path: str | os.PathLike[str], limits: MediaLimits) -> ProbedClip:
     if limits.isolated:
         return _decoders("probing", os.getpid()).probe(path, limits)
     clip = open_clip(path, limits=limits)
-    return ProbedClip(clip.name, clip.duration, clip.width, clip.height, browser_can_play(clip))
+    playable, choices = browser_can_play(clip), clip.layout.choices
+    return ProbedClip(clip.name, clip.duration, clip.width, clip.height, playable, clip.warnings, choices)
 
 
 def convert_clip(
@@ -354,14 +383,16 @@ def convert_clip(
     start: float,
     end: float | None,
     limits: MediaLimits,
+    tracks: TrackChoice = DEFAULT_TRACKS,
     progress: Callable[[float], None],
 ) -> None:
     """convert_for_browser, here or in another process where the limits ask for that."""
     if not limits.isolated:
-        convert_for_browser(path, out, start=start, end=end, limits=limits, progress=progress)
+        convert_for_browser(path, out, start=start, end=end, limits=limits, tracks=tracks, progress=progress)
         return
     decoders = _decoders("decoding", os.getpid())
-    with contextlib.closing(decoders.convert(path, out, start=start, end=end, limits=limits)) as reached:
+    converting = decoders.convert(path, out, start=start, end=end, limits=limits, tracks=tracks)
+    with contextlib.closing(converting) as reached:
         for second in reached:
             progress(second)
 

@@ -17,10 +17,12 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from sec2sec.config import MediaLimits
+from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
 from sec2sec.media import Clip, MediaError, open_clip
 from sec2sec.media.audio import pieces
-from sec2sec.media.container import Track, check_file, open_container, survey
+from sec2sec.media.container import check_file, open_container
+from sec2sec.media.layout import survey
+from sec2sec.media.track import Track
 from sec2sec.media.video import Scaler
 
 TICKS = 90_000  # per second; divides by 24, 25, 30, 50, 60 and 120 frames, and 29.97 to a hundredth of a millisecond
@@ -44,10 +46,10 @@ def browser_can_play(clip: Clip | str | os.PathLike[str]) -> bool:
         path, layout = clip.path, clip.layout
     else:
         path = check_file(clip, MediaLimits().max_bytes)
-        with open_container(path) as container:
+        with open_container(path, MediaLimits().max_pixels) as container:
             layout = survey(container)
     name = next((name for name in AUDIO_IN if name in layout.format.split(",")), None)
-    if name is None or layout.unreadable:
+    if name is None or layout.unreadable or layout.joins or not layout.starts_as_browsers_do:
         return False
     if name in VIDEO_IN and layout.origin != 0:
         return False  # the player's clock would not be ours
@@ -75,6 +77,7 @@ def convert_for_browser(
     end: float | None = None,
     max_side: int = 1280,
     limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
+    tracks: TrackChoice = DEFAULT_TRACKS,
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Writes [start, end) s as H.264 and AAC in MP4: upright, square pixels, time 0 at `start`; or MediaError.
@@ -82,7 +85,7 @@ def convert_for_browser(
     max_side: the longest side, in pixels. progress gets the second that was reached, about once per second; what it
     raises stops the conversion. Nothing half-written stays behind.
     """
-    clip = open_clip(path, start=start, end=end, limits=limits)
+    clip = open_clip(path, start=start, end=end, limits=limits, tracks=tracks)
     out_path = Path(out_path)
     part = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
     try:

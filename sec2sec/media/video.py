@@ -12,7 +12,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from PIL import Image
 
 from sec2sec.config import RESIZE
-from sec2sec.media.container import MOMENT, Shown, Track
+from sec2sec.media.audio import PAUSE_WORTH_A_WORD
+from sec2sec.media.track import MOMENT, Shown, Track
 
 MAX_STILL_SIDE = 320  # pixels, the longest side of a second's still
 HD_LINES = 720  # pictures at least this high are BT.709 when they do not say, lower ones BT.601, as players assume
@@ -90,11 +91,16 @@ class VideoReader:
         self._next: Shown | None = next(self._source, None)
         self._current: Shown | None = self._next  # before the first frame the first is shown
         self._array: np.ndarray | None = None  # the current frame, shrunk
+        self.pauses: list[tuple[float, float]] = []  # s from time 0, in which the file has no picture
+        if self._next is not None and self._next.time - begin > PAUSE_WORTH_A_WORD:
+            self.pauses.append((begin, self._next.time))
 
     def _advance(self, time: float) -> None:
         """Makes the frame on screen at `time` s the current one."""
         while self._next is not None and self._next.time <= time + MOMENT:
             if self._next is not self._current:
+                if self._current is not None and self._next.time - self._current.end > PAUSE_WORTH_A_WORD:
+                    self.pauses.append((self._current.end, self._next.time))
                 self._current, self._array = self._next, None
             self._next = next(self._source, None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from itertools import count
 from typing import Literal
 from xml.etree import ElementTree
@@ -27,6 +28,23 @@ class Svg(str):
 
     def __html__(self) -> str:
         return str(self)
+
+
+def standalone(figure: Svg) -> str:
+    """The drawing of a figure as a file of its own, with colours and fonts for print."""
+    drawing = ElementTree.fromstring(figure).find(".//svg")
+    assert drawing is not None, "every chart is one"
+    drawing.set("xmlns", "http://www.w3.org/2000/svg")
+    width, height = drawing.get("viewBox", "0 0 640 480").split()[2:]
+    drawing.attrib |= {"width": width, "height": height}
+    for name in ("title", "desc"):  # numbered within a page; here the same figure is the same file
+        if (element := drawing.find(name)) is not None:
+            element.set("id", name)
+    drawing.set("aria-labelledby", "title desc")
+    style = ElementTree.Element("style")
+    style.text = (resources.files(__package__) / "figure.css").read_text(encoding="utf-8")
+    drawing.insert(0, style)
+    return ElementTree.tostring(drawing, encoding="unicode") + "\n"
 
 
 @dataclass(frozen=True)

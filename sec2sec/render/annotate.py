@@ -49,7 +49,8 @@ def annotate(
     unknown target, OSError where `out` cannot be written.
     """
     summary = explanation.clip
-    clip = open_clip(path, start=summary.start, limits=limits or MediaLimits(max_seconds=math.inf))
+    limits = limits or MediaLimits(max_seconds=math.inf)
+    clip = open_clip(path, start=summary.start, limits=limits, tracks=summary.tracks)
     if clip.sha256 != summary.sha256:
         raise MediaError(f"{clip.name}: is not the file that was explained ({summary.name}); explain it again")
     shown = {name: explanation.targets[name] for name in chosen_targets(explanation, targets)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from sec2sec.media import Clip
 from sec2sec.media.audio import pieces
-from sec2sec.media.container import MOMENT, Shown, Track
+from sec2sec.media.track import MOMENT, Shown, Track
 from sec2sec.media.video import Scaler
 
 SOUND_RATE = 48_000  # Hz

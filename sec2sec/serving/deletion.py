@@ -55,11 +55,13 @@ class Deletion:
     folder: everything in it belongs to visitors of this process.
     age: s from the moment something is first seen in the folder to its deletion, at most. A clock that somebody sets
     changes nothing: age is counted by the machine's monotonic clock.
+    others: what else is swept with the folder; an error of one keeps none of the rest from its turn.
     """
 
     folder: Path
     age: float
     clock: Callable[[], float] = time.monotonic
+    others: list[Callable[[], object]] = field(default_factory=list)
     _first_seen: dict[tuple[str, int], float] = field(default_factory=dict)  # by path and inode
     _health: Health = field(default_factory=Health)
     _swept: float | None = None
@@ -110,10 +112,15 @@ class Deletion:
     def run(self, ended: threading.Event) -> None:
         """Sweep once a period until `ended`; an error is logged and the next sweep tries again."""
         while not ended.wait(self.period):
+            self.sweep_all()
+
+    def sweep_all(self) -> None:
+        """Sweep the folder and the others once."""
+        for sweep in (self.sweep, *self.others):
             try:
-                self.sweep()
+                sweep()
             except Exception:
-                LOG.exception("deleting old uploads failed; the next try is in %.0f s", self.period)
+                LOG.exception("deleting what is old failed; the next try is in %.0f s", self.period)
 
     def start(self) -> threading.Event:
         """Run in a thread of its own; the event ends it."""

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sec2sec.serving.deletion import Deletion, free_bytes
+from sec2sec.serving.login import LOGIN, LOGOUT, MAX_FORM, Login
 
 API = "/gradio_api"
 UPLOAD = f"{API}/upload"
+STARTUP = f"{API}/startup-events"
 HEALTH = "/health"
 READ = frozenset({"GET", "HEAD"})
 WRITE = frozenset({"POST"})
@@ -33,9 +35,8 @@ ROUTES: tuple[tuple[frozenset[str], str], ...] = (
     (READ, rf"{API}/heartbeat/[\w-]+"),
     (READ, rf"{API}/file=(?!\w+:).+"),
     (WRITE, rf"{API}/(queue/join|run/[\w-]+|cancel|reset|component_server|upload)/?"),
-    (WRITE, r"/login/?"),
-    (READ, r"/logout/?"),
 )
+LOGIN_ROUTES: tuple[tuple[frozenset[str], str], ...] = ((READ | WRITE, LOGIN), (READ, LOGOUT))
 MAX_JSON = 256 * 1024  # bytes of a body that is no upload
 MAX_HEADERS = 16 * 1024  # bytes of all headers; cookies and a proxy's additions fit
 MULTIPART = 64 * 1024  # bytes that a form adds to the file in it
@@ -82,15 +83,17 @@ class Door:
     """The middleware.
 
     app: what it guards. deletion: knows the folder of uploads and how full it is. broken_off: the error at which the
-    app removes the file of an upload that it has not read to its end.
+    app removes the file of an upload that it has not read to its end. login: asks for a code, where there is one.
     """
 
     app: ASGIApp
     limits: Limits
     deletion: Deletion
     broken_off: type[Exception]
+    login: Login | None = None
     clock: Callable[[], float] = time.monotonic
     _uploads: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    _is_started: bool = False
     _uploading: int = 0  # bytes announced by uploads that are on their way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,10 +106,15 @@ class Door:
             return
         send = self._with_headers(send)
         refusal = self._refusal(scope)
+        is_signed_in = self.login is None or self.login.is_signed_in(scope)
         if refusal is not None:
             await refusal(scope, receive, send)
         elif _path(scope) == HEALTH:
-            await self._health()(scope, receive, send)
+            await self._health(is_signed_in)(scope, receive, send)
+        elif self.login is not None and _path(scope) in (LOGIN, LOGOUT):
+            await (await self._sign_in_or_out(self.login, scope, receive))(scope, receive, send)
+        elif not is_signed_in and not self._is_start(scope):
+            await self._ask_for_code(scope)(scope, receive, send)
         elif _path(scope).rstrip("/") == UPLOAD:
             await self._upload(scope, receive, send)
         else:
@@ -125,10 +133,37 @@ class Door:
         if (
             "\x00" in path
             or ".." in path.split("/")
-            or not any(scope["method"] in methods and re.fullmatch(route, path) for methods, route in ROUTES)
+            or not any(scope["method"] in methods and re.fullmatch(route, path) for methods, route in self._routes())
         ):
             return PlainTextResponse("Not found.", 404)
         return None
+
+    def _routes(self) -> tuple[tuple[frozenset[str], str], ...]:
+        return ROUTES if self.login is None else ROUTES + LOGIN_ROUTES
+
+    def _is_start(self, scope: Scope) -> bool:
+        """Whether the server asks itself, once, for what it does at its start."""
+        is_first = not self._is_started and _path(scope) == STARTUP
+        self._is_started |= is_first
+        return is_first
+
+    def _ask_for_code(self, scope: Scope) -> Response:
+        """The page leads to the form; everything else is refused."""
+        if _path(scope) == "/":
+            return RedirectResponse(LOGIN.removeprefix("/"), 303)
+        return PlainTextResponse("Enter the code of your class first.", 401)
+
+    async def _sign_in_or_out(self, own: Login, scope: Scope, receive: Receive) -> Response:
+        forwarded = Headers(scope=scope).get("x-forwarded-proto") if self.limits.proxied else None
+        is_secure = (forwarded or scope.get("scheme")) == "https"
+        if _path(scope) == LOGOUT:
+            return own.leave(is_secure)
+        if scope["method"] in READ:
+            return own.page(scope)
+        body = await _read(scope, receive, MAX_FORM)
+        if body is None:
+            return PlainTextResponse("The code is too long.", 413)
+        return own.enter(scope, body, visitor_address(scope, self.limits.proxied), is_secure)
 
     def _same_origin(self, headers: Headers) -> bool:
         """Browsers name the site of the page in Origin; other programs name none."""
@@ -206,12 +241,15 @@ class Door:
         for address in [address for address, recent in self._uploads.items() if not recent or recent[-1][0] < oldest]:
             del self._uploads[address]
 
-    def _health(self) -> Response:
-        """A line for whoever watches the server: 503 where the deletion job is late."""
+    def _health(self, in_full: bool) -> Response:
+        """A line for whoever watches the server: 503 where the deletion job is late. in_full: with sizes."""
         health = self.deletion.health()
         late = health.late(self.deletion.period)
+        status = "deletion is late" if late else "ok"
+        if not in_full:
+            return JSONResponse({"status": status}, 503 if late else 200)
         content = {
-            "status": "deletion is late" if late else "ok",
+            "status": status,
             "last_deletion_seconds_ago": None if health.last_sweep is None else round(health.last_sweep, 1),
             "files": health.files,
             "bytes": health.bytes,

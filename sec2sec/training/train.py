@@ -27,7 +27,7 @@ from sec2sec.predictions import predictions_csv
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.hardware import Hardware, command, first_process, launch
-from sec2sec.training.loop import TrainingError, TrainLoop
+from sec2sec.training.loop import DivergedError, TrainingError, TrainLoop
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.module import Predictions, TrainModule, predict
 from sec2sec.training.run_folder import PREDICTIONS, PREDICTIONS_TABLE, RunFolder
@@ -90,7 +90,7 @@ def train_steps(
     try:
         return (yield from _Training(folder, config, machine, fabric, first, test, stop, enough).run())
     except (ValueError, OSError) as error:
-        if first and (begun or folder.has_state()):
+        if first and (begun or folder.has_state() or isinstance(error, DivergedError)):
             _write_failed(folder, error)
         elif first:
             folder.undo_begin(existed)  # nothing was learned, and the same command shall work once it can

@@ -12,10 +12,12 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
+from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.media.isolated import prepare_decoders
 from sec2sec.serving.deletion import Deletion, UploadFolder, end_on_signals
 from sec2sec.serving.door import SPACES, Door, Limits
 from sec2sec.serving.log import guard_log, guard_output
+from sec2sec.serving.login import Login
 from sec2sec.ui import about, evaluate
 from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.clip_cache import ClipCache
@@ -25,8 +27,10 @@ from sec2sec.ui.gpu import LENT
 from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
+from sec2sec.ui.sessions import MAX_SESSIONS, forget_closed_sessions
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training import tab as training
+from sec2sec.ui.training.status import forget_examples
 from sec2sec.ui.warm import warm_up, warm_up_once_served
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
@@ -39,7 +43,7 @@ def build(settings: Settings) -> gr.Blocks:
     cache = ClipCache(settings.delete_after)
     demo = gr.Blocks(title="sec2sec", fill_width=True, analytics_enabled=False)
     with demo:
-        gr.HTML(render("header.html"))
+        gr.HTML(render("header.html", has_code=bool(settings.class_code)))
         visitor = training.visitor_state()
         clip_id = gr.State(None, time_to_live=settings.delete_after, delete_callback=cache.discard)
         with gr.Tabs() as tabs:
@@ -73,9 +77,14 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     if settings.isolated_decoding:
         prepare_decoders()
     grant_no_other_site()
+    forget_closed_sessions()
     deletion = uploads(settings.delete_after)
+    if settings.training:
+        delete_old_trainings(deletion, settings)
     deletion.start()
-    door = Middleware(Door, limits=door_limits(settings), deletion=deletion, broken_off=UploadBrokenOffError)
+    limits = door_limits(settings)
+    code = Login(settings.class_code, framed=bool(limits.framed_by)) if settings.class_code else None
+    door = Middleware(Door, limits=limits, deletion=deletion, broken_off=UploadBrokenOffError, login=code)
     demo.launch(
         app_kwargs={"middleware": [door]},
         server_name=settings.host,
@@ -94,6 +103,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             button_primary_background_fill_hover_dark="*primary_600",
         ),
         css_paths=files.PAGE_STYLES,
+        state_session_capacity=MAX_SESSIONS,
         max_file_size=settings.largest_upload * 1024**2,
         footer_links=["gradio"],
         ssr_mode=False,
@@ -112,6 +122,14 @@ def uploads(delete_after: float) -> Deletion:
     atexit.register(folder.remove)
     os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
     return Deletion(folder.path, delete_after)
+
+
+def delete_old_trainings(deletion: Deletion, settings: Settings) -> None:
+    """Let the deletion job delete trainings that are over time, now and from now on."""
+    expiry = TrainingExpiry(settings.runs, settings.keep_trainings)
+    models = models_in(settings.checkpoints, settings.device, settings.runs)
+    deletion.others = [expiry.sweep, models.discard_removed, forget_examples]
+    deletion.sweep_all()  # what became too old while no server ran
 
 
 def door_limits(settings: Settings) -> Limits:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sec2sec.config import MediaLimits
+from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.media.isolated import convert_clip, probe_clip
+from sec2sec.media.layout import NO_CHOICES, TrackChoices
 from sec2sec.progress import Progress
+from sec2sec.ui.bounded_cache import bytes_of_result
 from sec2sec.ui.gpu import gpu_seconds
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Channel
@@ -24,6 +26,7 @@ SUFFIXES = (
 )
 UPLOADS = ["video", "audio", *(f".{suffix}" for suffix in SUFFIXES.split())]
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
+BYTES_BESIDES = 1 << 16  # of a result, for figures and verdicts
 Part = tuple[float, float | None]  # start and end in the file, s
 WHOLE: Part = (0.0, None)
 
@@ -37,6 +40,11 @@ class ClipResult:
     device: str  # where it was encoded, as it ends a sentence
     tokens: Tokens | None = None  # on the CPU
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, about."""
+        return bytes_of_result(self.explanation, self.preview, self.tokens) + BYTES_BESIDES
+
 
 @dataclass(frozen=True)
 class ClipPart:
@@ -47,6 +55,7 @@ class ClipPart:
     limits: MediaLimits
     seconds: float  # at most, as far as the file says
     pixels: int  # of a picture; 0 without one
+    tracks: TrackChoice = DEFAULT_TRACKS
 
     def gpu_seconds(self, encodings: int = 1) -> int:
         """How long a GPU is asked for to encode it so many times, s."""
@@ -60,7 +69,8 @@ class ClipPart:
             def send(second: float) -> None:
                 channel.send(Progress(second, duration, CONVERTING))
 
-            convert_clip(self.path, to, start=start, end=end, limits=self.limits, progress=send)
+            limits, tracks = self.limits, self.tracks
+            convert_clip(self.path, to, start=start, end=end, limits=limits, tracks=tracks, progress=send)
 
         return work
 
@@ -75,6 +85,9 @@ class ChosenClip:
     copy: str | None = None  # what is played, where the clip itself lies in a folder that is not served
     duration: float = math.nan  # s, as the file says; NaN where it does not
     pixels: int = 0  # of a picture; 0 without one
+    warnings: tuple[str, ...] = ()  # sentences for people, of what is known before it is read
+    choices: TrackChoices = NO_CHOICES
+    tracks: TrackChoice = DEFAULT_TRACKS
 
     @property
     def played(self) -> str | None:
@@ -87,7 +100,12 @@ class ChosenClip:
         rest = (self.duration if end is None else min(end, self.duration)) - start
         # what is longer than the limit is refused before it is encoded, and so is what is not there
         seconds = limits.max_seconds if math.isnan(rest) else min(max(rest, 0.0), limits.max_seconds)
-        return ClipPart(self.path, part, limits, seconds, self.pixels)
+        return ClipPart(self.path, part, limits, seconds, self.pixels, self.tracks)
+
+    def with_tracks(self, video: int | None, audio: int | None) -> ChosenClip:
+        """The same clip with other tracks, by number; it is played as it is only with those that a browser plays."""
+        tracks = self.choices.with_numbers(video, audio)
+        return replace(self, tracks=tracks, playable=self.playable and tracks == DEFAULT_TRACKS)
 
     def with_copy(self, copy: str) -> ChosenClip:
         """The same clip, played from a copy of it."""
@@ -101,14 +119,16 @@ def is_known_truth(path: Path) -> bool:
 
 def probe_upload(path: str, settings: Settings) -> tuple[ChosenClip, str]:
     """A chosen file, and what to say of it. Raises MediaError for one that cannot be used."""
-    # without the limit of length, which is checked against the part that is analysed
-    clip = probe_clip(path, replace(settings.limits, max_seconds=math.inf))
+    # without the limits of length and of pixels, which are checked against the part that is analysed
+    clip = probe_clip(path, replace(settings.limits, max_seconds=math.inf, max_decoded=math.inf))
     chosen = ChosenClip(
         path,
         clip.playable,
         is_known_truth(Path(path)),
         duration=clip.duration,
         pixels=clip.width * clip.height,
+        warnings=tuple(clip.warnings),
+        choices=clip.choices,
     )
     return chosen, clip.name + ("" if math.isnan(clip.duration) else f", {clip.duration:.1f} s")
 

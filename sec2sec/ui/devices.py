@@ -13,10 +13,10 @@ import torch
 from sec2sec.device import pick_device
 from sec2sec.progress import Progress, Steps, drain
 from sec2sec.ui.gpu import LENT, LENT_GPU
-from sec2sec.ui.work import Channel, Work
+from sec2sec.ui.work import WAITING_STAGE, Channel, Work
 
 R = TypeVar("R")
-WAITING = Progress(0, 0, "Waiting: another clip is being encoded")
+WAITING = Progress(0, 0, "Waiting: another clip is being encoded", WAITING_STAGE)
 
 
 @dataclass

@@ -60,4 +60,5 @@ def write_file(models: Models, clip: ExplainedClip, form: Form, component: Compo
     else:
         text = clip.report(models.get(clip.model).card)
     write_atomically(path, text.encode())
+    clip.keep_newest(form, path)
     return path

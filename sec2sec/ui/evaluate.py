@@ -149,7 +149,7 @@ class EvaluateTab:
         title = Path(zipped).stem if zipped is not None else folder.name
         work = evaluation(self.models, model, request)
         try:
-            evaluated, device = yield from follow(work, own.status)
+            evaluated, device = yield from follow(work, own.status, limit=self.settings.job_seconds)
         except DataError as error:
             raise DataError(str(error).replace(str(folder), title)) from error
         worst = {
@@ -249,10 +249,17 @@ def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple
         with models.own_devices.least_busy() as device:
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
-            # decoded in this process: workers would be a set of them for each visitor
+            # without workers, which would be a set of them for each visitor
             open_table = partial(open_uploaded, limits=limits_of_upload(MAX_FILES)) if request.uploaded else open_data
             data = open_as_learned(bundle, request.folder, open_table=open_table)
-            steps = evaluate_steps(bundle, data, split=request.split, workers=0, include_seen=request.include_seen)
+            steps = evaluate_steps(
+                bundle,
+                data,
+                split=request.split,
+                workers=0,
+                include_seen=request.include_seen,
+                isolated=request.uploaded,
+            )
             while True:
                 acquire(lock, channel)
                 try:

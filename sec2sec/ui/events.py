@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
@@ -9,9 +10,12 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
+from gradio.context import Context
 from gradio.events import Dependency
 
+from sec2sec.jobs.worker import in_words
 from sec2sec.progress import Progress
+from sec2sec.ui.fair_queue import FairQueue, Place
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.work import Work, stream_from_thread
 
@@ -22,6 +26,7 @@ Handler = Callable[..., Updates] | Callable[..., Iterator[Updates]]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {"queue": False, **QUIET}  # light events never wait behind the clips in the queue
 WAITING = "Waiting for a free place"
+SECONDS_BETWEEN_PLACES = 2.0
 QUEUE_FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
 
 
@@ -39,22 +44,64 @@ def run_in_queue(
 
     line: of the tab's status. on_error: the message of an error → the last outputs.
     """
-    running: Dependency = button.click(lambda: status(WAITING), None, line, **AT_ONCE).then(
+    places = gr.Timer(SECONDS_BETWEEN_PLACES, active=False)
+    waiting: Dependency = button.click(
+        lambda: {line: status(WAITING), places: gr.Timer(active=True)}, None, [line, places], **AT_ONCE
+    )
+    running: Dependency = waiting.then(
         errors_as_messages(on_error)(handler), inputs, outputs, concurrency_limit=at_once, **QUIET
     )
+    show_places(places, line, running)
     # a full queue refuses before the handler can say anything; being stopped counts as a failure too
     running.failure(lambda shown: alert(QUEUE_FULL) if WAITING in shown else gr.skip(), line, line, **AT_ONCE)
     return running
 
 
+def show_places(places: gr.Timer, line: gr.HTML, running: Dependency) -> None:
+    """While an event waits, its status line says in which place and for about how long.
+
+    places: ticks while it waits. running: the event.
+    """
+    app = Context.root_block
+    assert app is not None, "called within gr.Blocks"
+
+    def tell(shown: str, request: gr.Request) -> Updates:
+        queue = app._queue
+        assert isinstance(queue, FairQueue), "make_fair() was called"
+        place = queue.place(str(request.session_hash), running["id"]) if WAITING in shown else None
+        if place is None:
+            return {places: gr.Timer(active=False)}
+        words = status(place_words(place))
+        return {line: gr.skip() if words == shown else words}
+
+    places.tick(tell, line, [line, places], **AT_ONCE)
+
+
+def place_words(place: Place) -> str:
+    """A place in the queue for people, with the expected time where that is known."""
+    number = f"{place.number}{ordinal_suffix(place.number)} in line"
+    return f"{WAITING}: {number}" + ("" if math.isnan(place.seconds) else f", {in_words(place.seconds)}")
+
+
+def ordinal_suffix(number: int) -> str:
+    """The letters of 1st, 2nd, 3rd, 4th."""
+    if number % 100 in (11, 12, 13):
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+
+
 def follow(
-    work: Work[R], line: gr.HTML, adapt: Callable[[Progress], Progress] = lambda progress: progress
+    work: Work[R],
+    line: gr.HTML,
+    adapt: Callable[[Progress], Progress] = lambda progress: progress,
+    *,
+    limit: float,
 ) -> Generator[Updates, None, R]:
     """Run the work in a thread, show its progress on a status line, and return its result.
 
-    adapt: what is shown of each progress.
+    adapt: what is shown of each progress. limit: s of work, without waiting for a device. Raises TimeOverError.
     """
-    with closing(stream_from_thread(work)) as steps:
+    with closing(stream_from_thread(work, limit)) as steps:
         while True:
             try:
                 progress = next(steps)

@@ -6,17 +6,23 @@ before anybody else. Here addresses take turns, and within an address its sessio
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
+import math
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
 from typing import Any, Literal, TypeVar
 
 import gradio as gr
-from gradio.queueing import Event, Queue
+from gradio.queueing import Event, EventQueue, ProcessTime, Queue
 
 from sec2sec.serving.door import visitor_address
 
 T = TypeVar("T")
 Refusal = Literal["success", "error", "queue_full", "validator_error"]
+RECENT = 15  # jobs of a kind whose median says how long the next one will take
 PER_SESSION = 3  # events of one session that may wait or run: one in a tab each, and one that is about to be cancelled
 
 
@@ -44,11 +50,77 @@ def fair_order(
     return [waiting[index] for index in sorted(within, key=lambda index: (in_address[index], in_session[index], index))]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where an event stands. number: 1 for the next one. seconds: until its result; NaN where nothing tells."""
+
+    number: int
+    seconds: float
+
+
+class RecentTimes(ProcessTime):
+    """How long the last jobs of a kind took, in gradio's form: one of an hour's video must not count for ever."""
+
+    def add(self, time: float) -> None:
+        """Count a job of so many seconds."""
+        attributes = vars(self)  # gradio types the mean as a whole number
+        recent: deque[float] = attributes.setdefault("recent", deque(maxlen=RECENT))
+        recent.append(time)
+        self.count += 1
+        attributes["avg_time"] = median(recent)
+
+
+def expected_seconds(running: Sequence[float], waiting: Sequence[float], places: int) -> float:
+    """Time until the last of those that wait has its result, s; NaN where the time of one of them is not known.
+
+    running: s that each running job still takes. waiting: s that each job takes, in their order. places: that run at
+    once.
+    """
+    if any(math.isnan(seconds) for seconds in (*running, *waiting)):
+        return math.nan
+    free = [*running, *([0.0] * (places - len(running)))]
+    heapq.heapify(free)
+    end = 0.0
+    for seconds in waiting:
+        end = heapq.heappop(free) + seconds
+        heapq.heappush(free, end)
+    return end
+
+
 class FairQueue(Queue):
     """gradio's queue with fair turns; `make_fair` turns an app's own into one."""
 
     address_of: Callable[[Event], str]
     per_address: int  # events of one address that may wait or run
+
+    def place(self, session: str, function: int) -> Place | None:
+        """Where a session's event of a function stands; None where none of it waits."""
+        served = self._served()
+        for queue in self.event_queue_per_concurrency_id.values():
+            order = fair_order(list(queue.queue), self.address_of, lambda event: event.session_hash, served)
+            for number, event in enumerate(order, start=1):
+                if event.session_hash == session and event.fn._id == function:
+                    return Place(number, self._expected_seconds(queue, order[:number]))
+        return None
+
+    def _expected_seconds(self, queue: EventQueue, until: Sequence[Event]) -> float:
+        """Time until the last of these events has its result."""
+        now = time.time()
+        running = [
+            max(self._usual_seconds(function) - (now - began), 0.0)
+            for function, starts in list(queue.start_times_per_fn.items())
+            for began in list(starts)
+        ]
+        places = queue.concurrency_limit or len(running) + len(until)
+        return expected_seconds(running, [self._usual_seconds(event.fn) for event in until], places)
+
+    def _usual_seconds(self, function: Any) -> float:
+        times = self.process_time_per_fn.get(function)
+        return math.nan if times is None or not times.count else times.avg_time
+
+    def _served(self) -> list[tuple[str, str]]:
+        """Address and session of each event that is being served."""
+        return [(self.address_of(event), event.session_hash) for event in self._busy()]
 
     def _busy(self) -> list[Event]:
         return [event for job in self.active_jobs if job is not None for event in job]
@@ -66,8 +138,7 @@ class FairQueue(Queue):
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
         """The next event: the fair order's first whose session has none running."""
-        busy = self._busy()
-        served = [(self.address_of(event), event.session_hash) for event in busy]
+        served = self._served()
         sessions = {session for _, session in served}
         for name, queue in self.event_queue_per_concurrency_id.items():
             # the order is kept, so that the place that a visitor is told is the true one
@@ -93,3 +164,4 @@ def make_fair(demo: gr.Blocks, proxied: bool, per_address: int) -> None:
     assert isinstance(queue, FairQueue)
     queue.address_of = lambda event: visitor_address(event.request.scope, proxied)
     queue.per_address = per_address
+    queue.process_time_per_fn = defaultdict(RecentTimes)

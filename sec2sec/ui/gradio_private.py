@@ -13,6 +13,10 @@ from gradio.components import Component
 from gradio.route_utils import MultiPartException  # type: ignore[attr-defined]
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sec2sec.errors import UserError
+from sec2sec.serving.deletion import free_bytes
+from sec2sec.serving.door import RESERVE
+
 SECONDS_BETWEEN_LOOKS = 0.02
 
 
@@ -23,9 +27,15 @@ def event_data(event: gr.EventData) -> dict[str, Any]:
 
 
 def served_path(component: Component, name: str) -> Path:
-    """A path in a new folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old."""
+    """A path in a new folder whose name nobody can guess, for a file that gradio serves, and deletes when it is old.
+
+    Raises UserError where the disk has no more room than uploads have to leave free.
+    """
     path = Path(component.GRADIO_CACHE) / secrets.token_hex(16) / name
     path.parent.mkdir(parents=True)
+    if free_bytes(path.parent) < RESERVE:
+        path.parent.rmdir()
+        raise UserError("The server has no room for this file now. Try again later; old files are deleted.")
     delete_when_old(component, [path])
     return path
 

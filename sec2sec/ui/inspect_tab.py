@@ -15,8 +15,17 @@ from sec2sec.clip import explain_steps
 from sec2sec.errors import UserError
 from sec2sec.explanations.stability import SHIFTS, Bands, stability_steps
 from sec2sec.media import MediaError
+from sec2sec.media.layout import TrackLabels
 from sec2sec.progress import Steps
-from sec2sec.ui.chosen_clip import UPLOADS, ChosenClip, ClipPart, ClipResult, Part, limits_words, probe_upload
+from sec2sec.ui.chosen_clip import (
+    UPLOADS,
+    ChosenClip,
+    ClipPart,
+    ClipResult,
+    Part,
+    limits_words,
+    probe_upload,
+)
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.clip_view import clip_view, view_value
 from sec2sec.ui.devices import device_words, with_device_lock
@@ -52,6 +61,8 @@ class Layout:
                 self.tiles = example_tiles(examples)
                 self.upload = upload_field("Upload a clip", UPLOADS, "upload")
                 gr.HTML(limits_words(settings), elem_classes="limits")
+                self.video_track = gr.Dropdown([], label="Picture", visible=False, elem_id="video-track")
+                self.audio_track = gr.Dropdown([], label="Sound", visible=False, elem_id="audio-track")
                 with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
                     self.model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
                     with gr.Row():
@@ -81,7 +92,7 @@ class Layout:
     @property
     def outputs_of_choice(self) -> list[Block]:
         """What a newly chosen clip changes."""
-        return [self.chosen, self.film, *self.outputs_of_explain]
+        return [self.chosen, self.video_track, self.audio_track, self.film, *self.outputs_of_explain]
 
     @property
     def outputs_of_explain(self) -> list[Block]:
@@ -98,6 +109,7 @@ class InspectTab:
     ) -> None:
         self.layout, self.settings, self.models, self.cache, self.examples = layout, settings, models, cache, examples
         self.running: list[dict[str, Any]] = []  # what a newly chosen clip cancels
+        self.follow = partial(follow, line=layout.status, limit=settings.job_seconds)
 
     # ---- what is on the screen
 
@@ -109,6 +121,8 @@ class InspectTab:
             layout.chosen: chosen,
             layout.player: chosen.played if chosen is not None else None,
             layout.explain: gr.update(interactive=chosen is not None),
+            layout.video_track: track_choices(chosen.choices.video if chosen is not None else ()),
+            layout.audio_track: track_choices(chosen.choices.audio if chosen is not None else ()),
             **hide(layout.film),
         }
 
@@ -136,7 +150,8 @@ class InspectTab:
     def offer_explain(self, chosen: ChosenClip, words: str) -> Updates:
         """A clip that may be explained now. words: about it."""
         conversion_note = " Browsers cannot play its format: it will be converted for playback."
-        return self.show_chosen(chosen, status(f"{words}. Press Explain.{'' if chosen.playable else conversion_note}"))
+        words = " ".join([f"{words}.", *chosen.warnings])
+        return self.show_chosen(chosen, status(f"{words} Press Explain.{'' if chosen.playable else conversion_note}"))
 
     def refuse_upload(self, message: str) -> Updates:
         """A file that cannot be used."""
@@ -162,13 +177,19 @@ class InspectTab:
     # ---- explaining it
 
     def explain(
-        self, chosen: ChosenClip | None, start: float | None, end: float | None, model: str | None
+        self,
+        chosen: ChosenClip | None,
+        start: float | None,
+        end: float | None,
+        model: str | None,
+        video_track: int | None = None,
+        audio_track: int | None = None,
     ) -> Iterator[Updates]:
         """Explain was pressed."""
         if chosen is None:
             raise UserError(PICK_CLIP)
+        chosen = chosen.with_tracks(video_track, audio_track)
         began = time.perf_counter()
-        layout = self.layout
         yield self.clear(status("Loading the model"), busy=True)
         span = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
         analysed = chosen.analysed(span, self.settings.limits)
@@ -177,7 +198,7 @@ class InspectTab:
             self.models.get(model)  # before a GPU is lent
             return (yield from explain_on_device(self.models, model, device, analysed))
 
-        result = yield from follow(with_device_lock(self.models.devices, steps), layout.status)
+        result = yield from self.follow(with_device_lock(self.models.devices, steps))
         clip = self.keep(result, chosen=chosen, span=span, model=model)
         took = time.perf_counter() - began
         status_html = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
@@ -225,7 +246,7 @@ class InspectTab:
         layout = self.layout
         playable = served_path(layout.player, "playback.mp4")
         try:
-            yield from follow(analysed.conversion(playable, clip.explanation.clip.duration), layout.status)
+            yield from self.follow(analysed.conversion(playable, clip.explanation.clip.duration))
         except MediaError as error:  # the explanation stands without a player
             yield self.set_busy(alert(str(error)), busy=False)
             return
@@ -238,7 +259,8 @@ class InspectTab:
         assert key is not None
         began, model, layout = time.perf_counter(), clip.model, self.layout
         duration = clip.explanation.clip.duration
-        analysed = ClipPart(str(clip.path), clip.part, self.settings.limits, duration, clip.pixels)
+        tracks = clip.explanation.clip.tracks
+        analysed = ClipPart(str(clip.path), clip.part, self.settings.limits, duration, clip.pixels, tracks)
         yield self.set_busy(status("Encoding the clip with other cuts between its seconds"), busy=True)
 
         def steps(device: str) -> Steps[tuple[Bands, str]]:
@@ -247,7 +269,7 @@ class InspectTab:
                 self.models.get(seed)  # before a GPU is lent
             return (yield from measure_on_device(self.models, seeds, device, analysed))
 
-        bands, device_used = yield from follow(with_device_lock(self.models.devices, steps), layout.status)
+        bands, device_used = yield from self.follow(with_device_lock(self.models.devices, steps))
         clip.add_stability(bands)
         took = time.perf_counter() - began
         words = f"Measured with four other cuts in {took:.1f} s on {device_used}: see “how stable” in the lanes."
@@ -261,7 +283,7 @@ class InspectTab:
     def connect(self) -> None:
         """What each component calls."""
         layout, at_once = self.layout, self.settings.concurrency
-        inputs = [layout.chosen, layout.start, layout.end, layout.model]
+        inputs = [layout.chosen, layout.start, layout.end, layout.model, layout.video_track, layout.audio_track]
         queued = partial(run_in_queue, line=layout.status, at_once=at_once)
         self.running = [
             queued(
@@ -291,6 +313,14 @@ class InspectTab:
         layout.downloads.connect(self.models, self.cache, layout.clip_id, layout.status)
 
 
+def track_choices(labels: TrackLabels) -> dict[str, Any]:
+    """A list of tracks with the default chosen, there only where a clip has several."""
+    update: dict[str, Any] = gr.update(
+        choices=list(labels), value=labels[0][1] if labels else None, visible=bool(labels)
+    )
+    return update
+
+
 def tab(settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State) -> InspectTab:
     """Lays out the tab and wires it; called within gr.Blocks. clip_id: gets the id of the explained clip."""
     examples = find_examples(settings.examples)
@@ -305,7 +335,7 @@ def explain_on_device(models: Models, name: str | None, device: str, clip: ClipP
     """explain_steps with a model by name, on a device by name."""
     bundle = models.get(name, device)
     start, end = clip.part
-    encoded = yield from explain_steps(clip.path, bundle, start=start, end=end, limits=clip.limits)
+    encoded = yield from explain_steps(clip.path, bundle, start=start, end=end, limits=clip.limits, tracks=clip.tracks)
     assert encoded.preview is not None, "it was made of a file"
     return ClipResult(encoded.explain(), encoded.preview, device_words(bundle.device), encoded.tokens.cpu())
 
@@ -315,5 +345,5 @@ def measure_on_device(models: Models, seeds: list[str], device: str, clip: ClipP
     """stability_steps with a model by name and then the other seeds of its training, and the device in words."""
     bundles = [models.get(seed, device) for seed in seeds]
     start, end = clip.part
-    bands = yield from stability_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)
+    bands = yield from stability_steps(clip.path, bundles, start=start, end=end, limits=clip.limits, tracks=clip.tracks)
     return bands, device_words(bundles[0].device)

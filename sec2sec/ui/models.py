@@ -134,6 +134,14 @@ class Models:
 
         return self._on(device, name, key, load)
 
+    def discard_removed(self) -> None:
+        """Keep no model in memory whose training is not there any more."""
+        if self.runs is None:
+            return
+        for key in list(self._loaded):
+            if key.startswith(TRAINED) and not (self.runs / key.split("/")[1] / "job.json").exists():
+                self._loaded.pop(key, None)
+
     def _on(self, device: str | None, name: str, key: str, load: Callable[[str], Bundle]) -> Bundle:
         """The model of a key on a device; load: reads it onto the first one. One of a name at a time."""
         first = self.own_devices.devices[0].name

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sec2sec.errors import UserError
 from sec2sec.media.isolated import ABANDONED
 from sec2sec.progress import Progress
 
 R = TypeVar("R")
+WAITING_STAGE = "waiting"  # of a progress that says that the work waits for a device
+TIME_OVER = "This took longer than one request may take on this server"
 SECONDS_OF_SILENCE = 0.3  # after which a generator yields all the same
 
 
@@ -46,15 +51,21 @@ class Channel:
 Work = Callable[[Channel], R]
 
 
-def stream_from_thread(work: Work[R]) -> Generator[Progress | None, None, R]:
+class TimeOverError(UserError):
+    """A job has had the time that one may take here: what to do."""
+
+
+def stream_from_thread(work: Work[R], limit: float = math.inf) -> Generator[Progress | None, None, R]:
     """Run work(channel) in a thread, yield the progress that it sends, and return its result.
 
     Yields None whenever a while brought nothing: only between two yields can gradio close the generator, and Stop stop.
 
     Closing this generator makes the next channel.send raise, so the thread ends by itself, and lets go of every lock it
     holds: one held across the yields of a request could outlive its visitor. What the thread raises is raised here.
+
+    limit: s of work, without waiting for a device; then the thread is ended in the same way. Raises TimeOverError.
     """
-    channel = Channel()
+    channel, spent, before = Channel(), 0.0, time.monotonic()
 
     def run() -> None:
         ABANDONED.set(channel.cancelled)
@@ -69,6 +80,8 @@ def stream_from_thread(work: Work[R]) -> Generator[Progress | None, None, R]:
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
     try:
         while True:
+            if spent + time.monotonic() - before > limit:
+                raise TimeOverError(f"{TIME_OVER} ({limit:.0f} s). Choose a shorter part of the clip, or less data.")
             try:
                 message = channel.messages.get(timeout=SECONDS_OF_SILENCE)
             except queue.Empty:
@@ -80,6 +93,8 @@ def stream_from_thread(work: Work[R]) -> Generator[Progress | None, None, R]:
             if isinstance(message, BaseException):
                 raise message
             assert isinstance(message, Progress)
+            now = time.monotonic()
+            spent, before = spent + (0.0 if message.stage == WAITING_STAGE else now - before), now
             yield message
     finally:
         channel.cancelled.set()

@@ -6,7 +6,7 @@ import mimetypes
 import tempfile
 from pathlib import Path
 
-from sec2sec.config import MediaLimits
+from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.export.as_json import to_json
 from sec2sec.export.as_table import to_csv
@@ -37,7 +37,7 @@ def write_report(
     file is written whole or not at all.
     """
     shown = shown_targets(explanation, diagnostics=False)
-    embedded, offset = playable(clip, part, max_megabytes, limits or MediaLimits())
+    embedded, offset = playable(clip, part, max_megabytes, limits or MediaLimits(), explanation.clip.tracks)
     mime = mimetypes.guess_type(clip.name)[0] if offset is None else "video/mp4"
     payload = encode(explanation, preview, offset=offset)
     page = report_page(explanation, payload, shown, card, embedded, mime or "video/mp4")
@@ -47,7 +47,11 @@ def write_report(
 
 
 def playable(
-    clip: Path, part: tuple[float, float | None], max_megabytes: float, limits: MediaLimits
+    clip: Path,
+    part: tuple[float, float | None],
+    max_megabytes: float,
+    limits: MediaLimits,
+    tracks: TrackChoice = DEFAULT_TRACKS,
 ) -> tuple[bytes | None, float | None]:
     """The clip as a browser plays it, None where it is too large; and where the analysed part begins in it, None for
     as in the file. What browsers cannot play is converted, the analysed part alone.
@@ -55,12 +59,12 @@ def playable(
     most = max_megabytes * MEGABYTE
     if most <= 0:
         return None, None
-    if browser_can_play(open_clip(clip, limits=MediaLimits(max_seconds=float("inf")))):
+    if browser_can_play(open_clip(clip, limits=MediaLimits(max_seconds=float("inf")), tracks=tracks)):
         return (clip.read_bytes() if clip.stat().st_size <= most else None), None
     with tempfile.TemporaryDirectory() as folder:
         converted = Path(folder) / "playback.mp4"
         try:
-            convert_for_browser(str(clip), converted, start=part[0], end=part[1], limits=limits)
+            convert_for_browser(str(clip), converted, start=part[0], end=part[1], limits=limits, tracks=tracks)
         except MediaError:  # the explanation stands without a player
             return None, None
         return (converted.read_bytes() if converted.stat().st_size <= most else None), 0.0

@@ -21,7 +21,7 @@ from sec2sec.datasets.table import Row
 from sec2sec.encoders import build_encoders
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import open_clip
-from sec2sec.media.container import Track
+from sec2sec.media.track import Track
 from sec2sec.paths import program_paths
 from tests.helpers import clips
 from tests.helpers.models import tiny_bundle

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -11,6 +13,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 BITS = 10  # bars of a numbered picture
 SOUND_RATE = 48_000
@@ -98,6 +101,7 @@ def make_clip(
     gop: int | None = None,
     b_frames: int = 0,
     options: dict[str, str] | None = None,
+    sound_options: dict[str, str] | None = None,
     picture_delay: float = 0.0,
     sound_delay: float = 0.0,
     pixel_aspect: Fraction | None = None,
@@ -137,6 +141,7 @@ def make_clip(
             streams.append(video)
         if sound is not None:
             audio = out.add_stream(audio_codec, rate=rate, layout=layout)
+            audio.options = sound_options or {}
             streams.append(audio)
         if picture is not None:
             shown = times if times is not None else [i / float(fps) for i in range(round(seconds * float(fps)))]
@@ -162,6 +167,94 @@ def make_clip(
                 packets += audio.encode(frame)
             packets += audio.encode(None)
         for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            out.mux(packet)
+    return path
+
+
+def join(path: Path, *recordings: Path) -> Path:
+    """Writes recordings one behind the other, as a file manager or `cat` does, and returns the path."""
+    path.write_bytes(b"".join(recording.read_bytes() for recording in recordings))
+    return path
+
+
+def make_tracks(
+    path: Path,
+    levels: Sequence[int],
+    sounds: Sequence[tuple[float, dict[str, str], Disposition]],
+    *,
+    seconds: int = 3,
+    sound_seconds: Sequence[int] | None = None,
+    rate: int = 16_000,
+    video_codec: str = "libx264",
+    audio_codec: str = "flac",
+) -> Path:
+    """A clip with several tracks: grey pictures of these levels, and tones by frequency, metadata and use.
+
+    sound_seconds: of each tone; as long as the picture if None.
+    """
+    with av.open(str(path), "w") as out:
+        videos, audios = [], []
+        for _ in levels:
+            video = out.add_stream(video_codec, rate=8)
+            video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+            videos.append(video)
+        for _, metadata, use in sounds:
+            audio = out.add_stream(audio_codec, rate=rate, layout="mono")
+            audio.metadata.update(metadata)
+            audio.disposition = use
+            audios.append(audio)
+        packets: list[Any] = []
+        for video, level in zip(videos, levels, strict=True):
+            for index in range(8 * seconds):
+                frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level, np.uint8), "rgb24")
+                frame.pts = index
+                packets += video.encode(frame)
+            packets += video.encode()
+        lengths = sound_seconds or [seconds] * len(sounds)
+        for audio, (frequency, *_), length in zip(audios, sounds, lengths, strict=True):
+            samples = (tone(length, frequency, rate=rate) * 32767).astype(np.int16)
+            for first in range(0, len(samples), 960):
+                frame = av.AudioFrame.from_ndarray(samples[None, first : first + 960], "s16", "mono")
+                frame.sample_rate, frame.pts = rate, first
+                packets += audio.encode(frame)
+            packets += audio.encode()
+        for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            out.mux(packet)
+    return path
+
+
+def make_huge(path: Path, side: int, stated: int | None = None) -> Path:
+    """Three black 16-bit pictures of side × side pixels as PNG, in a few MB; what the suffix names holds them.
+
+    stated: the side that the container states, where it lies.
+    """
+    rows = side // 100
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    block = bytes(rows * (1 + 6 * side))
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)  # a block that can be repeated
+    check = 1
+    for _ in range(100):
+        check = zlib.adler32(block, check)
+    end = zlib.compressobj(1, zlib.DEFLATED, -15).flush()
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 16, 2, 0, 0, 0)),
+        (b"IDAT", b"\x78\x01" + packed * 100 + end + struct.pack(">I", check)),
+        (b"IEND", b""),
+    ]
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    if path.suffix == ".png":
+        path.write_bytes(png)
+        return path
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("png", rate=1)
+        stream.width = stream.height = stated or side
+        stream.pix_fmt = "rgb48be"
+        for index in range(3):
+            packet = av.Packet(png)
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 1), True
+            packet.pts = packet.dts = index
             out.mux(packet)
     return path
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from av.stream import Disposition
+from av.audio.resampler import AudioResampler
 
 from sec2sec.config import SAMPLE_RATE
-from tests.helpers.clips import clicks, flash, make_clip, tone
+from sec2sec.media import open_clip
+from tests.helpers.clips import SOUND_RATE, clicks, flash, make_clip, tone
 from tests.helpers.reading import REORDER, heard, numbers, read
 
 
@@ -24,8 +27,7 @@ SOUNDS = {
     "mono-8k.mp4": {"rate": 8000, "layout": "mono"},
     "44k.mp4": {"rate": 44_100},
     "96k.mp4": {"rate": 96_000},
-    "5.1.mp4": {"layout": "5.1"},
-    "5.1.wav": {"layout": "5.1", "picture": None, "audio_codec": "pcm_s24le"},
+    "stereo.wav": {"picture": None, "audio_codec": "pcm_s24le"},
     "u8.wav": {"picture": None, "audio_codec": "pcm_u8"},
     "float.wav": {"picture": None, "audio_codec": "pcm_f32le"},
     "a.flac": {"picture": None, "audio_codec": "flac"},
@@ -67,11 +69,108 @@ def test_full_scale_stereo_does_not_clip_and_opposite_channels_cancel(tmp_path):
     assert np.abs(seconds[0].samples).max() < 1e-3
 
 
-def test_sound_that_runs_on_in_front_of_low_speech_centre_is_heard_in_5_1(tmp_path):
-    speech = np.zeros((48_000, 6), np.float32)
-    speech[:, 2] = tone(1, level=0.9)  # the centre of FL FR FC LFE BL BR
-    _, seconds = read(make_clip(tmp_path / "a.wav", picture=None, sound=speech, layout="5.1", audio_codec="pcm_s16le"))
-    assert 0.15 < np.abs(seconds[0].samples).max() <= 0.9
+# What one channel at full scale comes to in mono, by the matrix of libswresample (ITU-R BS.775: the sides by √½ into a
+# stereo pair), lowered so that both sides of stereo together come to 1. LFE is not mixed.
+LEVELS = {
+    "mono": {"FC": 1.0},
+    "stereo": {"FL": 0.5, "FR": 0.5},
+    "quad": {"FL": 0.5, "FR": 0.5, "BL": 0.5**1.5, "BR": 0.5**1.5},
+    "5.1": {"FL": 0.5, "FR": 0.5, "FC": 0.5**0.5, "LFE": 0.0, "BL": 0.5**1.5, "BR": 0.5**1.5},
+    "7.1": {
+        "FL": 0.5,
+        "FR": 0.5,
+        "FC": 0.5**0.5,
+        "LFE": 0.0,
+        "BL": 0.5**1.5,
+        "BR": 0.5**1.5,
+        "SL": 0.5**1.5,
+        "SR": 0.5**1.5,
+    },
+}
+
+
+def loudness(samples: np.ndarray) -> float:
+    """Root mean square of sound without the run-in of a filter at its ends."""
+    return float(np.sqrt((samples[2000:-2000].astype(float) ** 2).mean()))
+
+
+@pytest.mark.parametrize(("layout", "channel"), [(layout, name) for layout in LEVELS for name in LEVELS[layout]])
+def test_each_channel_is_mixed_at_the_level_of_libswresample(tmp_path, layout, channel):
+    names = [speaker.name for speaker in av.AudioLayout(layout).channels]
+    sound = np.zeros((SOUND_RATE, len(names)), np.float32)
+    sound[:, names.index(channel)] = tone(1, level=0.5)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.reshape(1, -1)), "flt", layout)
+    frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
+    path = tmp_path / "a.wav"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_f32le", rate=SOUND_RATE, layout=layout)
+        out.mux(stream.encode(frame))
+    _, seconds = read(path)
+    assert loudness(heard(seconds)) == pytest.approx(0.5**1.5 * LEVELS[layout][channel], rel=1e-3, abs=1e-6)
+
+    mixed = AudioResampler("flt", "mono", SAMPLE_RATE).resample(frame)
+    own = np.concatenate([block.to_ndarray().ravel() for block in mixed])
+    lowered = 1.0 if layout == "mono" else 0.5**0.5
+    assert loudness(heard(seconds)) == pytest.approx(lowered * loudness(own), rel=1e-3, abs=1e-6)
+
+
+def test_a_film_is_as_loud_with_six_channels_as_with_two(tmp_path):
+    """Speech in the centre comes out of both loudspeakers of a stereo mix, each by √½."""
+    speech = tone(1, level=0.5)
+    six = np.zeros((SOUND_RATE, 6), np.float32)
+    six[:, 2] = speech
+    two = np.stack([speech * math.sqrt(0.5)] * 2, 1)
+    levels = [
+        loudness(
+            heard(read(make_clip(tmp_path / name, picture=None, sound=sound, layout=layout, audio_codec=codec))[1])
+        )
+        for name, sound, layout, codec in (("6.ac3", six, "5.1", "ac3"), ("2.wav", two, "stereo", "pcm_s16le"))
+    ]
+    assert levels[0] == pytest.approx(levels[1], rel=0.03)
+
+
+def test_six_full_channels_at_once_stay_within_full_scale(tmp_path):
+    loud = np.repeat(tone(1, level=1.0)[:, None], 6, 1)
+    _, seconds = read(make_clip(tmp_path / "a.wav", picture=None, sound=loud, layout="5.1", audio_codec="pcm_s16le"))
+    assert np.abs(heard(seconds)).max() == 1.0
+
+
+AMBISONIC = "ambisonic 1"
+
+
+def make_ambisonic(path: Path, picture: bool) -> Path:
+    """Four-channel ambisonic Opus: W, which hears all directions alike, then the three axes."""
+    sound = np.zeros((2 * SOUND_RATE, 4), np.float32)
+    sound[:, 0], sound[:, 1] = tone(2, 440.0), tone(2, 3000.0)
+    options = {"picture": None} if not picture else {}
+    return make_clip(
+        path, 2, sound=sound, layout=AMBISONIC, audio_codec="libopus", sound_options={"mapping_family": "2"}, **options
+    )
+
+
+@pytest.mark.parametrize("picture", [True, False], ids=["with picture", "sound alone"])
+def test_ambisonic_sound_is_heard_by_its_first_channel_and_that_is_said_before_it_is_read(tmp_path, picture):
+    path = make_ambisonic(tmp_path / "a.mkv", picture)
+    clip = open_clip(path)
+    assert [sentence for sentence in clip.warnings if "cannot be mixed" in sentence] == [
+        "The sound has 4 channels that cannot be mixed (ambisonic 1): the first of them alone was analysed."
+    ]
+    samples = heard(list(clip.seconds()))
+    assert np.abs(np.fft.rfft(samples[:SAMPLE_RATE])).argmax() == 440
+    assert loudness(samples) == pytest.approx(0.5 / math.sqrt(2), rel=0.05)
+    assert clip.has_video == picture
+
+
+def test_nine_channels_of_no_known_place_are_heard_by_the_first(tmp_path):
+    path = tmp_path / "a.wav"
+    values = np.zeros((SOUND_RATE, 9), np.int16)
+    values[:, 0], values[:, 5] = tone(1, 440.0) * 32767, tone(1, 3000.0) * 32767
+    header = struct.pack("<HHIIHH", 1, 9, SOUND_RATE, 18 * SOUND_RATE, 18, 16)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(header)) + header + b"data" + struct.pack("<I", values.nbytes)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks) + values.nbytes) + chunks + values.tobytes())
+    clip, seconds = read(path)
+    assert np.abs(np.fft.rfft(seconds[0].samples)).argmax() == 440
+    assert "9 channels that cannot be mixed" in " ".join(clip.warnings)
 
 
 def onsets(samples: np.ndarray) -> list[float]:
@@ -162,27 +261,3 @@ def test_a_picture_that_ends_early_is_held_and_that_is_said(tmp_path):
     clip, seconds = read(make_clip(tmp_path / "a.mp4", 2, sound=tone(4)))
     assert numbers(seconds[2:]) == [47] * 16
     assert clip.warnings == ["The picture ends after 2.0 s: the last frame was held."]
-
-
-def test_of_two_tracks_the_one_marked_default_is_heard_and_of_two_programmes_the_pictures_own(tmp_path):
-    """Commentary first, the film's own sound second and default."""
-    path = tmp_path / "two.mkv"
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("libx264", rate=8)
-        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
-        tracks = [out.add_stream("flac", rate=SAMPLE_RATE, layout="mono") for _ in range(2)]
-        tracks[0].disposition, tracks[1].disposition = Disposition.comment, Disposition.default
-        for index in range(24):
-            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), "rgb24")
-            frame.pts = index
-            out.mux(video.encode(frame))
-        out.mux(video.encode())
-        for track, frequency in zip(tracks, (300.0, 1200.0), strict=True):
-            samples = (tone(3, frequency, rate=SAMPLE_RATE) * 32767).astype(np.int16)[None]
-            frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
-            frame.sample_rate, frame.pts = SAMPLE_RATE, 0
-            out.mux(track.encode(frame))
-            out.mux(track.encode())
-    _, seconds = read(path)
-    spectrum = np.abs(np.fft.rfft(seconds[1].samples))
-    assert abs(int(spectrum.argmax()) - 1200) <= 2

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
+from sec2sec.config import MediaLimits
 from sec2sec.media import MediaError, open_clip
-from tests.helpers.clips import damage, make_clip, tone, truncate
+from tests.helpers.clips import damage, make_clip, make_huge, tone, truncate
 from tests.helpers.reading import FASTSTART, REORDER, even, heard, numbers, on_screen, read, refusal
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_no_sound_is_analysed_and_said(tmp_path):
@@ -61,6 +67,63 @@ def test_cover_art_is_no_picture(tmp_path):
 def test_a_still_image_is_refused_in_words(tmp_path, name, options):
     path = make_clip(tmp_path / name, 1, fps=1, sound=None, **options)
     assert "still image" in refusal(path)
+
+
+def test_an_animated_webp_is_refused_for_what_it_is(tmp_path):
+    frames = [Image.new("RGB", (32, 32), (level, 0, 0)) for level in (0, 120, 240)]
+    path = tmp_path / "a.webp"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=400)
+    assert "an animated WebP" in refusal(path)
+
+
+def test_an_animated_png_is_no_still_image(tmp_path):
+    frames = [Image.new("RGB", (32, 32), (level, 0, 0)) for level in (0, 120, 240)]
+    path = tmp_path / "a.png"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=400)
+    assert len(read(path)[1]) == 1
+
+
+PEAK = """
+import resource, sys
+from sec2sec.media import MediaError, open_clip
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    open_clip(sys.argv[1])
+except MediaError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "words"),
+    [
+        ("a.png", None, "a still image has no seconds"),
+        ("a.mov", None, "its pictures have 12000×12000 pixels, more than the 35.4 million allowed here"),
+        ("a.avi", None, "its pictures have 12000×12000 pixels, more than the 35.4 million allowed here"),
+        ("lies.mov", 64, "nothing of it decodes"),
+        ("lies.avi", 64, "nothing of it decodes"),
+    ],
+)
+def test_a_picture_of_864_mb_is_refused_before_it_is_decoded(tmp_path, name, stated, words):
+    path = make_huge(tmp_path / name, 12_000, stated)
+    done = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, text=True, cwd=ROOT)
+    message, kilobytes = done.stdout.strip().splitlines()
+    assert message.startswith(f"{name}: {words}")
+    assert int(kilobytes) < 50_000
+
+
+def test_more_pixels_than_are_decoded_of_one_clip_are_refused_before_and_while_they_are_read(tmp_path):
+    clip = make_clip(tmp_path / "a.mp4", 4, fps=24)  # 96×64: 589,824 pixels
+    assert len(read(clip, limits=MediaLimits(max_decoded=600_000))[1]) == 4
+    message = refusal(clip, limits=MediaLimits(max_decoded=500_000))
+    assert (
+        "have more than the 0.0005 billion pixels that are decoded of one clip here; choose a shorter part" in message
+    )
+    assert len(read(clip, end=3, limits=MediaLimits(max_decoded=500_000))[1]) == 3
+    # one second, to which three others lead that have to be decoded as well
+    far = make_clip(tmp_path / "b.mp4", 4, fps=24, gop=96)
+    assert refusal(far, start=3, limits=MediaLimits(max_decoded=300_000)).startswith("b.mp4: all its frames together")
 
 
 def test_a_path_that_does_not_exist_a_folder_and_an_empty_file_are_refused(tmp_path):

@@ -18,7 +18,7 @@ from PIL import Image
 from sec2sec.config import MediaLimits
 from sec2sec.media import MediaError, open_clip
 from sec2sec.media.isolated import ABANDONED, Decoders, DecodingLimits, DecodingProcess
-from tests.helpers.clips import damage, make_clip, tone
+from tests.helpers.clips import damage, make_clip, make_huge, tone
 
 ANY = MediaLimits(max_seconds=float("inf"))
 
@@ -135,8 +135,7 @@ def test_a_process_that_says_nothing_is_ended():
 
 
 def test_a_picture_that_would_take_gigabytes_costs_its_process_no_more_than_allowed(tmp_path):
-    path = tmp_path / "huge.png"
-    Image.new("RGB", (12_000, 12_000)).save(path, compress_level=1)
+    path = make_huge(tmp_path / "huge.mov", 12_000, stated=64)
     with closing(Decoders(DecodingLimits(memory=1024**3))) as decoders:
         peak = [0]
         done = threading.Event()
@@ -150,7 +149,7 @@ def test_a_picture_that_would_take_gigabytes_costs_its_process_no_more_than_allo
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        with pytest.raises(MediaError, match=r"^huge\.png: "):
+        with pytest.raises(MediaError, match=r"^huge\.mov: "):
             decoders.probe(path, ANY)
         done.set()
         watcher.join()

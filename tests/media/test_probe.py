@@ -85,3 +85,12 @@ def test_a_picture_that_was_allowed_once_is_measured_against_other_limits(tmp_pa
     open_clip(path)
     with pytest.raises(MediaError, match="pixels"):
         open_clip(path, limits=MediaLimits(max_pixels=100))
+
+
+def test_a_clip_of_too_many_pixels_may_be_chosen_and_a_short_part_of_it_explained(tmp_path):
+    settings = Settings(clip_pixels=400_000.0)  # 96×64 at 24 frames per second: 147,456 per second
+    chosen, _ = probe_upload(str(make_clip(tmp_path / "a.mp4", 4)), settings)
+    whole, short = (chosen.analysed((0.0, end), settings.limits) for end in (None, 2.0))
+    with pytest.raises(MediaError, match=r"more than the 0\.0004 billion pixels that are decoded of one clip here"):
+        open_clip(whole.path, end=whole.part[1], limits=whole.limits)
+    assert len(list(open_clip(short.path, end=short.part[1], limits=short.limits).seconds())) == 2

@@ -16,13 +16,15 @@ from gradio_client.utils import is_valid_file
 from sec2sec.explanations.results import OutOfDistribution, Shapley, TargetExplanation
 from sec2sec.explanations.verdict import correlation_criterion, order_criterion
 from sec2sec.media import MediaError
+from sec2sec.media.isolated import ABANDONED
 from sec2sec.plots.lanes import Seconds
 from sec2sec.progress import Progress, drain
 from sec2sec.ui import about, messages
 from sec2sec.ui.chosen_clip import UPLOADS, is_known_truth
+from sec2sec.ui.devices import WAITING
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.work import Channel, stream_from_thread
+from sec2sec.ui.work import Channel, TimeOverError, stream_from_thread
 from sec2sec.viewer import cards as words
 from sec2sec.viewer import evidence as verdict
 from sec2sec.viewer.templates import render
@@ -290,3 +292,46 @@ def test_an_upload_is_taken_by_what_the_reader_reads_whatever_the_hosts_table_of
     monkeypatch.setattr(mimetypes, "guess_type", lambda *arguments, **options: (None, None))
     assert is_valid_file(f"clip.{suffix}", UPLOADS)
     assert is_valid_file(f"CLIP.{suffix.upper()}", UPLOADS)
+
+
+def test_a_job_has_so_many_seconds_and_frees_its_lock_then() -> None:
+    lock, ended = threading.Lock(), threading.Event()
+
+    def work(channel: Channel) -> None:
+        try:
+            with lock:
+                for step in range(1000):
+                    channel.send(Progress(step, 1000, "Working"))
+                    time.sleep(0.01)
+        finally:
+            ended.set()
+
+    began = time.monotonic()
+    with pytest.raises(TimeOverError, match=r"longer than one request may take on this server \(0 s\)"):
+        drain(stream_from_thread(work, limit=0.3))
+    assert 0.3 <= time.monotonic() - began < 1.5
+    assert ended.wait(5)
+    assert lock.acquire(timeout=1)
+
+
+def test_a_silent_job_is_ended_too_and_its_decoder_is_told() -> None:
+    abandoned: list[threading.Event | None] = []
+
+    def work(channel: Channel) -> None:
+        abandoned.append(ABANDONED.get())
+        time.sleep(2)
+
+    with pytest.raises(TimeOverError):
+        drain(stream_from_thread(work, limit=0.5))
+    assert abandoned[0] is not None
+    assert abandoned[0].is_set()
+
+
+def test_waiting_for_a_device_is_no_work() -> None:
+    def work(channel: Channel) -> str:
+        for _ in range(8):
+            time.sleep(0.1)
+            channel.send(WAITING)
+        return "result"
+
+    assert drain(stream_from_thread(work, limit=0.5), lambda progress: None) == "result"

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -24,8 +25,13 @@ from sec2sec.explanations.effects import as_second_effects
 from sec2sec.explanations.results import Verdict
 from sec2sec.media import MediaError
 from sec2sec.progress import Progress, drain
-from sec2sec.ui.compare import payload, words
+from sec2sec.ui.bounded_cache import BoundedCache, ClipGoneError
+from sec2sec.ui.chosen_clip import WHOLE, ChosenClip, ClipResult
+from sec2sec.ui.compare import payload, tab, words
+from sec2sec.ui.compare.board import Board, ResultKey
 from sec2sec.ui.compare.payload import Side
+from sec2sec.ui.models import Models
+from sec2sec.ui.settings import Settings
 from tests.helpers import synthetic
 from tests.helpers.clips import make_clip
 from tests.helpers.models import tiny_bundle
@@ -248,3 +254,70 @@ def test_predictions_stand_side_by_side_and_names_cannot_become_markup() -> None
     assert "<img" not in drawn
     assert drawn.count("not predicted") == 2
     assert drawn.count("<small>baseline") == 2
+
+
+# ---- what is kept in memory
+
+
+def result() -> ClipResult:
+    made = synthetic.explanation(duration=9.4)
+    return ClipResult(made, synthetic.preview(made), "the CPU")
+
+
+def compare_tab(tmp_path: Path, delete_after: float = 60.0) -> tab.CompareTab:
+    settings = Settings(checkpoints=tmp_path, examples=tmp_path, delete_after=delete_after)
+    models = Models(tmp_path, "cpu")
+    with gr.Blocks():
+        return tab.CompareTab(tab.Layout(settings, models, []), settings, models, [])
+
+
+def keys(clip: str, count: int) -> list[ResultKey]:
+    return [ResultKey(clip, WHOLE, f"model {number}") for number in range(count)]
+
+
+def test_a_board_holds_ids_and_its_results_go_when_its_visitor_leaves(tmp_path: Path) -> None:
+    own = compare_tab(tmp_path)
+    both = keys("a.mp4", 2)
+    board = own.keep(Board(), both, {key: result() for key in both})
+    assert all(isinstance(name, str) for name in board.results.values())
+    assert list(own.held(board, both)) == both
+    own.layout.forget(board)
+    assert own.held(board, both) == {}
+
+
+def test_results_that_a_visitor_has_no_room_for_leave_the_memory(tmp_path: Path) -> None:
+    own, board = compare_tab(tmp_path), Board()
+    first = keys("first.mp4", 4)
+    board = own.keep(board, first, {key: result() for key in first})
+    for clip in ("second.mp4", "third.mp4"):
+        board = own.keep(board, keys(clip, 4), {key: result() for key in keys(clip, 4)})
+    assert len(board.results) == len(own.results._results) == 8
+    assert own.held(board, first) == {}
+
+
+def test_a_comparison_that_is_gone_is_said_and_takes_the_views_off_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = compare_tab(tmp_path)
+    both = keys("a.mp4", 2)
+    board = replace(Board(), clips=(ChosenClip("a.mp4", True), None), names=("a.mp4", ""))
+    board = own.keep(board, both, {key: result() for key in both})
+    shown = own.show_board(board, "as told")
+    assert (shown[own.layout.status], shown[own.layout.board].keys) == ("as told", tuple(both))
+    assert shown[own.layout.views[0]]
+    own.layout.forget(board)
+    shown = own.show_board(board, "as told")
+    assert "no longer in memory" in shown[own.layout.status]
+    assert shown[own.layout.board].keys == ()
+    assert shown[own.layout.views[0]] is None
+
+
+def test_results_of_all_visitors_are_bounded_by_bytes_and_age(tmp_path: Path) -> None:
+    now, size = [0.0], result().nbytes
+    cache: BoundedCache[ClipResult] = BoundedCache(60, 10 * size, clock=lambda: now[0])
+    names = [cache.put(result()) for _ in range(50)]
+    assert len(cache._results) == 10
+    now[0] = 61.0
+    with pytest.raises(ClipGoneError):
+        cache.get(names[-1])
+    assert cache._results == {}

@@ -70,3 +70,12 @@ def test_names_from_a_table_cannot_become_markup(ended: Evaluated) -> None:
     worst = [{**found["worst"][0], "id": evil}]
     report = {**ended.report, "data": evil, "targets": {evil: {**found, "worst": worst}}}
     assert "<img" not in as_fragment(report, [evil])
+
+
+def test_clips_that_another_process_decodes_give_the_same_report(
+    ended: Evaluated, folder: Path, tmp_path: Path
+) -> None:
+    bundle = tiny_bundle(tmp_path / "tiny", targets=("arousal", "calm"))
+    isolated = drain(evaluate_steps(bundle, OpenedData(open_data(folder)), split="all", workers=0, isolated=True))
+    assert isolated.report["targets"] == ended.report["targets"]
+    assert len(isolated.unusable) == len(ended.unusable) == 1

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
+import gradio as gr
+import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sec2sec.ui.fair_queue import fair_order
+from sec2sec.ui.events import WAITING, place_words, run_in_queue
+from sec2sec.ui.fair_queue import FairQueue, Place, RecentTimes, expected_seconds, fair_order, make_fair
+from sec2sec.ui.messages import status
+from tests.browser.driver import free_port
 
 Asked = tuple[str, str, int]  # address, session, number
 
@@ -62,3 +73,84 @@ def test_before_an_addresss_nth_turn_no_other_has_more_than_n(waiting):
         turns[address] += 1
         still_there = {one[0] for one in order[index + 1 :]}
         assert all(turns[address] <= turns[other] + 1 for other in still_there)
+
+
+def test_who_waits_is_told_the_time_until_the_result():
+    assert expected_seconds([], [10], places=2) == 10
+    assert expected_seconds([4, 8], [10], places=2) == 14
+    assert expected_seconds([4, 8], [10, 10, 10], places=2) == 24
+    assert expected_seconds([0], [10], places=1) == 10, "a job that is over its time may end at any moment"
+
+
+def test_no_time_is_told_while_nothing_is_known():
+    assert math.isnan(expected_seconds([math.nan], [10], places=1))
+    assert math.isnan(expected_seconds([3], [10, math.nan], places=1))
+
+
+def test_the_usual_time_is_the_median_of_the_last_jobs():
+    times = RecentTimes()
+    for seconds in (1000, *[10] * 7):
+        times.add(seconds)
+    assert times.avg_time == 10, "one long job does not count for all"
+    for seconds in [20] * 8:
+        times.add(seconds)
+    assert (times.avg_time, times.count) == (20, 16)
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "words"),
+    [
+        (1, math.nan, "Waiting for a free place: 1st in line"),
+        (3, 42.0, "Waiting for a free place: 3rd in line, about 40 seconds"),
+        (12, 130.0, "Waiting for a free place: 12th in line, about 2 minutes"),
+        (22, 3.0, "Waiting for a free place: 22nd in line, about 10 seconds"),
+    ],
+)
+def test_a_place_is_said_in_plain_words(number, seconds, words):
+    assert place_words(Place(number, seconds)) == words
+
+
+def test_visitors_in_a_real_queue_are_told_their_places_and_their_times():
+    release = threading.Event()
+    with gr.Blocks() as demo:
+        button, line = gr.Button(), gr.HTML(status("idle"))
+        work = run_in_queue(button, release.wait, [], [], line=line, on_error=lambda _: {}, at_once=1)
+    demo.queue(default_concurrency_limit=1)
+    make_fair(demo, proxied=False, per_address=40)
+    demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, server_port=free_port())
+    try:
+        queue = demo._queue
+        assert isinstance(queue, FairQueue)
+        [tick] = [function for function in demo.fns.values() if function.targets and function.targets[0][1] == "tick"]
+        for session in ("first", "second", "third"):
+            join = {"fn_index": work["id"], "session_hash": session, "data": []}
+            assert httpx.post(f"{demo.local_url}gradio_api/queue/join", json=join).status_code == 200
+            wait(lambda session=session: session in sessions(queue))
+
+        def told(session: str) -> dict[str, Any]:
+            asked = {"fn_index": tick._id, "session_hash": session, "data": [status(WAITING)]}
+            return httpx.post(f"{demo.local_url}gradio_api/run/predict", json=asked).json()["data"]
+
+        assert told("first")[1]["active"] is False, "it runs, and waits no more"
+        assert "1st in line</span>" in told("second")[0]
+        assert "2nd in line</span>" in told("third")[0]
+        for _ in range(3):
+            queue.process_time_per_fn[demo.fns[work["id"]]].add(60)
+        assert "1st in line, about 2 minutes</span>" in told("second")[0]
+        assert "2nd in line, about 3 minutes</span>" in told("third")[0]
+        assert queue.place("third", tick._id) is None, "another event of the same visitor"
+    finally:
+        release.set()
+        demo.close()
+
+
+def sessions(queue: FairQueue) -> set[str]:
+    there = [*queue._busy(), *(event for one in queue.event_queue_per_concurrency_id.values() for event in one.queue)]
+    return {event.session_hash for event in there}
+
+
+def wait(until: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -14,7 +14,8 @@ from sec2sec.config import MediaLimits
 from sec2sec.edits import EditError, Freeze, Mute, Soundtrack
 from sec2sec.errors import UserError
 from sec2sec.media import MediaError
-from sec2sec.ui.clip_cache import ClipCache, ClipGoneError, ExplainedClip
+from sec2sec.ui.bounded_cache import ClipGoneError
+from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.lab import tab
 from sec2sec.ui.lab.payload import encode
 from sec2sec.ui.work import Channel

@@ -15,6 +15,8 @@ import torch
 from sec2sec.baselines import SYSTEMS
 from sec2sec.clip import EncodedClip
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.errors import UserError
+from sec2sec.ui import gradio_private
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.clip_view import view_value
 from sec2sec.ui.downloads import write_file
@@ -124,3 +126,24 @@ def test_downloads_say_what_was_explained_and_reports_ask_nobody(clip, bundle, f
     page = Path(write_file(models, clip, "html", button)).read_text(encoding="utf-8")
     assert key not in page
     assert '"places"' not in page
+
+
+def test_of_fifty_reports_of_a_clip_the_last_one_is_on_the_disk(clip, bundle, tmp_path):
+    models = SimpleNamespace(get=lambda name: bundle)
+    with gr.Blocks():
+        button = gr.DownloadButton()
+    button.GRADIO_CACHE = str(tmp_path)
+    for _ in range(25):
+        newest = [write_file(models, clip, form, button) for form in ("json", "html")]
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(newest)
+
+
+def test_nothing_is_written_on_a_disk_that_is_nearly_full(clip, bundle, tmp_path, monkeypatch):
+    models = SimpleNamespace(get=lambda name: bundle)
+    with gr.Blocks():
+        button = gr.DownloadButton()
+    button.GRADIO_CACHE = str(tmp_path)
+    monkeypatch.setattr(gradio_private, "free_bytes", lambda folder: gradio_private.RESERVE - 1)
+    with pytest.raises(UserError, match="no room for this file now"):
+        write_file(models, clip, "json", button)
+    assert list(tmp_path.iterdir()) == []

@@ -26,10 +26,10 @@ from sec2sec.training.train import train_steps
 from sec2sec.ui import app
 from sec2sec.ui.messages import is_user_error
 from sec2sec.ui.models import TRAINED, Models
-from sec2sec.ui.settings import Settings
+from sec2sec.ui.settings import PUBLIC, Settings
 from sec2sec.ui.training import submit as submitting
 from sec2sec.ui.training import tab
-from sec2sec.ui.training.fields import MAIN, SYSTEM, choices, form_fields, settings_of_form, widget_value
+from sec2sec.ui.training.fields import LARGEST, MAIN, SYSTEM, choices, form_fields, settings_of_form, widget_value
 from sec2sec.ui.training.status import examples, job_status
 from sec2sec.ui.training.submit import (
     MAX_RUNNING,
@@ -331,6 +331,56 @@ def test_a_model_that_would_fill_the_memory_is_refused(settings: Settings, unsta
     with pytest.raises(SettingsError, match=r": at most \d+, not 1e\+06"):
         submit(JobForm(values={**DEFAULTS, name: "1000000"}), settings, VISITOR)
     assert Jobs(settings.runs).all() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", "5e9"), ("rate", "11"), ("warmup", "1e9"), ("patience", "1e7"), ("targets", "a," * 400)],
+)
+def test_nothing_in_the_form_is_without_a_bound(settings: Settings, unstarted: None, name: str, value: str) -> None:
+    with pytest.raises(SettingsError):
+        submit(JobForm(values={**DEFAULTS, name: value}), settings, VISITOR)
+    assert Jobs(settings.runs).all() == []
+
+
+def test_every_number_of_the_form_has_a_largest_value() -> None:
+    numbers = {name for name, field in form_fields().items() if field.type in (int, float)}
+    bounded = {name for name, field in form_fields().items() if {"le", "lt"} & set(field.bounds)}
+    assert numbers - bounded - set(LARGEST) == {"epochs"}, "epochs have the host's limit"
+    with pytest.raises(SettingsError, match="seed"):
+        KnownTruth(seed=10**30)
+
+
+def test_a_server_that_others_can_reach_limits_trainings_unless_told_otherwise() -> None:
+    alone = Settings.read([], {})
+    for name in PUBLIC:
+        assert getattr(alone, name) == fields_of(Settings)[name].default
+    codes = (["--class-code", "film class"], {}), ([], {"SEC2SEC_CLASS_CODE": "film class"})
+    for arguments, environment in ((["--host", "0.0.0.0"], {}), ([], {"SPACE_ID": "a/b"}), *codes):
+        public = Settings.read(arguments, environment)
+        assert {name: getattr(public, name) for name in PUBLIC} == PUBLIC
+    chosen = Settings.read(["--host", "0.0.0.0", "--keep-trainings", "2"], {"SEC2SEC_TRAIN_MINUTES": "inf"})
+    assert (chosen.keep_trainings, chosen.train_minutes) == (2, float("inf"))
+
+
+def test_the_help_says_what_a_public_server_has() -> None:
+    for name, value in PUBLIC.items():
+        words = "yes on a public server" if value is True else f"; {value:g}"
+        assert words in fields_of(Settings)[name].help
+        assert "on a public server" in fields_of(Settings)[name].help
+
+
+def test_the_table_of_the_security_page_has_the_defaults_of_a_public_server() -> None:
+    lines = Path("SECURITY.md").read_text(encoding="utf-8").splitlines()
+    for name, value in PUBLIC.items():
+        [row] = [line for line in lines if line.startswith("| `--") and f"`--{name.replace('_', '-')}`" in line]
+        of_a_class = row.split("|")[3]
+        assert ("yes" if value is True else f"{value:,.0f}") in of_a_class, name
+
+
+def test_a_class_code_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(SettingsError, match="at least 8 characters"):
+        Settings(class_code="film")
 
 
 def test_a_server_that_others_can_reach_keeps_trainings_private_unless_told_otherwise() -> None:

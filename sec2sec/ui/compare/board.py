@@ -39,7 +39,7 @@ class Board:
     clips: tuple[ChosenClip | None, ChosenClip | None] = (None, None)
     names: tuple[str, str] = ("", "")  # of the clips, as their visitor knows them
     keys: tuple[ResultKey, ...] = ()  # what is on the screen
-    results: Mapping[ResultKey, ClipResult] = field(default_factory=dict)
+    results: Mapping[ResultKey, str] = field(default_factory=dict)  # ids in the cache
     played: Mapping[tuple[str, Part], str] = field(default_factory=dict)  # clips that were converted for playback
 
     @property
@@ -107,15 +107,15 @@ def keys_of(
     return tuple(ResultKey(first.path, parts[0], name) for name in chosen)
 
 
-def newest(results: Mapping[ResultKey, ClipResult], keys: Sequence[ResultKey]) -> dict[ResultKey, ClipResult]:
+def newest(results: Mapping[ResultKey, str], keys: Sequence[ResultKey]) -> dict[ResultKey, str]:
     """The results of these keys, and of the others those that came last."""
     others = [key for key in results if key not in keys]
     return {key: results[key] for key in [*others, *keys][-MAX_RESULTS:]}
 
 
-def screen_of(board: Board) -> Screen:
+def screen_of(board: Board, results_by_key: Mapping[ResultKey, ClipResult]) -> Screen:
     """Predictions, comparison and views of what is on the board."""
-    results = [board.results[key] for key in board.keys]
+    results = [results_by_key[key] for key in board.keys]
     if not results:
         return Screen()
     is_clips = board.mode == "clips"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -15,6 +16,7 @@ from gradio.blocks import Block
 from sec2sec.comparison import compare_steps
 from sec2sec.media import MediaError
 from sec2sec.progress import Progress, Steps
+from sec2sec.ui.bounded_cache import BoundedCache, ClipGoneError
 from sec2sec.ui.chosen_clip import CONVERTING, UPLOADS, ClipPart, ClipResult, limits_words, probe_upload
 from sec2sec.ui.clip_view import clip_view
 from sec2sec.ui.compare.board import (
@@ -41,13 +43,17 @@ from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.viewer.templates import render
 
+MAX_BYTES = 1 << 29  # of all visitors' results; ten minutes of a clip take some 30 MB
+RESULTS_GONE = "This comparison is no longer in memory, because it is old or many others came after it; compare again."
+
 
 class Layout:
     """The components of the tab; made within gr.Blocks."""
 
     def __init__(self, settings: Settings, models: Models, examples: Sequence[Example]) -> None:
         names = models.names()
-        self.board = gr.State(Board())
+        self.results: BoundedCache[ClipResult] = BoundedCache(settings.delete_after, MAX_BYTES)
+        self.board = gr.State(Board(), delete_callback=self.forget)
         with gr.Row(elem_classes="inspect compare"):
             with gr.Column(scale=0, min_width=364, elem_classes="left"):
                 self.mode = gr.Radio(
@@ -126,6 +132,11 @@ class Layout:
                         self.headings.append(gr.HTML(elem_id=f"heading-{letter}"))
                         self.views.append(clip_view(video_id=name, elem_id=f"view-{letter}"))
 
+    def forget(self, board: Board) -> None:
+        """Forget what was computed for a visitor who left."""
+        for name in board.results.values():
+            self.results.discard(name)
+
     @property
     def for_results(self) -> list[Block]:
         """What a comparison changes."""
@@ -138,12 +149,34 @@ class CompareTab:
 
     def __init__(self, layout: Layout, settings: Settings, models: Models, examples: Sequence[Example]) -> None:
         self.layout, self.settings, self.models, self.examples = layout, settings, models, examples
+        self.results = layout.results
+
+    # ---- what was computed
+
+    def held(self, board: Board, keys: Sequence[ResultKey]) -> dict[ResultKey, ClipResult]:
+        """The results of those keys that are in memory."""
+        held = {}
+        for key in keys:
+            with suppress(ClipGoneError):
+                held[key] = self.results.get(board.results.get(key))
+        return held
+
+    def keep(self, board: Board, keys: Sequence[ResultKey], results: Mapping[ResultKey, ClipResult]) -> Board:
+        """The board with these keys on the screen, and new results in memory; the oldest of its visitor's go."""
+        ids = {**board.results, **{key: self.results.put(result) for key, result in results.items()}}
+        kept = newest(ids, keys)
+        for name in {*board.results.values(), *ids.values()} - set(kept.values()):
+            self.results.discard(name)
+        return replace(board, keys=tuple(keys), results=kept)
 
     # ---- what is on the screen
 
     def show_board(self, board: Board, line: str, *, busy: bool = False) -> Updates:
         """All of what lies on the board."""
-        own, screen, is_clips = self.layout, screen_of(board), board.mode == "clips"
+        results = self.held(board, board.keys)
+        if any(key not in results for key in board.keys):
+            board, line = replace(board, keys=()), alert(RESULTS_GONE)
+        own, screen, is_clips = self.layout, screen_of(board, results), board.mode == "clips"
         headings = [render("heading.html", text=title) for title in screen.titles]
         views = [*screen.views, None, None][:2]  # an empty one is hidden
         player_a, player_b = own.players
@@ -182,12 +215,13 @@ class CompareTab:
         """Compare was pressed."""
         began = time.perf_counter()
         keys = keys_of(board, model_a, model_b, more, (start_a, start_b), length)
-        missing = [key for key in keys if key not in board.results]
+        there = self.held(board, keys)
+        missing = [key for key in keys if key not in there]
         # what is pinned stays in sight while the other side is computed; nothing of what it replaces does
         board = replace(board, keys=tuple(key for key in keys[:1] if key not in missing))
         yield self.show_board(board, status("Loading the models"), busy=True)
         results = yield from self.compute(board, missing, len(keys) - len(missing))
-        board = replace(board, keys=keys, results=newest({**board.results, **results}, keys))
+        board = self.keep(board, keys, results)
         devices = " and ".join(dict.fromkeys(result.device for result in results.values()))
         where = f" on {devices}" if devices else ""
         line = status(f"Compared in {time.perf_counter() - began:.1f} s{where}.")
@@ -212,7 +246,7 @@ class CompareTab:
             prefix = f"Clip {LETTERS[first + done]}: " if board.mode == "clips" else ""
             adapt = partial(as_part, prefix=prefix, done=done, total=len(groups))
             work = with_device_lock(self.models.devices, partial(steps, keys))
-            answers = yield from follow(work, self.layout.status, adapt)
+            answers = yield from follow(work, self.layout.status, adapt, limit=self.settings.job_seconds)
             results.update(zip(keys, answers, strict=True))
         return results
 
@@ -222,9 +256,9 @@ class CompareTab:
         for key in keys:
             to = served_path(own.players[0], "playback.mp4")
             clip_part = board.clip(key.path).analysed(key.part, self.settings.limits)
-            duration = board.results[key].explanation.clip.duration
+            duration = self.results.get(board.results.get(key)).explanation.clip.duration
             try:
-                yield from follow(clip_part.conversion(to, duration), own.status)
+                yield from follow(clip_part.conversion(to, duration), own.status, limit=self.settings.job_seconds)
             except MediaError as error:  # the comparison stands without a player
                 yield {**self.refuse(str(error)), own.board: board}
                 return

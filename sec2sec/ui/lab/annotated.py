@@ -9,9 +9,9 @@ import gradio as gr
 
 from sec2sec.render.annotate import MAX_TARGETS, annotate
 from sec2sec.ui.clip_cache import ClipCache
-from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide
+from sec2sec.ui.events import AT_ONCE, Updates, follow, hide, run_in_queue
 from sec2sec.ui.gradio_private import served_path
-from sec2sec.ui.messages import alert, errors_as_messages, status
+from sec2sec.ui.messages import alert, status
 from sec2sec.ui.settings import Settings
 
 MAKING = "Writing the annotated clip"
@@ -22,7 +22,7 @@ class AnnotatedFilm:
 
     def __init__(self, settings: Settings, cache: ClipCache, clip_id: gr.State) -> None:
         """Lays out and wires the box; called within gr.Blocks."""
-        self.cache = cache
+        self.cache, self.job_seconds = cache, settings.job_seconds
         self.box = gr.Accordion("Annotated MP4", open=False, visible=False, elem_id="annotated", elem_classes="options")
         with self.box:
             self.overlay = gr.Checkbox(True, label="With the co-attention over the picture", elem_id="annotate-overlay")
@@ -49,7 +49,9 @@ class AnnotatedFilm:
                 progress=channel.share_sender(MAKING),
             ),
             self.line,
+            limit=self.job_seconds,
         )
+        clip.keep_newest("annotated", out)
         yield self.end(status("The annotated clip is ready.")) | {self.save: gr.update(value=str(out), visible=True)}
 
     def end(self, line: str) -> Updates:
@@ -62,12 +64,14 @@ class AnnotatedFilm:
 
     def connect(self, settings: Settings, clip_id: gr.State) -> None:
         """Wire the buttons."""
-        making = self.make.click(
-            errors_as_messages(lambda message: self.end(alert(message)))(self.render),
+        making = run_in_queue(
+            self.make,
+            self.render,
             [clip_id, self.overlay],
             [self.line, self.stop, self.save],
-            concurrency_limit=settings.concurrency,
-            **QUIET,
+            line=self.line,
+            on_error=lambda message: self.end(alert(message)),
+            at_once=settings.concurrency,
         )
         self.stop.click(lambda: self.end(status("Stopped.")), None, [self.line, self.stop], cancels=[making], **AT_ONCE)
         clip_id.change(self.renew, clip_id, [self.box, self.save, self.line, self.stop], cancels=[making], **AT_ONCE)

@@ -27,8 +27,9 @@ from sec2sec.edits.history import History
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.media import Clip, Second, open_clip
+from sec2sec.media.isolated import probe_clip
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
-from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide
+from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide, run_in_queue
 from sec2sec.ui.examples import Example
 from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.lab.payload import encode
@@ -136,6 +137,7 @@ class LabTab:
         """The soundtrack of a visitor's own file."""
         clip = self.cache.get(key)
         if path is not None:
+            probe_clip(path, self.settings.limits)  # before anything of it is opened in this process
             name = Path(path).name
             clip.soundtracks[name] = Path(path)
             yield from self.edit(clip, {"edit": {"edit": Soundtrack.name, "track": name}})
@@ -146,7 +148,7 @@ class LabTab:
         yield {own.status: status("Decoding and encoding what the edit needs"), own.stop: gr.update(visible=True)}
         try:
             work = functools.partial(prepare, self.models, clip, edit_of(request), self.settings.limits)
-            yield from follow(work, own.status)
+            yield from follow(work, own.status, limit=self.settings.job_seconds)
         except Exception as error:
             yield self.show(clip, refusal=message_for(error))
             return
@@ -166,7 +168,9 @@ class LabTab:
         own, clip = self.layout, self.cache.get(key)
         yield {own.status: status(RENDERING, 0.0), own.stop: gr.update(visible=True), **hide(own.player)}
         out = served_path(own.player, f"{Path(clip.explanation.clip.name).stem}-edited.mp4")
-        yield from follow(rendering(clip, out, self.settings.limits), own.status)
+        work = rendering(clip, out, self.settings.limits)
+        yield from follow(work, own.status, limit=self.settings.job_seconds)
+        clip.keep_newest("edited", out)
         yield {**self.end(status(RENDERED)), own.player: gr.update(value=str(out), visible=True, autoplay=True)}
 
     # ---- wiring
@@ -182,7 +186,15 @@ class LabTab:
         own.view.select(edit_at_once, own.clip_id, [own.view, own.status], **AT_ONCE)
         running = own.view.submit(guard(self.edit_slowly), own.clip_id, own.for_edits, **queued)
         taking = own.own_sound.upload(guard(self.take_sound), [own.clip_id, own.own_sound], own.for_edits, **queued)
-        playing = own.play.click(guard(self.render), own.clip_id, [own.status, own.stop, own.player], **queued)
+        playing = run_in_queue(
+            own.play,
+            self.render,
+            [own.clip_id],
+            [own.status, own.stop, own.player],
+            line=own.status,
+            on_error=self.refuse,
+            at_once=self.settings.concurrency,
+        )
         for event in (running, taking):
             event.failure(guard(self.refuse_when_full), [own.clip_id, own.status], own.for_edits, **AT_ONCE)
         cancelled: list[dict[str, Any]] = [running, taking, playing]
@@ -244,7 +256,8 @@ def prepare(models: Models, clip: ExplainedClip, edit: Edit, limits: MediaLimits
         lab = clip.history.lab
         encode_clip = functools.partial(encode_with, models, clip.model)
         if isinstance(edit, Soundtrack) and edit.track not in lab.tracks.soundtracks and edit.track in clip.soundtracks:
-            sound = encode_soundtrack(clip.soundtracks[edit.track], encode_clip, limits, lab.tracks.seconds)
+            send = channel.share_sender(ENCODING)
+            sound = encode_soundtrack(clip.soundtracks[edit.track], encode_clip, limits, lab.tracks.seconds, send)
             lab.add_soundtrack(edit.track, sound)
         missing = clip.history.needs(edit)
         if missing:
@@ -257,7 +270,8 @@ def prepare(models: Models, clip: ExplainedClip, edit: Edit, limits: MediaLimits
 def _reopen(models: Models, clip: ExplainedClip) -> Clip:
     """The file of an explained clip, opened as for the analysis; MediaError where it was deleted meanwhile."""
     rate = models.get(clip.model).encoders.config.frames_per_second
-    return open_clip(clip.path, start=clip.start, frames_per_second=rate, limits=ANY_LENGTH)
+    tracks = clip.explanation.clip.tracks
+    return open_clip(clip.path, start=clip.start, frames_per_second=rate, limits=ANY_LENGTH, tracks=tracks)
 
 
 def rendering(clip: ExplainedClip, out: Path, limits: MediaLimits) -> Work[None]:
@@ -266,7 +280,9 @@ def rendering(clip: ExplainedClip, out: Path, limits: MediaLimits) -> Work[None]
     plan, tracks = clip.history.plan, clip.history.lab.tracks
 
     def work(channel: Channel) -> None:
-        opened, send = open_clip(clip.path, start=clip.start, limits=ANY_LENGTH), channel.share_sender(RENDERING)
+        tracks_chosen = clip.explanation.clip.tracks
+        opened = open_clip(clip.path, start=clip.start, limits=ANY_LENGTH, tracks=tracks_chosen)
+        send = channel.share_sender(RENDERING)
         render_plan(opened, plan, tracks, out, soundtracks=clip.soundtracks, limits=limits, progress=send)
 
     return work

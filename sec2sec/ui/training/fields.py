@@ -8,6 +8,7 @@ from typing import Any
 
 from sec2sec.datasets.splits import SPLIT_RULES
 from sec2sec.fields import Field, fields_of
+from sec2sec.jobs.job import MAX_SEED
 from sec2sec.training.settings import SettingsError, TrainConfig
 
 SYSTEM = "system"  # the field that names the system; its choices are the field's own
@@ -16,7 +17,23 @@ CLASS_EPOCHS = 20  # the set of a class is learned by then
 # A path of the server is nothing that a visitor may name
 INITS = {"the bundled demo": "", "random: add “tuned” encoders": "random"}
 # beyond this is a mistake, or fills the memory of the machine
-LARGEST = {"batch": 1024, "width": 1024, "hidden": 1024, "heads": 64, "layers": 16, "examples": 12}
+LARGEST = {
+    "batch": 1024,
+    "width": 1024,
+    "hidden": 1024,
+    "heads": 64,
+    "layers": 16,
+    "examples": 12,
+    "seed": MAX_SEED,
+    "split_seed": MAX_SEED,
+    "rate": 10,
+    "encoder_rate": 10,
+    "weight_decay": 10,
+    "warmup": 1_000_000,
+    "clip_norm": 1_000_000,
+    "patience": 1_000_000,
+}
+MAX_TEXT = 500  # characters of one field
 LABELS = {"rate": "Learning rate", "batch": "Clips per step", "liris_rule": "LIRIS rule"}
 
 
@@ -50,12 +67,14 @@ def settings_of_form(values: Mapping[str, Any]) -> dict[str, Any]:
     fields, settings = form_fields(), {}
     for name, value in values.items():
         field = fields[name]
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            raise SettingsError(f"{label(name)}: at most {MAX_TEXT} characters, not {len(value)}")
         if value in (None, "") and (field.is_list or field.may_be_none):
             continue
         offered = [choice for _, choice in choices(field)]
         if offered and value not in offered:
             raise SettingsError(f"{label(name)}: {value!r} is none of its choices; choose one of the list")
         settings[name] = field.validate(field.split(value) if isinstance(value, str) else value, label(name))
-        if name in LARGEST and settings[name] > LARGEST[name]:
-            raise SettingsError(f"{label(name)}: at most {LARGEST[name]}, not {settings[name]:g}")
+        if settings[name] is not None and name in LARGEST and settings[name] > LARGEST[name]:
+            raise SettingsError(f"{label(name)}: at most {LARGEST[name]}, not {float(settings[name]):g}")
     return settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,8 @@ def form(settings: Settings) -> Form:
             render(
                 "paragraph.html",
                 text="A folder with clips.csv (id, path, one column per target, split) and its clips. At most "
-                f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the training.",
+                f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the training"
+                f"{deletion_words(settings.keep_trainings)}.",
             ),
             elem_classes="limits",
         )
@@ -96,6 +98,14 @@ def form(settings: Settings) -> Form:
             if name not in MAIN:
                 named[name] = _widget(fields[name], settings)
     return Form(named)
+
+
+def deletion_words(hours: float) -> str:
+    """After how long a training is deleted, as it ends a sentence; empty where all are kept."""
+    if math.isinf(hours):
+        return ""
+    days = hours / 24
+    return f", which is {f'{days:g} days' if days >= 2 else f'{hours:g} hours'} after the end of the training"
 
 
 def _widget(field: Field, settings: Settings, has_info: bool = True) -> Any:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sec2sec.config import MediaLimits
 from sec2sec.datasets.isolated import open_uploaded
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import TableLimits
+from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.jobs.job import Job, Jobs, JobSpec, State
 from sec2sec.jobs.worker import in_words
-from sec2sec.media import MediaError, open_clip
+from sec2sec.media import MediaError
+from sec2sec.media.isolated import read_clip
 from sec2sec.plots.training import losses, scores
 from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.settings import TrainConfig, train_config
@@ -47,9 +50,12 @@ LABELS = {
 }
 
 
-def job_status(jobs: Jobs, owner: str | None, question: Mapping[str, Any]) -> dict[str, Any]:
+def job_status(
+    jobs: Jobs, owner: str | None, question: Mapping[str, Any], keep_hours: float = math.inf
+) -> dict[str, Any]:
     """What changed since the last question of the page.
 
+    keep_hours: from the end of a training to its deletion.
     question: `run`, the id of the chosen training, or none for the newest; `since`, the epochs that the page has of
     that one; `signature` of the last answer, which is the whole answer if nothing is new.
     """
@@ -57,7 +63,8 @@ def job_status(jobs: Jobs, owner: str | None, question: Mapping[str, Any]) -> di
     chosen = next((entry for entry in listed if entry[0].id == question.get("run")), listed[0] if listed else None)
     answer: dict[str, Any] = {"runs": [_entry(*entry) for entry in listed], "run": None}
     if chosen is not None:
-        answer["run"] = _details(*chosen, question)
+        deletion = TrainingExpiry(jobs.folder, keep_hours).deletion_time(chosen[0])
+        answer["run"] = {**_details(*chosen, question), "deletion": deletion}
     signature = hashlib.sha256(json.dumps(answer, sort_keys=True).encode()).hexdigest()[:16]
     return {"signature": signature} | ({} if signature == question.get("signature") else answer)
 
@@ -183,11 +190,17 @@ def _examples(folder: str, ids: tuple[str, ...]) -> dict[str, Any]:
 def _still(path: Path) -> str | None:
     """The middle of the second second as a data URL; None for a clip without a picture, or one that is gone."""
     try:
-        seconds = list(itertools.islice(open_clip(path, frames_per_second=1).seconds(), 2))
+        # in another process: a visitor may have brought it
+        seconds = list(read_clip(path, end=2.0, frames_per_second=1, limits=MediaLimits(isolated=True)).seconds())
     except MediaError:
         return None
     still = seconds[-1].still if seconds else None
     return f"data:image/jpeg;base64,{base64.b64encode(still).decode()}" if still else None
+
+
+def forget_examples() -> None:
+    """Keep no still of a training that may have been deleted."""
+    _examples.cache_clear()
 
 
 def _json(path: Path) -> dict[str, Any]:

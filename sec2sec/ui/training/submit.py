@@ -17,6 +17,7 @@ from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.isolated import limits_of_upload, open_uploaded
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError, TableLimits
+from sec2sec.jobs.expiry import bytes_of
 from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
 from sec2sec.training.setup import load_data, training_labels
@@ -68,6 +69,8 @@ def submit(form: JobForm, settings: Settings, visitor: object) -> Job:
         raise JobError("training is switched off on this server")
     jobs, owner = Jobs(settings.runs), owner_of(visitor)
     _check_queue(jobs, settings, owner)  # before an upload is unpacked
+    upload = Path(form.upload).stat().st_size if form.source == "upload" and form.upload else 0
+    check_room(jobs, settings, owner, upload)
     values = settings_of_form(form.values)
     if values.get("epochs", 0) > settings.train_epochs:
         raise SettingsError(f"epochs: at most {settings.train_epochs} on this server, not {values['epochs']}")
@@ -92,6 +95,7 @@ def resume(job: Job, settings: Settings) -> None:
     spec = job.spec()
     if spec.minutes is not None and job.spent > 60 * spec.minutes:
         raise JobError(f"the {spec.minutes:g} minutes on this server are over for this training")
+    check_room(Jobs(settings.runs), settings, spec.owner)
     with STARTING:
         _check_queue(Jobs(settings.runs), settings, spec.owner, resumed=True)
         job.start()
@@ -106,6 +110,27 @@ def _check_queue(jobs: Jobs, settings: Settings, owner: str, resumed: bool = Fal
         raise JobError(f"{MAX_RUNNING_PER_VISITOR} of your trainings run or wait already; stop one, or wait for it")
     if settings.private_runs and not resumed and len(jobs.all(owner)) >= MAX_KEPT_PER_VISITOR:
         raise JobError(f"{MAX_KEPT_PER_VISITOR} of your trainings are kept already; remove one that you no longer need")
+
+
+def check_room(jobs: Jobs, settings: Settings, owner: str, added: int = 0) -> None:
+    """Raises JobError where the trainings of a visitor, or of all, take as much of the disk as they may.
+
+    added: bytes of the data set that comes.
+    """
+    if math.isfinite(settings.train_visitor_megabytes):
+        taken = (bytes_of(job.path for job in jobs.all(owner)) + added) / 1024**2
+        if taken > settings.train_visitor_megabytes:
+            raise JobError(
+                f"your trainings take {taken:,.0f} MB with this one, and {settings.train_visitor_megabytes:,.0f} MB "
+                "are allowed; remove one that you no longer need"
+            )
+    if math.isfinite(settings.train_stored_megabytes):
+        taken = (bytes_of([jobs.folder]) + added) / 1024**2
+        if taken > settings.train_stored_megabytes:
+            raise JobError(
+                "the trainings of all visitors take as much room as this server gives them; remove one of yours, or "
+                "try again later: old ones are deleted"
+            )
 
 
 def _job_spec(form: JobForm, settings: Settings, job: Job, values: Mapping[str, Any]) -> JobSpec:

@@ -103,7 +103,7 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
 
     @errors_as_json
     def job_status_of(question: Mapping[str, Any]) -> Answer:
-        return job_status(jobs, whose(settings, question.get("visitor")), question)
+        return job_status(jobs, whose(settings, question.get("visitor")), question, settings.keep_trainings)
 
     @errors_as_json
     def stills(question: Mapping[str, Any]) -> Answer:

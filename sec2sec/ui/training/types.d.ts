@@ -44,6 +44,8 @@ export interface Run {
   /** Time left in words, or ''. */
   left: string;
   sentence: string;
+  /** When it will be deleted with its data and its model, s since 1970; null while it runs or where all are kept. */
+  deletion: number | null;
   /** Action → whether it is possible now. */
   can: {[action: string]: boolean};
   figures: {[name: string]: Figure} | null;

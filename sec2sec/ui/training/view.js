@@ -20,6 +20,13 @@ const ACTIONS = [
   {name: 'remove', words: 'Remove', question: 'Remove this training with its model? This cannot be undone.'},
 ];
 
+/**
+ * A moment as the visitor writes it.
+ * @param {number} seconds since 1970
+ * @param {'short' | 'long'} dateStyle
+ */
+const localTime = (seconds, dateStyle) => new Date(1000 * seconds).toLocaleString([], {dateStyle, timeStyle: 'short'});
+
 /** @param {Component<TrainingProps, TrainingServer>} component */
 export function start(component) {
   const controller = new AbortController();
@@ -196,7 +203,6 @@ class TrainingView {
   /** @param {Entry} run */
   entry({id, title, words, stage, created}) {
     const isOn = id === this.run?.id;
-    const time = new Date(1000 * created).toLocaleString([], {dateStyle: 'short', timeStyle: 'short'});
     return make(
       'button',
       {
@@ -210,7 +216,7 @@ class TrainingView {
       },
       make('b', {}, title),
       make('span', {}, `${MARKS[stage] ?? '●'} ${words}`),
-      make('small', {}, time),
+      make('small', {}, localTime(created, 'short')),
     );
   }
 
@@ -229,7 +235,7 @@ class TrainingView {
   // ---- the chosen training ----------------------------------------------------------------------------------------
 
   /** @param {Run} run */
-  drawRun({title, stage, label, message, left, fraction, sentence, can, table}) {
+  drawRun({title, stage, label, message, left, fraction, sentence, deletion, can, table}) {
     const meter = this.find('.tr-meter');
     const share = fraction ?? 0;
     this.find('.tr-title').textContent = title;
@@ -241,6 +247,9 @@ class TrainingView {
     find(meter, 'i', HTMLElement).style.width = 100 * Math.min(share, 1) + '%';
     meter.setAttribute('aria-valuenow', String(Math.round(100 * share)));
     this.find('.tr-sentence').textContent = sentence;
+    this.find('.tr-deletion').hidden = deletion === null;
+    const date = deletion === null ? '' : localTime(deletion, 'long');
+    this.find('.tr-deletion').textContent = `This training, its data and its model will be deleted on ${date}.`;
     this.drawActions(ACTIONS.filter(({name}) => can[name]));
     this.find('.tr-figures').hidden = !table;
     if (table) this.find('.tr-figures').replaceChildren(...scores(table));
