@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import json
@@ -35,6 +36,10 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files for their owner alone
         os.replace(temporary, path)
+    except OSError as error:  # which names no file where a write fails
+        Path(temporary).unlink(missing_ok=True)
+        limit = ": ulimit -f" if error.errno == errno.EFBIG else ""
+        raise OSError(error.errno, f"{error.strerror}{limit}", str(path)) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

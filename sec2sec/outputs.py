@@ -20,11 +20,14 @@ from sec2sec.files import write_atomically
 STDOUT = Path("-")
 ROOM = 1024**2  # bytes that have to be free where nothing better is known of an output's size
 HEAD = 4 * 1024**2  # bytes in which a film says what made it, after the index of its frames
-# How each kind of file that we write begins. A text that merely speaks of sec2sec is somebody's own.
+# How each kind of result that we write begins. A text that merely speaks of sec2sec is somebody's own, and a checkpoint
+# or a training cannot be had again by the same command.
 BEGINNINGS = (
-    re.compile(rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.'),
+    re.compile(rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(comparison|data|evaluation|explanations?|profile)/'),
     re.compile(rb'\s*<!doctype html>.{,1000}<meta name="generator" content="sec2sec">', re.I | re.S),
     re.compile(rb'second,"from, s","to, s",'),
+    re.compile(rb"method,target,column,value,low,high,clips\n"),
+    re.compile(rb"<!-- made with sec2sec -->\n"),
     re.compile(rb"id,split,group,target,truth,prediction,seed\n"),
     re.compile(rb"....ftyp.*made with sec2sec", re.S),  # the comment of a film
 )

@@ -55,6 +55,8 @@ def test_a_file_that_is_not_ours_is_kept_unless_somebody_says_overwrite(tmp_path
         b'{"schema": "sec2sec.explanation/1", "clip": {}}',
         b'<!doctype html>\n<html><head><meta name="generator" content="sec2sec">',
         b'second,"from, s","to, s",attention (share)\n',
+        b"method,target,column,value,low,high,clips\nattention,all,mass,1,,,\n",
+        b"<!-- made with sec2sec -->\n4 clips",
         b"",
     ],
 )
@@ -72,6 +74,9 @@ def test_what_we_wrote_is_replaced_and_an_empty_file_too(tmp_path, content):
         b'Our JSON begins with {"schema": "sec2sec.explanation/1"',
         b'{"mine": 1, "copied": {"schema": "sec2sec.explanation/1"}}',
         b'# how to\n<meta name="generator" content="sec2sec">',
+        b'{"schema": "sec2sec.checkpoint/1", "encoder": {}}',
+        b'{"schema": "sec2sec.run/1", "config": {}}',
+        b"My notes\n<!-- made with sec2sec -->\n",
     ],
 )
 def test_a_text_that_speaks_of_us_is_not_ours(tmp_path, content):

@@ -38,6 +38,7 @@ from sec2sec.training.settings import SettingsError
 from sec2sec.training.setup import load_data
 from sec2sec.training.train import extract_all
 from sec2sec.training.trial import Trial, fingerprint
+from sec2sec.workers import end_if_started_by_import, unguarded_script, why_they_ended
 
 POLL_INTERVAL = 1.0  # s between two looks at the trials at work
 
@@ -137,6 +138,7 @@ def _side_by_side(
     todo = [trial for trial in trials if not is_done(trial)]
     waiting = list(todo)
     working: dict[Future[None], Trial] = {}
+    end_if_started_by_import()
     context = get_context("spawn")  # fork after torch has started threads can hang
     with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
         try:
@@ -154,6 +156,8 @@ def _side_by_side(
                 if stop():
                     return True
         except BrokenProcessPool as error:
+            if unguarded_script() is not None:
+                raise why_they_ended(str(error)) from None
             raise TrainingError(
                 "the process of a trial was killed (out of memory?); run the same command again, with fewer --jobs"
             ) from error

@@ -11,6 +11,8 @@ from sec2sec.extras import require_extra
 from sec2sec.files import json_bytes
 from sec2sec.outputs import Outputs, write_output
 
+SCHEMA = "sec2sec.profile/1"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The data, the checkpoint, what is written."""
@@ -47,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     )
     profile = drain_to_terminal(steps)
     if options.json:
-        write_output(options.json, json_bytes(profile.curves))
+        write_output(options.json, json_bytes({"schema": SCHEMA, **profile.curves}))
     for remark in profile.remarks:
         print_result(f"WARNING: {remark}", options.json)
     print_result(as_text(profile.curves, profile.clips), options.json)

@@ -12,6 +12,7 @@ from sec2sec.cli.terminal import drain_to_terminal
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
 from sec2sec.fields import add_flags, fields_of, flag_values
+from sec2sec.outputs import Outputs
 from sec2sec.paths import program_paths
 from sec2sec.progress import drain
 from sec2sec.training.settings import TrainConfig, read_mapping
@@ -64,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     explanations.add_argument(
         "--clips", type=int, metavar="N", help="number of test clips that --explanations uses (default: all)"
     )
+    explanations.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace output files of --explanations that exist and were not written by sec2sec",
+    )
     groups = add_flags(parser, TrainConfig, [name for name in fields_of(TrainConfig) if name not in ("system", "seed")])
     groups["output"].add_argument(
         "--out",
@@ -104,18 +110,22 @@ def compare_explanations(options: argparse.Namespace) -> None:
     """Every method of explanation on known-truth clips, and the table in the folder."""
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.open import open_data
-    from sec2sec.evaluation.scoreboard import as_markdown, scoreboard_steps, write_scoreboard
+    from sec2sec.evaluation.scoreboard import as_markdown, scoreboard_files, scoreboard_steps, write_scoreboard
 
     if not getattr(options, "data", ""):
         raise SettingsError("--data is missing: give a folder of known-truth clips, as make-clips makes them")
+    options.out.mkdir(parents=True, exist_ok=True)
+    outputs = Outputs([Path(options.data), options.checkpoint, *options.others], options.overwrite)
+    for file in scoreboard_files(options.out):
+        outputs.claim(file)
     table = open_data(options.data)
     bundle, *others = [load_checkpoint(folder, options.device) for folder in (options.checkpoint, *options.others)]
     steps = scoreboard_steps(bundle, table, others=others, clips=options.clips, workers=options.workers)
     scored = drain_to_terminal(steps)
+    write_scoreboard(options.out, scored.report)
     print(as_markdown(scored.report))
     for message in scored.unusable:
         print(f"not usable: {message}", file=sys.stderr)
-    write_scoreboard(options.out, scored.report)
 
 
 def print_results(out: Path, findings: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -23,7 +24,31 @@ COMPRESSIONS = {
     zipfile.ZIP_DEFLATED: "deflate",
 }  # others: memory without bound
 ENCRYPTED_FLAG = 0x1  # bit of the general purpose flags
+LISTED = b"PK\x01\x02"  # how each entry of the list at the end of a zip begins
+LISTED_BYTES = 2_000  # of an entry, with its path
 SYSTEM_FILES = ("__MACOSX", ".DS_Store", "Thumbs.db")
+
+
+class _ListedFiles(io.BufferedReader):
+    """A zip that is read no further than a list of too many files: zipfile makes objects of all before it gives any."""
+
+    def __init__(self, path: Path, max_files: int) -> None:
+        super().__init__(io.FileIO(path))
+        self._name, self._max_files = path.name, max_files
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As of any file. Raises DataError where what is read lists more files than are allowed."""
+        if size is not None and size > max(COPY_BYTES, self._max_files * LISTED_BYTES):
+            raise self._too_many()
+        data = super().read(size)
+        if data.count(LISTED) > self._max_files:
+            raise self._too_many()
+        return data
+
+    def _too_many(self) -> DataError:
+        return DataError(
+            f"{self._name}: holds more than the {self._max_files:,} files that are allowed here; use fewer clips"
+        )
 
 
 def unpack_data(zip_path: Path | str, into: Path | str, *, max_bytes: int, max_files: int) -> Path:
@@ -37,7 +62,7 @@ def unpack_data(zip_path: Path | str, into: Path | str, *, max_bytes: int, max_f
         raise DataError(f"{into}: is already there; choose another folder, or delete this one yourself")
     temporary = None
     try:
-        with zipfile.ZipFile(zip_path) as archive:
+        with _ListedFiles(zip_path, max_files) as file, zipfile.ZipFile(file) as archive:
             members = _check(zip_path, archive, max_bytes, max_files)
             into.parent.mkdir(parents=True, exist_ok=True)
             total = sum(info.file_size for info, _ in members)
@@ -65,10 +90,6 @@ def _check(
 ) -> list[tuple[zipfile.ZipInfo, tuple[str, ...]]]:
     """The files of a zip and the parts of their paths; DataError for what must not be unpacked."""
     infos = archive.infolist()
-    if len(infos) > max_files:
-        raise DataError(
-            f"{zip_path.name}: holds {len(infos):,} files, and {max_files:,} are allowed here; use fewer clips"
-        )
     total = sum(info.file_size for info in infos)
     if total > max_bytes:
         raise DataError(

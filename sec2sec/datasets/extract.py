@@ -24,11 +24,11 @@ from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encoders import GPU_CHUNKS, Encoders
 from sec2sec.encoding import BATCH_SECONDS, encode_clip
-from sec2sec.errors import FileError
 from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
 from sec2sec.media.isolated import read_clip
 from sec2sec.progress import Progress, Steps
+from sec2sec.workers import check_shared_memory, end_if_started_by_import, why_they_ended
 
 MAX_CLIP_SECONDS = 120.0  # of a clip of a data set: a worker holds a whole clip, 1 MB per second
 MAX_CLIPS_IN_WRITING = 8  # that wait for the disk
@@ -74,6 +74,9 @@ def decode_all(
 
     prepare must be picklable and return tensors, or containers of tensors.
     """
+    if workers:
+        end_if_started_by_import()
+        check_shared_memory(workers)
     data = Decoded(rows, config, prepare, limits or MediaLimits())
     loader = DataLoader(
         data,
@@ -104,16 +107,13 @@ def end_with_parent(_worker: int) -> None:
 
 @contextmanager
 def worker_deaths_in_words() -> Iterator[None]:
-    """FileError where a worker was killed: torch raises RuntimeError, from a signal handler, wherever Python stands."""
+    """FileError where a worker ended: torch raises RuntimeError, from a signal handler, wherever Python stands."""
     try:
         yield
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if not any(words in str(error) for words in ("DataLoader worker (pid", "shared memory")):
             raise
-        raise FileError(
-            "a process that decodes clips was killed, most often because memory ran out; what was encoded is kept: "
-            "run it again with fewer --workers"
-        ) from error
+        raise why_they_ended(str(error)) from None
 
 
 def as_decoded(seconds: list[Second]) -> list[Second]:

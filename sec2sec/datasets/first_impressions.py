@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sec2sec.datasets.table import (
+    DEFAULT_LIMITS,
     SPLITS,
     DataError,
     Row,
     Table,
+    TableLimits,
     find_files,
     index_files,
     lower_suffix,
@@ -26,6 +28,7 @@ from sec2sec.datasets.table import (
     read_cells,
     read_text,
     some,
+    too_many_clips,
 )
 
 NAME = "First Impressions"
@@ -41,7 +44,11 @@ STABILITY_NOTE = "Neuroticism is scored as emotional stability here: 1 is calm, 
 Scores = dict[str, dict[str, float]]  # of each clip, by target
 
 
-def read_first_impressions(directory: Path | str, interview: bool = False) -> Table:
+def read_first_impressions(
+    directory: Path | str,
+    interview: bool = False,
+    limits: TableLimits = DEFAULT_LIMITS,
+) -> Table:
     """Read a copy of First Impressions, V2 where its pickles are, else V1. interview: a sixth target. Raises DataError.
 
     A test file may be absent (it was published later, encrypted); the training and validation files may not.
@@ -61,7 +68,11 @@ def read_first_impressions(directory: Path | str, interview: bool = False) -> Ta
     if names["test"] not in files:
         notes.append(f"{names['test']} is not there, so the test split is empty.")
     read = _read_pickle if names is V2 else _read_csv
-    scores = {split: (files[name], read(files[name], targets)) for split, name in names.items() if name in files}
+    scores = {
+        split: (files[name], read(files[name], targets, limits)) for split, name in names.items() if name in files
+    }
+    if sum(len(clips) for _, clips in scores.values()) > limits.clips:
+        raise too_many_clips(directory, limits)
     files_of = index_files(directory, (".mp4", ".zip"))
     rows = _rows(directory, scores, files_of)
     packed = [name for name in files_of if name.endswith(".zip")]
@@ -104,10 +115,10 @@ def _clip_name(where: str, text: str) -> str:
     return name if name.endswith(".mp4") else f"{name}.mp4"
 
 
-def _read_csv(file: Path, targets: Sequence[str]) -> Scores:
-    text = read_text(file).replace("ValueNeuroticism", MISSPELT_COLUMN, 1)  # corrected in some copies
+def _read_csv(file: Path, targets: Sequence[str], limits: TableLimits) -> Scores:
+    text = read_text(file, limits).replace("ValueNeuroticism", MISSPELT_COLUMN, 1)  # corrected in some copies
     columns = {trait: MISSPELT_COLUMN if trait == "neuroticism" else COLUMNS[trait] for trait in targets}
-    _, lines = read_cells(file, text, ",", ["VideoName", *columns.values()])
+    _, lines = read_cells(file, text, ",", ["VideoName", *columns.values()], limits)
     scores: Scores = {}
     for where, cells in lines:
         clip = _clip_name(where, cells["VideoName"])
@@ -117,9 +128,9 @@ def _read_csv(file: Path, targets: Sequence[str]) -> Scores:
     return _not_empty(file, scores)
 
 
-def _read_pickle(file: Path, targets: Sequence[str]) -> Scores:
+def _read_pickle(file: Path, targets: Sequence[str], limits: TableLimits) -> Scores:
     """{trait: {clip: score}}, turned round."""
-    table = load_scores(file)
+    table = load_scores(file, limits)
     absent = [trait for trait in targets if not isinstance(table.get(trait), dict)]
     if absent:
         raise DataError(f"{file}: no scores of {', '.join(absent)}; found {some(table)}")
@@ -140,13 +151,13 @@ def _not_empty(file: Path, scores: Scores) -> Scores:
     return scores
 
 
-def load_scores(file: Path) -> dict[str, Any]:
+def load_scores(file: Path, limits: TableLimits = DEFAULT_LIMITS) -> dict[str, Any]:
     """A pickled dictionary of numbers and dictionaries with text for keys, written by Python 2 or 3.
 
     Raises DataError, which names what a pickle asks for beyond that.
     """
     try:
-        content = _Numbers(io.BytesIO(read_bytes(file)), file).load()
+        content = _Numbers(io.BytesIO(read_bytes(file, limits)), file, limits).load()
     except DataError:
         raise
     except Exception as error:  # a damaged pickle can fail in any way
@@ -207,6 +218,16 @@ EXTENSION_OPCODES = (pickle.EXT1, pickle.EXT2, pickle.EXT4)
 BUFFER_OPCODES = (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER)
 
 
+def _counted(step: Callable[..., None]) -> Callable[[_Numbers], None]:
+    """A step of a pickle that is refused once there were too many: a file of one byte a step would fill the memory."""
+
+    def run(reader: _Numbers) -> None:
+        reader._count()
+        step(reader)
+
+    return run
+
+
 class _Numbers(pickle._Unpickler):
     """Unpickles numbers, text and dictionaries. Python's own unpickler: the one in C can be made to take any memory."""
 
@@ -214,9 +235,10 @@ class _Numbers(pickle._Unpickler):
     for _code in (*SET_OPCODES, *EXTENSION_OPCODES, *BUFFER_OPCODES):
         del dispatch[_code[0]]
 
-    def __init__(self, data: io.BytesIO, file: Path) -> None:
+    def __init__(self, data: io.BytesIO, file: Path, limits: TableLimits) -> None:
         super().__init__(data, encoding="latin1")
-        self._file = file
+        self._file, self._limits = file, limits
+        self._opcodes = 0
 
     def find_class(self, module: str, name: str) -> Any:
         function = ALLOWED_FUNCTIONS.get((module, name))
@@ -248,4 +270,13 @@ class _Numbers(pickle._Unpickler):
         self.stack.append({})
         self._put(self.stack[-1], items)
 
+    def _count(self) -> None:
+        self._opcodes += 1
+        if self._opcodes > self._limits.opcodes:
+            raise DataError(
+                f"{self._file}: is larger than any table of scores (more than {self._limits.opcodes:,} steps); "
+                "use fewer clips, or get the file from where it was published"
+            )
+
     dispatch |= {pickle.SETITEM[0]: _set_item, pickle.SETITEMS[0]: _set_items, pickle.DICT[0]: _make_dict}
+    dispatch = {code: _counted(step) for code, step in dispatch.items()}

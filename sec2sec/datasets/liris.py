@@ -14,16 +14,19 @@ from pathlib import Path
 
 from sec2sec.datasets.splits import OFFICIAL_SPLIT, RANDOM_SPLIT, SPLIT_RULES, random_split
 from sec2sec.datasets.table import (
+    DEFAULT_LIMITS,
     DataError,
     Kind,
     Row,
     Table,
+    TableLimits,
     find_files,
     index_files,
     lower_suffix,
     number,
     read_cells,
     read_text,
+    too_many_clips,
 )
 
 NAME = "LIRIS-ACCEDE"
@@ -49,7 +52,13 @@ class _Clip:
         return Path(self.name).stem
 
 
-def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIAL_SPLIT, seed: int = 0) -> Table:
+def read_liris(
+    directory: Path | str,
+    rule: str = "median",
+    split: str = OFFICIAL_SPLIT,
+    seed: int = 0,
+    limits: TableLimits = DEFAULT_LIMITS,
+) -> Table:
     """Read a copy of LIRIS-ACCEDE. Raises DataError.
 
     rule: what counts as 1. "median" is above the training median, "mean" at least the training mean, a number at least
@@ -73,11 +82,12 @@ def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIA
         raise DataError(
             f"{directory}: {' and '.join(absent)} of {NAME} not found; give the folder with its data and annotations"
         )
-    clips = _read_ranking(files[RANKING])
-    films = _read_films(files[DESCRIPTION])
+    clips = _read_ranking(files[RANKING], limits)
+    films = _read_films(files[DESCRIPTION], limits)
     _check_all_in(files[DESCRIPTION], "film", clips, films)
     if split == OFFICIAL_SPLIT:
-        splits = {clip: SPLIT_OF[value] for clip, value in _read_column(files[SETS], "set", tuple(SPLIT_OF)).items()}
+        sets = _read_column(files[SETS], "set", tuple(SPLIT_OF), limits)
+        splits = {clip: SPLIT_OF[value] for clip, value in sets.items()}
         _check_all_in(files[SETS], "set", clips, splits)
     else:
         splits = random_split([clip.name for clip in clips], seed)
@@ -86,7 +96,7 @@ def read_liris(directory: Path | str, rule: str = "median", split: str = OFFICIA
     kinds: dict[str, Kind] = {}
     notes = []
     for target in TARGETS:
-        values, note = _label(target, rules[target], clips, training, files)
+        values, note = _label(target, rules[target], clips, training, files, limits)
         kinds[target] = "score" if rules[target] in SCORES else "binary"
         notes.append(note)
         for name, value in values.items():
@@ -136,11 +146,16 @@ def _check_rating(rule: str) -> None:
 
 
 def _label(
-    target: str, rule: str, clips: Sequence[_Clip], training: Sequence[_Clip], files: Mapping[str, Path]
+    target: str,
+    rule: str,
+    clips: Sequence[_Clip],
+    training: Sequence[_Clip],
+    files: Mapping[str, Path],
+    limits: TableLimits,
 ) -> tuple[dict[str, float], str]:
     """The labels of a target by the name of the clip, and a sentence that says what they mean."""
     if rule == "class":
-        classes = _read_column(files[AFFECT], f"{target}Class", AFFECT_CLASSES)
+        classes = _read_column(files[AFFECT], f"{target}Class", AFFECT_CLASSES, limits)
         values = {clip.name: (int(classes[clip.name]) + 1) / 2 for clip in clips if clip.name in classes}
         return values, f"{target} is the class of MediaEval 2015 as a score: 0 low, 0.5 neutral, 1 high."
     if rule == "rating":
@@ -168,10 +183,10 @@ def _label(
     )
 
 
-def _read_ranking(file: Path) -> list[_Clip]:
+def _read_ranking(file: Path, limits: TableLimits) -> list[_Clip]:
     columns = {target: f"{target}Value" for target in TARGETS}
     ranks = {target: f"{target}Rank" for target in TARGETS}
-    _, lines = read_cells(file, read_text(file), "\t", ["name", *columns.values(), *ranks.values()])
+    _, lines = read_cells(file, read_text(file, limits), "\t", ["name", *columns.values(), *ranks.values()], limits)
     clips, seen = [], set()
     for where, cells in lines:
         name = _clip_name(where, cells["name"])
@@ -189,9 +204,9 @@ def _read_ranking(file: Path) -> list[_Clip]:
     return clips
 
 
-def _read_column(file: Path, column: str, allowed: Sequence[str]) -> dict[str, str]:
+def _read_column(file: Path, column: str, allowed: Sequence[str], limits: TableLimits) -> dict[str, str]:
     """One column by the name of the clip. DataError for a value that is not allowed, or a clip with two."""
-    _, lines = read_cells(file, read_text(file), "\t", ["name", column])
+    _, lines = read_cells(file, read_text(file, limits), "\t", ["name", column], limits)
     value_of: dict[str, str] = {}
     for where, cells in lines:
         name, value = _clip_name(where, cells["name"]), cells[column]
@@ -204,9 +219,11 @@ def _read_column(file: Path, column: str, allowed: Sequence[str]) -> dict[str, s
     return value_of
 
 
-def _read_films(file: Path) -> dict[str, str]:
+def _read_films(file: Path, limits: TableLimits) -> dict[str, str]:
     """The film of each clip. Raises DataError."""
-    text = re.sub(r"^\s*<\?xml.*?\?>", "", read_text(file), count=1, flags=re.S)  # what it declares is often untrue
+    text = re.sub(
+        r"^\s*<\?xml.*?\?>", "", read_text(file, limits), count=1, flags=re.S
+    )  # what it declares is often untrue
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DataError(f"{file}: declares entities, which can blow up; remove the lines that begin with <!")
     try:
@@ -225,6 +242,8 @@ def _read_films(file: Path) -> dict[str, str]:
             film = film[: numbered.start()]
         if films.setdefault(name, film) != film:
             raise DataError(f"{where}: the clip {name!r} comes from two films, {films[name]!r} and {film!r}; keep one")
+        if len(films) > limits.clips:
+            raise too_many_clips(file, limits)
     return films
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
-from sec2sec.datasets.table import TABLE_FILE, DataError, Table, find_files, read_table
+from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
 
 MEDIAN_RULE = "median"
 
@@ -30,13 +30,14 @@ def open_data(
     split_seed: int = 0,
     interview: bool = False,
     inside: bool = False,
+    limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
     """The table of a folder: clips.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
 
     liris_rule, split, split_seed, interview: see Reading. inside: refuse clips that lie outside the folder, as an
-    upload could name them.
+    upload could name them. limits: hold while a file is read.
     """
-    table = _read(Path(directory), Reading(liris_rule, split, split_seed, interview))
+    table = _read(Path(directory), Reading(liris_rule, split, split_seed, interview), limits)
     if inside:
         check_inside(table)
     return table
@@ -75,18 +76,18 @@ def _find(directory: Path) -> _Folder:
     return _Folder(first_impressions.NAME if any(name in paths for name in impressions) else "", paths)
 
 
-def _read(directory: Path, reading: Reading) -> Table:
+def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
     folder = _find(directory)
     if folder.kind != liris.NAME and (reading.liris_rule != MEDIAN_RULE or reading.split != OFFICIAL_SPLIT):
         raise DataError(f"{directory}: it is not LIRIS-ACCEDE, and the rule and the split can be chosen for that alone")
     if reading.interview and folder.kind != first_impressions.NAME:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
     if folder.kind == TABLE_FILE:
-        return read_table(directory)
+        return read_table(directory, limits)
     if folder.kind == liris.NAME:
-        return liris.read_liris(directory, reading.liris_rule, reading.split, reading.split_seed)
+        return liris.read_liris(directory, reading.liris_rule, reading.split, reading.split_seed, limits)
     if folder.kind == first_impressions.NAME:
-        return first_impressions.read_first_impressions(directory, reading.interview)
+        return first_impressions.read_first_impressions(directory, reading.interview, limits)
     if TABLE_FILE in folder.files:
         raise DataError(
             f"{directory}: no {TABLE_FILE} in it, but there is {folder.files[TABLE_FILE]}; give the folder of that file"

@@ -69,8 +69,8 @@ class Report:
     schema: str = field(default=SCHEMA)
 
     def as_json(self) -> dict[str, Any]:
-        """The report for a JSON file."""
-        return asdict(self)
+        """The report for a JSON file, which begins with what it is."""
+        return {"schema": self.schema, **asdict(self)}
 
     def as_text(self) -> str:
         """The report for a terminal."""

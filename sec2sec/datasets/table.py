@@ -6,12 +6,14 @@ import csv
 import io
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sec2sec.datasets.clip_files import match_paths
 from sec2sec.errors import UserError
 
 TABLE_FILE = "clips.csv"
@@ -21,7 +23,11 @@ NOT_TARGETS = (*REQUIRED_COLUMNS, "level")
 GENERATOR = "generator.json"  # lies beside the table of known-truth clips
 MAX_ANNOTATION_BYTES = 32 * 1024**2  # of a file of annotations; the largest real one has about 4 MB
 MAX_FOLDER_DEPTH = 3  # folders deep: LIRIS-ACCEDE/LIRIS-ACCEDE-annotations/annotations is as people unpack it
+MAX_COLUMNS = 1_000  # of a table; each is a target
+MAX_OPCODES = 2_000_000  # of a pickle; the largest real one has about 700,000
 DELIMITERS = (",", ";", "\t")  # Excel writes semicolons where a comma marks the decimals
+DELIMITER_LINE = re.compile(r'"?sep=(.)"?\r?(?=\n|$)')  # Excel's own first line, which is no part of the table
+NO_LABEL = ("NA", "N/A", "#N/A")  # as R and Excel write a cell without a value
 
 Kind = Literal["binary", "score"]
 
@@ -31,6 +37,18 @@ class DataError(UserError):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))  # what was found in a file may hold line breaks
+
+
+@dataclass(frozen=True)
+class TableLimits:
+    """What is read of a data set's files of annotations before it is refused."""
+
+    clips: float = math.inf  # lines of a table
+    file_bytes: int = MAX_ANNOTATION_BYTES
+    opcodes: int = MAX_OPCODES  # of a pickle
+
+
+DEFAULT_LIMITS = TableLimits()
 
 
 @dataclass(frozen=True)
@@ -74,25 +92,28 @@ def kind_of(values: Iterable[float]) -> Kind:
     return "binary" if all(value in (0, 1) for value in values) else "score"
 
 
-def read_table(directory: Path | str) -> Table:
-    """Read DIR/clips.csv. Paths in it are relative to DIR; a clip without a group is its own. Raises DataError."""
+def read_table(directory: Path | str, limits: TableLimits = DEFAULT_LIMITS) -> Table:
+    """Read DIR/clips.csv. Paths in it are relative to DIR; a clip without a group is its own. Raises DataError.
+
+    A column of words is no target, and a path that differs from its file's in case or accents alone is that file: the
+    notes of the table say so.
+    """
     directory = Path(directory)
     file = directory / TABLE_FILE
     if not file.is_file():
         raise DataError(
             f"{directory}: no {TABLE_FILE} in it; a data set is a folder with a table of clips of that name"
         )
-    data = read_bytes(file)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: cannot be read as a CSV table in UTF-8 ({error}); save it as CSV UTF-8") from error
-    delimiter = max(DELIMITERS, key=text.split("\n", 1)[0].count)
-    columns, lines = read_cells(file, text, delimiter, REQUIRED_COLUMNS)
-    targets = tuple(name for name in columns if name not in NOT_TARGETS)
+    delimiter, text = _delimited_text(file, limits)
+    columns, lines = read_cells(file, text, delimiter, REQUIRED_COLUMNS, limits)
+    cells_at = dict(lines)
+    wordy = _word_columns([name for name in columns if name not in NOT_TARGETS], cells_at.values())
+    targets = tuple(name for name in columns if name not in (*NOT_TARGETS, *wordy))
+    paths = [cells["path"].replace("\\", "/") for cells in cells_at.values()]  # tables written on Windows
+    file_of = match_paths(directory, paths)
     rows, places = [], {}
-    for where, cells in lines:
-        row = _row(where, directory, cells, targets, decimal="," if delimiter == ";" else ".")
+    for (where, cells), path in zip(cells_at.items(), paths, strict=True):
+        row = _row(where, cells, directory / file_of.get(path, path), targets, decimal="," if delimiter == ";" else ".")
         if row.id in places:
             raise DataError(f"{where}: id {row.id!r} stands twice; each clip needs an id of its own")
         places[row.id] = where
@@ -100,24 +121,80 @@ def read_table(directory: Path | str) -> Table:
     if not rows:
         raise DataError(f"{file}: the table has no clips")
     _check_paths(rows, places)
+    notes = [*_notes(wordy, file_of)]
     if (directory / GENERATOR).is_file():
-        note = "These clips were generated and their labels planted: they are not people's ratings."
-        return Table(directory, targets, rows, name="Known-truth clips", notes=(note,))
-    return Table(directory, targets, rows)
+        notes.insert(0, "These clips were generated and their labels planted: they are not people's ratings.")
+        return Table(directory, targets, rows, name="Known-truth clips", notes=tuple(notes))
+    return Table(directory, targets, rows, notes=tuple(notes))
 
 
-def _row(where: str, directory: Path, cells: Mapping[str, str], targets: Sequence[str], decimal: str) -> Row:
+def _delimited_text(file: Path, limits: TableLimits) -> tuple[str, str]:
+    """The character between the cells of a table, and its text."""
+    data = read_bytes(file, limits)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: cannot be read as a CSV table in UTF-8 ({error}); save it as CSV UTF-8") from error
+    stated = DELIMITER_LINE.match(text)
+    if stated is None:
+        return max(DELIMITERS, key=text.split("\n", 1)[0].count), text
+    if stated[1] not in DELIMITERS:
+        raise DataError(f"{file}, line 1: sep is {stated[1]!r}; save the table with commas, semicolons or tabs")
+    return stated[1], text[stated.end() :]  # the line end stays, so that lines are counted as a person counts them
+
+
+def _word_columns(names: Sequence[str], rows: Collection[Mapping[str, str]]) -> list[str]:
+    """The columns that hold words in every cell with a content; none where no other column would be left."""
+    wordy = []
+    for name in names:
+        labels = [cells[name] for cells in rows if cells[name] and cells[name] not in NO_LABEL]
+        if labels and all(_is_word(label) for label in labels):
+            wordy.append(name)
+    return wordy if len(wordy) < len(names) else []
+
+
+def _is_word(label: str) -> bool:
+    """Whether a cell can be no label that was miswritten: it has letters, and no number in any notation."""
+    try:
+        float(label.replace(",", ".").rstrip("%"))
+    except ValueError:
+        return any(character.isalpha() for character in label)
+    return False
+
+
+def _notes(wordy: Sequence[str], file_of: Mapping[str, str]) -> Iterator[str]:
+    if wordy:
+        ending, holds, is_none = ("s", "hold", "are no targets") if len(wordy) > 1 else ("", "holds", "is no target")
+        yield f"The column{ending} {some(wordy)} {holds} words, and so {is_none}: a target is a number from 0 to 1."
+    if file_of:
+        path, match = next(iter(file_of.items()))
+        yield (
+            f"{len(file_of)} path{'s differ from their files' if len(file_of) > 1 else ' differs from its file'} in "
+            f"upper and lower case or accents alone, first {path[:60]}: {match[:60]} was taken."
+        )
+
+
+def _row(where: str, cells: Mapping[str, str], path: Path, targets: Sequence[str], decimal: str) -> Row:
     for name in ("id", "path"):
         if not cells[name]:
             raise DataError(f"{where}: {name} is empty; each clip needs one")
     values = {}
     for name in targets:
-        if cells[name]:
-            values[name] = number(where, name, cells[name].replace(decimal, "."), 0, 1)
+        if cells[name] and cells[name] not in NO_LABEL:
+            values[name] = _label(where, name, cells[name], decimal)
     if cells["split"] not in SPLITS:
         raise DataError(f"{where}: split is {cells['split']!r}; expected one of {', '.join(SPLITS)}")
-    path = directory / cells["path"].replace("\\", "/")  # tables written on Windows
     return Row(cells["id"], path, values, cells["split"], cells["group"] or cells["id"])
+
+
+def _label(where: str, name: str, cell: str, decimal: str) -> float:
+    try:
+        return number(where, name, cell.replace(decimal, "."), 0, 1)
+    except DataError as error:
+        raise DataError(
+            f"{error}, as in each column but {', '.join(NOT_TARGETS)}; leave the cell empty where there is no label, "
+            "or remove a column that is no target"
+        ) from None
 
 
 def _check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
@@ -140,9 +217,14 @@ def number(where: str, name: str, label: object, low: float, high: float) -> flo
     except (ValueError, OverflowError):
         value = math.nan
     if not low <= value <= high:  # NaN is neither
-        text = label if isinstance(label, float) else repr(label)[:60]
+        text = label if isinstance(label, float) else repr(label)[:60] if _is_short(label) else "too long a number"
         raise DataError(f"{where}: {name} is {text}; expected a number from {low:g} to {high:g}")
     return value
+
+
+def _is_short(label: object) -> bool:
+    """Whether a label can be shown: Python refuses to write whole numbers of thousands of digits."""
+    return not isinstance(label, int) or label.bit_length() < 1000
 
 
 def some(names: Collection[object], limit: int = 8) -> str:
@@ -151,21 +233,23 @@ def some(names: Collection[object], limit: int = 8) -> str:
     return ", ".join(listed) + (f" and {len(names) - limit} more" if len(names) > limit else "") or "none"
 
 
-def read_bytes(file: Path) -> bytes:
-    """A whole file of annotations; DataError where it cannot be read or has more than MAX_ANNOTATION_BYTES."""
+def read_bytes(file: Path, limits: TableLimits = DEFAULT_LIMITS) -> bytes:
+    """A whole file of annotations; DataError where it cannot be read or is larger than the limit."""
     try:
-        if file.stat().st_size > MAX_ANNOTATION_BYTES:
-            raise DataError(f"{file}: larger than {MAX_ANNOTATION_BYTES >> 20} MB; this is no file of annotations")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(limits.file_bytes + 1)
+        if len(data) > limits.file_bytes:
+            raise DataError(f"{file}: larger than {limits.file_bytes >> 20} MB; this is no file of annotations")
+        return data
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{file}: cannot be read ({error}); check that it is there and its permissions") from error
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path, limits: TableLimits = DEFAULT_LIMITS) -> str:
     """A file of annotations as text: UTF-8, or Windows-1252 as in the older data sets. Raises DataError."""
-    data = read_bytes(file)
+    data = read_bytes(file, limits)
     for encoding in ("utf-8-sig", "windows-1252"):
         try:
             return data.decode(encoding)
@@ -175,7 +259,7 @@ def read_text(file: Path) -> str:
 
 
 def read_cells(
-    file: Path, text: str, delimiter: str, needed: Sequence[str]
+    file: Path, text: str, delimiter: str, needed: Sequence[str], limits: TableLimits = DEFAULT_LIMITS
 ) -> tuple[list[str], Iterator[tuple[str, dict[str, str]]]]:
     """The columns of a table, and its rows as (where it stands, cells by column), stripped of spaces.
 
@@ -188,10 +272,12 @@ def read_cells(
     missing = [name for name in needed if name not in columns]
     if missing:
         raise DataError(f"{file}: column {', '.join(missing)} is missing; found {some(columns)}")
+    if len(columns) > MAX_COLUMNS:
+        raise DataError(f"{file}: {len(columns):,} columns; a table of clips has at most {MAX_COLUMNS:,}")
     if len(set(columns)) < len(columns) or "" in columns:
         twice = next((name for name, n in Counter(columns).items() if n > 1), "")
         raise DataError(f"{file}: the column {twice[:60]!r} stands twice or has no name; name each column once")
-    return columns, _rows(file, lines, columns)
+    return columns, _rows(file, lines, columns, limits)
 
 
 def _lines(file: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -209,9 +295,11 @@ def _lines(file: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[st
 
 
 def _rows(
-    file: Path, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str]
+    file: Path, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str], limits: TableLimits
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    for at, cells in lines:
+    for count, (at, cells) in enumerate(lines, start=1):
+        if count > limits.clips:
+            raise too_many_clips(file, limits)
         while len(cells) > len(columns) and not cells[-1]:
             cells.pop()
         if len(cells) != len(columns):
@@ -219,6 +307,11 @@ def _rows(
                 f"{file}, line {at}: the number of cells differs from the header's: {len(cells)}, not {len(columns)}"
             )
         yield f"{file}, line {at}", dict(zip(columns, cells, strict=True))
+
+
+def too_many_clips(file: Path, limits: TableLimits) -> DataError:
+    """What is said of a file that has more clips than are allowed."""
+    return DataError(f"{file}: more than {limits.clips:,} clips, and at most so many are allowed here; use fewer")
 
 
 def find_files(directory: Path, names: Collection[str]) -> dict[str, Path]:

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from sec2sec.config import MediaLimits, TrackChoice
+from sec2sec.isolation import MEMORY_EXIT, limit_memory, limit_processor
 from sec2sec.media.clip import open_clip
 from sec2sec.media.container import MediaError
 from sec2sec.media.playback import browser_can_play, convert_for_browser
 
 HEAD = struct.Struct("!II")  # bytes of a message's JSON, bytes of its arrays
-MEMORY_EXIT = 86  # exit code of a child that has no memory left
 
 
 def _limits(plain: dict[str, str]) -> MediaLimits:
@@ -80,30 +80,13 @@ def _convert(path: str, out: str, limits: dict[str, str], tracks: dict[str, int 
     convert_for_browser(path, out, limits=_limits(limits), tracks=choice, progress=reached, **arguments)
 
 
-def _limit_memory(size: int) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _limit_processor(seconds: float) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        until = int(usage.ru_utime + usage.ru_stime + seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
-
-
 def main(memory: int) -> None:
     """Answer calls until there are none."""
-    _limit_memory(memory)
+    limit_memory(memory)
     calls: dict[str, Callable[..., None]] = {"seconds": _seconds, "probe": _probe, "convert": _convert}
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        _limit_processor(request.pop("processor"))
+        limit_processor(request.pop("processor"))
         try:
             calls[request.pop("call")](**request)
         except MediaError as error:

@@ -27,7 +27,8 @@ import numpy as np
 
 from sec2sec.config import DEFAULT_TRACKS, RESIZE, MediaLimits, TrackChoice
 from sec2sec.files import file_sha256
-from sec2sec.media.child import HEAD, MEMORY_EXIT
+from sec2sec.isolation import MEMORY_EXIT
+from sec2sec.media.child import HEAD
 from sec2sec.media.clip import Second, open_clip
 from sec2sec.media.container import MediaError, check_file
 from sec2sec.media.layout import TrackChoices

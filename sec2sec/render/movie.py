@@ -84,7 +84,7 @@ def write_film(
             progress(min(1.0, time / seconds))
         return picture(time + 0.5 / fps)
 
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".sec2sec-") as folder:
         unfinished = Path(folder) / f"film{quality.suffix}"
         try:
             if picture is None:

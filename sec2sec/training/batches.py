@@ -19,11 +19,12 @@ from torch.utils.data import DataLoader
 
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import read_tokens
-from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Decoded, end_with_parent
+from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Decoded, end_with_parent, worker_deaths_in_words
 from sec2sec.datasets.table import DataError, Row
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import stack
 from sec2sec.media import Second
+from sec2sec.workers import check_shared_memory, end_if_started_by_import
 
 CPU = torch.device("cpu")
 BATCHES_AHEAD = 2  # batches that are read while one is learned from
@@ -222,6 +223,9 @@ class FrameSource:
     """Batches of frames and samples, decoded anew each time by worker processes that live as long as this."""
 
     def __init__(self, clips: Clips, config: EncoderConfig, workers: int) -> None:
+        if workers:
+            end_if_started_by_import()
+            check_shared_memory(workers)
         self.clips = clips
         self.waiting: list[list[int]] = []
         decoded = Decoded(clips.rows, config, frames_and_samples, MediaLimits(max_seconds=MAX_CLIP_SECONDS))
@@ -240,8 +244,9 @@ class FrameSource:
         """Decodes ahead. Raises DataError for a clip that was usable when the training began and is not now."""
         todo = list(batches)
         self.waiting[:] = [[clip_index(i) for i in indices] for indices in todo]
-        for indices, clips in zip(todo, self.loader, strict=True):
-            yield self._join(indices, clips)
+        with worker_deaths_in_words():
+            for indices, clips in zip(todo, self.loader, strict=True):
+                yield self._join(indices, clips)
 
     def _join(self, indices: Sequence[int], clips: list[tuple[Tensor | None, Tensor | None] | str]) -> Batch:
         chosen = [clip_index(i) for i in indices]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,16 @@ class OpenedData:
 
 
 def open_as_learned(
-    bundle: Bundle, directory: Path | str, *, options: Mapping[str, Any] | None = None, inside: bool = False
+    bundle: Bundle,
+    directory: Path | str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    open_table: Callable[..., Table] = open_data,
 ) -> OpenedData:
     """Open a folder with the options that the checkpoint learned with.
 
-    options: fields of Reading that overrule the checkpoint's; each that differs is a remark. inside: see open_data.
+    options: fields of Reading that overrule the checkpoint's; each that differs is a remark. open_table:
+    open_data, or what reads as it does within other limits.
     Raises DataError where a target is a class for one and a score for the other, or none is shared.
     """
     chosen = dict(options or {})
@@ -48,12 +53,12 @@ def open_as_learned(
         elif changed:
             words = "; ".join(f"{name} {reading[name]!r}, not {own[name]!r}" for name in changed)
             remarks.append(f"Read otherwise than the checkpoint learned: {words}.")
-        table = open_data(directory, **reading, inside=inside)
+        table = open_table(directory, **reading)
     elif has_interview(directory):
         reading = {"interview": first_impressions.INTERVIEW in targets}
-        table = open_data(directory, **reading, **chosen, inside=inside)
+        table = open_table(directory, **reading, **chosen)
     else:
-        table = open_data(directory, **chosen, inside=inside)
+        table = open_table(directory, **chosen)
     _check_targets(bundle, table)
     if absent := [name for name in targets if name not in table.targets]:
         remarks.append(f"The data set has no labels of {', '.join(absent)}, which the checkpoint predicts as well.")

@@ -102,6 +102,8 @@ def _claim(out: Path, trials: list[Trial], depends_on: Mapping[str, str]) -> Non
                     f"{out}: holds another search{_difference(before.get('trials'), settings)}; choose another folder"
                 )
             check_fingerprint(out, before, depends_on)
+        elif any(out.iterdir()):
+            raise TrainingError(f"{out}: is not empty and holds no search; choose another folder")
         else:
             write_json(file, note)
     except (OSError, ValueError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,11 +35,14 @@ from sec2sec.training.settings import SettingsError, TrainConfig, regridded
 MEASURED_CLIPS = 200  # of the training, for the statistics of sound; evenly spread over the table
 
 
-def load_data(config: TrainConfig) -> tuple[Table, tuple[str, ...]]:
-    """The table and the targets that these settings ask for. Raises DataError or SettingsError."""
+def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data) -> tuple[Table, tuple[str, ...]]:
+    """The table and the targets that these settings ask for. Raises DataError or SettingsError.
+
+    open_table: open_data, or what reads as it does within other limits.
+    """
     if not config.data:
         raise SettingsError("data is missing: give the folder of a data set")
-    table = open_data(
+    table = open_table(
         config.data,
         liris_rule=config.liris_rule,
         split=config.split,

@@ -16,6 +16,7 @@ from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.media.isolated import prepare_decoders
 from sec2sec.serving.deletion import Deletion, UploadFolder, end_on_signals
 from sec2sec.serving.door import SPACES, Door, Limits
+from sec2sec.serving.log import guard_log, guard_output
 from sec2sec.serving.login import Login
 from sec2sec.ui import about, evaluate
 from sec2sec.ui import inspect_tab as inspect
@@ -72,6 +73,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     """Serve the app until the process is ended; one line says where."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
     end_on_signals()
+    guard_log()
     if settings.isolated_decoding:
         prepare_decoders()
     grant_no_other_site()
@@ -109,6 +111,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
         prevent_thread_lock=True,
     )
     print(f"sec2sec is at http://{settings.host}:{settings.port}", flush=True)
+    guard_output()
     demo.block_thread()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ import gradio as gr
 from gradio.blocks import Block
 
 from sec2sec.datasets.archive import unpack_data
+from sec2sec.datasets.isolated import limits_of_upload, open_uploaded
+from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation import document as page
 from sec2sec.evaluation.evaluate import Evaluated, SeenClipsError, evaluate_steps
 from sec2sec.evaluation.report import EvaluationReport, TargetReport
+from sec2sec.files import write_atomically
+from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.opening import open_as_learned
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
 from sec2sec.ui.devices import acquire, device_words
@@ -140,17 +145,20 @@ class EvaluateTab:
             **buttons(own.evaluate, own.stop, busy=True),
         }
         folder, unpacked = self.open_data(data, zipped)
-        request = Request(folder, split, bool(include_seen), inside=unpacked is not None)
-        work = evaluation(self.models, model, request)
-        evaluated, device = yield from follow(work, own.status, limit=self.settings.job_seconds)
+        request = Request(folder, split, bool(include_seen), uploaded=unpacked is not None)
         title = Path(zipped).stem if zipped is not None else folder.name
+        work = evaluation(self.models, model, request)
+        try:
+            evaluated, device = yield from follow(work, own.status, limit=self.settings.job_seconds)
+        except DataError as error:
+            raise DataError(str(error).replace(str(folder), title)) from error
         worst = {
             name: [Path(clip["path"]) for clip in target["worst"]]
             for name, target in evaluated.report["targets"].items()
         }
         public = without_paths(evaluated.report, folder, title)
         written = served_path(own.save, f"{public['checkpoint']['name']} on {title}.html")
-        written.write_text(page.as_page(public), encoding="utf-8")
+        write_atomically(written, page.as_page(public).encode())
         yield {
             **self.end(status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {device}.")),
             own.report: page.as_fragment(public, [_named(line, folder) for line in evaluated.unusable]),
@@ -227,7 +235,7 @@ class Request:
     folder: Path
     split: str
     include_seen: bool = False  # also clips that the model learned from
-    inside: bool = False  # refuse clips that lie outside the folder
+    uploaded: bool = False  # by a visitor: read by a process of its own, and no clip lies outside the folder
 
 
 def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple[Evaluated, str]]:
@@ -242,14 +250,15 @@ def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
             # without workers, which would be a set of them for each visitor
-            data = open_as_learned(bundle, request.folder, inside=request.inside)
+            open_table = partial(open_uploaded, limits=limits_of_upload(MAX_FILES)) if request.uploaded else open_data
+            data = open_as_learned(bundle, request.folder, open_table=open_table)
             steps = evaluate_steps(
                 bundle,
                 data,
                 split=request.split,
                 workers=0,
                 include_seen=request.include_seen,
-                isolated=request.inside,
+                isolated=request.uploaded,
             )
             while True:
                 acquire(lock, channel)
@@ -288,5 +297,5 @@ def _report_view() -> gr.HTML:
 
 
 def _named(text: str, folder: Path) -> str:
-    """A path, or a sentence with one, without the folder of the data set."""
-    return text.replace(f"{folder}/", "").replace(str(folder), folder.name)
+    """A path, or a sentence with one, without the folder of the data set or any other of this server."""
+    return without_server_paths(text.replace(f"{folder}/", "").replace(str(folder), folder.name))

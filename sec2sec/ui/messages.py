@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import html
 import inspect
@@ -13,9 +14,12 @@ from typing import Any
 import gradio as gr
 
 from sec2sec.errors import UserError
+from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.viewer.templates import render
 
 INTERNAL_ERROR = "Internal error (logged). Try another clip."
+DISK_FULL = "The disk of this server is full, so that nothing was written. Try again later."
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 GPU_ABORTED = (
     ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
 )
@@ -34,10 +38,15 @@ def message_for(error: BaseException) -> str:
 
 
 def message_if_for_people(error: BaseException) -> str | None:
-    """The error's own sentence, in one line, if it was written for people."""
+    """The error's own sentence, in one line and without paths of this server, if it was written for people."""
     if isinstance(error, gr.Error):
         return _lender_message(error)
-    return " ".join(str(error).split()) if is_user_error(error) else None
+    if is_user_error(error):
+        return without_server_paths(" ".join(str(error).split()))
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        log.error("no room on the disk: %s", error)
+        return DISK_FULL
+    return None
 
 
 def is_user_error(error: BaseException) -> bool:
@@ -85,7 +94,7 @@ def errors_as_json(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def alert(message: str) -> str:
     """An error, read out at once by screen readers."""
-    return render("status.html", message=message, alert=True)
+    return render("status.html", message=without_server_paths(message), alert=True)
 
 
 def status(message: str, fraction: float | None = None) -> str:

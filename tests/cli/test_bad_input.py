@@ -188,7 +188,7 @@ def test_a_full_disk_ends_an_extraction_with_one_line_and_keeps_what_is_there(tm
         done = run("extract", *arguments)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "the token cache cannot be written (File too large)" in done.stderr
+    assert "the token cache cannot be written (File too large: ulimit -f)" in done.stderr
     assert {path.name for path in cache.rglob("*") if path.is_file()} == {"about.json", "lock"}
 
 

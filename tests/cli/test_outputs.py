@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -63,12 +64,37 @@ def test_a_data_sets_table_is_never_replaced_by_a_report_on_it(tmp_path):
     assert (folder / "clips.csv").read_bytes() == before
 
 
+def test_a_checkpoint_is_never_replaced_by_what_is_said_of_a_clip(clip, tmp_path):
+    folder = save_tiny(tmp_path / "tiny")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    for path in before:
+        for options in ([], ["--checkpoint", folder]):
+            done = run("explain", clip, "--device", "cpu", *options, "--json", path)
+            assert done.returncode == 2
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_what_was_written_before_is_replaced_without_a_word(clip, checkpoint, tmp_path):
     outputs = ["--json", tmp_path / "o.json", "--report", tmp_path / "r.html", "--annotate", tmp_path / "a.mp4"]
     for _ in range(2):
         done = explain(clip, checkpoint, *outputs)
         assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "o.json").read_text())["schema"] == "sec2sec.explanation/1"
+
+
+def test_every_command_may_write_its_json_again_and_says_first_what_it_is(checkpoint, tmp_path):
+    folder, out = clip_folder(tmp_path / "set"), tmp_path / "o.json"
+    own = ("--checkpoint", checkpoint, "--device", "cpu", "--workers", "0")
+    for command in (
+        ("data", folder),
+        ("evaluate", "--data", folder, *own),
+        ("profile", "--data", folder, "--cache", tmp_path / "tokens", *own),
+    ):
+        for _ in range(2):
+            done = run(*command, "--json", out)
+            assert done.returncode == 0, done.stderr
+        assert next(iter(json.loads(out.read_text()))) == "schema"
+        out.unlink()
 
 
 def test_json_to_standard_output_is_json_alone(clip, checkpoint):
@@ -116,6 +142,16 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped_and_no_reason_to_fail(c
     assert done.returncode == 0, done.stderr
     assert b"caf\\xe9" in done.stdout
     assert (tmp_path / "o.json").is_file()
+
+
+@pytest.mark.parametrize(("option", "name"), [("--json", "o.json"), ("--report", "o.html")])
+def test_a_file_that_grows_too_large_is_named_with_the_reason(clip, checkpoint, tmp_path, option, name):
+    with full_disk(3_000):
+        done = explain(clip, checkpoint, option, tmp_path / name)
+    assert done.returncode == 2
+    assert re.match(r"sec2sec: .*o\.\w+: File too large: ulimit -f\n", done.stderr)
+    assert not list(tmp_path.glob("o.*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_film_that_the_disk_has_no_room_for_is_refused_and_leaves_nothing(clip, checkpoint, tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sec2sec.datasets.first_impressions import TRAITS, load_scores, read_first_impressions, speaker
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.report import report_steps
-from sec2sec.datasets.table import DataError
+from sec2sec.datasets.table import DataError, TableLimits
 from sec2sec.progress import drain
 from tests.datasets.test_table import read_or_refuse
 from tests.helpers.formats import (
@@ -182,6 +182,29 @@ def test_a_missing_file_of_scores_is_named_and_the_test_file_may_be_absent(tmp_p
     (folder / name.format("validation")).unlink()
     with pytest.raises(DataError, match=r"validation.* not found"):
         open_data(folder)
+
+
+@pytest.mark.parametrize("opcode", [b"}", b"]", b"("])
+def test_a_pickle_of_more_steps_than_any_table_is_refused_while_it_is_read(tmp_path, opcode):
+    (tmp_path / "x.pkl").write_bytes(b"\x80\x02" + opcode * 1_000 + b".")
+    with pytest.raises(DataError, match=r"x\.pkl: is larger than any table of scores \(more than 500 steps\)"):
+        load_scores(tmp_path / "x.pkl", TableLimits(opcodes=500))
+
+
+def test_a_whole_number_of_thousands_of_digits_is_refused_in_one_line(tmp_path):
+    folder = make_v2(tmp_path / "fi")
+    scores = {trait: {"a.000.mp4": 10**5000} for trait in TRAITS}
+    (folder / "annotation_training.pkl").write_bytes(pickle.dumps(scores, 2))
+    with pytest.raises(DataError, match=r"extraversion of 'a\.000\.mp4' is too long a number"):
+        read_first_impressions(folder)
+
+
+@pytest.mark.parametrize("made", [make_v2, make_v1])
+def test_clips_of_first_impressions_beyond_the_limit_are_refused(tmp_path, made):
+    folder = made(tmp_path / "fi")
+    assert len(open_data(folder, limits=TableLimits(clips=8)).rows) == 8
+    with pytest.raises(DataError, match="more than 7 clips, and at most so many are allowed here"):
+        open_data(folder, limits=TableLimits(clips=7))
 
 
 def test_v1_has_no_interview_score(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sec2sec.datasets.liris import parse_rule, read_liris
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.splits import RANDOM_SPLIT
-from sec2sec.datasets.table import DataError, Table
+from sec2sec.datasets.table import DataError, Table, TableLimits
 from tests.datasets.test_table import read_or_refuse
 from tests.helpers.formats import (
     FILMS,
@@ -174,3 +174,10 @@ def test_damaged_annotations_of_liris_are_read_or_refused(file, data):
         broken.write_bytes(damaged(data, broken.read_bytes()))
         found = read_or_refuse(read_liris, broken.parents[len(Path(file).parts) - 1])
     assert isinstance(found, Table) or "\n" not in found
+
+
+def test_clips_of_liris_beyond_the_limit_are_refused(tmp_path):
+    folder = make_liris(tmp_path / "liris")
+    assert len(open_data(folder, limits=TableLimits(clips=9)).rows) == 9
+    with pytest.raises(DataError, match="more than 8 clips, and at most so many are allowed here"):
+        open_data(folder, limits=TableLimits(clips=8))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import stat
+import struct
 import tempfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.splits import obstacles, random_split, shared_groups
-from sec2sec.datasets.table import DataError, Row, Table, find_files, index_files, read_table
+from sec2sec.datasets.table import DataError, Row, Table, TableLimits, find_files, index_files, read_table
 
 HEADER = "id,path,arousal,split,group\n"
 
@@ -87,6 +89,74 @@ def test_a_table_keeps_order_empty_cells_and_relative_paths(tmp_path):
 def test_a_table_from_excel_on_windows_is_read(tmp_path):
     table = table_of(tmp_path, "id;path;openness;split;group\r\na;clips\\a.mp4;0,5;train;\r\n")
     assert table.rows == [Row("a", tmp_path / "clips/a.mp4", {"openness": 0.5}, "train", "a")]
+
+
+def test_a_delimiter_that_excel_names_in_a_line_of_its_own_is_taken_and_lines_are_counted_with_it(tmp_path):
+    header = "sep=;\r\nid;path;arousal;split;group\r\n"
+    table = table_of(tmp_path, header + "a;a.mp4;0,5;train;g\r\n")
+    assert table.rows == [Row("a", tmp_path / "a.mp4", {"arousal": 0.5}, "train", "g")]
+    with pytest.raises(DataError, match="line 3: arousal is '7'"):
+        table_of(tmp_path, header + "a;a.mp4;7;train;g\r\n")
+    with pytest.raises(DataError, match=r"line 1: sep is '\|'; save the table with commas"):
+        table_of(tmp_path, header.replace(";", "|") + "a|a.mp4|1|train|g\r\n")
+
+
+@pytest.mark.parametrize("absent", ["NA", "N/A", "#N/A"])
+def test_a_cell_that_says_that_there_is_no_value_is_no_label(tmp_path, absent):
+    table = table_of(tmp_path, HEADER + f"a,a.mp4,1,train,g\nb,b.mp4,{absent},train,h\n")
+    assert [row.targets for row in table.rows] == [{"arousal": 1.0}, {}]
+
+
+def test_a_label_that_is_no_number_is_refused_with_the_remedies(tmp_path):
+    with pytest.raises(DataError, match="leave the cell empty where there is no label, or remove a column that is no"):
+        table_of(tmp_path, HEADER + "a,a.mp4,1,train,g\nb,b.mp4,high,train,h\n")
+
+
+def test_a_column_of_words_is_no_target_and_the_table_says_so(tmp_path):
+    header = "id,path,title,arousal,split,group\n"
+    table = table_of(tmp_path, header + "a,a.mp4,Hello,1,train,g\nb,b.mp4,,0,test,h\n")
+    assert table.targets == ("arousal",)
+    assert table.notes == ("The column title holds words, and so is no target: a target is a number from 0 to 1.",)
+    with pytest.raises(DataError, match="line 2: title is 'nan'; expected a number"):
+        table_of(tmp_path, header + "a,a.mp4,nan,1,train,g\nb,b.mp4,nan,0,test,h\n")
+
+
+def test_a_path_that_differs_from_its_file_in_case_or_accents_alone_is_that_file(tmp_path):
+    (tmp_path / "Clips").mkdir()
+    for name in ("Clips/e\u0301.mp4", "Clips/b.mp4", "c.mp4"):
+        (tmp_path / name).touch()
+    rows = "a,clips/\u00e9.mp4,1,train,g\nb,Clips\\b.MP4,0,test,h\nc,c.mp4,0,test,h\nd,d.mp4,0,test,h\n"
+    table = table_of(tmp_path, HEADER + rows)
+    assert [row.path.relative_to(tmp_path) for row in table.rows] == [
+        Path("Clips/e\u0301.mp4"),
+        Path("Clips/b.mp4"),
+        Path("c.mp4"),
+        Path("d.mp4"),
+    ]
+    assert len(table.notes) == 1
+    assert table.notes[0].startswith("2 paths differ from their files in upper and lower case or accents alone")
+
+
+def test_a_path_that_could_be_several_files_or_that_of_another_clip_is_left_as_it_is(tmp_path):
+    for name in ("x.mp4", "X.mp4", "y.mp4", "z.mp4"):
+        (tmp_path / name).touch()
+    paths = ["x.MP4", "y.mp4", "Y.mp4", "Z.mp4", "z.MP4", "../Z.mp4", "/Z.mp4"]
+    rows = "".join(f"{number},{path},1,train,\n" for number, path in enumerate(paths))
+    table = table_of(tmp_path, HEADER + rows)
+    assert [row.path for row in table.rows] == [tmp_path / path for path in paths]
+    assert table.notes == ()
+
+
+def test_a_table_is_read_no_further_than_the_clips_that_are_allowed(tmp_path):
+    rows = "".join(f"{number},{number}.mp4,1,train,\n" for number in range(5))
+    assert len(table_of(tmp_path, HEADER + rows, limits=TableLimits(clips=5)).rows) == 5
+    damaged_later = rows + "5,5.mp4,1,train,\nthis line is not reached\n"
+    with pytest.raises(DataError, match=r"clips\.csv: more than 5 clips, and at most so many are allowed here"):
+        table_of(tmp_path, HEADER + damaged_later, limits=TableLimits(clips=5))
+    with pytest.raises(DataError, match="larger than 0 MB"):
+        table_of(tmp_path, HEADER + rows, limits=TableLimits(file_bytes=50))
+    with pytest.raises(DataError, match="1,001 columns; a table of clips has at most 1,000"):
+        table_of(tmp_path, "id,path,split,group," + ",".join(f"t{number}" for number in range(997)) + "\n")
 
 
 def test_a_clip_without_a_group_is_a_group_of_its_own(tmp_path):
@@ -244,9 +314,25 @@ def test_a_zip_bomb_is_refused_by_its_ratio_its_size_and_its_count(tmp_path):
         unpack(bomb, max_bytes=2_000_000)
     with pytest.raises(DataError, match=r"needs .* and .* are free"):
         unpack(claim_size(pack(tmp_path / "b.zip", {"x": b"x"}), 2**41, 2**42), max_bytes=2**50)
-    with pytest.raises(DataError, match="holds 3 files, and 2 are allowed"):
+    with pytest.raises(DataError, match="holds more than the 2 files that are allowed"):
         unpack(pack(tmp_path / "c.zip", dict.fromkeys("xyz", b"")), max_files=2)
     assert nothing_left(tmp_path, "a.zip", "b.zip", "c.zip")
+
+
+def test_a_long_list_of_files_is_refused_before_there_is_an_object_for_each(tmp_path):
+    entry = pack(tmp_path / "x.zip", {"x": b""}).read_bytes()
+    at, end = entry.index(b"PK\x01\x02"), entry.index(b"PK\x05\x06")
+    listed, count = entry[at:end], 200_000
+    sizes = struct.pack("<HHLL", 0xFFFF, 0xFFFF, len(listed) * count, at)
+    (tmp_path / "a.zip").write_bytes(entry[:at] + listed * count + entry[end : end + 8] + sizes + b"\0\0")
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a\.zip: holds more than the 100,000 files that are allowed here"):
+        unpack(tmp_path / "a.zip", max_files=100_000)
+    with pytest.raises(DataError, match=r"a\.zip: holds more than the 100 files that are allowed here"):
+        unpack(tmp_path / "a.zip", max_files=100)
+    assert tracemalloc.get_traced_memory()[1] < 3 * len(listed) * count
+    tracemalloc.stop()
+    assert nothing_left(tmp_path, "a.zip", "x.zip")
 
 
 def claim_size(path: Path, packed: int, size: int) -> Path:

@@ -170,14 +170,15 @@ def test_the_best_mean_rank_wins_and_a_yardstick_never_does():
 def test_the_table_is_written_as_markdown_csv_and_json(board, tmp_path):
     write_scoreboard(tmp_path / "out", board)
     text = (tmp_path / "out" / "explanations.md").read_text()
-    assert text == as_markdown(board)
+    assert text == f"<!-- made with sec2sec -->\n{as_markdown(board)}"
     assert f"| **{board['winner']}** |" in text
     value = board["methods"]["attention"]["by_target"]["valence"]["mass"]
     assert f"{value:.3f}" in text
     rows = list(csv.DictReader(io.StringIO(as_csv(board))))
     row = next(r for r in rows if (r["method"], r["target"], r["column"]) == ("attention", "valence", "mass"))
     assert float(row["value"]) == value
-    assert json.loads((tmp_path / "out" / "explanations.json").read_text()) == json.loads(json.dumps(board))
+    written = json.loads((tmp_path / "out" / "explanations.json").read_text())
+    assert written == {"schema": "sec2sec.explanations/1", **json.loads(json.dumps(board))}
 
 
 def test_data_without_a_truth_and_checkpoints_that_differ_are_refused_in_one_line(planted, tmp_path):
@@ -202,5 +203,14 @@ def test_the_command_writes_the_table_and_says_what_is_wrong_in_one_line(tmp_pat
     assert main([*more, "--checkpoint", str(folder), "--data", str(tested)]) == 0
     assert "| method | pointing |" in capsys.readouterr().out
     assert (out / "explanations.json").is_file()
+    assert main([*more, "--checkpoint", str(folder), "--data", str(tested)]) == 0, "what it wrote it may write again"
+    capsys.readouterr()
+    for name in ("explanations.md", "explanations.csv", "explanations.json"):
+        before = (out / name).read_bytes()
+        (out / name).write_text("mine")
+        assert main([*more, "--checkpoint", str(folder), "--data", str(tested)]) == 2
+        assert f"{name}: exists and was not written by sec2sec; give another name, or --over" in capsys.readouterr().err
+        assert (out / name).read_text() == "mine"
+        (out / name).write_bytes(before)
     assert main([*more, "--checkpoint", str(tmp_path / "none"), "--data", str(tested)]) == 2
     assert capsys.readouterr().err.startswith(f"sec2sec: {tmp_path / 'none'}: no such checkpoint folder")

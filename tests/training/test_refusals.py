@@ -178,7 +178,7 @@ def test_a_full_disk_ends_with_2_and_one_line_and_the_training_goes_on_afterward
         done = commands.run(*arguments(made, run), "--resume")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert f"{run}: cannot be written (File too large)" in done.stderr
+    assert f"{run}: cannot be written (File too large: ulimit -f)" in done.stderr
     assert (run / "state.pt").read_bytes() == before
     assert not list(run.glob(".*.part"))
     assert not drain(train_steps(run, None, machine, resume=True)).stopped

@@ -89,6 +89,14 @@ def test_a_folder_of_another_search_is_refused(tmp_path, made, machine):
         list(search_steps(asked(made, tmp_path, {"rate": [1e-2]}), tmp_path / "out", machine))
 
 
+def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(tmp_path, made, machine):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "trials.csv").write_text("mine")
+    with pytest.raises(TrainingError, match="out: is not empty and holds no search; choose another folder"):
+        list(search_steps(asked(made, tmp_path, {"rate": [1e-3]}), tmp_path / "out", machine))
+    assert [(path.name, path.read_text()) for path in (tmp_path / "out").iterdir()] == [("trials.csv", "mine")]
+
+
 def test_trials_of_other_base_settings_data_or_code_are_not_taken_for_these(tmp_path, made, machine, monkeypatch):
     grid, out = {"rate": [1e-3]}, tmp_path / "out"
     file = asked(made, tmp_path, grid)

@@ -9,6 +9,8 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from sec2sec.datasets.known_truth.states import (
 from sec2sec.datasets.table import DataError
 from sec2sec.errors import SettingsError
 from sec2sec.progress import Progress, Steps
+from sec2sec.workers import end_if_started_by_import, why_they_ended
 
 GENERATOR_VERSION = 2  # raise it when the clips of a seed change
 MANIFEST_FILE, CLIPS_FILE, PLANTED_FILE, CLIPS_FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
@@ -108,25 +111,34 @@ def _render_all(directory: Path, plans: list[Plan], workers: int | None) -> Iter
             render_clip(plan, clip_path(directory, plan))
             yield
         return
-    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
-    os.environ |= dict.fromkeys(THREAD_LIMITS, "1")
-    executor = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-    try:
-        waiting: set[Future[None]] = set()
-        for plan in plans:
-            waiting.add(executor.submit(render_clip, plan, clip_path(directory, plan)))
-            if len(waiting) >= 3 * processes:  # enough that no worker waits, few enough to stop soon
+    end_if_started_by_import()
+    with _one_thread_each(), ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as executor:
+        try:
+            waiting: set[Future[None]] = set()
+            for plan in plans:
+                waiting.add(executor.submit(render_clip, plan, clip_path(directory, plan)))
+                if len(waiting) >= 3 * processes:  # enough that no worker waits, few enough to stop soon
+                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        yield future.result()
+            while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    future.result()
-                    yield
-        while waiting:
-            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
-                future.result()
-                yield
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise why_they_ended(str(error)) from None
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that are started meanwhile compute with one thread each."""
+    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
+    os.environ |= dict.fromkeys(THREAD_LIMITS, "1")
+    try:
+        yield
     finally:
-        executor.shutdown(cancel_futures=True)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

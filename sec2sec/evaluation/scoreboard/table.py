@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sec2sec.evaluation.scoreboard.score import COLUMNS
-from sec2sec.files import write_atomically, write_json
+from sec2sec.files import json_bytes
+from sec2sec.outputs import write_output
 from sec2sec.tables import pipe_table
+
+SCHEMA = "sec2sec.explanations/1"
+MARK = b"<!-- made with sec2sec -->\n"  # by which a file is known as one that may be written again
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
@@ -68,9 +72,17 @@ def as_csv(report: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
+def scoreboard_files(folder: Path) -> dict[Path, Callable[[Mapping[str, Any]], bytes]]:
+    """Each file that write_scoreboard writes, and what makes its content of a report."""
+    return {
+        folder / "explanations.md": lambda report: MARK + as_markdown(report).encode(),
+        folder / "explanations.csv": lambda report: as_csv(report).encode(),
+        folder / "explanations.json": lambda report: json_bytes({"schema": SCHEMA, **report}),
+    }
+
+
 def write_scoreboard(folder: Path, report: Mapping[str, Any]) -> None:
     """explanations.md, .csv and .json in a folder. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "explanations.md", as_markdown(report).encode())
-    write_atomically(folder / "explanations.csv", as_csv(report).encode())
-    write_json(folder / "explanations.json", report)
+    for file, content in scoreboard_files(folder).items():
+        write_output(file, content(report))

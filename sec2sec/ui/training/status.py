@@ -8,17 +8,21 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sec2sec.config import MediaLimits
+from sec2sec.datasets.isolated import open_uploaded
 from sec2sec.datasets.known_truth import read_planted
+from sec2sec.datasets.table import TableLimits
 from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.jobs.job import Job, Jobs, JobSpec, State
 from sec2sec.jobs.worker import in_words
 from sec2sec.media import MediaError
 from sec2sec.media.isolated import read_clip
 from sec2sec.plots.training import losses, scores
+from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.settings import TrainConfig, train_config
 from sec2sec.training.setup import load_data
 
@@ -86,7 +90,7 @@ def _details(job: Job, spec: JobSpec, state: State, question: Mapping[str, Any])
         "title": spec.title,
         "stage": state.stage,
         "label": LABELS.get(state.stage, state.stage),
-        "message": state.message.removeprefix("encoding: "),  # the label says so
+        "message": without_server_paths(state.message.removeprefix("encoding: ")),  # the label says so
         "fraction": state.done / state.total if state.total and state.stage != "failed" else None,
         "left": _left(state, reports),
         "sentence": _sentence(job, spec, config),
@@ -170,7 +174,8 @@ def examples(job: Job) -> dict[str, Any]:
 @functools.lru_cache(maxsize=64)
 def _examples(folder: str, ids: tuple[str, ...]) -> dict[str, Any]:
     config = train_config(Job(Path(folder)).spec().config)
-    table, _ = load_data(config)
+    is_upload = Path(config.data).is_relative_to(Path(folder).absolute())
+    table, _ = load_data(config, partial(open_uploaded, limits=TableLimits())) if is_upload else load_data(config)
     paths = {row.id: row.path for row in table.rows if row.id in ids}
     planted = read_planted(table.directory) if (table.directory / "planted.csv").is_file() else {}
     return {

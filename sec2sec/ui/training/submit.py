@@ -9,12 +9,14 @@ import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from sec2sec.datasets.archive import unpack_data
+from sec2sec.datasets.isolated import limits_of_upload, open_uploaded
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.table import DataError
+from sec2sec.datasets.table import DataError, TableLimits
 from sec2sec.jobs.expiry import bytes_of
 from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
@@ -183,10 +185,10 @@ def _unpacked(upload: str | None, settings: Settings, job: Job) -> tuple[str, Pa
 def _check_data(config: TrainConfig, settings: Settings, uploaded: bool) -> None:
     """Raises DataError for a data set that nothing can be learned from, or that is larger than allowed."""
     if uploaded:
-        open_data(config.data, inside=True)
-    table, targets = load_data(config)
-    if len(table.rows) > settings.train_clips:
-        raise DataError(f"{config.data}: {len(table.rows)} clips, at most {settings.train_clips} on this server")
+        open_table = partial(open_uploaded, limits=limits_of_upload(settings.train_clips))
+    else:
+        open_table = partial(open_data, limits=TableLimits(clips=settings.train_clips))
+    table, targets = load_data(config, open_table)
     training_labels(table, targets, table.rows)
 
 

@@ -1,0 +1,50 @@
+"""The program that reads an uploaded data set for the app: sec2sec/datasets/isolated.py starts it, and kills it.
+
+It reads what to open as JSON from its standard input, and writes the table, or why there is none, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from sec2sec.datasets.open import open_data
+from sec2sec.datasets.table import DataError, Table, TableLimits
+from sec2sec.isolation import MEMORY_EXIT, limit_memory, limit_processor
+
+COLUMNS = ("id", "path", "targets", "split", "group")  # of a row
+
+
+def table_as_json(table: Table) -> dict[str, Any]:
+    """A table without its folder."""
+    return {
+        "targets": table.targets,
+        "columns": COLUMNS,
+        "rows": [[row.id, str(row.path), row.targets, row.split, row.group] for row in table.rows],
+        "kinds": table.kinds,
+        "name": table.name,
+        "notes": table.notes,
+    }
+
+
+def main() -> None:
+    """Answer the one request."""
+    request = json.load(sys.stdin.buffer)
+    limit_memory(request["memory"])
+    limit_processor(request["processor"])
+    limits = TableLimits(**request["limits"])
+    try:
+        table = open_data(Path(request["directory"]), inside=True, limits=limits, **request["options"])
+        answer = json.dumps({"table": table_as_json(table)})
+    except DataError as error:
+        answer = json.dumps({"error": str(error)})
+    except MemoryError:
+        os._exit(MEMORY_EXIT)
+    sys.stdout.write(answer)
+
+
+if __name__ == "__main__":
+    main()
