@@ -42,6 +42,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "memory": part("clip", "memory_rows"),
     "browser": part("browser"),
     "lab": part("lab"),
+    "load": part("visitors"),
     "training": part("training"),
     "grid": part("grid"),
     "systems": part("systems"),
