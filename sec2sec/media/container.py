@@ -79,7 +79,8 @@ def open_container(path: Path) -> av.container.InputContainer:
     try:
         return av.open(
             f"file:{path.absolute()}",
-            container_options={"format_whitelist": READERS, "protocol_whitelist": "file"},
+            # without a pattern: the reader of pictures would take img%d.png for the name of other files
+            container_options={"format_whitelist": READERS, "protocol_whitelist": "file", "pattern_type": "none"},
             metadata_errors="replace",
         )
     except (av.FFmpegError, UnicodeError) as error:
