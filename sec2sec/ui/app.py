@@ -21,7 +21,7 @@ from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.fair_queue import make_fair
 from sec2sec.ui.gpu import LENT
-from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often
+from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often, tidy_failed_uploads
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.settings import Settings
@@ -71,6 +71,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     if settings.isolated_decoding:
         prepare_decoders()
     grant_no_other_site()
+    tidy_failed_uploads()
     deletion = uploads(settings.delete_after)
     deletion.start()
     door = Middleware(Door, limits=door_limits(settings), deletion=deletion, broken_off=UploadBrokenOffError)

@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from sec2sec.export.as_json import to_json
+from sec2sec.files import write_atomically
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.events import AT_ONCE, Updates
 from sec2sec.ui.gradio_private import served_path
@@ -58,5 +59,5 @@ def write_file(models: Models, clip: ExplainedClip, form: Form, component: Compo
         text = json.dumps(to_json(clip.explanation), indent=1)
     else:
         text = clip.report(models.get(clip.model).card)
-    path.write_text(text, encoding="utf-8")
+    write_atomically(path, text.encode())
     return path

@@ -18,6 +18,7 @@ from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation import document as page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.evaluation.report import EvaluationReport, TargetReport
+from sec2sec.files import write_atomically
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
 from sec2sec.ui.devices import acquire, device_words
 from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue, upload_field
@@ -141,7 +142,7 @@ class EvaluateTab:
         }
         public = without_paths(evaluated.report, folder, title)
         written = served_path(own.save, f"{public['checkpoint']['name']} on {title}.html")
-        written.write_text(page.as_page(public), encoding="utf-8")
+        write_atomically(written, page.as_page(public).encode())
         yield {
             **self.end(status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {device}.")),
             own.report: page.as_fragment(public, [_named(line, folder) for line in evaluated.unusable]),

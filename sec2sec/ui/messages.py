@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import html
 import inspect
@@ -16,6 +17,8 @@ from sec2sec.errors import UserError
 from sec2sec.viewer.templates import render
 
 INTERNAL_ERROR = "Internal error (logged). Try another clip."
+DISK_FULL = "The disk of the server is full. Try again later."
+ERRORS_OF_A_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the last where the host limits the size of files
 GPU_ABORTED = (
     ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
 )
@@ -37,6 +40,8 @@ def message_if_for_people(error: BaseException) -> str | None:
     """The error's own sentence, in one line, if it was written for people."""
     if isinstance(error, gr.Error):
         return _lender_message(error)
+    if isinstance(error, OSError) and error.errno in ERRORS_OF_A_FULL_DISK:
+        return DISK_FULL
     return " ".join(str(error).split()) if is_user_error(error) else None
 
 

@@ -137,12 +137,13 @@ def read_one(decoders: Decoders, path: Path, number: int) -> tuple[str, str]:
     """Read, probe or convert a file: what became of it, and what is wrong with that."""
     out = path.with_name(f"{path.name}.out.mp4")
     try:
-        if number % CONVERTED == 0:
+        turn = number // len(SEEDS)  # so that every container has its turn
+        if turn % CONVERTED == 0:
             for _ in decoders.convert(path, out, start=0.0, end=None, limits=CLIP_LIMITS):
                 pass
             out.unlink()
             return "converted", ""
-        if number % PROBED == 0:
+        if turn % PROBED == 0:
             decoders.probe(path, CLIP_LIMITS)
             return "probed", ""
         clip = decoders.open_clip(path, limits=CLIP_LIMITS)

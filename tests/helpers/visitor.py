@@ -42,12 +42,13 @@ class Page:
     """What a page knows of its app.
 
     functions: number of each event by the id of its component and its name, as "upload.upload", and of those that
-    follow another by the name of their function, as "explain". components: number of each by its id.
+    follow another by the name of their function, as "explain". components: number of each by its id. inputs: by the
+    number of a function.
     """
 
     functions: Mapping[str, int]
     components: Mapping[str, int]
-    inputs: Mapping[int, int]  # how many each function takes
+    inputs: Mapping[int, Sequence[tuple[str, Any]]]  # id and first value of each component that goes in
 
 
 @functools.cache
@@ -61,7 +62,11 @@ def read_page(port: int) -> Page:
             for target, event in dependency["targets"]:
                 functions.setdefault(f"{names.get(target, '')}.{event}", dependency["id"])
             functions.setdefault(dependency["api_name"], dependency["id"])
-    inputs = {dependency["id"]: len(dependency["inputs"]) for dependency in config["dependencies"]}
+    values = {block["id"]: block["props"].get("value") for block in config["components"]}
+    inputs = {
+        dependency["id"]: [(names.get(number, ""), values.get(number)) for number in dependency["inputs"]]
+        for dependency in config["dependencies"]
+    }
     return Page(functions, {name: number for number, name in names.items() if name}, inputs)
 
 
@@ -159,6 +164,12 @@ class Visitor:
         }
         return self.post(f"{API}/component_server", content)
 
+    def filled_in(self, function: str, **changed: Any) -> list[Any]:
+        """What goes into a function of an untouched page, but for the components of these ids, as train_clips."""
+        page = read_page(self.port)
+        fields = page.inputs[page.functions[function]]
+        return [changed.get(name.replace("-", "_"), value) for name, value in fields]
+
     # ---- a clip in the Inspect tab
 
     def choose(self, path: str, name: str = "clip.mp4") -> Answer:
@@ -178,7 +189,7 @@ class Visitor:
         page = read_page(self.port)
         number = page.functions[function]
         return {
-            "data": [None] * page.inputs[number] if data is None else list(data),
+            "data": [None] * len(page.inputs[number]) if data is None else list(data),
             "event_data": event,
             "fn_index": number,
             "session_hash": self.session,
