@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sec2sec.jobs.job import Job, Jobs, JobSpec, KnownTruth
 from sec2sec.serving.deletion import LOCK, PREFIX
@@ -288,6 +290,46 @@ def test_deeply_nested_bodies_are_answered_at_once(visitor: Visitor) -> None:
             began = time.monotonic()
             assert_silent(visitor.request("POST", f"/gradio_api/{path}", body, JSON))
             assert time.monotonic() - began < 5
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = (
+    "data",
+    "event_data",
+    "fn_index",
+    "session_hash",
+    "trigger_id",
+    "api_name",
+    "event_id",
+    "component_id",
+    "fn_name",
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    route=st.sampled_from(["run/predict", "queue/join", "component_server", "cancel", "reset"]),
+    fields=st.dictionaries(st.sampled_from(FIELDS), ANY_JSON),
+    function=st.none() | st.integers(-1, 70),
+    cut=st.none() | st.integers(0, 60),
+    noise=st.binary(max_size=4),
+)
+def test_any_body_gets_an_answer_without_the_programs_innards(
+    host: Host, route: str, fields: dict[str, Any], function: int | None, cut: int | None, noise: bytes
+) -> None:
+    known = {"session_hash": "fuzz", "data": []} | ({} if function is None else {"fn_index": function})
+    body = json.dumps(known | fields).encode()
+    if cut is not None:
+        body = body[:cut] + noise + body[cut:]
+    began = time.monotonic()
+    answer = host.visitor().request("POST", f"/gradio_api/{route}", body, JSON)
+    assert time.monotonic() - began < 10
+    assert answer.status in (200, 400, 404, 422, 500, 503)
+    assert_silent(answer)
 
 
 # ---- names
