@@ -17,6 +17,7 @@ import pytest
 
 from sec2sec.config import MediaLimits
 from sec2sec.media import MediaError, isolated
+from sec2sec.media.child import MEMORY_EXIT
 from sec2sec.media.isolated import Decoders, DecodingLimits, DecodingProcess
 
 SEEDS = sorted((Path(__file__).parents[1] / "media" / "seeds").iterdir())  # whole files of six containers
@@ -110,7 +111,7 @@ def read_mutated(numbers: Iterable[int], folder: Path, workers: int = 2) -> Outc
             ended = codes.pop(path.name, None)
             if ended is not None:
                 kind = f"ended its process with {ended}"
-                if ended >= 0 and ended != isolated.MEMORY_EXIT:
+                if ended >= 0 and ended != MEMORY_EXIT:
                     fault = "a mistake of the program in the process that reads"
             with guard:
                 outcome.kinds[f"{suffix[1:]}: {kind}"] += 1

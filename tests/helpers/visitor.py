@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -134,7 +134,7 @@ class Visitor:
             raise RefusedError(answer)
         return str(answer.json()["event_id"])
 
-    def messages(self) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Generator[dict[str, Any], None, None]:
         """What the queue tells this page, until all of its events have ended. Closing it leaves the page."""
         with closing(self._connect()) as connection:
             response = self._send(connection, "GET", f"{API}/queue/data?session_hash={self.session}", None, {})

@@ -271,8 +271,8 @@ def test_no_method_of_a_component_can_be_called_but_those_of_the_page(host: Host
             assert answer.status in (404, 500), (component, method)
             assert_silent(answer)
     for number in (-1, 10**9, "1", None, [1], 1.5):
-        content = {"component_id": number, "fn_name": "places", "session_hash": visitor.session, "data": {}}
-        answer = visitor.post("/gradio_api/component_server", content)
+        content: dict[str, Any] = {"component_id": number, "fn_name": "places", "data": {}}
+        answer = visitor.post("/gradio_api/component_server", {**content, "session_hash": visitor.session})
         assert answer.status >= 400, number
         assert_silent(answer)
 

@@ -22,6 +22,7 @@ import pytest
 
 from sec2sec.jobs.job import Jobs
 from sec2sec.serving.deletion import LOCK, PREFIX
+from sec2sec.ui.messages import DISK_FULL
 from tests.browser.driver import App
 from tests.helpers.clips import make_clip
 from tests.helpers.datasets import clip_folder
@@ -29,7 +30,6 @@ from tests.helpers.visitor import API, Visitor, file_data, form
 
 DELETE_AFTER = 5.0
 VISITOR = "v" * 20
-DISK_FULL = "The disk of the server is full. Try again later."
 Stage = Callable[[Visitor], object]
 
 
