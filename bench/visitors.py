@@ -8,7 +8,6 @@ things meanwhile. Visitors have an address each, as a proxy would tell.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import struct
 import threading
@@ -27,7 +26,7 @@ import numpy as np
 
 from bench.row import Row
 from tests.browser.driver import App
-from tests.helpers.visitor import Answer, RefusedError, Visitor, view_key
+from tests.helpers.visitor import Answer, RefusedError, Visitor
 
 CLIPS = [Path(f"assets/clips/sintel-{name}.mp4") for name in ("flight", "dialogue", "snow")]  # 10 s each
 RAMP = 10.0  # s within which all visitors come
@@ -79,7 +78,7 @@ class Visit:
         visitor.run("open")
         with self._timed("edit"):
             answer = visitor.run("lab.select", None, {"edit": {"edit": "mute", "seconds": [2]}})
-        state = json.loads(answer.json()["data"][0])
+        state = visitor.edited(answer)
         self.served = state["clip"]["name"] == self.name and len(state["edits"]) == 1
         return self
 
@@ -110,7 +109,7 @@ class Visit:
         """Press Explain until the queue takes it, and wait for the end."""
         while True:
             try:
-                visitor.join("explain", [None, None, None, "demo"])
+                visitor.join("explain")
                 break
             except RefusedError:
                 self.refused += 1
@@ -258,7 +257,7 @@ class LightEvents:
         self._name = "prober.mp4"
         self._path = visitor.upload(own_clip(0, 10_000), self._name)
         visitor.choose(self._path, self._name)
-        self._key = view_key(visitor.explain())
+        self._key = visitor.view_key(visitor.explain())
         visitor.run("open")
 
     @contextmanager
@@ -306,7 +305,7 @@ class Spammer:
         """Ask for everything."""
         for session in self._sessions:
             with suppress(RefusedError):
-                session.join("explain", [None, None, None, "demo"])
+                session.join("explain")
                 self.taken += 1
 
     def wait(self) -> None:

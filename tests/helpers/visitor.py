@@ -42,13 +42,14 @@ class Page:
     """What a page knows of its app.
 
     functions: number of each event by the id of its component and its name, as "upload.upload", and of those that
-    follow another by the name of their function, as "explain". components: number of each by its id. inputs: by the
-    number of a function.
+    follow another by the name of their function, as "explain". components: number of each by its id. inputs, outputs:
+    by the number of a function.
     """
 
     functions: Mapping[str, int]
     components: Mapping[str, int]
     inputs: Mapping[int, Sequence[tuple[str, Any]]]  # id and first value of each component that goes in
+    outputs: Mapping[int, Sequence[str]]  # id of each that comes out
 
 
 @functools.cache
@@ -67,7 +68,11 @@ def read_page(port: int) -> Page:
         dependency["id"]: [(names.get(number, ""), values.get(number)) for number in dependency["inputs"]]
         for dependency in config["dependencies"]
     }
-    return Page(functions, {name: number for number, name in names.items() if name}, inputs)
+    outputs = {
+        dependency["id"]: [names.get(number, "") for number in dependency["outputs"]]
+        for dependency in config["dependencies"]
+    }
+    return Page(functions, {name: number for number, name in names.items() if name}, inputs, outputs)
 
 
 @dataclass
@@ -124,7 +129,7 @@ class Visitor:
         return self.request("POST", f"{API}/upload", body, headers)
 
     def run(self, function: str, data: Sequence[Any] | None = None, event: object = None) -> Answer:
-        """An event that is answered at once. data: None where nothing but the server's own state goes in."""
+        """An event that is answered at once. data: None for that of an untouched page."""
         return self.post(f"{API}/run/predict", self._event(function, data, event))
 
     def join(self, function: str, data: Sequence[Any] | None = None, event: object = None) -> str:
@@ -170,26 +175,39 @@ class Visitor:
         fields = page.inputs[page.functions[function]]
         return [changed.get(name.replace("-", "_"), value) for name, value in fields]
 
+    def outputs(self, function: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """What came out of a function, by the ids of the components that show it."""
+        page = read_page(self.port)
+        return dict(zip(page.outputs[page.functions[function]], answer["data"], strict=True))
+
     # ---- a clip in the Inspect tab
 
     def choose(self, path: str, name: str = "clip.mp4") -> Answer:
         """Choose an uploaded file."""
         return self.run("upload.upload", [file_data(path, name)])
 
-    def explain(self, start: float | None = None, end: float | None = None, model: str = "demo") -> dict[str, Any]:
-        """Explain the chosen clip, and wait for the end."""
-        return self.wait("explain", [None, start, end, model])
+    def explain(self) -> dict[str, Any]:
+        """Explain the chosen clip with the first model, and wait for the end."""
+        return self.wait("explain")
+
+    def view_key(self, explained: Mapping[str, Any]) -> str:
+        """The key by which the view asks more of its clip. explained: the last message of an explanation."""
+        return str(json.loads(self.outputs("explain", explained["output"])["view"])["places"]["key"])
 
     def explanation(self) -> Any:
-        """The JSON of the clip that was explained."""
-        (saved, *_) = self.run("json.click").json()["data"]
+        """The JSON of the clip that was explained. Raises TypeError where there is none."""
+        saved = self.outputs("json.click", self.run("json.click").json())["saved"]
         return json.loads(self.file(saved["path"]).body)
+
+    def edited(self, answer: Answer) -> Any:
+        """The state of the Lab, as it shows itself. answer: of opening it or of an edit."""
+        return json.loads(self.outputs("lab.select", answer.json())["lab"])
 
     def _event(self, function: str, data: Sequence[Any] | None, event: object) -> dict[str, Any]:
         page = read_page(self.port)
         number = page.functions[function]
         return {
-            "data": [None] * len(page.inputs[number]) if data is None else list(data),
+            "data": self.filled_in(function) if data is None else list(data),
             "event_data": event,
             "fn_index": number,
             "session_hash": self.session,
@@ -204,12 +222,6 @@ class Visitor:
         forwarded = {"X-Forwarded-For": self.address} if self.address else {}
         connection.request(method, path, body=body, headers={**headers, **forwarded})
         return connection.getresponse()
-
-
-def view_key(explained: Mapping[str, Any]) -> str:
-    """The key by which the view asks more of its clip. explained: the last message of an explanation."""
-    _, _, view, *_ = explained["output"]["data"]
-    return str(json.loads(view)["places"]["key"])
 
 
 def file_data(path: str, name: str = "clip.mp4") -> dict[str, Any]:

@@ -87,39 +87,31 @@ def words_of(answer: object) -> str:
 # ---- a full disk
 
 
-@pytest.mark.parametrize(
-    ("written", "function", "data"),
-    [
-        ("JSON", "json.click", [None]),
-        ("report", "report.click", [None]),
-    ],
-)
+@pytest.mark.parametrize("function", ["json.click", "report.click"])
 def test_a_file_that_a_full_disk_has_no_room_for_is_said_and_not_half_there(
-    app: App, folder: Path, written: str, function: str, data: list[None]
+    app: App, folder: Path, function: str
 ) -> None:
     visitor = serve_next(app, folder)
     before = stored(app.temp)
     with full_disk(app.process.pid):
-        assert DISK_FULL in visitor.run(function, data).body.decode()
+        assert DISK_FULL in visitor.run(function).body.decode()
     assert stored(app.temp) == before
-    assert visitor.run(function, data).json()["data"][0] is not None, "with room it is written"
+    assert visitor.run(function).json()["data"][0] is not None, "with room it is written"
 
 
-@pytest.mark.parametrize(
-    ("film", "function", "data"), [("annotated", "render", [None, False]), ("edited", "render_1", [None])]
-)
+@pytest.mark.parametrize("function", ["annotate.click", "lab-render.click"])
 def test_a_film_that_a_full_disk_has_no_room_for_is_said_and_not_half_there(
-    app: App, folder: Path, film: str, function: str, data: list[object]
+    app: App, folder: Path, function: str
 ) -> None:
     visitor = serve_next(app, folder)
     visitor.run("open")
     before = stored(app.temp)
     with full_disk(app.process.pid):
-        words = words_of(visitor.wait(function, data))
+        words = words_of(visitor.wait(function))
     assert "the film could not be written" in words
     assert "Internal error" not in words
     assert stored(app.temp) == before
-    assert "mp4" in words_of(visitor.wait(function, data)), "with room it is written"
+    assert "mp4" in words_of(visitor.wait(function)), "with room it is written"
 
 
 def test_an_upload_that_a_full_disk_has_no_room_for_fails_and_the_next_one_does_not(app: App, folder: Path) -> None:
@@ -153,7 +145,7 @@ def test_a_data_set_that_a_full_disk_has_no_room_for_is_not_half_unpacked(app: A
     path = visitor.upload((folder / "data.zip").read_bytes(), "data.zip")
     before = stored(app.temp)
     with full_disk(app.process.pid):
-        words = words_of(visitor.wait("evaluate", [None, "demo", None, file_data(path, "data.zip"), "all"]))
+        words = words_of(visitor.wait("evaluate", evaluate_fields(visitor, path)))
     assert "unpacking failed" in words or DISK_FULL in words
     assert "Internal error" not in words
     assert stored(app.temp) == before
@@ -176,6 +168,11 @@ def test_a_training_that_a_full_disk_has_no_room_for_ends_in_words_and_can_be_re
     serve_next(app, folder)
 
 
+def evaluate_fields(visitor: Visitor, path: str) -> list[object]:
+    """The form of an evaluation, with an uploaded data set."""
+    return visitor.filled_in("evaluate", evaluate_upload=file_data(path, "data.zip"), evaluate_data=None)
+
+
 def begin_fields(visitor: Visitor) -> list[object]:
     """The form of a training, with as few clips as there may be."""
     fields = visitor.filled_in("begin", train_clips=20)
@@ -193,18 +190,18 @@ def children(process: int) -> list[str]:
 
 def leave_explaining(visitor: Visitor) -> None:
     """Leave while a clip is explained."""
-    visitor.join("explain", [None, None, None, "demo"])
-    leave(visitor, "explain")
+    visitor.join("explain")
+    leave(visitor)
 
 
 def leave_filming(visitor: Visitor) -> None:
     """Leave while a film is made."""
     visitor.explain()
-    visitor.join("render", [None, True])
-    leave(visitor, "render")
+    visitor.join("annotate.click", visitor.filled_in("annotate.click", annotate_overlay=True))
+    leave(visitor)
 
 
-def leave(visitor: Visitor, name: str) -> None:
+def leave(visitor: Visitor) -> None:
     """Close the stream at the first that comes of an event."""
     messages = visitor.messages()
     for message in messages:
@@ -255,14 +252,14 @@ def uploading(visitor: Visitor, folder: Path) -> None:
 
 def explaining(visitor: Visitor, folder: Path) -> None:
     choose(visitor, folder)
-    visitor.join("explain", [None, None, None, "demo"])
+    visitor.join("explain")
     next(visitor.messages())
 
 
 def filming(visitor: Visitor, folder: Path) -> None:
     choose(visitor, folder)
     visitor.explain()
-    visitor.join("render", [None, True])
+    visitor.join("annotate.click", visitor.filled_in("annotate.click", annotate_overlay=True))
     time.sleep(0.7)
 
 
@@ -274,7 +271,7 @@ def reporting(visitor: Visitor, folder: Path) -> None:
 
 def evaluating(visitor: Visitor, folder: Path) -> None:
     path = visitor.upload((folder / "data.zip").read_bytes(), "data.zip")
-    visitor.join("evaluate", [None, "demo", None, file_data(path, "data.zip"), "all"])
+    visitor.join("evaluate", evaluate_fields(visitor, path))
     time.sleep(0.7)
 
 
