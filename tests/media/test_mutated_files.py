@@ -41,7 +41,7 @@ def test_broken_files_are_read_or_refused_and_leave_nothing(tmp_path: Path) -> N
 def test_a_hundred_thousand_broken_files_are_read_or_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ten minutes on two cores; the numbers go on where those of the short run end."""
+    """Ten to fourteen minutes on two cores; the numbers go on where those of the short run end."""
     outcome = read_mutated(range(SHORT_RUN, SHORT_RUN + LONG_RUN), tmp_path)
     with capsys.disabled():
         print(f"\n{outcome.kinds.total():,} broken files in {outcome.seconds:.0f} s, slowest {outcome.slowest:.1f} s")
