@@ -90,9 +90,12 @@ format: $(VENV)/.test node_modules/.package-lock.json  ## rewrite the files as `
 wheel: $(VENV)/.test  ## the package, as pip installs it, in build/dist
 	$(BIN)/python -m hatchling build -t wheel -d build/dist
 
-.PHONY: bench
+.PHONY: bench load
 bench: $(VENV)/.test browser  ## speed and quality beside their limits; writes build/bench.json
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(filter load,$(MAKECMDGOALS))
+
+load: bench  # `make bench load`: 30 and 100 visitors alone
+	@true
 
 .PHONY: gpu
 gpu: $(VENV)/.test  ## what only a GPU can tell (docs/gpu.md), eight minutes; writes build/gpu.json

@@ -43,6 +43,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "browser": part("browser"),
     "sessions": part("sessions", "sessions"),
     "lab": part("lab"),
+    "load": part("visitors"),
     "training": part("training"),
     "grid": part("grid"),
     "systems": part("systems"),

@@ -73,7 +73,8 @@ def open_container(path: Path, max_pixels: int = 0, *, undecoded: bool = False) 
         return av.open(
             f"file:{path.absolute()}",
             options={"max_pixels": str(max_pixels)} if max_pixels else {},
-            container_options={"format_whitelist": READERS, "protocol_whitelist": "file"}
+            # without a pattern: a reader of pictures would take img%d.png for the name of other files
+            container_options={"format_whitelist": READERS, "protocol_whitelist": "file", "pattern_type": "none"}
             | ({"codec_whitelist": "none"} if undecoded else {}),
             metadata_errors="replace",
         )

@@ -212,6 +212,8 @@ class Door:
         try:
             await self.app(scope, watched, send)
             self.deletion.add(size)
+        except TypeError:  # what gradio raises at a form whose field of files holds text
+            await PlainTextResponse("The form holds no file.", 400)(scope, receive, send)
         finally:
             self._uploading -= size
 

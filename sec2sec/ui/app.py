@@ -24,7 +24,7 @@ from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.fair_queue import make_fair
 from sec2sec.ui.gpu import LENT
-from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often
+from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often, tidy_failed_uploads
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.sessions import MAX_SESSIONS, forget_closed_sessions
@@ -78,6 +78,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
         prepare_decoders()
     grant_no_other_site()
     forget_closed_sessions()
+    tidy_failed_uploads()
     deletion = uploads(settings.delete_after)
     if settings.training:
         delete_old_trainings(deletion, settings)

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio import routes
+from gradio import route_utils, routes
 from gradio.components import Component
-from gradio.route_utils import MultiPartException  # type: ignore[attr-defined]
+from gradio.route_utils import GradioMultiPartParser, MultiPartException  # type: ignore[attr-defined]
+from starlette.datastructures import FormData
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sec2sec.errors import UserError
 from sec2sec.serving.deletion import free_bytes
 from sec2sec.serving.door import RESERVE
+from sec2sec.ui.messages import message_for
 
 SECONDS_BETWEEN_LOOKS = 0.02
 
@@ -64,6 +66,24 @@ class NoCors:
 
 class UploadBrokenOffError(MultiPartException):
     """Raised while an upload is read: of all errors, this kind alone makes gradio remove the half-written file."""
+
+
+class UploadParser(GradioMultiPartParser):
+    """Leaves no file of an upload that cannot be written: gradio removes those alone whose form is wrong."""
+
+    async def parse(self) -> FormData:
+        """The form. Raises UploadBrokenOffError, whose sentence the visitor gets, where the disk is full."""
+        try:
+            return await super().parse()
+        except OSError as error:
+            for file in self._files_to_close_on_error:
+                Path(file.name).unlink(missing_ok=True)
+            raise UploadBrokenOffError(message_for(error)) from error
+
+
+def tidy_failed_uploads() -> None:
+    """Let uploads of an app that is launched from now on leave nothing where they fail."""
+    vars(route_utils)["GradioMultiPartParser"] = UploadParser
 
 
 def grant_no_other_site() -> None:
