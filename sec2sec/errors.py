@@ -19,6 +19,7 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── TrainingError       training.loop: a training, a search or a benchmark that cannot go on
         │   └── DivergedError   training.loop: its loss is no number any more
         ├── JobError            jobs.job: a training that the app started
+        ├── TimeOverError       ui.work: work that took longer than the host allows
         ├── ClipGoneError       ui.bounded_cache: a clip that is no longer in memory
         └── RefusedOnGpuError   ui.gpu: what the process of a lent GPU could not do
 """

@@ -43,13 +43,14 @@ class Page:
 
     functions: number of each event by the id of its component and its name, as "upload.upload", and of those that
     follow another by the name of their function, as "explain". components: number of each by its id. inputs, outputs:
-    by the number of a function.
+    by the number of a function. following: the name of the function that the page calls after another has ended.
     """
 
     functions: Mapping[str, int]
     components: Mapping[str, int]
     inputs: Mapping[int, Sequence[tuple[str, Any]]]  # id and first value of each component that goes in
     outputs: Mapping[int, Sequence[str]]  # id of each that comes out
+    following: Mapping[int, str]
 
 
 @functools.cache
@@ -72,7 +73,12 @@ def read_page(port: int) -> Page:
         dependency["id"]: [names.get(number, "") for number in dependency["outputs"]]
         for dependency in config["dependencies"]
     }
-    return Page(functions, {name: number for number, name in names.items() if name}, inputs, outputs)
+    following = {
+        dependency["trigger_after"]: dependency["api_name"]
+        for dependency in reversed(config["dependencies"])  # the first of several stays
+        if dependency["backend_fn"] and dependency["trigger_after"] is not None
+    }
+    return Page(functions, {name: number for number, name in names.items() if name}, inputs, outputs, following)
 
 
 @dataclass
@@ -158,6 +164,12 @@ class Visitor:
             if message["msg"] == "process_completed":
                 last = message
         return last
+
+    def wait_in_queue(self, press: str) -> dict[str, Any]:
+        """Press a button whose work waits in the queue, and wait for the last message of the work."""
+        page = read_page(self.port)
+        self.wait(press)  # it says that it waits
+        return self.wait(page.following[page.functions[press]])
 
     def ask(self, component: str, function: str, question: object) -> Answer:
         """Call a function of a component."""

@@ -107,11 +107,11 @@ def test_a_film_that_a_full_disk_has_no_room_for_is_said_and_not_half_there(
     visitor.run("open")
     before = stored(app.temp)
     with full_disk(app.process.pid):
-        words = words_of(visitor.wait(function))
+        words = words_of(visitor.wait_in_queue(function))
     assert "the film could not be written" in words
     assert "Internal error" not in words
     assert stored(app.temp) == before
-    assert "mp4" in words_of(visitor.wait(function)), "with room it is written"
+    assert "mp4" in words_of(visitor.wait_in_queue(function)), "with room it is written"
 
 
 def test_an_upload_that_a_full_disk_has_no_room_for_fails_and_the_next_one_does_not(app: App, folder: Path) -> None:
