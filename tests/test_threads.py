@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
-from sec2sec.threads import OWN_SETTINGS, SMALL_WIDTH, let_waiting_threads_sleep, threads_for
+from sec2sec.threads import (
+    NICENESS_OF_JOBS,
+    OWN_SETTINGS,
+    SMALL_WIDTH,
+    give_way,
+    let_waiting_threads_sleep,
+    threads_for,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 CLEAN = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
@@ -70,3 +78,25 @@ def test_small_matrices_take_the_calling_thread_alone_and_no_other_thread_of_the
     finally:
         torch.set_num_threads(before)
     assert started_meanwhile() == others
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+def test_a_job_gives_way_with_the_threads_that_it_starts_and_nobody_else_does():
+    niceness: list[int] = []
+
+    def look() -> None:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    def job() -> None:
+        give_way()
+        inner = threading.Thread(target=look)
+        inner.start()
+        inner.join()
+        look()
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=job)
+    thread.start()
+    thread.join()
+    assert niceness == [max(before, NICENESS_OF_JOBS)] * 2
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from sec2sec.errors import UserError
 from sec2sec.media.isolated import ABANDONED
 from sec2sec.progress import Progress
+from sec2sec.threads import give_way
 
 R = TypeVar("R")
 WAITING_STAGE = "waiting"  # of a progress that says that the work waits for a device
@@ -69,6 +70,7 @@ def stream_from_thread(work: Work[R], limit: float = math.inf) -> Generator[Prog
 
     def run() -> None:
         ABANDONED.set(channel.cancelled)
+        give_way()
         try:
             channel.messages.put(_Ended(work(channel)))
         except CancelledError:

@@ -60,10 +60,10 @@ class MadeUpClip(EncodedClip):
         return self.explanation
 
 
-def steps(path, bundle, *, start=0.0, end=None, limits=None):
+def steps(path, bundle, *, start=0.0, end=None, limits=None, tracks=None):
     wait, _, given = options()
     yield Progress(0, 0, "Opening the clip", "decoding")
-    clip = open_clip(path, start=start, end=end, limits=limits)
+    clip = open_clip(path, start=start, end=end, limits=limits, tracks=tracks)
     for i in range(8):
         time.sleep(wait)
         yield Progress(i, 8, f"Encoding from second {i} of 8", "encoding")
@@ -83,7 +83,7 @@ def steps(path, bundle, *, start=0.0, end=None, limits=None):
     return MadeUpClip(bundle, Tokens(video, audio), summary, seen, explanation=explanation)
 
 
-def shifted(path, bundles, *, start=0.0, end=None, limits=None):
+def shifted(path, bundles, *, start=0.0, end=None, limits=None, tracks=None):
     wait, _, given = options()
     yield Progress(1, 2, "Encoded with other cuts", "encoding")
     time.sleep(wait)
