@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from sec2sec.datasets.learned_from import write_learned_from
 from sec2sec.datasets.open import open_data
+from sec2sec.datasets.table import DataError
 from sec2sec.evaluation.document import as_fragment, as_page
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.files import file_sha256
 from sec2sec.progress import drain
 from sec2sec.training.opening import OpenedData
 from sec2sec.ui import evaluate
+from sec2sec.ui.models import models_in
+from sec2sec.ui.work import stream_from_thread
 from tests.helpers.datasets import clip_folder
 from tests.helpers.models import tiny_bundle
 
@@ -79,3 +84,16 @@ def test_clips_that_another_process_decodes_give_the_same_report(
     isolated = drain(evaluate_steps(bundle, OpenedData(open_data(folder)), split="all", workers=0, isolated=True))
     assert isolated.report["targets"] == ended.report["targets"]
     assert len(isolated.unusable) == len(ended.unusable) == 1
+
+
+def test_clips_that_the_model_learned_from_are_refused_until_the_box_is_ticked(folder: Path, tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "models" / "tiny", targets=("arousal", "calm"))
+    row = open_data(folder).split("test")[0]
+    write_learned_from(tmp_path / "models" / "tiny", {"train": [file_sha256(row.path)]})
+    models = models_in(tmp_path / "models", "cpu")
+    with pytest.raises(DataError, match=r"learned from 1 of these 2 clips .*tick “Include clips that the model learned"):
+        drain(stream_from_thread(evaluate.evaluation(models, "tiny", evaluate.Request(folder, "test"))))
+    request = evaluate.Request(folder, "test", include_seen=True)
+    evaluated, _ = drain(stream_from_thread(evaluate.evaluation(models, "tiny", request)))
+    shown = as_fragment(evaluated.report, [])
+    assert "The checkpoint learned from 1 of these clips (1 for train)" in shown
