@@ -91,7 +91,7 @@ def test_clips_that_the_model_learned_from_are_refused_until_the_box_is_ticked(f
     row = open_data(folder).split("test")[0]
     write_learned_from(tmp_path / "models" / "tiny", {"train": [file_sha256(row.path)]})
     models = models_in(tmp_path / "models", "cpu")
-    with pytest.raises(DataError, match=r"learned from 1 of these 2 clips .*tick “Include clips that the model learned"):
+    with pytest.raises(DataError, match=r"learned from 1 of these 2 clips .*tick “Include clips that"):
         drain(stream_from_thread(evaluate.evaluation(models, "tiny", evaluate.Request(folder, "test"))))
     request = evaluate.Request(folder, "test", include_seen=True)
     evaluated, _ = drain(stream_from_thread(evaluate.evaluation(models, "tiny", request)))
