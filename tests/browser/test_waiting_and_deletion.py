@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from sec2sec.jobs.job import Jobs, JobSpec
 from sec2sec.training.settings import TrainConfig, as_json
-from tests.browser.driver import App, explain, open_tab
+from tests.browser.driver import App, open_tab
 
 NewPage = Callable[..., Page]
 
@@ -31,32 +31,32 @@ def test_the_page_says_when_a_training_will_be_deleted_and_nothing_where_all_are
             if words is None:
                 expect(line).to_be_hidden()
             else:
-                expect(line).to_contain_text(re.compile(rf"its data and its model {words} \S.*\d\d:\d\d"))
+                expect(line).to_contain_text(re.compile(rf"its data and its model {words} \S.*\d:\d\d"))
                 page.get_by_label("A zip with my own data set").check()
                 expect(page.get_by_text("2 days after the end of the training")).to_be_visible()
             page.context.close()
 
 
-def test_who_waits_is_told_a_place_and_the_expected_time(checkpoints: Path, new_page: NewPage) -> None:
-    with App("--checkpoints", str(checkpoints), "--training", "no", "--concurrency", "1") as app:
-        pages = [new_page(app.url) for _ in range(4)]
-        for page in pages:
-            explain(page, example=0)
-        for page in pages:  # the status is watched from before the press
-            page.evaluate(
-                """() => {
-                  window.__lines = [];
-                  const line = document.querySelector('#status');
-                  new MutationObserver(() => window.__lines.push(line.textContent.trim()))
-                    .observe(line, {childList: true, subtree: true, characterData: true});
-                }"""
-            )
-        for page in pages:
-            page.click("#stability")
-        for page in pages:
-            page.locator("#status").get_by_text("Measured with four other cuts").wait_for(timeout=120_000)
-        lines = [line for page in pages for line in page.evaluate("window.__lines")]
-        for page in pages:
-            page.context.close()
+def test_who_waits_is_told_a_place_and_the_expected_time(synthetic: Callable[..., App], new_page: NewPage) -> None:
+    url = synthetic(wait=0.5).url  # 4 s an explanation, two at a time
+    pages = [new_page(url) for _ in range(6)]
+    for page in pages:
+        page.locator(".tiles button").first.click()
+        page.locator("#explain:enabled").wait_for()
+        page.evaluate(  # the status is watched from before the press
+            """() => {
+              window.__lines = [];
+              const line = document.querySelector('#status');
+              new MutationObserver(() => window.__lines.push(line.textContent.trim()))
+                .observe(line, {childList: true, subtree: true, characterData: true});
+            }"""
+        )
+    for page in pages:
+        page.click("#explain")
+    for page in pages:
+        page.locator(".s2s[data-ready=true]").wait_for(timeout=120_000)
+    lines = [line for page in pages for line in page.evaluate("window.__lines")]
+    for page in pages:
+        page.context.close()
     assert any(re.search(r"Waiting for a free place: \d(st|nd|rd|th) in line", line) for line in lines), lines
     assert any(re.search(r"in line, about \d+ (seconds|minutes?)", line) for line in lines), lines
