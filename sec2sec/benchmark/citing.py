@@ -14,7 +14,7 @@ SCHEMA = "sec2sec.manifest/1"
 PAPER = "sun2024sec2sec"
 OF_DATA = {
     liris.NAME: ("baveye2015liris",),
-    first_impressions.NAME: ("poncelopez2016chalearn", "escalante2022modeling"),
+    first_impressions.NAME: ("poncelopez2016chalearn", "escalante2020modeling"),
 }
 OF_SYSTEMS = {
     "cma": ("cheng2020look",),
