@@ -26,7 +26,8 @@ Handler = Callable[..., Updates] | Callable[..., Iterator[Updates]]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {"queue": False, **QUIET}  # light events never wait behind the clips in the queue
 WAITING = "Waiting for a free place"
-SECONDS_BETWEEN_PLACES = 2.0
+SECONDS_BETWEEN_PLACES = 2.0  # of the first ten in line
+SECONDS_PER_PLACE, MAX_SECONDS_BETWEEN_PLACES = 0.2, 15.0  # of those behind them
 QUEUE_FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
 
 
@@ -46,7 +47,10 @@ def run_in_queue(
     """
     places = gr.Timer(SECONDS_BETWEEN_PLACES, active=False)
     waiting: Dependency = button.click(
-        lambda: {line: status(WAITING), places: gr.Timer(active=True)}, None, [line, places], **AT_ONCE
+        lambda: {line: status(WAITING), places: gr.Timer(value=SECONDS_BETWEEN_PLACES, active=True)},
+        None,
+        [line, places],
+        **AT_ONCE,
     )
     running: Dependency = waiting.then(
         errors_as_messages(on_error)(handler), inputs, outputs, concurrency_limit=at_once, **QUIET
@@ -72,9 +76,15 @@ def show_places(places: gr.Timer, line: gr.HTML, running: Dependency) -> None:
         if place is None:
             return {places: gr.Timer(active=False)}
         words = status(place_words(place))
-        return {line: gr.skip() if words == shown else words}
+        again = gr.Timer(value=seconds_between_looks(place.number))
+        return {line: gr.skip() if words == shown else words, places: again}
 
     places.tick(tell, line, [line, places], **AT_ONCE)
+
+
+def seconds_between_looks(number: int) -> float:
+    """Until the page of the visitor in this place asks for it again: a long line would keep the server busy with it."""
+    return min(max(SECONDS_BETWEEN_PLACES, SECONDS_PER_PLACE * number), MAX_SECONDS_BETWEEN_PLACES)
 
 
 def place_words(place: Place) -> str:

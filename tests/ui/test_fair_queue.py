@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sec2sec.ui.events import WAITING, place_words, run_in_queue
+from sec2sec.ui.events import WAITING, place_words, run_in_queue, seconds_between_looks
 from sec2sec.ui.fair_queue import FairQueue, Place, RecentTimes, expected_seconds, fair_order, make_fair
 from sec2sec.ui.messages import status
 from tests.browser.driver import free_port
@@ -108,6 +108,11 @@ def test_the_usual_time_is_the_median_of_the_last_jobs():
 )
 def test_a_place_is_said_in_plain_words(number, seconds, words):
     assert place_words(Place(number, seconds)) == words
+
+
+def test_pages_far_behind_ask_for_their_place_less_often_so_that_a_hundred_ask_eighteen_times_a_second():
+    assert [seconds_between_looks(number) for number in (1, 10, 50, 100)] == [2.0, 2.0, 10.0, 15.0]
+    assert sum(1 / seconds_between_looks(number) for number in range(1, 101)) < 18
 
 
 def test_visitors_in_a_real_queue_are_told_their_places_and_their_times():
