@@ -28,7 +28,6 @@ BEGINNINGS = (
     re.compile(rb'second,"from, s","to, s",'),
     re.compile(rb"method,target,column,value,low,high,clips\n"),
     re.compile(rb"<!-- made with sec2sec -->\n"),
-    re.compile(rb"id,split,group,target,truth,prediction,seed\n"),
     re.compile(rb"....ftyp.*made with sec2sec", re.S),  # the comment of a film
 )
 

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sec2sec.cli.evaluate import add_data, reading_options
+from sec2sec.cli.evaluate import add_data, evaluate_checkpoint
 from sec2sec.cli.options import SPLITS, add_cache, add_device, add_json, add_workers, print_result
-from sec2sec.cli.terminal import drain_to_terminal, list_written
+from sec2sec.cli.terminal import list_written
 from sec2sec.errors import SettingsError
 from sec2sec.files import json_bytes
 from sec2sec.outputs import Outputs, write_output
@@ -71,18 +71,5 @@ def predictions_of(side: Path, options: argparse.Namespace) -> dict[str, Labelle
         raise SettingsError(
             f"{side}: is no table of predictions and no run folder with {TABLE}; a checkpoint takes --data as well"
         )
-    from sec2sec.checkpoints import load_checkpoint
-    from sec2sec.evaluation.evaluate import evaluate_steps
-    from sec2sec.training.opening import open_as_learned
-
-    bundle = load_checkpoint(side, options.device)
-    data = open_as_learned(bundle, options.data, options=reading_options(options))
-    steps = evaluate_steps(
-        bundle,
-        data,
-        split=options.split,
-        workers=options.workers,
-        cache=options.cache,
-        include_seen=options.include_seen,
-    )
-    return drain_to_terminal(steps).labelled(bundle)
+    bundle, evaluated = evaluate_checkpoint(side, options)
+    return evaluated.labelled(bundle)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers, print_result
 from sec2sec.cli.terminal import drain_to_terminal, list_unusable, list_written
 from sec2sec.files import json_bytes
 from sec2sec.outputs import Outputs, write_output
+
+if TYPE_CHECKING:
+    from sec2sec.checkpoints import Bundle
+    from sec2sec.evaluation.evaluate import Evaluated
 
 SCHEMA = "sec2sec.evaluation/1"
 
@@ -75,23 +79,9 @@ def run(options: argparse.Namespace) -> int:
         outputs.claim(file)
     if not is_liris(options.data):  # how that is to be read, the checkpoint says
         open_data(options.data)  # what is wrong with the table is said before torch is imported
-    from sec2sec.checkpoints import load_checkpoint
     from sec2sec.evaluation.document import as_page, as_text
-    from sec2sec.evaluation.evaluate import evaluate_steps
-    from sec2sec.training.opening import open_as_learned
 
-    bundle = load_checkpoint(options.checkpoint, options.device)
-    data = open_as_learned(bundle, options.data, options=reading_options(options))
-    steps = evaluate_steps(
-        bundle,
-        data,
-        split=options.split,
-        workers=options.workers,
-        listed=options.worst,
-        cache=options.cache,
-        include_seen=options.include_seen,
-    )
-    evaluated = drain_to_terminal(steps)
+    bundle, evaluated = evaluate_checkpoint(options.checkpoint, options, options.worst)
     if options.json:
         write_output(options.json, json_bytes({"schema": SCHEMA, **evaluated.report}))
     if options.report:
@@ -102,3 +92,22 @@ def run(options: argparse.Namespace) -> int:
     list_unusable(evaluated.unusable)
     list_written(files)
     return 0
+
+
+def evaluate_checkpoint(checkpoint: Path, options: argparse.Namespace, listed: int = 0) -> tuple[Bundle, Evaluated]:
+    """Measure a checkpoint on the data that the options name. listed: worst clips of each target."""
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.evaluation.evaluate import evaluate_steps
+    from sec2sec.training.opening import open_as_learned
+
+    bundle = load_checkpoint(checkpoint, options.device)
+    steps = evaluate_steps(
+        bundle,
+        open_as_learned(bundle, options.data, options=reading_options(options)),
+        split=options.split,
+        workers=options.workers,
+        listed=listed,
+        cache=options.cache,
+        include_seen=options.include_seen,
+    )
+    return bundle, drain_to_terminal(steps)

@@ -130,6 +130,12 @@ def test_two_checkpoints_need_data_and_are_compared_on_its_test_clips(made, tmp_
     done = run("compare", made / "tiny", made / "tiny")
     assert done.returncode == 2
     assert "a checkpoint takes --data as well" in done.stderr
+    hardware = ("--cache", made / "tokens", "--workers", 0, "--device", "cpu")
+    asked = ("compare", made / "tiny", made / "tiny", "--data", made / "data", "--json", tmp_path / "c.json")
+    done = run(*asked, *hardware)
+    assert done.returncode == 0, done.stderr
+    targets = json.loads((tmp_path / "c.json").read_text())["targets"]
+    assert {name: (target["clips"], target["difference"]) for name, target in targets.items()} == {"arousal": (2, 0.0)}
 
 
 def test_a_damaged_table_is_refused_with_its_line(tmp_path):

@@ -200,3 +200,14 @@ def test_films_that_stand_in_training_and_test_are_said_by_train_evaluate_and_th
     pattern = r"\d of the \d groups \(films, speakers\) of the split test have clips in training or validation as well"
     assert re.search(f"WARNING: {pattern}", evaluate(made, out / "checkpoint", liris).stdout)
     assert re.search(pattern, (out / "checkpoint" / "card.md").read_text())
+
+
+def test_a_persons_table_of_predictions_is_not_replaced_though_it_looks_like_ours(trained, made, liris, tmp_path):
+    file, checkpoint = tmp_path / "mine.csv", trained("a rating") / "checkpoint"
+    before = "id,split,group,target,truth,prediction,seed\nx,test,g,arousal,1,0.5,\n"
+    file.write_text(before)
+    done = evaluate(made, checkpoint, liris, "--predictions", file)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr
+    assert file.read_text() == before
+    assert evaluate(made, checkpoint, liris, "--predictions", file, "--overwrite").returncode == 0
