@@ -102,6 +102,9 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             button_primary_background_fill_hover="*primary_800",
             button_primary_background_fill_dark="*primary_700",
             button_primary_background_fill_hover_dark="*primary_600",
+            # a box that is not ticked could not be seen in the dark
+            checkbox_border_color="*neutral_500",
+            checkbox_border_color_dark="*neutral_400",
         ),
         css_paths=files.PAGE_STYLES,
         state_session_capacity=MAX_SESSIONS,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, open_tab
+from tests.browser.driver import App, contrast, explain, open_tab
 from tests.helpers.datasets import clip_folder
 from tests.helpers.models import save_tiny
 
@@ -94,3 +94,12 @@ def test_what_cannot_be_evaluated_is_told_in_words(app: App, new_page: NewPage, 
     expect(page.get_by_role("combobox", name="Data set of this server")).to_have_value("")
     page.click("#evaluate")
     expect(page.locator("#evaluate-status")).to_contain_text("is no zip", timeout=30_000)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_box_that_is_not_ticked_is_seen_in_both_themes(app: App, new_page: NewPage, dark: bool) -> None:
+    page = new_page(app.url, dark=dark)
+    open_tab(page, "Evaluate")
+    box = page.get_by_label("Include clips that the model learned from")
+    expect(box).not_to_be_checked()
+    assert contrast(page, "#evaluate-include-seen input", "#evaluate-include-seen", "borderTopColor") >= 3

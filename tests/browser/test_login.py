@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from sec2sec.serving.login import COOKIE
-from tests.browser.driver import App, explain
+from tests.browser.driver import App, contrast, explain
 
 CODE = "filmkurs café"
 
@@ -19,25 +18,6 @@ CODE = "filmkurs café"
 def locked(checkpoints: Path) -> Iterator[App]:
     with App("--checkpoints", str(checkpoints), env={"SEC2SEC_CLASS_CODE": CODE}) as app:
         yield app
-
-
-def luminance(colour: str) -> float:
-    channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
-    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(page: Page, selector: str, on: str, of: str = "color") -> float:
-    """WCAG's contrast of an element's colour on the background of another."""
-    style = "(element, name) => getComputedStyle(element)[name]"
-    light, dark = sorted(
-        (
-            luminance(page.locator(selector).evaluate(style, of)),
-            luminance(page.locator(on).evaluate(style, "backgroundColor")),
-        ),
-        reverse=True,
-    )
-    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
