@@ -68,6 +68,6 @@ def everything(bundle: Bundle, seconds: Sequence[Second], tokens: Tokens | None 
         cues = FeatureCollector()
         for second in seconds:
             cues.add(second)
-        collect_explanation(bundle, masker_of(bundle.model, own), summary, {}, cues.finish())
+        collect_explanation(bundle, masker_of(bundle.model, own), summary, {}, cues.finish)
 
     return run

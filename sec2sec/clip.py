@@ -16,7 +16,7 @@ import json
 import math
 import mimetypes
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
-from sec2sec.explanations.features import FeatureCollector, Measured
+from sec2sec.explanations.features import FeatureThread, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
 from sec2sec.explanations.masker import Masker, SecondMasker, masker_of
 from sec2sec.explanations.methods import METHODS
@@ -141,7 +141,7 @@ class EncodedClip:
     tokens: Tokens  # on the model's device
     info: ClipSummary
     preview: Preview | None = None  # what a screen shows of the clip
-    measured: Measured | None = None  # audio-visual features of its seconds
+    measured: Callable[[], Measured] | None = None  # gives the audio-visual features of its seconds, once measured
     seconds_taken: Mapping[str, float] = field(default_factory=dict)  # stage → s
 
     @cached_property
@@ -331,25 +331,27 @@ def encode_steps(
     expected = max(1, round(clip.duration)) if math.isfinite(clip.duration) else 0
     total = expected / 0.9
     encoded: list[Tokens] = []
-    pictures, cues = PreviewCollector(), FeatureCollector()
-    for batch in batched(clip.seconds()):
-        clock.charge("decoding")
-        done = min(pictures.seconds, expected)
-        yield Progress(done, total, f"Encoding from second {pictures.seconds} of {expected or 'unknown'}", "encoding")
-        clock.skip()
-        tokens = encode_seconds(batch, model.encoders, model.device)
-        pictures.add(batch, tokens)
-        encoded.append(Tokens(tokens.video, tokens.audio))
-        clock.charge("encoding")
-        for second in batch:
-            cues.add(second)
-        clock.charge("explaining")
-        done = min(pictures.seconds, expected)
-        yield Progress(done, total, f"Decoded and encoded {pictures.seconds} s", "decoding")
-        clock.skip()
-    if not encoded:
-        raise MediaError(f"{clip.name}: nothing of it could be decoded; try to convert it to MP4 (H.264, AAC)")
-    measured = cues.finish()
+    pictures, cues = PreviewCollector(), FeatureThread()
+    try:
+        for batch in batched(clip.seconds()):
+            cues.add(batch)
+            clock.charge("decoding")
+            done = min(pictures.seconds, expected)
+            at = f"Encoding from second {pictures.seconds} of {expected or 'unknown'}"
+            yield Progress(done, total, at, "encoding")
+            clock.skip()
+            tokens = encode_seconds(batch, model.encoders, model.device)
+            pictures.add(batch, tokens)
+            encoded.append(Tokens(tokens.video, tokens.audio))
+            clock.charge("encoding")
+            done = min(pictures.seconds, expected)
+            yield Progress(done, total, f"Decoded and encoded {pictures.seconds} s", "decoding")
+            clock.skip()
+        if not encoded:
+            raise MediaError(f"{clip.name}: nothing of it could be decoded; try to convert it to MP4 (H.264, AAC)")
+        measured = cues.finish()
+    finally:
+        cues.cancel()
     clock.charge("explaining")
     return EncodedClip(model, join_tokens(encoded), pictures.summary(clip), pictures.preview(), measured, taken)
 

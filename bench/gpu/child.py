@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.row import Row
+from sec2sec.threads import let_waiting_threads_sleep
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--commit", default="")
     options = parser.parse_args()
     out = own_output()
+    let_waiting_threads_sleep()  # as the program and the app do, before torch is imported
     import torch
 
     if not (options.dry or torch.cuda.is_available()):

@@ -50,7 +50,8 @@ class Decoded(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         try:
             # several processes decode: threads of each would only wait for one another
-            opener = read_clip if self.limits.isolated else partial(open_clip, threads=1 if get_worker_info() else None)
+            here = partial(open_clip, threads=1 if get_worker_info() else None, stills=False)
+            opener = read_clip if self.limits.isolated else here
             clip = opener(
                 self.rows[index].path,
                 frames_per_second=self.config.frames_per_second,
@@ -69,10 +70,12 @@ def decode_all(
     *,
     workers: int,
     limits: MediaLimits | None = None,
+    for_gpu: bool = False,
 ) -> Iterator[tuple[Row, Any]]:
     """Every row, in order, with what `prepare` made of its seconds in a worker process, or a message (str).
 
-    prepare must be picklable and return tensors, or containers of tensors.
+    prepare must be picklable and return tensors, or containers of tensors. for_gpu: a thread of this process reads what
+    the workers send, so that a GPU need not wait for it.
     """
     if workers:
         end_if_started_by_import()
@@ -83,6 +86,7 @@ def decode_all(
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        pin_memory=for_gpu and workers > 0,  # of tensors; torch reads all else in the same thread
         worker_init_fn=end_with_parent,
         multiprocessing_context="spawn" if workers else None,  # fork after torch has started threads can hang
     )
@@ -185,7 +189,8 @@ def extract_steps(
     precision = str(fast.precision)
     workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
     limits = MediaLimits(max_seconds=max_seconds)
-    decoded = decode_all([same[0] for same in missing], encoders.config, as_decoded, workers=workers, limits=limits)
+    clips, for_gpu = [same[0] for same in missing], device.type == "cuda"
+    decoded = decode_all(clips, encoders.config, as_decoded, workers=workers, limits=limits, for_gpu=for_gpu)
     began: float | None = None
     # a thread writes: the disk's fsync takes as long as encoding a short clip
     with worker_deaths_in_words(), ThreadPoolExecutor(1) as writer:

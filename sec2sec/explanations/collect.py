@@ -5,7 +5,7 @@ T seconds, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -36,12 +36,13 @@ def collect_explanation(
     masker: Masker,
     clip: ClipSummary,
     seconds_taken: Mapping[str, float],
-    measured: Measured | None = None,
+    measured: Callable[[], Measured] | None = None,
 ) -> Explanation:
     """Prediction, effects, verdict and all other evidence of every target. Costs milliseconds.
 
-    measured: of the decoded seconds; without it nothing is said of audio-visual features and of seconds out of
-    distribution. Raises CheckpointError where the checkpoint's record of its training seconds is damaged.
+    measured: gives what was measured of the decoded seconds, and waits for it; without it nothing is said of
+    audio-visual features and of seconds out of distribution. Raises CheckpointError where the checkpoint's record of
+    its training seconds is damaged.
     """
     with threads_for(None if masker.by_second is None else masker.by_second.model.config.width):
         return _collect(bundle, masker, clip, seconds_taken, measured)
@@ -53,7 +54,7 @@ def _collect(
     masker: Masker,
     clip: ClipSummary,
     seconds_taken: Mapping[str, float],
-    measured: Measured | None,
+    measured: Callable[[], Measured] | None,
 ) -> Explanation:
     occlusion, by_second = masker.occlusion, masker.by_second
     effects = second_effects(masker)
@@ -89,8 +90,9 @@ def _collect(
     unlike: tuple[OutOfDistribution, ...] = ()
     features: tuple[Feature, ...] = ()
     if measured is not None:
-        unlike = ood_seconds(measured, masker.tokens, load_training_seconds(bundle))
-        features = features_of(measured, {name: target.effect for name, target in targets.items()})
+        of_seconds = measured()
+        unlike = ood_seconds(of_seconds, masker.tokens, load_training_seconds(bundle))
+        features = features_of(of_seconds, {name: target.effect for name, target in targets.items()})
     return Explanation(clip, bundle.summary, targets, co_attention(masker), unlike, features, seconds_taken)
 
 

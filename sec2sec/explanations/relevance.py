@@ -15,6 +15,7 @@ N seconds in a pass, T seconds, V visual and A audio tokens in a second, S sourc
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
@@ -57,12 +58,20 @@ def _of_seconds(model: Sec2Sec, video: Tensor, audio: Tensor, slopes: Tensor) ->
     joined_heard, audio_from_video = attend(model.second_audio, heard, seen)
     joint = model.combine(torch.cat([joined_seen.mean(1), joined_heard.mean(1)], -1))
     maps = (within_video, within_audio, video_from_audio, audio_from_video)
-    relevances = []
-    for slope in slopes:
-        # of a sum: where it is given slopes, torch imports sympy, a third of a second
-        gradients = torch.autograd.grad((joint * slope).sum(), maps, retain_graph=True)
-        relevances.append(propagate(*(positive(*pair) for pair in zip(maps, gradients, strict=True))))
-    return torch.stack([seen for seen, _ in relevances]), torch.stack([heard for _, heard in relevances])
+    gradients = gradients_of_maps(joint, slopes, maps, at_once=joint.is_cuda)
+    return propagate(*(positive(*pair) for pair in zip(maps, gradients, strict=True)))
+
+
+def gradients_of_maps(joint: Tensor, slopes: Tensor, maps: Sequence[Tensor], at_once: bool) -> Sequence[Tensor]:
+    """∇A of each map and target, (K, N, H, Q, S); joint (N, D), slopes (K, N, D).
+
+    at_once: one run backwards for all targets. A GPU waits for launches, not for arithmetic; on a CPU it saves nothing,
+    and torch imports sympy for it, a third of a second.
+    """
+    if at_once:
+        return torch.autograd.grad(joint, maps, slopes, is_grads_batched=True)
+    by_target = [torch.autograd.grad((joint * slope).sum(), maps, retain_graph=True) for slope in slopes]
+    return [torch.stack(of_map) for of_map in zip(*by_target, strict=True)]
 
 
 def attend(block: AttentionBlock, query: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,22 +93,22 @@ def attend(block: AttentionBlock, query: Tensor, source: Tensor) -> tuple[Tensor
 
 
 def positive(weights: Tensor, gradient: Tensor) -> Tensor:
-    """Eq. 5: (N, H, Q, S) → (N, Q, S)."""
-    return (gradient * weights).detach().clamp_min(0).mean(1)
+    """Eq. 5: weights (N, H, Q, S), gradient (K, N, H, Q, S) → (K, N, Q, S)."""
+    return (gradient * weights).detach().clamp_min(0).mean(-3)
 
 
 def propagate(
     within_video: Tensor, within_audio: Tensor, from_audio: Tensor, from_video: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Eqs. 6 and 8–10 and the readout; Ā of (N, V, V), (N, A, A), (N, V, A), (N, A, V) → (N, V), (N, A)."""
+    """Eqs. 6 and 8–10 and the readout; Ā of (…, V, V), (…, A, A), (…, V, A), (…, A, V) → (…, V), (…, A)."""
     video, audio = normalise(within_video), normalise(within_audio)
-    video_by_audio = video.mT @ from_audio @ audio  # (N, V, A)
-    audio_by_video = audio.mT @ from_video @ video  # (N, A, V)
-    return within_video.mean(1) + audio_by_video.mean(1), within_audio.mean(1) + video_by_audio.mean(1)
+    video_by_audio = video.mT @ from_audio @ audio  # (…, V, A)
+    audio_by_video = audio.mT @ from_video @ video  # (…, A, V)
+    return within_video.mean(-2) + audio_by_video.mean(-2), within_audio.mean(-2) + video_by_audio.mean(-2)
 
 
 def normalise(within: Tensor) -> Tensor:
-    """Eqs. 8–9: Ā (N, S, S) → I and the rows of Ā made to sum to 1; a row of zeros stays one."""
+    """Eqs. 8–9: Ā (…, S, S) → I and the rows of Ā made to sum to 1; a row of zeros stays one."""
     rows = within.sum(-1, keepdim=True)
     shares = torch.where(rows > 0, within / rows.clamp_min(torch.finfo(rows.dtype).tiny), 0.0)
     return shares + torch.eye(within.shape[-1], dtype=within.dtype, device=within.device)

@@ -83,6 +83,7 @@ class Clip:
         frame_size: tuple[int, int],
         limits: MediaLimits,
         threads: int,
+        stills: bool,
     ) -> None:
         self.path = path
         self.name = path.name
@@ -100,7 +101,8 @@ class Clip:
         self.video_codec, self.audio_codec = layout.video_codec, layout.audio_codec
         self.pixel_format = probed.pixel_format
         self.warnings = list(probed.warnings)  # sentences for people; reading adds to them
-        self._limits, self._threads, self._is_followed = limits, threads, probed.is_followed
+        self._limits, self._threads, self._stills = limits, threads, stills
+        self._is_followed = probed.is_followed
         self.duration = self._stated_duration(probed.duration)  # s that are analysed; corrected once it has been read
         self._check_pixels()
         self.sha256 = file_sha256(path)
@@ -162,7 +164,8 @@ class Clip:
             if self.has_video:
                 track = stack.enter_context(closing(self.track("video")))
                 display = self.width, self.height
-                video = VideoReader(track, self.start, self.frames_per_second, display, self.turned, self.frame_size)
+                rate, size = self.frames_per_second, self.frame_size
+                video = VideoReader(track, self.start, rate, display, self.turned, size, self._stills)
             if self.has_audio:
                 audio = AudioReader(stack.enter_context(closing(self.track("audio"))), self.start)
             reading = Reading(video, audio)
@@ -299,11 +302,13 @@ def open_clip(
     limits: MediaLimits = MediaLimits(),  # noqa: B008 (frozen)
     threads: int | None = None,
     tracks: TrackChoice = DEFAULT_TRACKS,
+    stills: bool = True,
 ) -> Clip:
     """Opens a clip, or the part of it from `start` to `end` s, and checks that it can be used; MediaError if not.
 
     tracks: which of several; the file's own choice where they do not say. frame_size: height and width to which every
-    frame is resized. threads: that decode, at most; as many as there are cores, up to MAX_THREADS, if None.
+    frame is resized. threads: that decode, at most; as many as there are cores, up to MAX_THREADS, if None. stills:
+    whether each second brings one, for a screen; a tenth of the work.
     """
     if frames_per_second < 1:
         raise ValueError(f"frames_per_second must be at least 1, not {frames_per_second}")
@@ -312,7 +317,7 @@ def open_clip(
     threads = MAX_THREADS if threads is None else threads
     try:
         probed = probe(path, tracks, limits.max_pixels, threads)
-        return Clip(path, probed, tracks, start, end, frames_per_second, frame_size, limits, threads)
+        return Clip(path, probed, tracks, start, end, frames_per_second, frame_size, limits, threads, stills)
     except av.FFmpegError as error:
         raise _reading_failed(path.name, error) from error
     except OSError as error:

@@ -80,13 +80,14 @@ class VideoReader:
         display: tuple[int, int],
         turned: Orientation,
         size: tuple[int, int] = RESIZE,
+        stills: bool = True,
     ) -> None:
         """display: width and height of the stills' source; size: height and width of the frames."""
         self.track, self.begin, self.rate, self.size = track, begin, frames_per_second, size
         shrink = min(1.0, MAX_STILL_SIDE / max(display))
         self._model = Scaler(size[1], size[0], turned)
         width, height = (max(1, round(side * shrink)) for side in display)
-        self._still = Scaler(width, height, turned)
+        self._still = Scaler(width, height, turned) if stills else None
         self._source: Iterator[Shown] = track.frames(begin)
         self._next: Shown | None = next(self._source, None)
         self._current: Shown | None = self._next  # before the first frame the first is shown
@@ -128,7 +129,7 @@ class VideoReader:
 
     def _jpeg(self, time: float) -> bytes | None:
         self._advance(time)
-        if self._current is None:
+        if self._current is None or self._still is None:
             return None
         file = io.BytesIO()
         Image.fromarray(self._still(self._current.frame)).save(file, "JPEG", quality=80)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from sec2sec.config import SAMPLE_RATE
-from sec2sec.explanations.features import FeatureCollector, Measured, features_of, warm_up
+from sec2sec.explanations.features import FeatureCollector, FeatureThread, Measured, features_of, warm_up
 from sec2sec.explanations.features import audio as audio_features
 from sec2sec.explanations.features.audio import HOP, TEMPO_WINDOW, loudness, onset_envelope, onsets_and_tempo, tempo_of
 from sec2sec.explanations.features.collect import correlation
@@ -31,6 +31,28 @@ def measure(path: Path, rate: int = 8) -> Measured:
     for second in open_clip(path, frames_per_second=rate).seconds():
         collector.add(second)
     return collector.finish()
+
+
+def test_a_thread_measures_what_the_caller_would():
+    seconds = list(open_clip(FILM / "sintel-flight.mp4", frames_per_second=8, end=6.0).seconds())
+    measuring = FeatureThread()
+    for some in (seconds[:2], seconds[2:5], seconds[5:]):
+        measuring.add(some)
+    found, collector = measuring.finish(), FeatureCollector()
+    for second in seconds:
+        collector.add(second)
+    expected = collector.finish()
+    assert found().tracks.keys() == expected.tracks.keys()
+    for name, values in expected.tracks.items():
+        np.testing.assert_array_equal(found().tracks[name], values)
+
+
+def test_what_goes_wrong_in_the_thread_is_raised_where_the_seconds_come_from():
+    measuring = FeatureThread()
+    measuring.add([Second(0, np.zeros((2, 4), np.uint8), None, None, False)])  # no picture has two dimensions
+    with pytest.raises((IndexError, ValueError)):
+        measuring.finish()
+    measuring.cancel()
 
 
 def of_sound(samples: np.ndarray) -> np.ndarray:

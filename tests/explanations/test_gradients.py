@@ -15,7 +15,7 @@ from sec2sec.explanations.embeddings import embed_seconds
 from sec2sec.explanations.gradients import gradient_evidence, integrated_gradients, token_gradients
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.places import place_effects
-from sec2sec.explanations.relevance import attend, relevance
+from sec2sec.explanations.relevance import attend, gradients_of_maps, relevance
 from sec2sec.model import Sec2Sec
 
 TARGETS = ("arousal", "valence")
@@ -252,6 +252,21 @@ def test_relevance_is_the_papers_rules_on_measured_slopes():
             expected = paper_rules(maps, {name: slope[k] for name, slope in slopes.items()})
             torch.testing.assert_close(seen[k, second], expected[0], atol=1e-7, rtol=1e-4)
             torch.testing.assert_close(heard[k, second], expected[1], atol=1e-7, rtol=1e-4)
+
+
+def test_one_run_backwards_for_all_targets_gives_what_one_for_each_gives(monkeypatch):
+    masker = SecondMasker(small().double(), Tokens(some_tokens(3).video.double(), some_tokens(3).audio.double()))
+    one_by_one = relevance(masker)
+    asked = []
+
+    def as_on_a_gpu(*arguments, at_once):
+        asked.append(at_once)
+        return gradients_of_maps(*arguments, at_once=True)
+
+    monkeypatch.setattr("sec2sec.explanations.relevance.gradients_of_maps", as_on_a_gpu)
+    for at_once, alone in zip(relevance(masker), one_by_one, strict=True):
+        torch.testing.assert_close(at_once, alone, atol=1e-12, rtol=1e-9)
+    assert asked == [False]  # on a CPU
 
 
 def test_relevance_of_a_target_that_ignores_the_clip_is_zero():

@@ -73,6 +73,19 @@ def test_a_part_equals_the_same_part_of_the_whole(tmp_path, name, start):
             assert min(np.sqrt((error**2).mean()) for error in shifts) < 0.03
 
 
+@pytest.mark.parametrize("rate", [7, 8])
+def test_without_stills_the_frames_and_the_sound_are_the_same(tmp_path, rate):
+    path = make_clip(tmp_path / "a.mp4", 3, fps=25)
+    clip, alone = read(path, frames_per_second=rate, stills=False)
+    shown, seconds = read(path, frames_per_second=rate)
+    assert [second.still for second in alone] == [None] * len(seconds)
+    for found, expected in zip(alone, seconds, strict=True):
+        assert expected.still is not None
+        assert np.array_equal(found.frames, expected.frames)
+        assert np.array_equal(found.samples, expected.samples)
+    assert (clip.duration, clip.warnings) == (shown.duration, shown.warnings)
+
+
 def test_a_part_may_start_between_whole_seconds_and_end_in_a_partial_one(tmp_path):
     path = make_clip(tmp_path / "a.mp4", 6, fps=25)
     _, seconds = read(path, start=1.3, end=3.9)

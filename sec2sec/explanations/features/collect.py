@@ -5,7 +5,8 @@ T seconds, M frames in a second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,37 @@ class FeatureCollector:
             black = np.array([second.black for second in self._pictures])
         ordered = {name: tracks[name] for name in UNITS if name in tracks}
         return Measured(ordered, highest, stillness, black, np.array(self._partial, bool))
+
+
+class FeatureThread:
+    """A FeatureCollector in a thread of its own: decoding and encoding do not wait for it, nor does a GPU."""
+
+    def __init__(self) -> None:
+        self._collector = FeatureCollector()
+        self._thread = ThreadPoolExecutor(1, "features")
+        self._adding: Future[None] | None = None
+
+    def add(self, seconds: Sequence[Second]) -> None:
+        """Measure some seconds while the caller goes on; waits for those before, which bounds memory."""
+        if self._adding is not None:
+            self._adding.result()
+        self._adding = self._thread.submit(self._add, seconds)
+
+    def _add(self, seconds: Sequence[Second]) -> None:
+        for second in seconds:
+            self._collector.add(second)
+
+    def finish(self) -> Callable[[], Measured]:
+        """What gives what the clip came to, and waits for it; raises what measuring raised."""
+        if self._adding is not None:
+            self._adding.result()
+        measured = self._thread.submit(self._collector.finish)
+        self._thread.shutdown(wait=False)
+        return measured.result
+
+    def cancel(self) -> None:
+        """Nothing further is measured; does nothing once it is finished."""
+        self._thread.shutdown(wait=False)
 
 
 def features_of(measured: Measured, effects: Mapping[str, np.ndarray]) -> tuple[Feature, ...]:
