@@ -18,6 +18,8 @@ from sec2sec.threads import (
     SMALL_WIDTH,
     give_way,
     let_waiting_threads_sleep,
+    map_on_threads,
+    piece_size,
     threads_for,
 )
 
@@ -78,6 +80,45 @@ def test_small_matrices_take_the_calling_thread_alone_and_no_other_thread_of_the
     finally:
         torch.set_num_threads(before)
     assert started_meanwhile() == others
+
+
+def test_pieces_are_shared_by_as_many_threads_as_there_were_each_computing_alone_and_come_back_in_order():
+    threads: set[int] = set()
+    together = threading.Barrier(2)
+
+    def compute(piece: int) -> tuple[int, int, bool, bool]:
+        threads.add(threading.get_ident())
+        if piece < 2:
+            together.wait(timeout=20)  # nobody passes it alone
+        return piece, torch.get_num_threads(), torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.inference_mode(), threads_for(SMALL_WIDTH):
+            assert map_on_threads(compute, range(5)) == [(piece, 1, False, True) for piece in range(5)]
+        assert len(threads) == 2
+        assert threading.get_ident() not in threads
+        with threads_for(SMALL_WIDTH + 1):
+            assert map_on_threads(compute, [7, 8]) == [(7, 2, True, False), (8, 2, True, False)]
+        assert threading.get_ident() in threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_a_piece_raises_is_raised():
+    def fail(piece: int) -> None:
+        raise ValueError(piece)
+
+    with threads_for(SMALL_WIDTH), pytest.raises(ValueError, match="0"):
+        map_on_threads(fail, range(3))
+
+
+def test_pieces_are_even_and_the_same_on_every_machine():
+    assert piece_size(100, 50, 30) == 50, "outside, passes are as large as memory allows"
+    with threads_for(SMALL_WIDTH):
+        assert [piece_size(count, 50, 30) for count in (1, 30, 31, 100)] == [50, 50, 16, 25]
+        assert piece_size(100, 20, 30) == 20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")

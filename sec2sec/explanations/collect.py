@@ -44,7 +44,8 @@ def collect_explanation(
     audio-visual features and of seconds out of distribution. Raises CheckpointError where the checkpoint's record of
     its training seconds is damaged.
     """
-    with threads_for(None if masker.by_second is None else masker.by_second.model.config.width):
+    small = masker.by_second is not None and bundle.device.type == "cpu"
+    with threads_for(masker.model.config.width if small else None):
         return _collect(bundle, masker, clip, seconds_taken, measured)
 
 

@@ -8,6 +8,7 @@ N variants of a clip, T seconds, V visual and A audio tokens in a second, D widt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,9 +19,11 @@ from torch import Tensor
 from sec2sec.device import pass_size
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.model import Sec2Sec
+from sec2sec.threads import map_on_threads, piece_size
 
 SECONDS_PER_PASS = 32  # of co-attention on a CPU: bounds memory on long clips
 CELLS_PER_PASS = 1 << 15  # clips × seconds of LSTM in one pass on a CPU
+SECONDS_PER_PIECE, CLIPS_PER_PIECE = 8, 96  # of passes that are shared by threads
 
 
 @dataclass(frozen=True)
@@ -60,26 +63,28 @@ def embed_seconds(model: Sec2Sec, tokens: Tokens) -> SecondEmbeddings:
     def repeat(vectors: Tensor | None, seconds: int) -> Tensor | None:
         return None if vectors is None else vectors.expand(seconds, -1, -1)
 
-    embeddings: list[list[Tensor]] = [[], [], []]
-    maps: list[list[Tensor]] = [[], []]
-    attended: list[list[Tensor]] = [[], []]
-    size = pass_size(SECONDS_PER_PASS, video.device)
-    for pass_video, pass_audio in zip(video.split(size), audio.split(size), strict=True):
-        attended_video, attended_audio = model.self_attend_video(pass_video), model.self_attend_audio(pass_audio)
+    def embed(seconds: tuple[Tensor, Tensor]) -> tuple[Tensor | None, ...]:
+        """Joint vectors with both, with sound, with picture; the maps; after eq. 1."""
+        attended_video, attended_audio = model.self_attend_video(seconds[0]), model.self_attend_audio(seconds[1])
         both, video_from_audio, audio_from_video = model.co_attend(attended_video, attended_audio, evidence=True)
-        embeddings[0].append(both)
-        embeddings[1].append(model.co_attend(repeat(attended_mean_video, len(both)), attended_audio, evidence=False)[0])
-        embeddings[2].append(model.co_attend(attended_video, repeat(attended_mean_audio, len(both)), evidence=False)[0])
-        if video_from_audio is not None and audio_from_video is not None:
-            maps[0].append(video_from_audio)
-            maps[1].append(audio_from_video)
-        for passes, vectors in zip(attended, (attended_video, attended_audio), strict=True):
-            if vectors is not None:
-                passes.append(vectors)
+        audio_only = model.co_attend(repeat(attended_mean_video, len(both)), attended_audio, evidence=False)[0]
+        video_only = model.co_attend(attended_video, repeat(attended_mean_audio, len(both)), evidence=False)[0]
+        return both, audio_only, video_only, video_from_audio, audio_from_video, attended_video, attended_audio
+
+    size = piece_size(len(video), pass_size(SECONDS_PER_PASS, video.device), SECONDS_PER_PIECE)
+    passes = map_on_threads(embed, zip(video.split(size), audio.split(size), strict=True))
     neither = model.co_attend(attended_mean_video, attended_mean_audio, evidence=False)[0].expand(len(video), -1)
-    both, audio_only, video_only = (torch.cat(passes) for passes in embeddings)
-    within = (torch.cat(passes) if passes else None for passes in (*maps, *attended))
+    both, audio_only, video_only, *within = (_joined(pieces) for pieces in zip(*passes, strict=True))
+    assert both is not None
+    assert audio_only is not None
+    assert video_only is not None
     return SecondEmbeddings(both, audio_only, video_only, neither, *within)
+
+
+def _joined(pieces: Sequence[Tensor | None]) -> Tensor | None:
+    """The pieces of a clip in their order; None where the model has no such thing."""
+    present = [piece for piece in pieces if piece is not None]
+    return torch.cat(present) if present else None
 
 
 def clips_per_pass(embedding: Tensor) -> int:
@@ -90,10 +95,13 @@ def clips_per_pass(embedding: Tensor) -> int:
 @torch.inference_mode()
 def predict_embeddings(model: Sec2Sec, embedding: Tensor) -> Tensor:
     """Variants of one clip, (N, T, D) → predictions (N, K), in passes that fit the memory."""
-    passes = [
-        model.temporal(some, all_seconds(some))[0].sigmoid() for some in embedding.split(clips_per_pass(embedding))
-    ]
-    return torch.cat(passes)
+    size = piece_size(len(embedding), clips_per_pass(embedding), CLIPS_PER_PIECE)
+
+    def predict(some: Tensor) -> Tensor:
+        predictions: Tensor = model.temporal(some, all_seconds(some))[0].sigmoid()
+        return predictions
+
+    return torch.cat(map_on_threads(predict, embedding.split(size)))
 
 
 @torch.inference_mode()

@@ -36,6 +36,7 @@ from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.relevance import relevance
 from sec2sec.explanations.results import Gradients, RandomisationTest
 from sec2sec.model import Sec2Sec
+from sec2sec.threads import map_on_threads
 
 SEEDS = 3
 HARDLY_CHANGES = 0.5  # rank correlation with the trained model's, once everything that it depends on is random
@@ -124,7 +125,7 @@ def randomisation_test(masker: SecondMasker, gradients: Sequence[Gradients] = ()
         _append(embeddings.attended_video, model.self_attend_video(mean_video)),
         _append(embeddings.attended_audio, model.self_attend_audio(mean_audio)),
     )
-    runs = [_run_cascade(masker, seed, attended, maps) for seed in range(SEEDS)]
+    runs = map_on_threads(lambda seed: _run_cascade(masker, seed, attended, maps), range(SEEDS))
     similar = np.full((SEEDS, len(CASCADE), len(KINDS), targets), np.nan)
     similar[:, :, 2] = np.array([run.maps for run in runs])[..., None]
     if masker.seconds >= MIN_SECONDS:

@@ -24,9 +24,10 @@ from torch.nn import functional as F
 
 from sec2sec.device import pass_size
 from sec2sec.explanations.backward import gradients_on, joint_slopes
-from sec2sec.explanations.embeddings import SECONDS_PER_PASS
+from sec2sec.explanations.embeddings import SECONDS_PER_PASS, SECONDS_PER_PIECE
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.model import AttentionBlock, Sec2Sec
+from sec2sec.threads import map_on_threads, piece_size
 
 
 def relevance(masker: SecondMasker, seconds: slice = slice(None)) -> tuple[Tensor, Tensor] | None:
@@ -42,9 +43,9 @@ def relevance(masker: SecondMasker, seconds: slice = slice(None)) -> tuple[Tenso
         video, audio = (
             own[seconds].clone().requires_grad_() for own in masker.tokens.filled(model.references(masker.seconds))
         )
-        size = pass_size(SECONDS_PER_PASS, video.device)
+        size = piece_size(len(video), pass_size(SECONDS_PER_PASS, video.device), SECONDS_PER_PIECE)
         passes = (values.split(size, dim) for values, dim in ((video, 0), (audio, 0), (slopes, 1)))
-        relevances = [_of_seconds(model, *some) for some in zip(*passes, strict=True)]
+        relevances = map_on_threads(lambda some: _of_seconds(model, *some), zip(*passes, strict=True))
     return torch.cat([seen for seen, _ in relevances], 1), torch.cat([heard for _, heard in relevances], 1)
 
 
