@@ -50,7 +50,8 @@ def annotate(
     """
     summary = explanation.clip
     limits = limits or MediaLimits(max_seconds=math.inf)
-    clip = open_clip(path, start=summary.start, limits=limits, tracks=summary.tracks)
+    end = summary.start + summary.duration
+    clip = open_clip(path, start=summary.start, end=end, limits=limits, tracks=summary.tracks)
     if clip.sha256 != summary.sha256:
         raise MediaError(f"{clip.name}: is not the file that was explained ({summary.name}); explain it again")
     shown = {name: explanation.targets[name] for name in chosen_targets(explanation, targets)}

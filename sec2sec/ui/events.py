@@ -72,7 +72,7 @@ def show_places(places: gr.Timer, line: gr.HTML, running: Dependency) -> None:
     def tell(shown: str, request: gr.Request) -> Updates:
         queue = app._queue
         assert isinstance(queue, FairQueue), "make_fair() was called"
-        place = queue.place(str(request.session_hash), running["id"]) if WAITING in shown else None
+        place = queue.place(str(request.session_hash), running["id"])
         if place is None:
             return {places: gr.Timer(active=False)}
         words = status(place_words(place))

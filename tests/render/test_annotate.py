@@ -12,6 +12,7 @@ from PIL import ImageFont
 
 from sec2sec.cli import main
 from sec2sec.clip import explain
+from sec2sec.config import MediaLimits
 from sec2sec.explanations import TargetExplanation
 from sec2sec.media import MediaError, open_clip
 from sec2sec.media.playback import browser_can_play
@@ -193,6 +194,16 @@ def test_another_file_is_refused(explanation, folder, tmp_path):
     with pytest.raises(MediaError, match="not the file"):
         annotate(other, explanation, tmp_path / "film.mp4")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_decodes_no_more_than_its_part_may(path, bundle, tmp_path):
+    part = explain(path, bundle, start=1.0, end=2.0)
+    frame = 160 * 90
+    limits = MediaLimits(max_decoded=70 * frame)  # of 75: the second before the part is decoded on the way to it
+    annotate(path, part, tmp_path / "part.mp4", limits=limits)
+    with pytest.raises(MediaError, match="choose a shorter part"):
+        annotate(path, part, tmp_path / "less.mp4", limits=replace(limits, max_decoded=frame))
+    assert [file.name for file in tmp_path.iterdir()] == ["part.mp4"]
 
 
 def test_command_writes_the_film_of_a_part(path, folder, tmp_path, capsys):

@@ -137,13 +137,14 @@ def test_visitors_in_a_real_queue_are_told_their_places_and_their_times():
             assert httpx.post(f"{demo.local_url}gradio_api/queue/join", json=join).status_code == 200
             wait(lambda session=session: session in sessions(queue))
 
-        def told(session: str) -> dict[str, Any]:
-            asked = {"fn_index": tick._id, "session_hash": session, "data": [status(WAITING)]}
+        def told(session: str, shown: str = status(WAITING)) -> dict[str, Any]:
+            asked = {"fn_index": tick._id, "session_hash": session, "data": [shown]}
             return httpx.post(f"{demo.local_url}gradio_api/run/predict", json=asked).json()["data"]
 
         assert told("first")[1]["active"] is False, "it runs, and waits no more"
         assert "1st in line</span>" in told("second")[0]
         assert "2nd in line</span>" in told("third")[0]
+        assert "2nd in line</span>" in told("third", "")[0], "of an edit, which says nothing before"
         for _ in range(3):
             queue.process_time_per_fn[demo.fns[work["id"]]].add(60)
         assert "1st in line, about 2 minutes</span>" in told("second")[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -22,7 +24,7 @@ class AnnotatedFilm:
 
     def __init__(self, settings: Settings, cache: ClipCache, clip_id: gr.State) -> None:
         """Lays out and wires the box; called within gr.Blocks."""
-        self.cache, self.job_seconds = cache, settings.job_seconds
+        self.cache, self.limits, self.job_seconds = cache, settings.limits, settings.job_seconds
         self.box = gr.Accordion("Annotated MP4", open=False, visible=False, elem_id="annotated", elem_classes="options")
         with self.box:
             self.overlay = gr.Checkbox(True, label="With the co-attention over the picture", elem_id="annotate-overlay")
@@ -46,6 +48,7 @@ class AnnotatedFilm:
                 out,
                 targets=names,
                 overlay=overlay,
+                limits=replace(self.limits, max_seconds=math.inf),  # its length was checked when it was explained
                 progress=channel.share_sender(MAKING),
             ),
             self.line,

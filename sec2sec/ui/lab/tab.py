@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,16 @@ from sec2sec.encoding import encode_seconds
 from sec2sec.media import Clip, Second, open_clip
 from sec2sec.media.isolated import probe_clip
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
-from sec2sec.ui.events import AT_ONCE, QUIET, Updates, follow, hide, run_in_queue
+from sec2sec.ui.events import (
+    AT_ONCE,
+    QUIET,
+    SECONDS_BETWEEN_PLACES,
+    Updates,
+    follow,
+    hide,
+    run_in_queue,
+    show_places,
+)
 from sec2sec.ui.examples import Example
 from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.lab.payload import encode
@@ -41,7 +52,6 @@ from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
 
 HERE = Path(str(resources.files(__package__)))
-ANY_LENGTH = MediaLimits(max_seconds=float("inf"))  # its length was checked when it was explained
 QUEUE_FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
 ENCODING = "Encoding the changed seconds"
 RENDERING = "Rendering the edited clip"
@@ -69,6 +79,7 @@ class Layout:
                 self.play = gr.Button("Render and play", variant="primary", elem_id="lab-render")
                 self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
             self.status = gr.HTML("", elem_id="lab-status")
+            self.places = [gr.Timer(SECONDS_BETWEEN_PLACES, active=False) for _ in range(2)]  # of an edit, of a sound
             self.player = Player(
                 label="The edited clip",
                 interactive=False,
@@ -195,7 +206,10 @@ class LabTab:
             on_error=self.refuse,
             at_once=self.settings.concurrency,
         )
-        for event in (running, taking):
+        asked = (own.view.submit, own.own_sound.upload)
+        for event, places, listen in zip((running, taking), own.places, asked, strict=True):
+            listen(lambda: gr.Timer(value=SECONDS_BETWEEN_PLACES, active=True), None, places, **AT_ONCE)
+            show_places(places, own.status, event)
             event.failure(guard(self.refuse_when_full), [own.clip_id, own.status], own.for_edits, **AT_ONCE)
         cancelled: list[dict[str, Any]] = [running, taking, playing]
         own.stop.click(guard(self.stop), own.clip_id, own.for_edits, cancels=cancelled, **AT_ONCE)
@@ -262,16 +276,27 @@ def prepare(models: Models, clip: ExplainedClip, edit: Edit, limits: MediaLimits
         missing = clip.history.needs(edit)
         if missing:
             send = channel.share_sender(ENCODING)
-            for picture, tokens in encode_plan_pictures(_reopen(models, clip), missing, encode_clip, send):
+            for picture, tokens in encode_plan_pictures(_reopen(models, clip, limits), missing, encode_clip, send):
                 lab.supply(picture, tokens)
         clip.history.apply(edit)
 
 
-def _reopen(models: Models, clip: ExplainedClip) -> Clip:
+def _reopen(models: Models, clip: ExplainedClip, limits: MediaLimits) -> Clip:
     """The file of an explained clip, opened as for the analysis; MediaError where it was deleted meanwhile."""
-    rate = models.get(clip.model).encoders.config.frames_per_second
-    tracks = clip.explanation.clip.tracks
-    return open_clip(clip.path, start=clip.start, frames_per_second=rate, limits=ANY_LENGTH, tracks=tracks)
+    return open_part(clip, limits, frames_per_second=models.get(clip.model).encoders.config.frames_per_second)
+
+
+def open_part(clip: ExplainedClip, limits: MediaLimits, frames_per_second: int = 8) -> Clip:
+    """The part of a file that was explained, opened again; its length was checked then."""
+    own = clip.explanation.clip
+    return open_clip(
+        clip.path,
+        start=own.start,
+        end=own.start + own.duration,
+        frames_per_second=frames_per_second,
+        limits=replace(limits, max_seconds=math.inf),
+        tracks=own.tracks,
+    )
 
 
 def rendering(clip: ExplainedClip, out: Path, limits: MediaLimits) -> Work[None]:
@@ -280,8 +305,7 @@ def rendering(clip: ExplainedClip, out: Path, limits: MediaLimits) -> Work[None]
     plan, tracks = clip.history.plan, clip.history.lab.tracks
 
     def work(channel: Channel) -> None:
-        tracks_chosen = clip.explanation.clip.tracks
-        opened = open_clip(clip.path, start=clip.start, limits=ANY_LENGTH, tracks=tracks_chosen)
+        opened = open_part(clip, limits)
         send = channel.share_sender(RENDERING)
         render_plan(opened, plan, tracks, out, soundtracks=clip.soundtracks, limits=limits, progress=send)
 
