@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
+from torch import OutOfMemoryError
 
 from sec2sec.errors import UserError
 from sec2sec.serving.server_paths import without_server_paths
@@ -19,6 +20,9 @@ from sec2sec.viewer.templates import render
 
 INTERNAL_ERROR = "Internal error (logged). Try another clip."
 DISK_FULL = "The disk of this server is full, so that nothing was written. Try again later."
+NO_MEMORY = "This server, or its GPU, has too little memory left for that. Choose a shorter part, or try again later."
+# Of a CPU's memory torch says it in a RuntimeError, and Python of a thread, whose stack takes 8 MB
+WORDS_OF_NO_MEMORY = ("not enough memory", "can't allocate memory", "can't start new thread")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 GPU_ABORTED = (
     ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
@@ -46,7 +50,17 @@ def message_if_for_people(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         log.error("no room on the disk: %s", error)
         return DISK_FULL
+    if is_out_of_memory(error):
+        log.error("no memory: %s", error)
+        return NO_MEMORY
     return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was no room in memory, of the machine or of a GPU."""
+    if isinstance(error, MemoryError | OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS_OF_NO_MEMORY)
 
 
 def is_user_error(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from gradio_client.utils import is_valid_file
 
 from sec2sec.explanations.results import OutOfDistribution, Shapley, TargetExplanation
@@ -152,6 +153,14 @@ def test_own_errors_speak_and_others_apologise() -> None:
             mistake()
         assert messages.message_for(raised.value) == messages.INTERNAL_ERROR
     assert messages.message_for(KeyError("x")) == messages.INTERNAL_ERROR
+
+
+def test_no_memory_is_said_of_the_machine_and_of_its_gpu() -> None:
+    for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't start new thread")):
+        assert messages.message_for(error) == messages.NO_MEMORY
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(1 << 60)
+    assert messages.message_for(raised.value) == messages.NO_MEMORY
 
 
 def test_guarded_handlers_end_with_the_message() -> None:
