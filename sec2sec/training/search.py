@@ -33,7 +33,7 @@ from sec2sec.training.trial import (
     Trial,
     check_fingerprint,
     extract_for,
-    fingerprint,
+    fingerprint_of_all,
     has_result,
     outcome_words,
     result,
@@ -98,7 +98,7 @@ def search_steps(
     if draws is not None:
         draws = replace(draws, count=max(draws.count, _drawn_before(out)))
     trials = plan(file, out, draws)
-    depends_on = yield from fingerprint(trials[0].config)
+    depends_on = yield from fingerprint_of_all(trials)
     _claim(out, trials, draws, depends_on)
     stopped = yield from _run(trials, out, machine, parallel, stop)
     if stopped is not None:
@@ -110,9 +110,10 @@ def search_steps(
         raise TrainingError(f"{out}: every trial failed; choose lower rates")
     best = max(done, key=lambda folder: rank(done[folder]))  # the first of equals
     if "test" in done[best]:
-        return TrainingResult(done[best]["epochs"], RunFolder(best).checkpoint, done[best])
-    yield Progress(0, 0, f"the best by validation score is {best.name}; its test clips are predicted now, once")
-    tested = yield from train_steps(best, None, machine, resume=True, test=True, stop=stop)
+        tested = TrainingResult(done[best]["epochs"], RunFolder(best).checkpoint, done[best])
+    else:
+        yield Progress(0, 0, f"the best by validation score is {best.name}; its test clips are predicted now, once")
+        tested = yield from train_steps(best, None, machine, resume=True, test=True, stop=stop)
     if not tested.stopped:
         chosen = next(trial for trial in trials if trial.folder == best)
         write_json(out / "best.json", {"trial": best.name, **chosen.differs, "metrics": tested.metrics})

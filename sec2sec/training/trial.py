@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sec2sec.checkpoints import code_version
 from sec2sec.datasets.extract import hash_files
+from sec2sec.datasets.open import Reading
 from sec2sec.files import write_json
 from sec2sec.progress import Progress, Steps
 from sec2sec.training.hardware import Hardware
@@ -36,6 +38,18 @@ def fingerprint(config: TrainConfig) -> Steps[dict[str, str]]:
     table, _ = load_data(config)
     hashed = yield from hash_files(table.rows)
     return {"data_sha256": data_sha256(table, hashed.sha256), "code": code_version()}
+
+
+def fingerprint_of_all(trials: Iterable[Trial]) -> Steps[dict[str, str]]:
+    """The same of trials that may differ in their data, or in how it is read."""
+    names = ("data", *(field.name for field in fields(Reading)))
+    readings = {tuple(getattr(trial.config, name) for name in names): trial.config for trial in trials}
+    hashes = []
+    for config in readings.values():
+        one = yield from fingerprint(config)
+        hashes.append(one["data_sha256"])
+    together = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+    return {"data_sha256": together, "code": code_version()}
 
 
 def check_fingerprint(out: Path, before: Mapping[str, Any], now: Mapping[str, str]) -> None:
