@@ -128,37 +128,37 @@ class _Trials:
         return [trial for trial in self.trials if not self.is_done(trial)]
 
 
-def _train(some: _Trials, machine: Hardware, jobs: int, stop: Callable[[], bool]) -> Steps[bool]:
+def _train(batch: _Trials, machine: Hardware, jobs: int, stop: Callable[[], bool]) -> Steps[bool]:
     """Every trial that is not done; whether they were stopped. Raises TrainingError where a process of one died."""
-    if not (todo := some.todo):
+    if not (todo := batch.todo):
         return False
     if (yield from until(stop, extract_for(todo, machine))) is None:  # here, so that no two trials encode the same
         return True
-    count = len(some.trials)
-    yield Progress(0, 0, f"{count} {some.kind}trials, {count - len(todo)} of them done before")
+    count = len(batch.trials)
+    yield Progress(0, 0, f"{count} {batch.kind}trials, {count - len(todo)} of them done before")
     if jobs == 0:
-        return (yield from _one_by_one(some, machine, stop))
+        return (yield from _one_by_one(batch, machine, stop))
     outcome = yield from side_by_side(
         todo,
-        some.work,
+        batch.work,
         machine,
         jobs,
         stop=stop,
-        ended=lambda trial: _ended(trial) if some.is_done(trial) else None,
-        describe=lambda running: _progress(some, running, jobs),
+        ended=lambda trial: _ended(trial) if batch.is_done(trial) else None,
+        describe=lambda running: _progress(batch, running, jobs),
     )
     if outcome.died and not outcome.stopped:
         raise TrainingError(f"{died_words(outcome)}; run the same command again, with fewer --jobs")
-    return outcome.stopped
+    return outcome.stopped or bool(batch.todo)  # somebody may have stopped a single one
 
 
-def _one_by_one(some: _Trials, machine: Hardware, stop: Callable[[], bool]) -> Steps[bool]:
+def _one_by_one(batch: _Trials, machine: Hardware, stop: Callable[[], bool]) -> Steps[bool]:
     """Every trial in this process; whether they were stopped."""
-    todo = some.todo
+    todo = batch.todo
     for number, trial in enumerate(todo):
-        yield _trials_progress(number, len(todo), [trial.folder.name], math.nan, some.kind)
-        yield from some.work(trial, machine, stop)
-        if not some.is_done(trial):
+        yield _trials_progress(number, len(todo), [trial.folder.name], math.nan, batch.kind)
+        yield from batch.work(trial, machine, stop)
+        if not batch.is_done(trial):
             return True
     return False
 
@@ -167,11 +167,11 @@ def _ended(trial: Trial) -> Progress:
     return Progress(0, 0, f"{trial.folder.name} {outcome_words(trial)}")
 
 
-def _progress(some: _Trials, running: Sequence[Trial], jobs: int) -> Progress:
+def _progress(batch: _Trials, running: Sequence[Trial], jobs: int) -> Progress:
     """Time left by what trials of the same system, or else any, took so far."""
     taken: dict[str, list[float]] = {}
-    rest = some.todo
-    for trial in some.trials:
+    rest = batch.todo
+    for trial in batch.trials:
         if (trial.folder / MEASURED).is_file():
             seconds = json.loads((trial.folder / MEASURED).read_text())["wall_seconds"]
             taken.setdefault(trial.differs["system"], []).append(seconds)
@@ -180,8 +180,8 @@ def _progress(some: _Trials, running: Sequence[Trial], jobs: int) -> Progress:
     if every:
         expected = sum(fmean(taken.get(trial.differs["system"], every)) for trial in rest)
         left = expected / jobs if len(rest) >= jobs else expected / max(len(rest), 1)
-    done = len(some.trials) - len(rest)
-    return _trials_progress(done, len(some.trials), [at_work(trial) for trial in running], left, some.kind)
+    done = len(batch.trials) - len(rest)
+    return _trials_progress(done, len(batch.trials), [at_work(trial) for trial in running], left, batch.kind)
 
 
 def _trials_progress(done: int, total: int, running: Sequence[str], seconds_left: float, kind: str) -> Progress:

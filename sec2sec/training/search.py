@@ -150,10 +150,10 @@ def _run(
         todo, run_without_test, machine, parallel, stop=stop, ended=ended_words, describe=describe
     )
     _write_table(out, trials)
-    if outcome.stopped:
-        return TrainingResult(0, todo[0].folder, stopped=True)
-    if outcome.died:
+    if outcome.died and not outcome.stopped:
         raise TrainingError(f"{out}: {died_words(outcome)}; run the same command again, with fewer --parallel")
+    if outcome.stopped or not all(map(has_result, trials)):  # somebody may have stopped a single one
+        return TrainingResult(0, todo[0].folder, stopped=True)
     return None
 
 

@@ -173,6 +173,19 @@ def test_a_trial_that_is_killed_is_one_line_and_is_tried_again(made, machine, tm
     assert all(row["validation_score"] for row in table_of(out))
 
 
+def test_a_single_trial_that_somebody_stops_leaves_the_choice_to_the_next_time(made, machine, tmp_path):
+    file = search_file(made, tmp_path, {"rate": [1e-3]}, "grid", epochs=100_000, patience=100_000)
+    trial = tmp_path / "out" / "trial-000"
+
+    def stop_it(step) -> None:
+        if (trial / "metrics.jsonl").exists():
+            (trial / "stop").touch()
+
+    assert drain(search_steps(file, tmp_path / "out", machine, parallel=2), stop_it).stopped
+    assert (trial / "state.pt").exists()
+    assert not (tmp_path / "out" / "best.json").exists()
+
+
 def test_ctrl_c_ends_every_process_and_the_same_command_resumes(made, tmp_path):
     file = search_file(made, tmp_path, {"rate": [1e-3, 2e-3]}, "grid", epochs=100_000, patience=100_000)
     hardware = ("--cache", made / "tokens", "--workers", 0, "--device", "cpu")
