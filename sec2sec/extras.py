@@ -10,11 +10,11 @@ from sec2sec.paths import program_paths
 
 Extra = Literal["app", "report", "film", "train", "baselines"]
 
-_REPORT, _FILM, _TRAIN = ("plotly",), ("moviepy",), ("lightning_fabric", "sklearn", "yaml")
+_REPORT, _FILM, _TRAIN = ("plotly",), ("moviepy",), ("lightning_fabric", "sklearn", "yaml", "reportlab")
 MODULES: dict[Extra, tuple[str, ...]] = {
     "report": _REPORT,  # the offline page
     "film": _FILM,  # annotated and edited clips as MP4
-    "train": _TRAIN,  # train, search, benchmark, extract, profile
+    "train": _TRAIN,  # train, search, benchmark, extract, profile, evaluate --figures
     "app": ("gradio", *_REPORT, *_FILM, *_TRAIN),
     "baselines": ("transformers",),  # the systems ViT, ViViT and ViT-ViViT
 }

@@ -78,6 +78,12 @@ def latex(text: str) -> str:
     return "".join(LATEX.get(sign, sign) for sign in text)
 
 
+def latex_document(comments: Sequence[str], tables: Sequence[TextTable]) -> str:
+    """Tables as a file of their own, below comments that say what they are of."""
+    lines = ["% made with sec2sec; \\usepackage{booktabs}", *(f"% {' '.join(words.split())}" for words in comments)]
+    return "\n".join([*lines, *(table.as_latex() for table in tables)])
+
+
 def _latex_row(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
 

@@ -32,6 +32,17 @@ from sec2sec.training.trial import FAILED, result
 SCHEMA = "sec2sec.benchmark.results/1"
 TRIVIAL = "trivial: "
 MAX_SPREAD = 2.0  # the longest time over the shortest, of trainings that differ in their seed alone
+NOTED = (
+    "data",
+    "command",
+    "commit",
+    "hardware",
+    "versions",
+    "settings",
+    "overrides",
+    "tuning",
+    "jobs",
+)  # of benchmark.json
 # The paper's ablation (§4.4), as what should beat what
 ABLATION = (
     ("sec2sec-sa-ca", "sec2sec-sa-sa"),
@@ -57,7 +68,7 @@ def collect(out: Path) -> dict[str, Any]:
     }
     results: dict[str, Any] = {
         "schema": SCHEMA,
-        **{key: note.get(key) for key in ("data", "command", "hardware", "versions", "settings", "overrides", "jobs")},
+        **{key: note.get(key) for key in NOTED},
         "seeds": note["seeds"],
         "minutes": round(sum(trial.measured["wall_seconds"] for trials in done.values() for trial in trials) / 60, 1),
         "clips": len(first.answers["id"]),

@@ -6,10 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sec2sec.benchmark.tables import comparison_table, cost_table, pointing_table, target_tables, title_in
+from sec2sec.benchmark.tables import (
+    comparison_table,
+    cost_table,
+    pointing_table,
+    target_tables,
+    title_in,
+    tuning_table,
+)
 from sec2sec.metrics import MAIN, MIN_GROUPS, figure, span, title_of
 from sec2sec.plots.svg import Range, Svg, ranges
 from sec2sec.tables import TextTable, counted
+from sec2sec.training.spaces import read_space, words_of
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
@@ -89,10 +97,9 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     ]
     sentences += [f"{title_in(results, name)} alone: {_settings(own)}." for name, own in results["overrides"].items()]
     sentences += _starts(results)
+    sentences += _tuned(results)
     sentences.append(
-        f"Hyper-parameters were not searched for any system. Seeds 0 to {results['seeds'] - 1}."
-        if results["seeds"] > 1
-        else "Hyper-parameters were not searched for any system. One seed, 0: nothing is known of others."
+        f"Seeds 0 to {results['seeds'] - 1}." if results["seeds"] > 1 else "One seed, 0: nothing is known of others."
     )
     sentences.append(
         f"Hardware: {hardware['processor']}, {hardware['cores']} cores, {hardware['device']}; "
@@ -109,6 +116,19 @@ def facts(results: Mapping[str, Any]) -> list[str]:
     if not any(row["paper"] for row in results["systems"]):
         sentences.append("The paper's figures are of other data and stand nowhere here.")
     return sentences
+
+
+def _tuned(results: Mapping[str, Any]) -> list[str]:
+    """How hyper-parameters were chosen."""
+    tuning = results.get("tuning")
+    if not tuning:
+        return ["Hyper-parameters were not searched for any system."]
+    space = words_of(read_space(tuning["space"], "space"))
+    return [
+        f"Hyper-parameters were tuned with the same budget for every system: {tuning['trials']} trainings each with "
+        f"seed {tuning['training_seed']}, one with the settings as given and the others with the same draws (seed "
+        f"{tuning['seed']}) of {space}; chosen by validation score, without the test clips."
+    ]
 
 
 def _unsteady(results: Mapping[str, Any]) -> list[str]:
@@ -174,8 +194,8 @@ def _outcomes(results: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]) ->
 
 
 def _main(results: Mapping[str, Any]) -> list[TextTable]:
-    pointing = pointing_table(results)
-    return [*target_tables(results), *([pointing] if pointing else []), cost_table(results)]
+    optional = (pointing_table(results), tuning_table(results))
+    return [*target_tables(results), *(table for table in optional if table is not None), cost_table(results)]
 
 
 def _chart(results: Mapping[str, Any], target: str) -> Svg:

@@ -150,6 +150,24 @@ def pointing_table(results: Mapping[str, Any]) -> TextTable | None:
     return TextTable(title, head, rows)
 
 
+def tuning_table(results: Mapping[str, Any]) -> TextTable | None:
+    """What tuning has chosen for each system; None where nothing was tuned."""
+    tuning = results.get("tuning")
+    if not tuning:
+        return None
+    names = list(tuning["space"])
+    rows = []
+    for system, best in tuning["chosen"].items():
+        chosen = [str(best["settings"].get(name, "as given")) for name in names]
+        scores = [figure(best[key]) for key in ("as_given", "validation_score")]
+        rows.append([title_in(results, system), *scores, *chosen, str(best["diverged"])])
+    caption = (
+        f"Tuning: {counted(tuning['trials'], 'training')} of each system, the first with the settings as given, chosen "
+        "by validation score"
+    )
+    return TextTable(caption, ["system", "score as given", "best score", *names, "diverged"], rows)
+
+
 def title_in(results: Mapping[str, Any], name: str) -> str:
     """A system as the tables call it; a trivial baseline in words."""
     titles = {row["name"]: row["title"] for row in results["systems"]}

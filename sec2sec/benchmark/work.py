@@ -1,10 +1,8 @@
-"""One trial of a benchmark from settings to figures, in a process of its own: so its memory can be measured."""
+"""One trial of a benchmark from settings to figures; in a process of its own its memory can be measured."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +19,7 @@ from sec2sec.evaluation.evaluate import PLANTED, point
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
 from sec2sec.files import file_sha256, write_json
-from sec2sec.progress import Steps, drain
+from sec2sec.progress import Steps
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import PREDICTIONS
 from sec2sec.training.setup import load_data
@@ -34,19 +32,6 @@ MEASURED = "measured.json"
 def is_done(trial: Trial) -> bool:
     """Whether there is nothing left to do."""
     return any((trial.folder / name).is_file() for name in (MEASURED, FAILED))
-
-
-def work(trial: Trial, machine: Hardware, threads: int, parent: int) -> None:
-    """The whole of a process. Ends by itself between two batches when its parent has gone, to be resumed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent asks to stop by the file `stop`
-    torch.set_num_threads(threads)
-
-    def orphaned() -> bool:
-        return os.getppid() != parent
-
-    drain(steps(trial, machine, orphaned))
-    if orphaned():
-        os._exit(1)
 
 
 def steps(trial: Trial, machine: Hardware, stop: Callable[[], bool]) -> Steps[TrainingResult | None]:

@@ -22,7 +22,11 @@ from sec2sec.training.signals import stop_on_signals
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The systems, or the methods of explanation, and every setting of a training."""
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings as JSON or YAML, and systems: {NAME: its own settings}"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings as JSON or YAML, and systems: {NAME: its own settings}; for "
+        "--tune also space: settings with lists of values, or with ranges as {low: 1e-5, high: 1e-2, scale: log}",
     )
     systems = parser.add_argument_group("systems")
     systems.add_argument(
@@ -30,6 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     systems.add_argument(
         "--seeds", type=int, default=3, metavar="N", help="number of trainings of each system (default: 3)"
+    )
+    systems.add_argument(
+        "--tune",
+        type=int,
+        default=0,
+        metavar="N",
+        help="choose settings of each system by N trainings, the first with the settings as given and the others with "
+        "random ones, by validation score alone; rate, weight_decay and dropout unless --config has a space "
+        "(default: 0, which keeps the settings)",
     )
     systems.add_argument(
         "--jobs",
@@ -95,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
         print_results(options.out, findings(write_tables(options.out)))
         return 0
     values = (read_mapping(options.config) if options.config else {}) | flag_values(options, TrainConfig)
-    request = requested(values, options.systems, options.seeds, str(options.config or ""))
+    request = requested(values, options.systems, options.seeds, str(options.config or ""), options.tune)
     with stop_on_signals() as stop:
         steps = benchmark_steps(request, options.out, machine_of(options), jobs=options.jobs, stop=stop)
         result = drain(steps, print_progress)
@@ -130,5 +143,5 @@ def compare_explanations(options: argparse.Namespace) -> None:
 
 def print_results(out: Path, findings: list[str]) -> None:
     """What the benchmark says, and where its tables are."""
-    beside = "results.html, results.json, table-*.csv; for a paper tables.tex, figure-*.svg, references.bib"
+    beside = "results.html, results.json, table-*.csv; for a paper tables.tex, figure-*.svg and .pdf, references.bib"
     print("\n".join([*findings, f"tables: {out / 'RESULTS.md'}; beside it {beside}"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sec2sec.cli.evaluate import add_data, evaluate_checkpoint
-from sec2sec.cli.options import SPLITS, add_cache, add_device, add_json, add_workers, print_result
+from sec2sec.cli.options import SPLITS, add_cache, add_device, add_json, add_latex, add_workers, print_result
 from sec2sec.cli.terminal import list_written
 from sec2sec.errors import SettingsError
 from sec2sec.files import json_bytes
@@ -39,24 +39,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(hardware)
     add_workers(hardware, "decode clips")
     add_cache(hardware)
-    add_json(parser.add_argument_group("output"), "comparison")
+    output = parser.add_argument_group("output")
+    add_json(output, "comparison")
+    add_latex(output, "comparison")
 
 
 def run(options: argparse.Namespace) -> int:
     """Predict where that is needed, compare, print the table and write it."""
     sides = [options.a, options.b]
-    if options.json:
-        Outputs([*sides, *([options.data] if options.data else [])], options.overwrite).claim(options.json)
+    outputs = Outputs([*sides, *([options.data] if options.data else [])], options.overwrite)
+    files = [outputs.claim(file) for file in (options.json, options.latex) if file]
     from sec2sec.benchmark.paired import compare_predictions, comparison_table, conclusions
+    from sec2sec.tables import latex_document
 
     a, b = (predictions_of(side, options) for side in sides)
     results = compare_predictions(a, b)
     if options.json:
         content = {"schema": SCHEMA, "a": str(options.a), "b": str(options.b), "split": options.split}
         write_output(options.json, json_bytes({**content, "targets": results}))
-    lines = [f"A: {options.a}", f"B: {options.b}", f"split: {options.split}", "", comparison_table(results).as_text()]
-    print_result("\n".join([*lines, "", *conclusions(results)]), options.json)
-    list_written([options.json] if options.json else [])
+    about = [f"A: {options.a}", f"B: {options.b}", f"split: {options.split}"]
+    table, words = comparison_table(results), conclusions(results)
+    if options.latex:
+        write_output(options.latex, latex_document([*about, *words], [table]).encode())
+    print_result("\n".join([*about, "", table.as_text(), "", *words]), options.json)
+    list_written(files)
     return 0
 
 

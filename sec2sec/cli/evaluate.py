@@ -6,9 +6,20 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers, print_result
+from sec2sec.cli.options import (
+    SPLITS,
+    add_cache,
+    add_checkpoint,
+    add_device,
+    add_json,
+    add_latex,
+    add_workers,
+    print_result,
+)
 from sec2sec.cli.terminal import drain_to_terminal, list_unusable, list_written
-from sec2sec.files import json_bytes
+from sec2sec.errors import FileError
+from sec2sec.extras import require_extra
+from sec2sec.files import json_bytes, write_atomically
 from sec2sec.outputs import Outputs, write_output
 
 if TYPE_CHECKING:
@@ -34,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cache(hardware)
     output = parser.add_argument_group("output")
     add_json(output, "metrics")
+    add_latex(output, "metrics")
+    output.add_argument(
+        "--figures",
+        type=Path,
+        metavar="DIR",
+        help="folder for each curve as figure-TARGET-NAME.svg and .pdf; it is made where it does not exist",
+    )
     output.add_argument(
         "--report", type=Path, metavar="FILE", help="write a page with tables and curves (HTML) to this file"
     )
@@ -74,16 +92,23 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.datasets.open import is_liris, open_data
 
     outputs = Outputs([options.data, options.checkpoint], options.overwrite)
-    files = [file for file in (options.json, options.report, options.predictions) if file]
-    for file in files:
+    files = [file for file in (options.json, options.latex, options.report, options.predictions) if file]
+    for file in [*files, *(claim_figures(options.figures) if options.figures else [])]:
         outputs.claim(file)
     if not is_liris(options.data):  # how that is to be read, the checkpoint says
         open_data(options.data)  # what is wrong with the table is said before torch is imported
-    from sec2sec.evaluation.document import as_page, as_text
+    from sec2sec.evaluation.document import as_latex, as_page, as_text
+    from sec2sec.training.citing import find_manifest
 
     bundle, evaluated = evaluate_checkpoint(options.checkpoint, options, options.worst)
+    if (manifest := find_manifest(options.checkpoint, bundle.summary.sha256)) is not None:
+        evaluated.report["manifest"] = str(manifest)
     if options.json:
         write_output(options.json, json_bytes({"schema": SCHEMA, **evaluated.report}))
+    if options.latex:
+        write_output(options.latex, as_latex(evaluated.report).encode())
+    if options.figures:
+        files += write_figures(options.figures, evaluated)
     if options.report:
         write_output(options.report, as_page(evaluated.report).encode())
     if options.predictions:
@@ -92,6 +117,26 @@ def run(options: argparse.Namespace) -> int:
     list_unusable(evaluated.unusable)
     list_written(files)
     return 0
+
+
+def claim_figures(folder: Path) -> list[Path]:
+    """The figures of before in a folder, which may be replaced; the folder is there then. Raises FileError."""
+    require_extra("train", "evaluate --figures")
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"{folder}: is no folder; give the name of one for the figures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return sorted(file for file in folder.glob("figure-*.*") if file.suffix in (".svg", ".pdf"))
+
+
+def write_figures(folder: Path, evaluated: Evaluated) -> list[Path]:
+    """Every curve as SVG and PDF; returns the files."""
+    from sec2sec.evaluation.document import figures
+    from sec2sec.plots.pdf import figure_files
+
+    files = {folder / name: content for name, content in figure_files(figures(evaluated.report)).items()}
+    for file, content in files.items():
+        write_atomically(file, content)
+    return list(files)
 
 
 def evaluate_checkpoint(checkpoint: Path, options: argparse.Namespace, listed: int = 0) -> tuple[Bundle, Evaluated]:

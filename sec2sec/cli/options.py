@@ -66,6 +66,13 @@ def add_json(parser: argparse._ActionsContainer, what: str) -> None:
     )
 
 
+def add_latex(parser: argparse._ActionsContainer, what: str) -> None:
+    """--latex. what: the content of the file, in words."""
+    parser.add_argument(
+        "--latex", type=Path, metavar="FILE", help=f"file to write the {what} to, as LaTeX tables (booktabs)"
+    )
+
+
 def print_result(text: str, json_file: Path | None) -> None:
     """Print a result for people: to stderr where the JSON goes to standard output."""
     print(text, file=sys.stderr if json_file == STDOUT else sys.stdout)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sec2sec.evaluation.report import Calibration, EvaluationReport, Points, Roc, TargetReport, WorstClip
 from sec2sec.metrics import MAIN, SHOWN, figure, span, title_of
 from sec2sec.plots.svg import Series, Svg, chart
-from sec2sec.tables import MetricRow, TextTable, metric_tables, rows_of_target
+from sec2sec.tables import MetricRow, TextTable, latex_document, metric_tables, rows_of_target
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
@@ -21,6 +21,7 @@ MAX_UNUSABLE_NAMED = 20  # clips that the app's page names
 class ChartView:
     """A chart, what is seen in it in words, and its figures as a table where the words do not hold them."""
 
+    name: str  # of what is drawn
     drawing: Svg
     words: str
     table: TextTable | None = None
@@ -54,7 +55,7 @@ def _values(report: EvaluationReport, unusable: Sequence[str]) -> dict[str, Any]
     """What both templates take."""
     counted = f"{report['clips']} clips of {report['data']} (split: {report['split']})."
     return {
-        "sentences": [*warnings(report), counted, learned(report), *unusable],
+        "sentences": [*warnings(report), counted, learned(report), *named_manifest(report), *unusable],
         "tables": metric_tables(report["targets"]),
         "pointing": [f"{method}: {share:.3f}" for method, share in report.get("pointing", {}).items()],
         "targets": {
@@ -70,6 +71,7 @@ def as_text(report: EvaluationReport) -> str:
         *(f"WARNING: {sentence}" for sentence in warnings(report)),
         f"{report['clips']} clips of {report['data']} ({report['split']}), checkpoint {report['checkpoint']['name']}",
         learned(report),
+        *named_manifest(report),
     ]
     for kind, metrics in SHOWN.items():
         targets = {name: target for name, target in report["targets"].items() if target["kind"] == kind}
@@ -81,6 +83,24 @@ def as_text(report: EvaluationReport) -> str:
         shares = "  ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
         lines += ["", f"top second is a decisive one:  {shares}"]
     return "\n".join(lines)
+
+
+def as_latex(report: EvaluationReport) -> str:
+    """The metrics as tables for a paper; what a reader must know before the figures stands above them, as comments."""
+    about = f"{report['checkpoint']['name']}, {report['clips']} clips (split: {report['split']})"
+    words = [*(f"WARNING: {sentence}" for sentence in warnings(report)), f"data: {report['data']}", learned(report)]
+    words += named_manifest(report)
+    tables = [replace(table, caption=f"{about}. {table.caption}") for table in metric_tables(report["targets"])]
+    return latex_document(words, tables)
+
+
+def figures(report: EvaluationReport) -> dict[str, Svg]:
+    """Every chart of the page by target and by what it draws."""
+    return {
+        f"{name}-{view.name}": view.drawing
+        for name, target in report["targets"].items()
+        for view in charts_of(name, target)
+    }
 
 
 def _text_of_target(name: str, target: TargetReport, metrics: Sequence[str]) -> list[str]:
@@ -121,6 +141,11 @@ def learned(report: EvaluationReport) -> str:
     return f"Model {report['checkpoint']['name']}. {report['checkpoint']['trained_on'].strip()}"
 
 
+def named_manifest(report: EvaluationReport) -> list[str]:
+    """Where all that the training depended on is noted, if that is known."""
+    return [f"Manifest of the training: {report['manifest']}"] if "manifest" in report else []
+
+
 def worst_table(name: str, clips: Sequence[WorstClip]) -> TextTable:
     """The clips with the largest errors."""
     rows = [[clip["id"], *_worst_cells(clip), clip["path"]] for clip in clips]
@@ -146,14 +171,15 @@ def _scatter(row: MetricRow, points: Points) -> ChartView:
     dots = Series("a clip", "dot", points["truth"], points["prediction"])
     ideal = Series("prediction = truth", "dashed", DIAGONAL, DIAGONAL)
     drawing = chart(f"{row.target}: predicted and true", "truth", "prediction", [dots, ideal], words)
-    return ChartView(drawing, f"{words}.")
+    return ChartView("scores", drawing, f"{words}.")
 
 
 def _roc_chart(row: MetricRow, roc: Roc) -> ChartView:
     words = f"AUROC {row.cell('auroc')}; chance is .5."
     curve = Series("model", "line", roc["false_positive_rate"], roc["true_positive_rate"])
     lines = [curve, Series("chance", "dashed", DIAGONAL, DIAGONAL)]
-    return ChartView(chart(f"{row.target}: ROC", "false positive rate", "true positive rate", lines, words), words)
+    drawing = chart(f"{row.target}: ROC", "false positive rate", "true positive rate", lines, words)
+    return ChartView("roc", drawing, words)
 
 
 def _reliability(name: str, calibration: Calibration) -> ChartView:
@@ -178,4 +204,4 @@ def _reliability(name: str, calibration: Calibration) -> ChartView:
     ]
     table = TextTable(f"{name}: reliability", ["prediction", "clips", "mean prediction", "share of class 1"], rows)
     drawing = chart(f"{name}: reliability", "prediction", "share of class 1", [bars, ideal], words)
-    return ChartView(drawing, words, table)
+    return ChartView("reliability", drawing, words, table)

@@ -92,7 +92,7 @@ class SeenClips(TypedDict):
 
 
 class EvaluationReport(TypedDict):
-    """A checkpoint on a data set. The last two only where clips with planted seconds were measured."""
+    """A checkpoint on a data set. `pointing` only where clips with planted seconds were measured."""
 
     checkpoint: dict[str, str]  # name, sha256, trained_on
     data: str
@@ -107,3 +107,4 @@ class EvaluationReport(TypedDict):
     targets: dict[str, TargetReport]
     pointing: NotRequired[dict[str, float]]  # share of clips whose top second is a planted one, by method
     pointing_by_target: NotRequired[dict[str, dict[str, float]]]
+    manifest: NotRequired[str]  # the file in which the training noted all that it depended on

@@ -44,7 +44,7 @@ def standalone(figure: Svg) -> str:
     style = ElementTree.Element("style")
     style.text = (resources.files(__package__) / "figure.css").read_text(encoding="utf-8")
     drawing.insert(0, style)
-    return ElementTree.tostring(drawing, encoding="unicode") + "\n"
+    return f"<!-- made with sec2sec -->\n{ElementTree.tostring(drawing, encoding='unicode')}\n"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ state.pt          weights, best weights, optimiser, epoch and batch
 progress.json     what is happening now, for a page that polls
 predictions.json  at the end: every test clip's truth, prediction and attention over seconds
 predictions.csv   at the end: truth and prediction of every validation and test clip, for other programs
+manifest.json     at the end: all that the figures depend on, for a paper's appendix
+references.bib    at the end: what a paper cites of it
 stop              made by whoever wants the training to end at the next batch
 checkpoint/       at the end: the model, ready for the app
 """

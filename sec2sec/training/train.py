@@ -26,6 +26,7 @@ from sec2sec.model import Model
 from sec2sec.predictions import predictions_csv
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
+from sec2sec.training.citing import write_citation
 from sec2sec.training.hardware import Hardware, command, first_process, launch
 from sec2sec.training.loop import DivergedError, TrainingError, TrainLoop
 from sec2sec.training.mean_attention import profile
@@ -344,6 +345,7 @@ class _Training:
                 f"{self.folder.checkpoint}: cannot be written ({getattr(error, 'strerror', None) or error}); "
                 "the training itself is saved: make room or give permission and add --resume"
             ) from error
+        write_citation(self.folder, self.config, self.table, self.machine, self.fabric.device)
         self.folder.write_progress("done", "the checkpoint is ready", loop.epochs_done, self.config.epochs, now=True)
         return metrics
 

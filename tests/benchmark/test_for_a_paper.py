@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from sec2sec.baselines import SYSTEMS
-from sec2sec.benchmark.citing import OF_DATA, OF_PAPER_ENCODERS, OF_SYSTEMS, PAPER, all_entries, bibtex, cited, licence
+from sec2sec.benchmark.citing import cited
 from sec2sec.benchmark.document import as_latex, as_markdown, figures
 from sec2sec.benchmark.plan import requested
 from sec2sec.benchmark.run import benchmark_steps
@@ -18,6 +18,7 @@ from sec2sec.files import safe_name
 from sec2sec.plots.svg import standalone
 from sec2sec.progress import drain
 from sec2sec.tables import TextTable, latex
+from sec2sec.training.citing import OF_DATA, OF_PAPER_ENCODERS, OF_SYSTEMS, PAPER, all_entries, bibtex, licence
 
 SVG = "{http://www.w3.org/2000/svg}"
 

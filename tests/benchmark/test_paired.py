@@ -121,6 +121,22 @@ def test_the_command_prints_the_table_what_it_says_and_a_file(tmp_path):
     )
 
 
+def test_the_latex_table_holds_every_cell_of_the_printed_one_and_may_be_written_again(tmp_path):
+    a, b = write(tmp_path / "a.csv", answers(0, 0.9)), write(tmp_path / "b.csv", answers(1, 0.7))
+    for _ in range(2):
+        done = run("compare", a, b, "--latex", tmp_path / "c.tex")
+        assert done.returncode == 0, done.stderr
+    text = (tmp_path / "c.tex").read_text()
+    line = next(line for line in done.stdout.splitlines() if line.startswith("arousal  "))
+    cells = [cell.replace("−", "$-$").replace("<", "$<$") for cell in line.split("  ") if cell]
+    assert " & ".join(cell.strip() for cell in cells) + r" \\" in text
+    assert text.startswith("% made with sec2sec; \\usepackage{booktabs}\n")
+    assert f"% A: {a}" in text
+    assert "% arousal: A is better; chance alone gives such a difference rarely." in text
+    (tmp_path / "mine.tex").write_text("% a table of my own")
+    assert run("compare", a, b, "--latex", tmp_path / "mine.tex").returncode == 2
+
+
 def test_few_groups_are_said(tmp_path):
     a, b = (write(tmp_path / f"{i}.csv", answers(i, 0.8, 40, 4)) for i in (0, 1))
     assert "of 4 groups alone; an interval over so few groups says little" in run("compare", a, b).stdout

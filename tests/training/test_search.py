@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -115,6 +116,25 @@ def test_trials_of_other_base_settings_data_or_code_are_not_taken_for_these(tmp_
     monkeypatch.setattr("sec2sec.training.trial.code_version", lambda: "9.9+0")
     with pytest.raises(TrainingError, match="another version of the code"):
         drain(search_steps(file, out, machine))
+
+
+def test_a_trial_on_a_second_data_set_is_not_taken_for_one_on_other_labels(tmp_path, made, machine):
+    second, out = shutil.copytree(made / "data", tmp_path / "second"), tmp_path / "out"
+    file = asked(made, tmp_path, {"data": [str(made / "data"), str(second)]})
+    drain(search_steps(file, out, machine))
+    table = second / "clips.csv"
+    table.write_text(table.read_text().replace("film0", "film1", 1))
+    with pytest.raises(TrainingError, match="other clips, labels or splits"):
+        drain(search_steps(file, out, machine))
+
+
+def test_what_was_chosen_is_written_although_it_was_killed_before(tmp_path, made, machine):
+    file, out = asked(made, tmp_path, {"rate": [1e-3, 1e-2]}), tmp_path / "out"
+    drain(search_steps(file, out, machine))
+    before = (out / "best.json").read_text()
+    (out / "best.json").unlink()
+    drain(search_steps(file, out, machine))
+    assert (out / "best.json").read_text() == before
 
 
 def test_test_clips_are_predicted_once_however_often_it_is_called(tmp_path, made, machine):
