@@ -8,7 +8,7 @@ from typing import Literal
 from sec2sec.errors import MissingExtraError
 from sec2sec.paths import program_paths
 
-Extra = Literal["app", "report", "film", "train", "baselines"]
+Extra = Literal["app", "report", "film", "train", "baselines", "h5"]
 
 _REPORT, _FILM, _TRAIN = ("plotly",), ("moviepy",), ("lightning_fabric", "sklearn", "yaml")
 MODULES: dict[Extra, tuple[str, ...]] = {
@@ -17,6 +17,7 @@ MODULES: dict[Extra, tuple[str, ...]] = {
     "train": _TRAIN,  # train, search, benchmark, extract, profile
     "app": ("gradio", *_REPORT, *_FILM, *_TRAIN),
     "baselines": ("transformers",),  # the systems ViT, ViViT and ViT-ViViT
+    "h5": ("h5py",),  # features in .h5 files
 }
 
 

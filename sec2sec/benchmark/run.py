@@ -35,7 +35,7 @@ from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import SettingsError
-from sec2sec.training.setup import load_data
+from sec2sec.training.setup import check_features, load_data
 from sec2sec.training.train import extract_all
 from sec2sec.training.trial import Trial, fingerprint
 from sec2sec.workers import end_if_started_by_import, unguarded_script, why_they_ended
@@ -70,6 +70,8 @@ def benchmark_steps(
         raise SettingsError(f"jobs must be at least 0, not {jobs}")
     planned = plan(request, out)
     table, _ = load_data(planned[0].config)
+    for trial in planned:
+        check_features(trial.config, table)  # before the folder is made
     depends_on = yield from fingerprint(planned[0].config)
     request = begin(request, out, planned, depends_on)
     trials = plan(request, out)
