@@ -226,6 +226,11 @@ class Model(nn.Module):
         """
         raise NotImplementedError
 
+    @property
+    def channels(self) -> tuple[int, int]:
+        """C of a visual and of an audio token."""
+        return self.reference_video.shape[1], self.reference_audio.shape[1]
+
     def backbone(self) -> list[nn.Parameter]:
         """Parameters that start from published weights; none unless a system says so."""
         return []
@@ -262,7 +267,7 @@ class Sec2Sec(Model):
     ) -> None:
         """channels: as of every Model."""
         super().__init__(config, video_grid, audio_grid, channels)
-        width, of_video, of_audio = config.width, self.reference_video.shape[1], self.reference_audio.shape[1]
+        width, (of_video, of_audio) = config.width, self.channels
         self.sees, self.hears = config.attention != "audio", config.attention != "vision"
         self.positions = Positions(video_grid, audio_grid, width)
         if self.sees:

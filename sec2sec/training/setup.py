@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from sec2sec.datasets.table import SPLITS, DataError, FeatureSource, Row, Table
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoding import encode_clip, stack
 from sec2sec.features import MfccImage
+from sec2sec.hub.download import checkpoint_folder
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
@@ -142,7 +142,7 @@ def _starting_encoders(config: TrainConfig) -> tuple[Encoders, str, bool]:
     """Encoders, where they come from, and whether they know how loud sound is."""
     system = SYSTEMS[config.system]
     if system.uses_encoder_tokens and config.preset == "compact" and config.init != "random":
-        folder = Path(config.init) if config.init else DEMO
+        folder = checkpoint_folder(config.init or DEMO)
         encoders = load_encoders(folder)
         if encoders.config.preset != "compact":
             raise SettingsError(f"{config.init}: holds encoders of the paper preset; choose --preset paper")

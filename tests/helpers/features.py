@@ -36,7 +36,7 @@ def feature_folder(
         shapes = {name: (seconds, *shape) for name, shape in (("video", video), ("audio", audio)) if shape}
         arrays = {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
         for values in arrays.values():
-            values[0] += 3 * label
+            values[0, ..., 0] += 6 * label
         files = dict.fromkeys(arrays, f"{number}{suffix}")
         if suffix == ".npy":
             files = {name: f"{number}.{name}.npy" for name in arrays}

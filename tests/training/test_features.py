@@ -90,7 +90,7 @@ def test_evaluate_measures_what_the_training_measured(trained, folder, tmp_path)
     report = json.loads(out.read_text())
     learned = json.loads((trained / "checkpoint" / "metrics.json").read_text())["test"]["targets"]
     for target in ("arousal", "calm"):
-        assert report["targets"][target]["n"] == learned[target]["n"] == 2
+        assert report["targets"][target]["clips"] == learned[target]["clips"] == 2
         main = learned[target]["gain"]["metric"]
         assert report["targets"][target][main] == pytest.approx(learned[target][main], abs=1e-5)
     seen = run("evaluate", "--data", folder, "--checkpoint", trained / "checkpoint", "--split", "train")
