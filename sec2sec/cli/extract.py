@@ -6,17 +6,18 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.terminal import bar, list_unusable, show
-from sec2sec.datasets.feature_files import FeatureFormat
-from sec2sec.datasets.feature_table import FEATURES_FILE
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
 from sec2sec.fields import add_flags, flag_values
 from sec2sec.progress import Progress, drain
 from sec2sec.training.settings import TrainConfig, train_config
+
+if TYPE_CHECKING:
+    from sec2sec.datasets.feature_files import FeatureFormat
 
 LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
 
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         f"{len(extraction.unusable)} unusable"
     )
     if file_format:
-        print(f"exported: {exported.clips} clips to {options.export[1]}/{FEATURES_FILE}")
+        print(f"exported: {exported.clips} clips to {exported.table}")
     return 0
 
 
@@ -79,6 +80,8 @@ def format_of(options: argparse.Namespace) -> FeatureFormat | None:
     """The format of --export; None without it. Raises SettingsError, or MissingExtraError for h5."""
     if not options.export:
         return None
+    from sec2sec.datasets.feature_files import FeatureFormat  # numpy: a help is to be quick
+
     if share_of(options.part) != (1, 1):
         raise SettingsError("--export takes all clips: leave --part out, also where parts have filled the cache")
     for file_format in get_args(FeatureFormat):

@@ -42,6 +42,7 @@ class Exported:
     """What was written, and the clips that could not be encoded."""
 
     clips: int
+    table: Path
     extraction: Extraction
 
 
@@ -87,7 +88,7 @@ def export_steps(config: TrainConfig, machine: Hardware, folder: Path, file_form
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    return Exported(len(rows), extraction)
+    return Exported(len(rows), folder / FEATURES_FILE, extraction)
 
 
 def check_new(folder: Path) -> None:
