@@ -212,6 +212,11 @@ def test_h5_without_its_package_is_one_sentence(tmp_path, monkeypatch):
         open_data(folder)
 
 
+def test_an_upload_holds_no_features(tmp_path):
+    with pytest.raises(DataError, match="holds features, which are not taken here; train on them in the terminal"):
+        open_data(feature_folder(tmp_path / "data"), inside=True)
+
+
 def test_data_reports_features_as_it_reports_clips(tmp_path):
     folder = feature_folder(tmp_path / "data")
     (folder / "0.npz").unlink()

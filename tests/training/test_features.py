@@ -16,11 +16,13 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import extract_steps
 from sec2sec.datasets.open import open_data
 from sec2sec.encoders import EncoderError, build_encoders
+from sec2sec.encoders.imported import NO_CLIPS
 from sec2sec.errors import SettingsError
 from sec2sec.progress import drain
 from sec2sec.training.export_features import export_steps
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.train import train_steps
+from sec2sec.ui.messages import message_for
 from tests.helpers.commands import run
 from tests.helpers.features import feature_folder
 from tests.helpers.trainings import CPU, SMALL, settings
@@ -114,6 +116,8 @@ def test_a_clip_is_refused_in_one_line_and_a_row_is_explained(trained, folder, t
     checkpoint = trained / "checkpoint"
     with pytest.raises(EncoderError, match="clip-and-vggish cannot explain a clip: it reads features that another pro"):
         sec2sec.explain("assets/clips/sintel-flight.mp4", checkpoint)
+    in_app = message_for(EncoderError(f"clip-and-vggish cannot explain a clip: {NO_CLIPS}"))
+    assert "explain its row with `sec2sec explain ID --features DIR`" in in_app
     out = tmp_path / "out.json"
     done = run("explain", "c9", "--features", folder, "--checkpoint", checkpoint, "--json", out, "--device", "cpu")
     assert done.returncode == 0, done.stderr
@@ -128,6 +132,20 @@ def test_a_clip_is_refused_in_one_line_and_a_row_is_explained(trained, folder, t
     ):
         refused = run("explain", *arguments, "--features", folder, "--checkpoint", checkpoint)
         assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr
+
+
+def test_search_profile_and_compare_take_features_as_they_take_clips(trained, folder, machine, tmp_path):
+    search = tmp_path / "search.json"
+    search.write_text(json.dumps({"base": {"data": str(folder), **SMALL, "epochs": 1}, "grid": {"heads": [1, 2]}}))
+    flags = ("--cache", machine.cache, "--device", "cpu")
+    searched = run("search", search, "--out", tmp_path / "out", *flags, "--workers", 0)
+    assert searched.returncode == 0, searched.stderr
+    assert json.loads((tmp_path / "out" / "best.json").read_text())["heads"] in (1, 2)
+    profiled = run("profile", "--data", folder, "--checkpoint", trained / "checkpoint", *flags)
+    assert (profiled.returncode, "over 10 clips" in profiled.stdout) == (0, True), profiled.stderr
+    other = tmp_path / "out" / "trial-000" / "checkpoint"
+    compared = run("compare", trained / "checkpoint", other, "--data", folder, *flags)
+    assert (compared.returncode, "split: test" in compared.stdout) == (0, True), compared.stderr
 
 
 def test_a_benchmark_compares_systems_and_claims_no_cost_of_encoders(folder, machine, tmp_path):
