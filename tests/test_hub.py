@@ -205,8 +205,10 @@ def test_what_was_loaded_once_loads_without_a_network(hub, checkpoint, monkeypat
     with socket.socket() as free:  # a port at which nobody listens
         free.bind(("127.0.0.1", 0))
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{free.getsockname()[1]}")
-    assert load_checkpoint("user/tiny", "cpu").summary.sha256 == identity(checkpoint)
-    assert "user/other: no such folder here, and the Hugging Face Hub cannot be reached" in refused("user/other")
+    for offline in (False, True):  # nobody listens, or HF_HUB_OFFLINE
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+        assert load_checkpoint("user/tiny", "cpu").summary.sha256 == identity(checkpoint)
+        assert "user/other: no such folder here, and the Hugging Face Hub cannot be reached" in refused("user/other")
 
 
 def test_a_hub_that_does_not_answer_is_given_up_in_time(hub, checkpoint, monkeypatch):

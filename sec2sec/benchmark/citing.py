@@ -60,7 +60,8 @@ def cited(results: Mapping[str, Any]) -> list[str]:
     systems = [row["name"] for row in results["systems"] if row["done"]]
     of_data = [keys for name, keys in OF_DATA.items() if str(results["data"]["name"]).startswith(name)]
     keys = [PAPER, *(key for own in of_data for key in own), *(k for name in systems for k in OF_SYSTEMS.get(name, ()))]
-    paper_preset = results["settings"].get("preset") == "paper"
+    # features bring no encoders of ours
+    paper_preset = results["settings"].get("preset") == "paper" and "features" not in results["data"]
     if paper_preset and any(SYSTEMS[name].uses_encoder_tokens for name in systems):
         keys += OF_PAPER_ENCODERS
     return list(dict.fromkeys(keys))

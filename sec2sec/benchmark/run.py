@@ -84,6 +84,7 @@ def benchmark_steps(
         "clips": clips,
         "planted": generator_settings(table),
         "warnings": leaks(table, "test"),
+        **({"features": table.features.as_json()} if table.features else {}),
     }
     todo = [trial for trial in trials if not is_done(trial)]
     for name in dict.fromkeys(trial.differs["system"] for trial in todo):

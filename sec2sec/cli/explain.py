@@ -154,8 +154,9 @@ def explain_features(options: argparse.Namespace) -> int:
         "--report": options.report,
         "--annotate": options.annotate,
     }
-    if given := [name for name, value in needs_file.items() if value]:
-        raise SettingsError(f"{', '.join(given)} need{'s' * (len(given) == 1)} a clip: features have no file to show")
+    if options_of_file := [name for name, value in needs_file.items() if value]:
+        verb = "needs" if len(options_of_file) == 1 else "need"
+        raise SettingsError(f"{', '.join(options_of_file)} {verb} a clip: features have no file to show")
     if options.json:
         Outputs([options.features, options.checkpoint], options.overwrite).claim(options.json)
     from sec2sec.checkpoints import load_checkpoint

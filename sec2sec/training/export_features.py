@@ -70,23 +70,23 @@ def export_steps(config: TrainConfig, machine: Hardware, folder: Path, file_form
         raise DataError(f"{table.directory}: none of its {len(table.rows)} clips could be used")
     source = table.features.name if table.features else f"sec2sec, {cache.config.preset} encoders of {networks.origin}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sec2sec-", suffix=".part"))
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sec2sec-", suffix=".unfinished"))
     try:
-        (part / FILES).mkdir()
+        (unfinished / FILES).mkdir()
         lines = []
         for number, row in enumerate(rows):
             tokens = cache.read(extraction.sha256[row.id])
             if tokens is None:
                 raise DataError(f"{cache.directory}: the tokens of {row.id!r} are gone; run the same command again")
             arrays = arrays_of(tokens, cache.config)
-            names = write_features(part / FILES, f"{number:05}-{safe_name(row.id)[:80]}", arrays, file_format)
+            names = write_features(unfinished / FILES, f"{number:05}-{safe_name(row.id)[:80]}", arrays, file_format)
             lines.append(_line(row, names, arrays, targets, source))
             yield Progress(number + 1, len(rows), f"exporting: {number + 1} of {len(rows)} clips")
-        (part / FEATURES_FILE).write_text(_as_csv(lines, targets), encoding="utf-8")
-        os.chmod(part, 0o777 & ~current_umask())  # mkdtemp makes a folder for its owner alone
-        os.replace(part, folder)  # an empty folder is replaced as well
+        (unfinished / FEATURES_FILE).write_text(_as_csv(lines, targets), encoding="utf-8")
+        os.chmod(unfinished, 0o777 & ~current_umask())  # mkdtemp makes a folder for its owner alone
+        os.replace(unfinished, folder)  # an empty folder is replaced as well
     except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return Exported(len(rows), folder / FEATURES_FILE, extraction)
 

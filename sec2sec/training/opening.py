@@ -96,15 +96,11 @@ def _check_tokens(bundle: Bundle, table: Table) -> list[str]:
         raise DataError(f"{table.directory}: holds clips, and {name} reads features of {learned['name']}: give those")
     if learned is None:
         raise DataError(f"{table.directory}: holds features, and {name} reads clips: give the folder of the clips")
-    own, given = bundle.encoders.config.shapes, table.features.encoder
-    if (bundle.encoders.config.video_grid, bundle.encoders.config.audio_grid, own) != (
-        given.video_grid,
-        given.audio_grid,
-        given.shapes,
-    ):
+    own, other = bundle.encoders.config, table.features.encoder
+    if any(getattr(own, field) != getattr(other, field) for field in ("shapes", "video_grid", "audio_grid")):
         raise DataError(
-            f"{table.directory}: its tokens x channels per second are {_shapes_in_words(given.shapes)}, and those that "
-            f"{name} learned from {_shapes_in_words(own)}; give features of {learned['name']}, with the same grids"
+            f"{table.directory}: its tokens x channels per second are {_shapes_in_words(other.shapes)}, and those that "
+            f"{name} learned from {_shapes_in_words(own.shapes)}; give features of {learned['name']}, with the same grids"
         )
     if table.features.name != learned["name"]:
         return [f"The features are of {table.features.name}, and the checkpoint learned from {learned['name']}."]

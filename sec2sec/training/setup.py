@@ -144,6 +144,8 @@ def _starting_encoders(config: TrainConfig) -> tuple[Encoders, str, bool]:
     if system.uses_encoder_tokens and config.preset == "compact" and config.init != "random":
         folder = checkpoint_folder(config.init or DEMO)
         encoders = load_encoders(folder)
+        if encoders.config.preset == "features":
+            raise SettingsError(f"{config.init}: reads features of another program and has no encoders; choose another")
         if encoders.config.preset != "compact":
             raise SettingsError(f"{config.init}: holds encoders of the paper preset; choose --preset paper")
         trained_on = json.loads((folder / "config.json").read_text())["trained_on"]

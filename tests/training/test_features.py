@@ -78,6 +78,11 @@ def test_settings_that_make_no_sense_for_features_are_refused_without_a_folder(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_checkpoint_of_features_has_no_encoders_to_start_from(trained, made, machine, tmp_path):
+    with pytest.raises(SettingsError, match="reads features of another program and has no encoders; choose another"):
+        drain(train_steps(tmp_path / "run", settings(made, init=str(trained / "checkpoint")), machine))
+
+
 def test_features_of_one_modality_are_for_the_system_that_reads_it(machine, tmp_path):
     alone = feature_folder(tmp_path / "data", audio=())
     with pytest.raises(SettingsError, match="of video alone, and Sec2Sec SA-CA reads audio as well; choose sec2sec-vi"):
@@ -159,6 +164,8 @@ def test_a_benchmark_compares_systems_and_claims_no_cost_of_encoders(folder, mac
     assert "Its clips are features, computed elsewhere: CLIP and VGGish." in text
     assert "features of CLIP and VGGish, computed elsewhere; the model from random weights" in text
     assert text.count("not known") == 6
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["data"]["features"]["table_sha256"] == open_data(folder).features.sha256
 
 
 # --- export
@@ -218,8 +225,8 @@ def test_export_writes_all_or_nothing_and_over_nothing(made, machine, tmp_path, 
         (("--export", "npz", tmp_path / "new", "--part", "1/2"), "--export takes all clips: leave --part out"),
         (("--export", "npz", tmp_path / "new", "--system", "avm"), "avm reads no tokens of encoders"),
     ):
-        given = flags if "avm" not in arguments else ("--data", made / "data")
-        refused = run("extract", *given, *arguments)
+        own_flags = flags if "avm" not in arguments else ("--data", made / "data")
+        refused = run("extract", *own_flags, *arguments)
         assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr
     monkeypatch.setattr("sec2sec.training.export_features.write_features", fail)
     with pytest.raises(OSError, match="disk"):
