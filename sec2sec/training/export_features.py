@@ -70,7 +70,7 @@ def export_steps(config: TrainConfig, machine: Hardware, folder: Path, file_form
         raise DataError(f"{table.directory}: none of its {len(table.rows)} clips could be used")
     source = table.features.name if table.features else f"sec2sec, {cache.config.preset} encoders of {networks.origin}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sec2sec-", suffix=".unfinished"))
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sec2sec-", suffix=".part"))
     try:
         (unfinished / FILES).mkdir()
         lines = []

@@ -97,10 +97,10 @@ def _check_tokens(bundle: Bundle, table: Table) -> list[str]:
     if learned is None:
         raise DataError(f"{table.directory}: holds features, and {name} reads clips: give the folder of the clips")
     own, other = bundle.encoders.config, table.features.encoder
-    if any(getattr(own, field) != getattr(other, field) for field in ("shapes", "video_grid", "audio_grid")):
+    if any(getattr(own, what) != getattr(other, what) for what in ("shapes", "video_grid", "audio_grid")):
         raise DataError(
             f"{table.directory}: its tokens x channels per second are {_shapes_in_words(other.shapes)}, and those that "
-            f"{name} learned from {_shapes_in_words(own.shapes)}; give features of {learned['name']}, with the same grids"
+            f"{name} learned from {_shapes_in_words(own.shapes)}; give features of {learned['name']}, with their grids"
         )
     if table.features.name != learned["name"]:
         return [f"The features are of {table.features.name}, and the checkpoint learned from {learned['name']}."]
