@@ -25,7 +25,10 @@ DEMO = program_paths().demo
 
 
 def load(checkpoint: Path | str = DEMO, device: str = "auto") -> Bundle:
-    """Read a checkpoint folder onto a device: "auto", "cpu" or "cuda". Raises CheckpointError or EncoderError."""
+    """Read a checkpoint onto a device: "auto", "cpu" or "cuda". Raises CheckpointError or EncoderError.
+
+    checkpoint: a folder, or user/name, or user/name@revision, of the Hugging Face Hub.
+    """
     from sec2sec.checkpoints import load_checkpoint  # torch takes a second to import; `--help` must not
 
     return load_checkpoint(checkpoint, device)

@@ -21,21 +21,18 @@ from safetensors.torch import save as serialize
 
 from sec2sec import __version__
 from sec2sec.baselines import SYSTEMS, System, build_system
+from sec2sec.checkpoint_files import FILES
+from sec2sec.checkpoint_files import CheckpointError as CheckpointError
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders, build_encoders
-from sec2sec.errors import UserError
 from sec2sec.files import write_atomically
+from sec2sec.hub.download import checkpoint_folder, hub_name_of
 from sec2sec.model import Model
 
 SCHEMA = "sec2sec.checkpoint/1"
 _hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
 TRAINED_FOLDER = "checkpoint"  # in the folder of a training
-FILES = ("model.safetensors", "config.json", "card.md", "metrics.json")
-
-
-class CheckpointError(UserError):
-    """A checkpoint folder that cannot be used: names the folder, what was found and what to do."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +90,10 @@ def code_version() -> str:
 
 
 def checkpoint_name(folder: Path) -> str:
-    """The name that a person gave: of the folder, or of the training whose folder it is in."""
+    """The name that a person gave: of the folder, of the training whose folder it is in, or on the Hub."""
     folder = folder.resolve()
+    if name := hub_name_of(folder):
+        return name
     return folder.parent.name if folder.name == TRAINED_FOLDER else folder.name
 
 
@@ -139,10 +138,11 @@ def save_checkpoint(
 def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
     """Read a checkpoint folder onto a device ("auto", "cpu", "cuda" or "cuda:1").
 
+    folder: or user/name, or user/name@revision, of the Hugging Face Hub, which is downloaded.
     Raises CheckpointError, in one line, for a missing or damaged file, another schema or weights that do not fit;
     EncoderError where the paper preset's published weights are neither present nor reachable.
     """
-    folder = Path(folder)
+    folder = checkpoint_folder(folder)
     config = _read_json(folder, "config.json")
     if config.get("schema") != SCHEMA:
         raise CheckpointError(
@@ -191,7 +191,8 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
 def load_encoders(folder: Path) -> Encoders:
     """The encoders of a checkpoint, not folded, so that they can be tuned and hashed. Raises CheckpointError."""
     bundle = load_checkpoint(folder, "cpu")  # checks every file
-    state = deserialize(_read(folder, "model.safetensors"))
+    assert bundle.folder is not None, "it was read from there"
+    state = deserialize(_read(bundle.folder, "model.safetensors"))
     encoders = build_encoders(bundle.encoders.config)
     for prefix in ("video", "audio"):
         module = getattr(encoders, prefix)

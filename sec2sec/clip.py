@@ -28,6 +28,8 @@ from torch import Tensor
 
 from sec2sec.checkpoints import Bundle, encoder_hash
 from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
+from sec2sec.encoders import EncoderError
+from sec2sec.encoders.imported import NO_CLIPS
 from sec2sec.encoders.tokens import Modality, Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
@@ -303,13 +305,15 @@ def encode_steps(
 ) -> Steps[EncodedClip]:
     """Decode and encode the part [start, end) of a file, in seconds.
 
-    Raises MediaError for a clip that cannot be used. Decoding and encoding alternate, a few seconds at a time, so that
-    memory does not grow with the file.
+    Raises MediaError for a clip that cannot be used, EncoderError for a model that reads no clips. Decoding and
+    encoding alternate, a few seconds at a time, so that memory does not grow with the file.
     """
     taken = {"decoding": 0.0, "encoding": 0.0, "explaining": 0.0}
     clock = Stopwatch(taken)
     yield Progress(0, 0, "Opening the clip", "decoding")
     config = model.encoders.config
+    if config.preset == "features":
+        raise EncoderError(f"{model.summary.name} cannot explain a clip: {NO_CLIPS}")
     limits = limits or MediaLimits()
     limits = replace(limits, max_seconds=min(limits.max_seconds, model.system.max_seconds))
     clip = read_clip(

@@ -95,10 +95,10 @@ class EncoderConfig(Validated):
 
     "inputs" are no encoders: the tokens are the pixels and the coefficients themselves, for systems that take in a
     whole clip at once; "summaries" are one vector per clip, repeated in each second: what frozen backbones leave to
-    learn.
+    learn; "features" are tokens that another program computed.
     """
 
-    preset: Literal["paper", "compact", "inputs", "summaries"] = "compact"
+    preset: Literal["paper", "compact", "inputs", "summaries", "features"] = "compact"
     frames_per_second: int = setting(8, ge=1)  # M; 16 in the paper preset
     width: int = setting(96, ge=1)  # channels of a token; 512 in the paper preset
     video_grid: tuple[int, int, int] = setting(
@@ -145,6 +145,11 @@ class EncoderConfig(Validated):
             "video": (self.visual_tokens, self.width),
             "audio": (self.audio_tokens, self.audio_width or self.width),
         }
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """C of a visual and of an audio token."""
+        return self.width, self.audio_width or self.width
 
     @property
     def frame_size(self) -> tuple[int, int]:

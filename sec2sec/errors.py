@@ -9,7 +9,7 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── MissingExtraError   packages that a plain installation leaves out
         ├── FileError           a file that cannot be written or found; an OSError as well
         ├── MediaError          media.container: a clip
-        ├── CheckpointError     checkpoints: a folder with a model
+        ├── CheckpointError     checkpoint_files: a folder with a model
         ├── EncoderError        encoders.paper: published weights
         ├── DataError           datasets.table: a data set
         │   └── SeenClipsError  evaluation.evaluate: clips that the checkpoint learned from

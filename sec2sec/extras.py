@@ -8,7 +8,7 @@ from typing import Literal
 from sec2sec.errors import MissingExtraError
 from sec2sec.paths import program_paths
 
-Extra = Literal["app", "report", "film", "train", "baselines"]
+Extra = Literal["app", "report", "film", "train", "baselines", "h5", "tensorboard", "trackio", "wandb", "hub"]
 
 _REPORT, _FILM, _TRAIN = ("plotly",), ("moviepy",), ("lightning_fabric", "sklearn", "yaml", "reportlab")
 MODULES: dict[Extra, tuple[str, ...]] = {
@@ -17,6 +17,11 @@ MODULES: dict[Extra, tuple[str, ...]] = {
     "train": _TRAIN,  # train, search, benchmark, extract, profile, evaluate --figures
     "app": ("gradio", *_REPORT, *_FILM, *_TRAIN),
     "baselines": ("transformers",),  # the systems ViT, ViViT and ViT-ViViT
+    "h5": ("h5py",),  # features in .h5 files
+    "tensorboard": ("tensorboard",),  # train --log, as the next two
+    "trackio": ("trackio",),
+    "wandb": ("wandb",),
+    "hub": ("huggingface_hub", "yaml"),  # push, and checkpoints by their name on the Hugging Face Hub
 }
 
 

@@ -226,6 +226,11 @@ class Model(nn.Module):
         """
         raise NotImplementedError
 
+    @property
+    def channels(self) -> tuple[int, int]:
+        """C of a visual and of an audio token."""
+        return self.reference_video.shape[1], self.reference_audio.shape[1]
+
     def backbone(self) -> list[nn.Parameter]:
         """Parameters that start from published weights; none unless a system says so."""
         return []
@@ -258,18 +263,20 @@ class Sec2Sec(Model):
         config: ModelConfig,
         video_grid: tuple[int, int, int],
         audio_grid: tuple[int, int],
+        channels: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(config, video_grid, audio_grid)
-        width, channels = config.width, config.input_width
+        """channels: as of every Model."""
+        super().__init__(config, video_grid, audio_grid, channels)
+        width, (of_video, of_audio) = config.width, self.channels
         self.sees, self.hears = config.attention != "audio", config.attention != "vision"
         self.positions = Positions(video_grid, audio_grid, width)
         if self.sees:
-            self.enter_video = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width), nn.LayerNorm(width))
+            self.enter_video = nn.Sequential(nn.LayerNorm(of_video), nn.Linear(of_video, width), nn.LayerNorm(width))
             self.self_video = AttentionBlock(config)
         else:
             del self.positions.place
         if self.hears:
-            self.enter_audio = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width), nn.LayerNorm(width))
+            self.enter_audio = nn.Sequential(nn.LayerNorm(of_audio), nn.Linear(of_audio, width), nn.LayerNorm(width))
             self.self_audio = AttentionBlock(config)
         else:
             del self.positions.band
@@ -333,4 +340,4 @@ class Sec2Sec(Model):
 
 def build(config: ModelConfig, encoder: EncoderConfig) -> Sec2Sec:
     """The Sec2Sec systems, for the registry."""
-    return Sec2Sec(config, encoder.video_grid, encoder.audio_grid)
+    return Sec2Sec(config, encoder.video_grid, encoder.audio_grid, encoder.channels)

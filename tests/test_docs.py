@@ -8,6 +8,7 @@ with a decimal point or a % may differ by two of its last digit.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import shlex
@@ -26,7 +27,7 @@ from sec2sec.cli import command_parser, main
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
-NOT_RUN = 24  # code blocks that are marked; who marks another one changes this number
+NOT_RUN = 28  # code blocks that are marked; who marks another one changes this number
 WORDS_OF_A_DECISION = 320  # half a page
 SECTIONS = ["Context", "Decision", "Consequences"]
 MADE = ("build", "runs", "data")  # folders that commands make: a page may name what is not there
@@ -137,6 +138,7 @@ def value_of(number: str) -> float:
 @pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
 def test_python_blocks_of_a_page_run_and_print_what_the_page_shows(page, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
+    outputs_of(page, workplace)  # a Python block may read what a command of its page has written
     names: dict[str, object] = {}
     for block in blocks(page):
         if block.language == "python" and not block.reason:
@@ -150,12 +152,20 @@ def test_python_blocks_of_a_page_run_and_print_what_the_page_shows(page, workpla
 @pytest.mark.parametrize("page", pages_with("console"), ids=name_of)
 def test_commands_of_a_page_run_and_print_what_the_page_shows(page, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    for block in blocks(page):
-        if block.language == "console" and not block.reason:
-            for command, output in block.commands:
-                printed = run(command, f"{block.where}: {command}")
-                if output.strip():
-                    assert_shows(output, printed, block.where)
+    for where, documented, printed in outputs_of(page, workplace):
+        if documented.strip():
+            assert_shows(documented, printed, where)
+
+
+@functools.cache
+def outputs_of(page: Path, workplace: Path) -> list[tuple[str, str, str]]:
+    """Run the commands of a page, once, in the workplace: where each stands, the output that is shown, and its own."""
+    return [
+        (block.where, output, run(command, f"{block.where}: {command}"))
+        for block in blocks(page)
+        if block.language == "console" and not block.reason
+        for command, output in block.commands
+    ]
 
 
 def run(command: str, where: str) -> str:

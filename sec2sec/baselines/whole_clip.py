@@ -24,11 +24,12 @@ class WholeClip(Model):
     """
 
     def __init__(self, config: ModelConfig, encoder: EncoderConfig) -> None:
-        super().__init__(config, encoder.video_grid, encoder.audio_grid)
-        width, channels = config.width, config.input_width
+        super().__init__(config, encoder.video_grid, encoder.audio_grid, encoder.channels)
+        width = config.width
         self.positions = Positions(encoder.video_grid, encoder.audio_grid, width)
         self.enter_video, self.enter_audio = (
-            nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width), nn.LayerNorm(width)) for _ in range(2)
+            nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width), nn.LayerNorm(width))
+            for channels in encoder.channels
         )
         self.combine = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, width), nn.ReLU())
         self.dropout = nn.Dropout(config.dropout)

@@ -29,4 +29,6 @@ def manifest(results: Mapping[str, Any]) -> dict[str, Any]:
 def cited(results: Mapping[str, Any]) -> list[str]:
     """Keys of references.bib, of the paper, the data set, and the systems and encoders that were trained."""
     systems = [row["name"] for row in results["systems"] if row["done"]]
-    return sources(str(results["data"]["name"]), systems, str(results["settings"].get("preset", "")))
+    # features bring no encoders of ours
+    preset = "features" if "features" in results["data"] else str(results["settings"].get("preset", ""))
+    return sources(str(results["data"]["name"]), systems, preset)

@@ -123,6 +123,8 @@ class _FinishedTrial:
         origin, tuned = provenance.get("encoders_from", ""), provenance.get("config", {}).get("encoders") == "tuned"
         if not origin:
             return ""
+        if "features" in provenance:
+            return f"{origin}, computed elsewhere; the model from random weights"
         if SYSTEMS[self.config["model"]["system"]].uses_encoder_tokens:
             return f"encoders from {origin}, {'tuned' if tuned else 'frozen'}; the rest from random weights"
         if self.config["model"]["size"] == "small":
@@ -176,7 +178,9 @@ def _system(
         row["cost"] = {
             **costs[0]["cost"],
             "ms": _spread(cost["cost"]["ms"] for cost in costs),
-            "encoder_ms": _spread(cost["cost"]["encoder_ms"] for cost in costs),
+            "encoder_ms": None
+            if costs[0]["cost"]["encoder_ms"] is None  # features that another program computed
+            else _spread(cost["cost"]["encoder_ms"] for cost in costs),
             "epoch_seconds": _spread(cost["epoch_seconds"] for cost in costs),
             "peak_memory": max((cost["peak_memory"] for cost in costs if cost["peak_memory"]), default=None),
         }

@@ -27,19 +27,29 @@ TIMED_RUNS = 5  # timed, after one for warming up
 def cost(bundle: Bundle) -> dict[str, Any]:
     """Parameters, multiply-accumulates and ms of the model and of the encoders that it uses, on the bundle's device.
 
-    From decoded frames and samples on: a clip's decoding is the same for all systems.
+    From decoded frames and samples on: a clip's decoding is the same for all systems. What features cost that another
+    program computed is not known: None.
     """
     model, encoders = bundle.model, bundle.encoders
     shapes = [(1, CLIP_SECONDS, *mean.shape) for mean in (model.reference_video, model.reference_audio)]
     generator = torch.Generator().manual_seed(0)
     video, audio = (torch.randn(shape, generator=generator).to(bundle.device) for shape in shapes)
     mask = torch.ones(1, CLIP_SECONDS, dtype=torch.bool, device=bundle.device)
-    shape = (CLIP_SECONDS, encoders.config.frames_per_second, *encoders.config.frame_size, 3)
-    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(bundle.device)
-    samples = (0.1 * torch.randn(CLIP_SECONDS, SAMPLE_RATE, generator=generator)).to(bundle.device)
 
     def predict() -> Any:
         return model(video, audio, mask, evidence=False)
+
+    of_model = {
+        "seconds": CLIP_SECONDS,
+        "parameters": size(model),
+        "macs": macs(predict, model, bundle.device),
+        "ms": 1000 * seconds_of(predict, bundle.device),
+    }
+    if encoders.config.preset == "features":
+        return of_model | dict.fromkeys(("encoder_parameters", "encoder_macs", "encoder_ms"))
+    shape = (CLIP_SECONDS, encoders.config.frames_per_second, *encoders.config.frame_size, 3)
+    frames = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(bundle.device)
+    samples = (0.1 * torch.randn(CLIP_SECONDS, SAMPLE_RATE, generator=generator)).to(bundle.device)
 
     used = encoders_used(bundle)
 
@@ -49,13 +59,9 @@ def cost(bundle: Bundle) -> dict[str, Any]:
             audio = encoders.encode_audio(samples) if bundle.system.hears else None
             return video, audio
 
-    return {
-        "seconds": CLIP_SECONDS,
-        "parameters": size(model),
+    return of_model | {
         "encoder_parameters": sum(size(encoder) for encoder in used),
-        "macs": macs(predict, model, bundle.device),
         "encoder_macs": macs(encode, encoders, bundle.device),
-        "ms": 1000 * seconds_of(predict, bundle.device),
         "encoder_ms": 1000 * seconds_of(encode, bundle.device),
     }
 

@@ -135,7 +135,7 @@ def _unsteady(results: Mapping[str, Any]) -> list[str]:
     """Which systems' times cannot be told."""
     times = ("epoch_seconds", "ms", "encoder_ms")
     measured = [(row["title"], row["cost"]) for row in results["systems"] if "cost" in row]
-    titles = [title for title, cost in measured if any(cost[name]["median"] is None for name in times)]
+    titles = [title for title, cost in measured if any(cost[name] and cost[name]["median"] is None for name in times)]
     if not titles:
         return []
     return [

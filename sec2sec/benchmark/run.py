@@ -30,7 +30,7 @@ from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import SettingsError
-from sec2sec.training.setup import load_data
+from sec2sec.training.setup import check_features, load_data
 from sec2sec.training.side_by_side import Work, at_work, died_words, side_by_side, threads_each
 from sec2sec.training.trial import Trial, extract_for, fingerprint, has_result, outcome_words, run_without_test
 
@@ -62,6 +62,8 @@ def benchmark_steps(
         raise SettingsError(f"jobs must be at least 0, not {jobs}")
     planned = plan(request, out)
     table, _ = load_data(planned[0].config)
+    for trial in planned:
+        check_features(trial.config, table)  # before the folder is made
     depends_on = yield from fingerprint(planned[0].config)
     begun = planned if request.tuning is None else plan_tuning(request, out)
     request = begin(request, out, begun, depends_on)
@@ -73,6 +75,7 @@ def benchmark_steps(
         "clips": clips,
         "planted": generator_settings(table),
         "warnings": leaks(table, "test"),
+        **({"features": table.features.as_json()} if table.features else {}),
     }
     tuned: dict[str, dict[str, Any]] = {}
     if request.tuning is not None:

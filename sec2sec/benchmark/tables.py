@@ -64,6 +64,9 @@ def _missing(row: Mapping[str, Any]) -> str:
     return "diverged" if row["failed"] and not row["done"] else "not run" if not row["done"] else ""
 
 
+NOT_KNOWN = "not known"  # what features cost that another program computed
+
+
 def cost_table(results: Mapping[str, Any]) -> TextTable:
     """Time, size and memory, beside the paper's time."""
     paper = any(row["paper"] for row in results["systems"])
@@ -95,11 +98,11 @@ def cost_table(results: Mapping[str, Any]) -> TextTable:
                 time_cell(cost["epoch_seconds"]),
                 epochs,
                 f"{cost['parameters']:,}",
-                f"{cost['encoder_parameters']:,}",
+                NOT_KNOWN if cost["encoder_parameters"] is None else f"{cost['encoder_parameters']:,}",
                 f"{cost['macs'] / 1e6:,.1f}",
-                f"{cost['encoder_macs'] / 1e6:,.1f}",
+                NOT_KNOWN if cost["encoder_macs"] is None else f"{cost['encoder_macs'] / 1e6:,.1f}",
                 time_cell(cost["ms"]),
-                time_cell(cost["encoder_ms"]),
+                NOT_KNOWN if cost["encoder_ms"] is None else time_cell(cost["encoder_ms"]),
                 "" if cost["peak_memory"] is None else f"{cost['peak_memory'] / 2**20:,.0f}",
             ]
         )

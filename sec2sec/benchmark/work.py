@@ -18,7 +18,7 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.evaluation.evaluate import PLANTED, point
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
-from sec2sec.files import file_sha256, write_json
+from sec2sec.files import write_json
 from sec2sec.progress import Steps
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import PREDICTIONS
@@ -67,7 +67,7 @@ def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> 
     cache = TokenCache(machine.cache, load_encoders(trial.folder / "checkpoint"))
     occlusions = []
     for row in table.split("test"):
-        tokens = cache.read(file_sha256(row.path)) if row.id in tested else None
+        tokens = cache.read(row.content_sha256()) if row.id in tested else None
         if tokens is not None:
             moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
             occlusions.append((row, masker_of(bundle.model, moved).occlusion))

@@ -7,8 +7,10 @@ import argparse
 from sec2sec.cli.evaluate import add_data, reading_options
 from sec2sec.cli.options import SPLITS, add_cache, add_checkpoint, add_device, add_json, add_workers, print_result
 from sec2sec.cli.terminal import drain_to_terminal, list_unusable
+from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
 from sec2sec.files import json_bytes
+from sec2sec.hub.download import is_hub_name
 from sec2sec.outputs import Outputs, write_output
 
 SCHEMA = "sec2sec.profile/1"
@@ -35,6 +37,10 @@ def run(options: argparse.Namespace) -> int:
     require_extra("train", "profile")
     from sec2sec.training.mean_attention import as_text, profile_steps
 
+    if options.save and is_hub_name(options.checkpoint):
+        raise SettingsError(
+            f"{options.checkpoint}: --save writes into a folder, and this lies on the Hub; copy it first"
+        )
     if options.json:
         Outputs([options.checkpoint, options.data], options.overwrite).claim(options.json)
     steps = profile_steps(

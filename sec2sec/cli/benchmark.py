@@ -62,10 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     explanations.add_argument(
         "--checkpoint",
+        "--model",
+        dest="checkpoint",
         type=Path,
         default=program_paths().demo,
         metavar="DIR",
-        help="checkpoint that --explanations explains (default: the bundled demo)",
+        help="checkpoint that --explanations explains, a folder or a name on the Hub (default: the bundled demo)",
     )
     explanations.add_argument(
         "--others",

@@ -25,7 +25,15 @@ REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The clip and its part, what is measured, what is written."""
-    parser.add_argument("clip", type=Path, metavar="CLIP", help="a video or sound file")
+    parser.add_argument(
+        "clip", type=Path, metavar="CLIP", help="a video or sound file; with --features the id of a row of their table"
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="DIR",
+        help="folder with features.csv: explain one of its rows with a checkpoint that learned from features",
+    )
     add_checkpoint(parser)
     add_device(parser)
     part = parser.add_argument_group("part of the clip")
@@ -102,6 +110,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain the clip; what cannot be written is refused before the work, not after it."""
+    if options.features:
+        return explain_features(options)
     claim_outputs(options)
     if options.report:
         if options.report.suffix.lower() not in (".html", ".htm"):
@@ -127,6 +137,35 @@ def run(options: argparse.Namespace) -> int:
         bands = drain_to_terminal(stability_steps(options.clip, models, **part))
         explanation = with_stability(explanation, bands)
     write_results(options, clip, explanation, limits)
+    return 0
+
+
+def explain_features(options: argparse.Namespace) -> int:
+    """Explain a row of a table of features. Raises SettingsError for an option that needs a file."""
+    needs_file = {
+        "--start": options.start,
+        "--end": options.end,
+        "--video-track": options.video_track,
+        "--audio-track": options.audio_track,
+        "--max-seconds": options.max_seconds,
+        "--max-pixels": options.max_pixels,
+        "--stability": options.stability,
+        "--seeds": options.seeds,
+        "--report": options.report,
+        "--annotate": options.annotate,
+    }
+    if options_of_file := [name for name, value in needs_file.items() if value]:
+        verb = "needs" if len(options_of_file) == 1 else "need"
+        raise SettingsError(f"{', '.join(options_of_file)} {verb} a clip: features have no file to show")
+    if options.json:
+        Outputs([options.features, options.checkpoint], options.overwrite).claim(options.json)
+    from sec2sec.checkpoints import load_checkpoint
+    from sec2sec.datasets.feature_clip import encode_row
+    from sec2sec.training.opening import open_as_learned
+
+    model = load_checkpoint(options.checkpoint, options.device)
+    clip = encode_row(model, open_as_learned(model, options.features).table, str(options.clip))
+    write_results(options, clip, clip.explain(), MediaLimits())
     return 0
 
 

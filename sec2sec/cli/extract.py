@@ -1,10 +1,12 @@
-"""`extract`: fill the token cache."""
+"""`extract`: fill the token cache, and export tokens as features for other programs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.terminal import bar, list_unusable, show
@@ -13,6 +15,9 @@ from sec2sec.extras import require_extra
 from sec2sec.fields import add_flags, flag_values
 from sec2sec.progress import Progress, drain
 from sec2sec.training.settings import TrainConfig, train_config
+
+if TYPE_CHECKING:
+    from sec2sec.datasets.feature_files import FeatureFormat
 
 LOG_EVERY = 60.0  # s between two lines of progress, where stderr is no terminal but the log of a cluster
 
@@ -25,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="I/N",
         help="share of the clips that this process encodes, e.g. 2/4 (default: 1/1)",
     )
+    parser.add_argument(
+        "--export",
+        nargs=2,
+        metavar=("FORMAT", "DIR"),
+        help="write the tokens of all clips to this new folder as well, as npz, npy or h5 files with a table "
+        "features.csv, for other programs and for --data",
+    )
     add_flags(parser, TrainConfig)
     add_machine(parser)
 
@@ -33,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
     """Encode what the cache does not hold yet."""
     share = share_of(options.part)
     require_extra("train", "extract")
+    file_format = format_of(options)
+    from sec2sec.training.export_features import check_new, export_steps
     from sec2sec.training.train import extract_all
 
     logged = time.monotonic()
@@ -45,13 +59,38 @@ def run(options: argparse.Namespace) -> int:
             print(progress.message, file=sys.stderr, flush=True)
 
     config = train_config(flag_values(options, TrainConfig))
-    extraction = drain(extract_all(config, machine_of(options), share), report)
+    if file_format:
+        folder = Path(options.export[1])
+        check_new(folder)
+        exported = drain(export_steps(config, machine_of(options), folder, file_format), report)
+        extraction = exported.extraction
+    else:
+        extraction = drain(extract_all(config, machine_of(options), share), report)
     list_unusable(extraction.unusable.values())
     print(
         f"{extraction.total} clips: {extraction.encoded} encoded, {extraction.reused} were there, "
         f"{len(extraction.unusable)} unusable"
     )
+    if file_format:
+        print(f"exported: {exported.clips} clips to {exported.table}")
     return 0
+
+
+def format_of(options: argparse.Namespace) -> FeatureFormat | None:
+    """The format of --export; None without it. Raises SettingsError, or MissingExtraError for h5."""
+    if not options.export:
+        return None
+    from sec2sec.datasets.feature_files import FeatureFormat  # numpy: a help is to be quick
+
+    if share_of(options.part) != (1, 1):
+        raise SettingsError("--export takes all clips: leave --part out, also where parts have filled the cache")
+    for file_format in get_args(FeatureFormat):
+        if options.export[0] == file_format:
+            if file_format == "h5":
+                require_extra("h5", "--export h5")
+            chosen: FeatureFormat = file_format
+            return chosen
+    raise SettingsError(f"--export takes {', '.join(get_args(FeatureFormat))} and a folder, not {options.export[0]!r}")
 
 
 def share_of(text: str) -> tuple[int, int]:

@@ -20,10 +20,13 @@ def add_checkpoint(parser: argparse._ActionsContainer) -> None:
     """--checkpoint."""
     parser.add_argument(
         "--checkpoint",
+        "--model",
+        dest="checkpoint",
         type=Path,
         default=program_paths().demo,
         metavar="DIR",
-        help="checkpoint folder, e.g. runs/first/checkpoint (default: the bundled demo)",
+        help="checkpoint folder, e.g. runs/first/checkpoint, or USER/NAME[@REVISION] on the Hugging Face Hub (default: "
+        "the bundled demo)",
     )
 
 

@@ -11,9 +11,10 @@ from sec2sec.cli.options import add_machine, machine_of
 from sec2sec.cli.steps import print_progress, print_result
 from sec2sec.extras import require_extra
 from sec2sec.fields import add_flags, flag_values
-from sec2sec.progress import drain
+from sec2sec.progress import Progress, drain
 from sec2sec.training.settings import TrainConfig, as_json, read_mapping, train_config
 from sec2sec.training.signals import stop_on_signals
+from sec2sec.training.trackers import TRACKERS, Trackers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output = groups["output"]
     output.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder, e.g. runs/first")
     output.add_argument("--resume", action="store_true", help="resume the training of the run folder")
+    output.add_argument(
+        "--log",
+        nargs="+",
+        choices=TRACKERS,
+        default=[],
+        metavar="TRACKER",
+        help=f"send the figures of each epoch to a tracker as well: {', '.join(TRACKERS)}, or several of them",
+    )
     add_machine(parser)
 
 
@@ -47,16 +56,26 @@ def run(options: argparse.Namespace) -> int:
 
     values = (read_mapping(options.config) if options.config else {}) | flag_values(options, TrainConfig)
     folder = RunFolder(options.out)
+    trackers = Trackers(options.log, options.out, lambda: as_json(folder.config()))
     if options.resume and folder.exists():
         config = train_config(as_json(folder.config()) | values) if values else None
     else:
         config = train_config(values, str(options.config or ""))
     with stop_on_signals() as stop, wait_for_turn(options.queue, stop):
         steps = train_steps(options.out, config, machine_of(options), resume=options.resume, stop=stop)
-        result = drain(steps, print_progress)
+        try:
+            result = drain(steps, lambda progress: show_epoch(progress, trackers))
+        finally:
+            trackers.finish()
     if first_process():
         print_result(result, options.out)
     return 0
+
+
+def show_epoch(progress: Progress, trackers: Trackers) -> None:
+    """Print what is new, and pass it on."""
+    print_progress(progress)
+    trackers.report(progress)
 
 
 @contextmanager

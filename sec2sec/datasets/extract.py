@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,11 +19,12 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.feature_table import read_all
 from sec2sec.datasets.table import Row
 from sec2sec.device import pass_size
 from sec2sec.encoders import GPU_CHUNKS, Encoders
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import BATCH_SECONDS, encode_clip
-from sec2sec.files import file_sha256
 from sec2sec.media import MediaError, Second, open_clip
 from sec2sec.media.isolated import read_clip
 from sec2sec.progress import Progress, Steps
@@ -185,24 +185,23 @@ def extract_steps(
     yield encoding_progress(done, len(rows))
     if not missing:
         return Extraction(len(rows), reused, hashes, unusable)
-    fast, size = encoders.for_inference(device), pass_size(BATCH_SECONDS, device, GPU_CHUNKS)
-    precision = str(fast.precision)
-    workers = min(len(missing), os.cpu_count() or 1 if workers is None else workers)
-    limits = MediaLimits(max_seconds=max_seconds)
-    clips, for_gpu = [same[0] for same in missing], device.type == "cuda"
-    decoded = decode_all(clips, encoders.config, as_decoded, workers=workers, limits=limits, for_gpu=for_gpu)
+    clips = [same[0] for same in missing]
+    if encoders.config.preset == "features":
+        precision, encoded = str(torch.float16), read_all(clips, max_seconds)
+    else:
+        fast = encoders.for_inference(device)
+        precision, encoded = str(fast.precision), _encode_all(clips, fast, device, workers, max_seconds)
     began: float | None = None
     # a thread writes: the disk's fsync takes as long as encoding a short clip
     with worker_deaths_in_words(), ThreadPoolExecutor(1) as writer:
         writing: list[Future[None]] = []
-        for made, (same, (_, seconds)) in enumerate(zip(missing, decoded, strict=True), start=1):
+        for made, (same, (_, tokens)) in enumerate(zip(missing, encoded, strict=True), start=1):
             began = began or time.monotonic()  # workers take seconds to start, which no later clip will
-            if isinstance(seconds, str):
-                unusable |= {row.id: seconds for row in same}
+            if isinstance(tokens, str):
+                unusable |= {row.id: tokens for row in same}
                 for row in same:
                     hashes.pop(row.id, None)
             else:
-                tokens = fast.summarise(encode_clip(seconds, fast, device, size))
                 writing.append(writer.submit(cache.write, hashes[same[0].id], tokens, {"precision": precision}))
                 reused += len(same) - 1
             while len(writing) > (MAX_CLIPS_IN_WRITING if made < len(missing) else 0):
@@ -211,6 +210,19 @@ def extract_steps(
             rate = made / max(time.monotonic() - began, 1e-6)
             yield encoding_progress(done, len(rows), rate, (len(missing) - made) / rate)
     return Extraction(len(rows), reused, hashes, unusable)
+
+
+def _encode_all(
+    clips: Sequence[Row], encoders: Encoders, device: torch.device, workers: int | None, max_seconds: float
+) -> Iterator[tuple[Row, Tokens | str]]:
+    """Every clip with its tokens, or with what is wrong with its file. encoders: folded, on the device."""
+    size = pass_size(BATCH_SECONDS, device, GPU_CHUNKS)
+    workers = min(len(clips), os.cpu_count() or 1 if workers is None else workers)
+    limits, for_gpu = MediaLimits(max_seconds=max_seconds), device.type == "cuda"
+    decoded = decode_all(clips, encoders.config, as_decoded, workers=workers, limits=limits, for_gpu=for_gpu)
+    for row, seconds in decoded:
+        broken = isinstance(seconds, str)
+        yield row, seconds if broken else encoders.summarise(encode_clip(seconds, encoders, device, size))
 
 
 @dataclass(frozen=True)
@@ -226,11 +238,12 @@ def hash_files(rows: Sequence[Row]) -> Steps[FileHashes]:
     hashes, reported = FileHashes(), time.monotonic()
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))  # hashing leaves Python's lock alone
     try:
-        reading = zip(rows, pool.map(_hash_or_error, [row.path for row in rows]), strict=True)
+        reading = zip(rows, pool.map(_hash_or_error, rows), strict=True)
         for count, (row, sha256) in enumerate(reading, start=1):
             if isinstance(sha256, Exception):
                 why = getattr(sha256, "strerror", None) or sha256
-                hashes.unreadable[row.id] = f"{row.path}: cannot be read ({why}); check the table and the file"
+                path = getattr(sha256, "filename", None) or row.path
+                hashes.unreadable[row.id] = f"{path}: cannot be read ({why}); check the table and the file"
             else:
                 hashes.sha256[row.id] = sha256
             if time.monotonic() - reported > PROGRESS_INTERVAL:
@@ -254,8 +267,8 @@ def _missing(rows: Sequence[Row], hashes: Mapping[str, str], cache: TokenCache) 
     return list(missing.values())
 
 
-def _hash_or_error(path: Path) -> str | Exception:
+def _hash_or_error(row: Row) -> str | Exception:
     try:
-        return file_sha256(path)
+        return row.content_sha256()
     except (OSError, ValueError) as error:  # ValueError: a name that no disk can hold
         return error

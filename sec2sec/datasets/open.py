@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
+from sec2sec.datasets.feature_table import FEATURES_FILE, read_feature_table
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
 from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
 
@@ -32,13 +33,15 @@ def open_data(
     inside: bool = False,
     limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
-    """The table of a folder: clips.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
+    """The table of a folder: clips.csv, features.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
 
     liris_rule, split, split_seed, interview: see Reading. inside: refuse clips that lie outside the folder, as an
     upload could name them. limits: hold while a file is read.
     """
     table = _read(Path(directory), Reading(liris_rule, split, split_seed, interview), limits)
     if inside:
+        if table.features is not None:
+            raise DataError(f"{directory}: holds features, which are not taken here; train on them in the terminal")
         check_inside(table)
     return table
 
@@ -55,7 +58,7 @@ def has_interview(directory: Path | str) -> bool:
 
 @dataclass(frozen=True)
 class _Folder:
-    kind: str  # a data set's name, TABLE_FILE, or empty
+    kind: str  # a data set's name, TABLE_FILE, FEATURES_FILE, or empty
     files: dict[str, Path]  # that say so
 
     @property
@@ -69,8 +72,11 @@ def _find(directory: Path) -> _Folder:
         raise DataError(f"{directory}: {what}")
     impressions = (*first_impressions.V2.values(), *first_impressions.V1.values())
     paths = find_files(directory, {TABLE_FILE, *liris.REQUIRED_FILES, *impressions})
-    if (directory / TABLE_FILE).is_file():
-        return _Folder(TABLE_FILE, paths)
+    tables = [name for name in (TABLE_FILE, FEATURES_FILE) if (directory / name).is_file()]
+    if len(tables) > 1:
+        raise DataError(f"{directory}: holds {' and '.join(tables)}; give clips and features a folder each")
+    if tables:
+        return _Folder(tables[0], paths)
     if any(name in paths for name in liris.REQUIRED_FILES):
         return _Folder(liris.NAME, paths)
     return _Folder(first_impressions.NAME if any(name in paths for name in impressions) else "", paths)
@@ -84,6 +90,8 @@ def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
     if folder.kind == TABLE_FILE:
         return read_table(directory, limits)
+    if folder.kind == FEATURES_FILE:
+        return read_feature_table(directory, limits)
     if folder.kind == liris.NAME:
         return liris.read_liris(directory, reading.liris_rule, reading.split, reading.split_seed, limits)
     if folder.kind == first_impressions.NAME:
@@ -92,10 +100,10 @@ def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
         raise DataError(
             f"{directory}: no {TABLE_FILE} in it, but there is {folder.files[TABLE_FILE]}; give the folder of that file"
         )
+    v2, v1 = (", ".join(files.values()) for files in (first_impressions.V2, first_impressions.V1))
     raise DataError(
-        f"{directory}: no data set known here; looked for {TABLE_FILE} (any table of clips), "
-        f"{', '.join(liris.REQUIRED_FILES)} ({liris.NAME}), {', '.join(first_impressions.V2.values())} "
-        f"(First Impressions V2) and {', '.join(first_impressions.V1.values())} (V1)"
+        f"{directory}: no data set known here; looked for {TABLE_FILE} (any table of clips), {FEATURES_FILE} "
+        f"(features), {', '.join(liris.REQUIRED_FILES)} ({liris.NAME}), {v2} (First Impressions V2) and {v1} (V1)"
     )
 
 

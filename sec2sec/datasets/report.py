@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from sec2sec.datasets.feature_table import FeatureRow
 from sec2sec.datasets.splits import obstacles, shared_groups
-from sec2sec.datasets.table import SPLITS, Kind, Row, Table, some
+from sec2sec.datasets.table import SPLITS, DataError, Kind, Row, Table, some
 from sec2sec.media import MediaError, open_clip
 from sec2sec.metrics import TrainingLabels, measure
 from sec2sec.progress import Progress, Steps
@@ -111,23 +112,35 @@ def report_steps(table: Table, probe: bool = True, workers: int | None = None) -
 
 def _probe_all(rows: Sequence[Row], probe: bool, workers: int | None) -> Iterator[tuple[Row, Probe]]:
     if not probe:
-        yield from ((row, _missing(row.path)) for row in rows)
+        yield from ((row, _missing(row)) for row in rows)
         return
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         try:
-            yield from zip(rows, pool.map(probe_clip, [row.path for row in rows]), strict=True)
+            yield from zip(rows, pool.map(probe_row, rows), strict=True)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _missing(path: Path) -> Probe:
-    return Probe() if path.is_file() else Probe("there is no such file", missing=True)
+def _missing(row: Row) -> Probe:
+    return Probe() if all(path.is_file() for path in row.files) else Probe("there is no such file", missing=True)
+
+
+def probe_row(row: Row) -> Probe:
+    """A quick look at a clip, or all of its features; never raises for what a file holds."""
+    absent = _missing(row)
+    if absent.missing:
+        return absent
+    if not isinstance(row, FeatureRow):
+        return probe_clip(row.path)
+    try:
+        row.read()
+    except DataError as error:
+        return Probe(str(error))
+    return Probe(None, False, row.seconds, "audio" in row.arrays, "video" in row.arrays, row.content_sha256())
 
 
 def probe_clip(path: Path) -> Probe:
     """A quick look at one clip; never raises for what a file holds."""
-    if not path.is_file():
-        return _missing(path)
     try:
         short = missing_bytes(path)
         if short:

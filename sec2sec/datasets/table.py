@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sec2sec.config import EncoderConfig
 from sec2sec.datasets.clip_files import match_paths
 from sec2sec.errors import UserError
+from sec2sec.files import file_sha256
 
 TABLE_FILE = "clips.csv"
 SPLITS = ("train", "validation", "test")
@@ -61,6 +63,29 @@ class Row:
     split: str
     group: str
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of the clip."""
+        return (self.path,)
+
+    def content_sha256(self) -> str:
+        """The SHA-256 by which the clip is known, of its content. Raises OSError."""
+        return file_sha256(self.path)
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """What the clips of a table are where they are features: tokens that another program computed."""
+
+    name: str  # what made them, in the words of the table
+    encoder: EncoderConfig  # their shapes
+    sha256: str  # of the table's file
+
+    def as_json(self) -> dict[str, object]:
+        """For a checkpoint: the name, tokens and channels of a second by modality, and the hash of the table."""
+        shapes = {modality: list(shape) for modality, shape in self.encoder.shapes.items()}
+        return {"name": self.name, **shapes, "table_sha256": self.sha256}
+
 
 @dataclass(frozen=True)
 class Table:
@@ -72,6 +97,7 @@ class Table:
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # of each target; by the values where left out
     name: str = ""  # as people know the data set; the folder's where left out
     notes: tuple[str, ...] = ()  # sentences to show wherever the data set is named
+    features: FeatureSource | None = None  # None: its clips are clips
 
     def __post_init__(self) -> None:
         kinds = {target: self.kinds.get(target) or kind_of(self.values(target)) for target in self.targets}
@@ -104,31 +130,32 @@ def read_table(directory: Path | str, limits: TableLimits = DEFAULT_LIMITS) -> T
         raise DataError(
             f"{directory}: no {TABLE_FILE} in it; a data set is a folder with a table of clips of that name"
         )
-    delimiter, text = _delimited_text(file, limits)
+    delimiter, text = delimited_text(file, limits)
     columns, lines = read_cells(file, text, delimiter, REQUIRED_COLUMNS, limits)
     cells_at = dict(lines)
-    wordy = _word_columns([name for name in columns if name not in NOT_TARGETS], cells_at.values())
+    wordy = word_columns([name for name in columns if name not in NOT_TARGETS], cells_at.values())
     targets = tuple(name for name in columns if name not in (*NOT_TARGETS, *wordy))
     paths = [cells["path"].replace("\\", "/") for cells in cells_at.values()]  # tables written on Windows
     file_of = match_paths(directory, paths)
     rows, places = [], {}
     for (where, cells), path in zip(cells_at.items(), paths, strict=True):
-        row = _row(where, cells, directory / file_of.get(path, path), targets, decimal="," if delimiter == ";" else ".")
+        decimal = "," if delimiter == ";" else "."
+        row = table_row(where, cells, directory / file_of.get(path, path), targets, decimal)
         if row.id in places:
             raise DataError(f"{where}: id {row.id!r} stands twice; each clip needs an id of its own")
         places[row.id] = where
         rows.append(row)
     if not rows:
         raise DataError(f"{file}: the table has no clips")
-    _check_paths(rows, places)
-    notes = [*_notes(wordy, file_of)]
+    check_paths(rows, places)
+    notes = [*table_notes(wordy, file_of)]
     if (directory / GENERATOR).is_file():
         notes.insert(0, "These clips were generated and their labels planted: they are not people's ratings.")
         return Table(directory, targets, rows, name="Known-truth clips", notes=tuple(notes))
     return Table(directory, targets, rows, notes=tuple(notes))
 
 
-def _delimited_text(file: Path, limits: TableLimits) -> tuple[str, str]:
+def delimited_text(file: Path, limits: TableLimits) -> tuple[str, str]:
     """The character between the cells of a table, and its text."""
     data = read_bytes(file, limits)
     try:
@@ -143,7 +170,7 @@ def _delimited_text(file: Path, limits: TableLimits) -> tuple[str, str]:
     return stated[1], text[stated.end() :]  # the line end stays, so that lines are counted as a person counts them
 
 
-def _word_columns(names: Sequence[str], rows: Collection[Mapping[str, str]]) -> list[str]:
+def word_columns(names: Sequence[str], rows: Collection[Mapping[str, str]]) -> list[str]:
     """The columns that hold words in every cell with a content; none where no other column would be left."""
     wordy = []
     for name in names:
@@ -162,7 +189,8 @@ def _is_word(label: str) -> bool:
     return False
 
 
-def _notes(wordy: Sequence[str], file_of: Mapping[str, str]) -> Iterator[str]:
+def table_notes(wordy: Sequence[str], file_of: Mapping[str, str]) -> Iterator[str]:
+    """What is said of columns that are no targets, and of paths that were taken for others."""
     if wordy:
         ending, holds, is_none = ("s", "hold", "are no targets") if len(wordy) > 1 else ("", "holds", "is no target")
         yield f"The column{ending} {some(wordy)} {holds} words, and so {is_none}: a target is a number from 0 to 1."
@@ -174,7 +202,8 @@ def _notes(wordy: Sequence[str], file_of: Mapping[str, str]) -> Iterator[str]:
         )
 
 
-def _row(where: str, cells: Mapping[str, str], path: Path, targets: Sequence[str], decimal: str) -> Row:
+def table_row(where: str, cells: Mapping[str, str], path: Path, targets: Sequence[str], decimal: str) -> Row:
+    """The clip of one line. where: the line, in words; decimal: what marks decimals. Raises DataError."""
     for name in ("id", "path"):
         if not cells[name]:
             raise DataError(f"{where}: {name} is empty; each clip needs one")
@@ -197,7 +226,7 @@ def _label(where: str, name: str, cell: str, decimal: str) -> float:
         ) from None
 
 
-def _check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
+def check_paths(rows: Sequence[Row], places: Mapping[str, str]) -> None:
     """DataError where one file is two clips: in two splits it would be learned and then tested."""
     seen: dict[Path, Row] = {}
     for row in rows:

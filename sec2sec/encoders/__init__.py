@@ -112,6 +112,10 @@ def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int 
         from sec2sec.encoders.inputs import RawInputs  # it extends Encoders
 
         return RawInputs(config)
+    if config.preset == "features":
+        from sec2sec.encoders.imported import ImportedFeatures
+
+        return ImportedFeatures(config)
     if config.preset == "paper":
         return Encoders(config, *load_paper(pretrained=pretrained, seed=seed))
     if seed is not None:

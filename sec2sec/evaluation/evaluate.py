@@ -15,6 +15,7 @@ from sec2sec.checkpoints import Bundle, load_encoders
 from sec2sec.config import MediaLimits
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import FileHashes, as_decoded, decode_all, extract_steps, hash_files
+from sec2sec.datasets.feature_table import read_all
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.learned_from import count_seen, read_learned_from
 from sec2sec.datasets.splits import leaks
@@ -101,7 +102,9 @@ def evaluate_steps(
         raise SeenClipsError(_refusal(table, seen, len(rows)))
     workers = os.cpu_count() or 1 if workers is None else workers
     # tokens are far smaller than what systems without encoders read
-    if cache is not None and bundle.folder is not None and bundle.system.uses_encoder_tokens:
+    if table.features is not None:
+        predicted, unusable = yield from _from_features(bundle, rows)
+    elif cache is not None and bundle.folder is not None and bundle.system.uses_encoder_tokens:
         predicted, unusable = yield from _cached(bundle, rows, cache, hashed, workers)
     else:
         predicted, unusable = yield from _decoded(bundle, rows, workers, isolated=isolated)
@@ -148,6 +151,24 @@ def _decoded(
     return predicted, unusable
 
 
+def _from_features(bundle: Bundle, rows: Sequence[Row]) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
+    """The same of features that another program computed."""
+    predicted: list[tuple[Row, Occlusion]] = []
+    unusable: list[str] = []
+    for done, (row, tokens) in enumerate(read_all(rows, _max_seconds(bundle)), start=1):
+        if isinstance(tokens, str):
+            unusable.append(tokens)
+        else:
+            predicted.append((row, masker_of(bundle.model, _on_device(tokens, bundle)).occlusion))
+        yield Progress(done, len(rows), f"Evaluated {done} of {len(rows)} clips")
+    return predicted, unusable
+
+
+def _on_device(tokens: Tokens, bundle: Bundle) -> Tokens:
+    """Tokens as a file has them, in float32 on the device of the model."""
+    return Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
+
+
 def _cached(
     bundle: Bundle, rows: Sequence[Row], directory: Path, hashed: FileHashes, workers: int
 ) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
@@ -169,8 +190,7 @@ def _cached(
     for done, row in enumerate(usable, start=1):
         if (tokens := cache.read(extraction.sha256[row.id])) is None:
             raise DataError(f"{cache.directory}: the tokens of {row.id!r} are gone; leave a cache that is used alone")
-        moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
-        predicted.append((row, masker_of(bundle.model, moved).occlusion))
+        predicted.append((row, masker_of(bundle.model, _on_device(tokens, bundle)).occlusion))
         yield Progress(done, len(usable), f"Evaluated {done} of {len(usable)} clips")
     return predicted, list(extraction.unusable.values())
 

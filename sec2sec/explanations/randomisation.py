@@ -70,18 +70,23 @@ _building = threading.Lock()
 def random_model(model: Sec2Sec, seed: int) -> Sec2Sec:
     """A model of the same shape with the weights that training would start from."""
     device = next(model.parameters()).device
-    return _random_model(model.config, model.video_grid, model.audio_grid, seed, device)
+    return _random_model(model.config, model.video_grid, model.audio_grid, model.channels, seed, device)
 
 
 @lru_cache(maxsize=4 * SEEDS)
 def _random_model(
-    config: ModelConfig, video_grid: tuple[int, int, int], audio_grid: tuple[int, int], seed: int, device: torch.device
+    config: ModelConfig,
+    video_grid: tuple[int, int, int],
+    audio_grid: tuple[int, int],
+    channels: tuple[int, int],
+    seed: int,
+    device: torch.device,
 ) -> Sec2Sec:
     # Initialisations draw from the CPU's one generator: one thread at a time, and it is left as it was.
     # torch.manual_seed would seed the generators of all GPUs as well, and nothing would bring those back.
     with _building, torch.random.fork_rng(devices=[]), torch.inference_mode(False):
         torch.default_generator.manual_seed(seed)
-        return Sec2Sec(config, video_grid, audio_grid).eval().requires_grad_(False).to(device)
+        return Sec2Sec(config, video_grid, audio_grid, channels).eval().requires_grad_(False).to(device)
 
 
 def cascade(model: Sec2Sec, seed: int) -> Iterator[tuple[str, Sec2Sec]]:

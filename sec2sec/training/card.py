@@ -33,7 +33,14 @@ def trained_card(
     system = SYSTEMS[m.system]
     tuned = "tuned with the rest" if config.encoders == "tuned" else "frozen: only what stands right of them learned"
     about = [f"- System: {system.title}{f', {m.temporal}' if system.recurrent else ''}, targets {', '.join(m.targets)}"]
-    if system.uses_encoder_tokens:
+    if source := provenance.get("features"):
+        tokens = ", ".join(f"{name} {source[name][0]} x {source[name][1]}" for name in ("video", "audio"))
+        about[0] += f"; D = {m.width}, {m.heads} heads."
+        about += [
+            f"- Reads features that another program computed, and no clips: {source['name']}; tokens x channels per "
+            f"second: {tokens}. SHA-256 of their table: {source['table_sha256']}."
+        ]
+    elif system.uses_encoder_tokens:
         about[0] += f"; D = {m.width}, {m.heads} heads."
         about += [
             f"- Encoders: {e.preset}, from {provenance['encoders_from']}; {tuned}. "

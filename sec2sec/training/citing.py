@@ -59,7 +59,8 @@ def write_citation(
 ) -> None:
     """The manifest and the references of a training whose checkpoint is there. Raises TrainingError."""
     folder.write(MANIFEST, training_manifest(folder, config, table, machine, device))
-    folder.write_text(REFERENCES, bibtex(sources(table.name, [config.system], config.preset)))
+    preset = config.preset if table.features is None else "features"  # they bring no encoders of ours
+    folder.write_text(REFERENCES, bibtex(sources(table.name, [config.system], preset)))
 
 
 def training_manifest(
@@ -85,6 +86,7 @@ def training_manifest(
             "planted": planted,
             "licence": licence({"name": table.name, "planted": planted}),
             "warnings": leaks(table, "test"),
+            **({"features": table.features.as_json()} if table.features else {}),
         },
         "checkpoint": {"sha256": identity(folder.checkpoint), "encoders": noted.get("encoders")},
         "hardware": {

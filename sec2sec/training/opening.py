@@ -60,6 +60,7 @@ def open_as_learned(
     else:
         table = open_table(directory, **chosen)
     _check_targets(bundle, table)
+    remarks += _check_tokens(bundle, table)
     if absent := [name for name in targets if name not in table.targets]:
         remarks.append(f"The data set has no labels of {', '.join(absent)}, which the checkpoint predicts as well.")
     return OpenedData(table, reading, tuple(remarks))
@@ -81,6 +82,41 @@ def _learned_from(bundle: Bundle, name: str) -> bool:
 
 def _liris_options(reading: Reading) -> dict[str, Any]:
     return {"liris_rule": reading.liris_rule, "split": reading.split, "split_seed": reading.split_seed}
+
+
+def _check_tokens(bundle: Bundle, table: Table) -> list[str]:
+    """DataError where a checkpoint of clips gets features, one of features clips, or one of them other shapes.
+
+    A remark where another program computed the features.
+    """
+    learned, name = features_of(bundle), bundle.summary.name
+    if table.features is None:
+        if learned is None:
+            return []
+        raise DataError(f"{table.directory}: holds clips, and {name} reads features of {learned['name']}: give those")
+    if learned is None:
+        raise DataError(f"{table.directory}: holds features, and {name} reads clips: give the folder of the clips")
+    own, other = bundle.encoders.config, table.features.encoder
+    if any(getattr(own, what) != getattr(other, what) for what in ("shapes", "video_grid", "audio_grid")):
+        raise DataError(
+            f"{table.directory}: its tokens x channels per second are {_shapes_in_words(other.shapes)}, and those that "
+            f"{name} learned from {_shapes_in_words(own.shapes)}; give features of {learned['name']}, with their grids"
+        )
+    if table.features.name != learned["name"]:
+        return [f"The features are of {table.features.name}, and the checkpoint learned from {learned['name']}."]
+    return []
+
+
+def features_of(bundle: Bundle) -> Mapping[str, Any] | None:
+    """What a checkpoint says of the features that it learned from; None for one that reads clips."""
+    if bundle.encoders.config.preset != "features":
+        return None
+    recorded = bundle.config.get("provenance", {}).get("features")
+    return recorded if isinstance(recorded, Mapping) and "name" in recorded else {"name": "an unknown source"}
+
+
+def _shapes_in_words(shapes: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{name} {tokens} x {channels}" for name, (tokens, channels) in shapes.items())
 
 
 def _check_targets(bundle: Bundle, table: Table) -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,13 @@ from sec2sec.checkpoints import checkpoint_name, load_encoders
 from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
 from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.extract import decode_all
+from sec2sec.datasets.feature_table import modalities_of
 from sec2sec.datasets.open import open_data
-from sec2sec.datasets.table import SPLITS, DataError, Row, Table
+from sec2sec.datasets.table import SPLITS, DataError, FeatureSource, Row, Table
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoding import encode_clip, stack
 from sec2sec.features import MfccImage
+from sec2sec.hub.download import checkpoint_folder
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
@@ -49,6 +50,7 @@ def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data)
         split_seed=config.split_seed,
         interview=config.interview,
     )
+    check_features(config, table)
     targets = config.targets or table.targets
     if unknown := [name for name in targets if name not in table.targets]:
         raise DataError(
@@ -58,6 +60,25 @@ def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data)
     if not targets:
         raise DataError(f"{table.directory}: its table has no target to learn; add a column with a number a clip")
     return table, targets
+
+
+def check_features(config: TrainConfig, table: Table) -> None:
+    """Raise SettingsError where a table of features is not what the settings are for."""
+    if table.features is None:
+        return
+    where, system = f"{table.directory}: holds features", SYSTEMS[config.system]
+    if not system.uses_encoder_tokens:
+        others = ", ".join(name for name, other in SYSTEMS.items() if other.uses_encoder_tokens)
+        raise SettingsError(
+            f"{where}, and {system.title} reads clips itself; the systems that read tokens are {others}"
+        )
+    if config.init or config.video_grid or config.audio_grid or config.encoders == "tuned":
+        raise SettingsError(f"{where}, which bring no encoders; leave out init, encoders, video_grid and audio_grid")
+    has = modalities_of(table)
+    for reads, modality, other in ((system.sees, "video", "audio"), (system.hears, "audio", "video")):
+        if reads and modality not in has:
+            own = "sec2sec-audio" if other == "audio" else "sec2sec-vision"
+            raise SettingsError(f"{where} of {other} alone, and {system.title} reads {modality} as well; choose {own}")
 
 
 def training_labels(table: Table, targets: Sequence[str], rows: Sequence[Row]) -> dict[str, TrainingLabels]:
@@ -94,14 +115,22 @@ class StartingNetworks:
 
 
 def starting_networks(
-    config: TrainConfig, targets: tuple[str, ...], rows: Sequence[Row], workers: int
+    config: TrainConfig,
+    targets: tuple[str, ...],
+    rows: Sequence[Row],
+    workers: int,
+    features: FeatureSource | None = None,
 ) -> StartingNetworks:
     """What a training starts from. Weights that are missing are found missing before any clip is decoded.
 
-    rows: the training clips, whose sound sets the statistics where no checkpoint brings any.
+    rows: the training clips, whose sound sets the statistics where no checkpoint brings any. features: what they are
+    instead of clips.
     Raises SettingsError, CheckpointError or EncoderError.
     """
-    encoders, origin, has_statistics = _starting_encoders(config)
+    if features is None:
+        encoders, origin, has_statistics = _starting_encoders(config)
+    else:
+        encoders, origin, has_statistics = build_encoders(features.encoder), f"features of {features.name}", True
     torch.manual_seed(mix_seeds(config.seed))
     model = starting_model(config, targets, encoders.config)
     if not has_statistics:
@@ -113,8 +142,10 @@ def _starting_encoders(config: TrainConfig) -> tuple[Encoders, str, bool]:
     """Encoders, where they come from, and whether they know how loud sound is."""
     system = SYSTEMS[config.system]
     if system.uses_encoder_tokens and config.preset == "compact" and config.init != "random":
-        folder = Path(config.init) if config.init else DEMO
+        folder = checkpoint_folder(config.init or DEMO)
         encoders = load_encoders(folder)
+        if encoders.config.preset == "features":
+            raise SettingsError(f"{config.init}: reads features of another program and has no encoders; choose another")
         if encoders.config.preset != "compact":
             raise SettingsError(f"{config.init}: holds encoders of the paper preset; choose --preset paper")
         trained_on = json.loads((folder / "config.json").read_text())["trained_on"]

@@ -111,7 +111,7 @@ def _write_failed(folder: RunFolder, error: Exception) -> None:
 def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] = (1, 1)) -> Steps[Extraction]:
     """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
     table, _ = load_data(config)
-    networks = starting_networks(config, ("any",), table.split("train"), machine.decoders)
+    networks = starting_networks(config, ("any",), table.split("train"), machine.decoders, table.features)
     encoders = networks.model.cached_encoders(networks.encoders)
     cache = TokenCache(machine.cache, encoders)
     rows = table.rows[share[0] - 1 :: share[1]]
@@ -219,7 +219,7 @@ class _Training:
     def build(self) -> _Setup:
         """Encoders and model before any training."""
         rows = self.table.split("train")
-        networks = starting_networks(self.config, self.targets, rows, self.machine.decoders)
+        networks = starting_networks(self.config, self.targets, rows, self.machine.decoders, self.table.features)
         encoders, origin, model = networks.encoders, networks.origin, networks.model
         cached = model.cached_encoders(encoders)
         if cached is not encoders:
@@ -328,6 +328,8 @@ class _Training:
             "encoders": noted["encoders"],
             "encoders_from": setup.origin,
         }
+        if self.table.features is not None:
+            provenance["features"] = self.table.features.as_json()
         try:
             save_trained(
                 self.folder.checkpoint,
