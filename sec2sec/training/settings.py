@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sec2sec.config import EncoderConfig, ModelConfig, Preset, SystemName, Temporal
+from sec2sec.datasets.groups import DEFAULT_SHARES
 from sec2sec.errors import SettingsError as SettingsError
 from sec2sec.fields import Validated, setting
 
@@ -38,7 +39,16 @@ class TrainConfig(Validated):
         "LIRIS-ACCEDE: official, disjoint in films, or random-7:1:2-films-leak, which is like the paper's",
         DATA,
     )
-    split_seed: int = setting(0, "LIRIS-ACCEDE: seed of a random split; it stays while `seed` changes", DATA, ge=0)
+    split_seed: int = setting(
+        0, "seed of a random split, which stays while `seed` changes: of LIRIS-ACCEDE, or by group", DATA, ge=0
+    )
+    split_shares: tuple[int, int, int] = setting(
+        DEFAULT_SHARES,
+        "clips.csv without a column split: shares of clips for training, validation and test, drawn by group",
+        DATA,
+        ge=1,
+        le=1000,
+    )
     interview: bool = setting(False, "First Impressions: the interview score is a target as well", DATA)
     targets: tuple[str, ...] = setting((), "targets to learn; empty: all targets of the data set", DATA)
     system: SystemName = setting("sec2sec-sa-ca", "which system of the paper's tables to train", MODEL)

@@ -47,6 +47,7 @@ def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data)
         liris_rule=config.liris_rule,
         split=config.split,
         split_seed=config.split_seed,
+        split_shares=config.split_shares,
         interview=config.interview,
     )
     targets = config.targets or table.targets

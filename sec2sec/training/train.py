@@ -187,7 +187,8 @@ class _Training:
     def run(self) -> Steps[TrainingResult]:
         """All of it."""
         words = f"{self.table.name}: {len(self.table.rows)} clips, targets {', '.join(self.targets)}"
-        yield from self.report(Progress(0, 0, words, "data"))
+        for sentence in (words, *self.table.notes):
+            yield from self.report(Progress(0, 0, sentence, "data"))
         setup = self.build()
         if self.first:  # before other processes are started: they would wait for hours
             extraction = yield from until(self.end_requested, self.extract(setup.cached, setup.cache))
