@@ -55,6 +55,7 @@ def open_uploaded(
     split: str = OFFICIAL_SPLIT,
     split_seed: int = 0,
     split_shares: tuple[int, ...] = DEFAULT_SHARES,
+    fold: str = "",
     interview: bool = False,
     process: ReadingLimits = ReadingLimits(),
 ) -> Table:
@@ -68,6 +69,7 @@ def open_uploaded(
             "split": split,
             "split_seed": split_seed,
             "split_shares": split_shares,
+            "fold": fold,
             "interview": interview,
         },
         "memory": process.memory,

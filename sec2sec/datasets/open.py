@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
+from sec2sec.datasets.folds import take_fold
 from sec2sec.datasets.groups import DEFAULT_SHARES
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
 from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
@@ -21,6 +22,7 @@ class Reading:
     split: str = OFFICIAL_SPLIT
     split_seed: int = 0  # of a random split
     split_shares: tuple[int, ...] = DEFAULT_SHARES  # see read_table
+    fold: str = ""  # see take_fold; empty: no cross-validation
     interview: bool = False  # see read_first_impressions
 
 
@@ -31,16 +33,28 @@ def open_data(
     split: str = OFFICIAL_SPLIT,
     split_seed: int = 0,
     split_shares: tuple[int, ...] = DEFAULT_SHARES,
+    fold: str = "",
     interview: bool = False,
     inside: bool = False,
     limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
     """The table of a folder: clips.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
 
-    liris_rule, split, split_seed, split_shares, interview: see Reading. inside: refuse clips that lie outside the
-    folder, as an upload could name them. limits: hold while a file is read.
+    liris_rule, split, split_seed, split_shares, fold, interview: see Reading. inside: refuse clips that lie outside
+    the folder, as an upload could name them. limits: hold while a file is read.
     """
-    table = _read(Path(directory), Reading(liris_rule, split, split_seed, split_shares, interview), limits)
+    reading = Reading(liris_rule, split, split_seed, tuple(split_shares), fold, interview)
+    if fold and split != OFFICIAL_SPLIT:
+        raise DataError(f"{directory}: a fold makes splits of its own, by group; leave the split {split!r} out")
+    if fold:
+        table = take_fold(
+            _read(Path(directory), replace(reading, split_shares=DEFAULT_SHARES), limits),
+            fold,
+            split_seed,
+            split_shares,
+        )
+    else:
+        table = _read(Path(directory), reading, limits)
     if inside:
         check_inside(table)
     return table
@@ -83,7 +97,7 @@ def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
     folder = _find(directory)
     if folder.kind != liris.NAME and (reading.liris_rule != MEDIAN_RULE or reading.split != OFFICIAL_SPLIT):
         raise DataError(f"{directory}: it is not LIRIS-ACCEDE, and the rule and the split can be chosen for that alone")
-    if folder.kind not in (TABLE_FILE, "") and tuple(reading.split_shares) != DEFAULT_SHARES:
+    if folder.kind not in (TABLE_FILE, "") and reading.split_shares != DEFAULT_SHARES:
         raise DataError(f"{directory}: split_shares are for a {TABLE_FILE} without a column split; leave them out")
     if reading.interview and folder.kind != first_impressions.NAME:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")

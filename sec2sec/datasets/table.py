@@ -73,7 +73,7 @@ class Table:
     kinds: Mapping[str, Kind] = field(default_factory=dict)  # of each target; by the values where left out
     name: str = ""  # as people know the data set; the folder's where left out
     notes: tuple[str, ...] = ()  # sentences to show wherever the data set is named
-    drawn: bool = False  # whether the splits were drawn at random, because the data set names none
+    drawn: str = ""  # the note that says how splits were drawn; empty where the data set names them
 
     def __post_init__(self) -> None:
         kinds = {target: self.kinds.get(target) or kind_of(self.values(target)) for target in self.targets}
@@ -129,11 +129,11 @@ def read_table(
     if not rows:
         raise DataError(f"{file}: the table has no clips")
     _check_paths(rows, places)
-    drawn = "split" not in columns
-    notes = [*_notes(wordy, file_of)]
-    if drawn:
+    notes, drawn = [*_notes(wordy, file_of)], ""
+    if "split" not in columns:
         rows = draw_split(file, rows, split_seed, split_shares)
-        notes.append(_drawn_note(rows, split_seed, split_shares))
+        drawn = _drawn_note(rows, split_seed, split_shares)
+        notes.append(drawn)
     elif tuple(split_shares) != DEFAULT_SHARES:
         raise DataError(f"{file}: has a column split, so that no split is drawn; leave split_shares out")
     name = ""

@@ -53,14 +53,12 @@ def open_as_learned(
         else:
             remarks += _differences(own, reading)
         table = open_table(directory, **reading)
-    elif has_interview(directory):
-        reading = {"interview": first_impressions.INTERVIEW in targets}
-        table = open_table(directory, **reading, **chosen)
     else:
-        table = open_table(directory, **chosen)
-        if table.drawn:
-            own = _drawing_options(recorded or Reading())
-            reading = {**own, **chosen}
+        if has_interview(directory):
+            reading = {"interview": first_impressions.INTERVIEW in targets}
+        table = open_table(directory, **reading, **chosen)
+        if own := _splitting_options(bundle, recorded, table):
+            reading = {**reading, **own, **chosen}
             remarks += _differences(own, reading) if recorded is not None else [_drawn_anew(reading)]
             table = open_table(directory, **reading)
     _check_targets(bundle, table)
@@ -85,11 +83,17 @@ def _learned_from(bundle: Bundle, name: str) -> bool:
 
 
 def _liris_options(reading: Reading) -> dict[str, Any]:
-    return {"liris_rule": reading.liris_rule, "split": reading.split, "split_seed": reading.split_seed}
+    options = {"liris_rule": reading.liris_rule, "split": reading.split, "split_seed": reading.split_seed}
+    return options | ({"split_shares": reading.split_shares, "fold": reading.fold} if reading.fold else {})
 
 
-def _drawing_options(reading: Reading) -> dict[str, Any]:
-    return {"split_seed": reading.split_seed, "split_shares": reading.split_shares}
+def _splitting_options(bundle: Bundle, recorded: Reading | None, table: Table) -> dict[str, Any]:
+    """By what a table is split that does not say so itself: the fold that was learned from its data, or a draw."""
+    own = recorded or Reading()
+    options = {"split_seed": own.split_seed, "split_shares": own.split_shares}
+    if own.fold and _learned_from(bundle, table.name):
+        return {**options, "fold": own.fold}
+    return options if table.drawn else {}
 
 
 def _differences(own: Mapping[str, Any], reading: Mapping[str, Any]) -> list[str]:

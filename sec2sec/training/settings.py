@@ -44,10 +44,18 @@ class TrainConfig(Validated):
     )
     split_shares: tuple[int, int, int] = setting(
         DEFAULT_SHARES,
-        "clips.csv without a column split: shares of clips for training, validation and test, drawn by group",
+        "clips.csv without a column split: shares of clips for training, validation and test, drawn by group; of a "
+        "fold, the first two count",
         DATA,
         ge=1,
         le=1000,
+    )
+    fold: str = setting(
+        "",
+        "one training of a cross-validation by group: 2/5 is the second of five folds, 2/groups the second group; the "
+        "fold is the test, and validation is drawn from the other groups",
+        DATA,
+        metavar="I/K",
     )
     interview: bool = setting(False, "First Impressions: the interview score is a target as well", DATA)
     targets: tuple[str, ...] = setting((), "targets to learn; empty: all targets of the data set", DATA)

@@ -48,6 +48,7 @@ def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data)
         split=config.split,
         split_seed=config.split_seed,
         split_shares=config.split_shares,
+        fold=config.fold,
         interview=config.interview,
     )
     targets = config.targets or table.targets
