@@ -74,6 +74,17 @@ class Bundle:
         """Which system of the paper's tables it is."""
         return SYSTEMS[self.model.config.system]
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Above which prediction class 1 is predicted, by target, where its training chose that. CheckpointError."""
+        thresholds = self.config.get("provenance", {}).get("thresholds", {})
+        for name, value in thresholds.items():
+            if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                raise CheckpointError(
+                    f"{self.summary.name}: config.json has {value!r} as threshold of {name}; expected a number, 0 to 1"
+                )
+        return dict(thresholds)
+
 
 def environment() -> dict[str, str]:
     """Versions that a result depends on."""

@@ -26,7 +26,7 @@ from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
-from sec2sec.training.setup import load_data, training_labels
+from sec2sec.training.setup import check_selection, load_data, training_labels
 from sec2sec.training.trial import Trial, check_fingerprint, fingerprint, result, run_trial
 
 SCHEMA = "sec2sec.cross-validation/1"
@@ -54,7 +54,7 @@ def plan(config: TrainConfig, folds: str, out: Path) -> tuple[Table, list[Trial]
     for number in range(1, count_folds(table, folds) + 1):
         fold = f"{number}/{folds}"
         split = take_fold(table, fold, config.split_seed, config.split_shares)
-        training_labels(split, targets, split.rows)
+        check_selection(config, training_labels(split, targets, split.rows), split.split("validation"))
         tables.append(split)
         trials.append(Trial(out / "folds" / f"fold-{number:03}", {"fold": fold}, replace(config, fold=fold)))
     return table, trials, tables

@@ -110,6 +110,7 @@ def pool(parts: Sequence[LabelledPredictions]) -> LabelledPredictions:
         tuple(group for part in parts for group in part.groups),
         np.concatenate([part.label for part in parts]),
         np.concatenate([part.prediction for part in parts]),
+        np.concatenate([part.thresholds for part in parts]),
     )
 
 
@@ -121,7 +122,7 @@ def _pooled_figures(kind: str, predictions: LabelledPredictions, name: str, draw
 
 def _fold(kind: str, fold: FinishedFold, target: str) -> dict[str, Any]:
     own = fold.tested[target]
-    metrics = WEIGHTED[kind](own.prediction, own.label, np.ones((1, len(own.ids))))
+    metrics = WEIGHTED[kind](own.prediction, own.label, np.ones((1, len(own.ids))), own.thresholds)
     values = {metric: float(metrics[metric][0]) for metric in SHOWN[kind]}
     return {
         "fold": fold.number,
@@ -129,6 +130,7 @@ def _fold(kind: str, fold: FinishedFold, target: str) -> dict[str, Any]:
         "groups": sorted(set(own.groups)),
         "epochs": fold.metrics["epochs"],
         "best_epoch": fold.metrics["best_epoch"],
+        "threshold": float(own.thresholds[0]) if kind == "binary" else None,
         "figures": {metric: round(value, 6) if np.isfinite(value) else None for metric, value in values.items()},
     }
 

@@ -12,7 +12,7 @@ from sec2sec.benchmark.citing import bibtex, cited, manifest
 from sec2sec.benchmark.fold_results import as_csv
 from sec2sec.datasets.folds import EACH_GROUP
 from sec2sec.files import write_atomically, write_json
-from sec2sec.metrics import SHOWN, figure, span, title_of
+from sec2sec.metrics import DEFAULT_THRESHOLD, SHOWN, figure, span, title_of
 from sec2sec.tables import TextTable, counted
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import TrainConfig
@@ -126,9 +126,17 @@ def pooled_table(results: Mapping[str, Any], target: str) -> TextTable:
         rows.append([name.replace("_", " "), *(_cell(figures[metric]) for metric in metrics)])
     caption = (
         f"{target}: {_folds_in_words(results).lower()}, {counted(report['clips'], 'clip')} of "
-        f"{counted(report['groups'], 'group')}, 95 % interval over groups"
+        f"{counted(report['groups'], 'group')}, 95 % interval over groups{_thresholds_in_words(report)}"
     )
     return TextTable(caption, ["", *map(title_of, metrics)], rows)
+
+
+def _thresholds_in_words(report: Mapping[str, Any]) -> str:
+    if report["kind"] != "binary":
+        return ""
+    if all(fold["threshold"] == DEFAULT_THRESHOLD for fold in report["folds"]):
+        return "; class 1 is predicted above 0.5"
+    return "; class 1 is predicted above the threshold that the validation clips of each fold chose"
 
 
 def fold_table(results: Mapping[str, Any], target: str) -> TextTable:
@@ -141,11 +149,13 @@ def fold_table(results: Mapping[str, Any], target: str) -> TextTable:
             str(len(fold["groups"])),
             str(fold["clips"]),
             f"{fold['epochs']} ({fold['best_epoch']})",
+            *([f"{fold['threshold']:.4g}"] if report["kind"] == "binary" else []),
             *(figure(fold["figures"][metric]) for metric in metrics),
         ]
         for fold in report["folds"]
     ]
-    head = ["fold", "groups", "clips", "epochs (best)", *map(title_of, metrics)]
+    threshold = ["threshold"] if report["kind"] == "binary" else []
+    head = ["fold", "groups", "clips", "epochs (best)", *threshold, *map(title_of, metrics)]
     return TextTable(f"{target}: the test clips of each fold", head, rows)
 
 

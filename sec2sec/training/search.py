@@ -41,6 +41,8 @@ def plan(file: Path, out: Path) -> list[Trial]:
     for name, values in grid.items():
         if not isinstance(values, list) or not values:
             raise SettingsError(f"{file}: grid: {name} needs a list of values, not {values!r}")
+    if "select_by" in grid:
+        raise SettingsError(f"{file}: grid: trials are compared by what select_by names, so give it in base")
     trials = []
     for number, values in enumerate(itertools.product(*grid.values())):
         differs = dict(zip(grid, values, strict=True))
