@@ -78,11 +78,11 @@ class Bundle:
     def thresholds(self) -> dict[str, float]:
         """Above which prediction class 1 is predicted, by target, where its training chose that. CheckpointError."""
         thresholds = self.config.get("provenance", {}).get("thresholds", {})
-        for name, value in thresholds.items():
-            if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-                raise CheckpointError(
-                    f"{self.summary.name}: config.json has {value!r} as threshold of {name}; expected a number, 0 to 1"
-                )
+        values = thresholds.values() if isinstance(thresholds, Mapping) else [thresholds]
+        if wrong := [value for value in values if not isinstance(value, (int, float)) or not 0 <= value <= 1]:
+            raise CheckpointError(
+                f"{self.summary.name}: config.json has {wrong[0]!r} as a threshold; expected a number from 0 to 1"
+            )
         return dict(thresholds)
 
 

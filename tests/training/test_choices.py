@@ -155,11 +155,12 @@ def test_one_half_stays_the_default_and_is_said(made, machine, tmp_path, capsys)
         train_config({"threshold": 0.4})
 
 
-def test_a_checkpoint_whose_threshold_is_no_share_is_refused(trained, tmp_path):
+def test_a_checkpoint_whose_threshold_is_no_share_is_refused(trained):
     bundle = load_checkpoint(trained / "checkpoint", "cpu")
-    bundle.config["provenance"]["thresholds"]["arousal"] = "high"
-    with pytest.raises(CheckpointError, match="'high' as threshold of arousal; expected a number, 0 to 1"):
-        _ = bundle.thresholds
+    for wrong in ({"arousal": "high"}, {"arousal": float("nan")}, ["high"]):
+        bundle.config["provenance"]["thresholds"] = wrong
+        with pytest.raises(CheckpointError, match="as a threshold; expected a number from 0 to 1"):
+            _ = bundle.thresholds
 
 
 # The figure that chooses the epoch
