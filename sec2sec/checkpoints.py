@@ -71,6 +71,17 @@ class Bundle:
         """Which system of the paper's tables it is."""
         return SYSTEMS[self.model.config.system]
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Above which prediction class 1 is predicted, by target, where its training chose that. CheckpointError."""
+        thresholds = self.config.get("provenance", {}).get("thresholds", {})
+        values = thresholds.values() if isinstance(thresholds, Mapping) else [thresholds]
+        if wrong := [value for value in values if not isinstance(value, (int, float)) or not 0 <= value <= 1]:
+            raise CheckpointError(
+                f"{self.summary.name}: config.json has {wrong[0]!r} as a threshold; expected a number from 0 to 1"
+            )
+        return dict(thresholds)
+
 
 def environment() -> dict[str, str]:
     """Versions that a result depends on."""

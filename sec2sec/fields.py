@@ -94,7 +94,9 @@ class Field:
             return "yes" if self.default else "no"
         if isinstance(self.default, float):
             return "no limit" if self.default == math.inf else f"{self.default:g}"
-        return "" if self.default in ((), None) else str(self.default)
+        if isinstance(self.default, tuple):
+            return ",".join(map(str, self.default))
+        return "" if self.default is None else str(self.default)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:

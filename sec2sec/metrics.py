@@ -18,6 +18,7 @@ import numpy as np
 
 DRAWS = 1000
 LEVEL = (2.5, 97.5)  # per cent
+DEFAULT_THRESHOLD = 0.5  # of a class: it is predicted above this
 MIN_GROUPS = 5  # with fewer an interval over groups says little
 MAIN = {"binary": "accuracy", "score": "mean_accuracy"}  # by which the best weights are chosen (paper §4.1, §4.2)
 CLASS_METRICS = ("accuracy", "f1", "balanced_accuracy", "macro_f1")  # of yes and no alone: a constant has no AUROC
@@ -60,49 +61,60 @@ def measure(
     label: np.ndarray,
     groups: Sequence[str] | None = None,
     seed: int = 0,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> dict[str, Any]:
     """Metrics of one target next to those of its trivial baselines; `groups` (N,) add 95 % intervals and the gain.
 
-    prediction (N,) in 0..1; label (N,), of a binary target 0 or 1, and class 1 is predicted above 0.5. A score has
-    mean_accuracy: 1 − mean |y − ŷ| (paper §4.1), of which the training median is the best constant. A metric is None
-    where it is undefined, as a correlation of constants or of fewer than two clips.
+    prediction (N,) in 0..1; label (N,), of a binary target 0 or 1, and class 1 is predicted above the threshold. A
+    score has mean_accuracy: 1 − mean |y − ŷ| (paper §4.1), of which the training median is the best constant. A metric
+    is None where it is undefined, as a correlation of constants or of fewer than two clips.
     """
     kind, mean, trivial = training.kind, float(label.mean()), training.trivial(len(label))
     names = CLASS_METRICS if kind == "binary" else None
     report = {
         "kind": kind,
-        **_once(kind, prediction, label),
-        **({"positive": round(mean, 6)} if kind == "binary" else {"mean": mean}),
+        **_once(kind, prediction, label, threshold=threshold),
+        **({"positive": round(mean, 6), "threshold": threshold} if kind == "binary" else {"mean": mean}),
         "clips": len(label),
         "trivial": {name: _once(kind, values, label, names) for name, values in trivial.items()},
     }
     if groups is not None:
-        report |= _uncertainty(training, prediction, label, groups, seed)
+        report |= _uncertainty(training, prediction, label, groups, seed, threshold)
     return report
 
 
 def _once(
-    kind: str, prediction: np.ndarray, label: np.ndarray, names: Sequence[str] | None = None
+    kind: str,
+    prediction: np.ndarray,
+    label: np.ndarray,
+    names: Sequence[str] | None = None,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> dict[str, float | None]:
     """The metrics of a kind, or some of them, with every clip counted once; None where one is undefined."""
-    metrics = WEIGHTED[kind](prediction.astype(np.float64), label.astype(np.float64), np.ones((1, len(label))))
+    once = np.ones((1, len(label)))
+    metrics = WEIGHTED[kind](prediction.astype(np.float64), label.astype(np.float64), once, threshold)
     results = {name: float(metrics[name][0]) for name in names or metrics}
     return {name: round(value, 9) if math.isfinite(value) else None for name, value in results.items()}
 
 
 def _uncertainty(
-    training: TrainingLabels, prediction: np.ndarray, label: np.ndarray, groups: Sequence[str], seed: int
+    training: TrainingLabels,
+    prediction: np.ndarray,
+    label: np.ndarray,
+    groups: Sequence[str],
+    seed: int,
+    threshold: float,
 ) -> dict[str, Any]:
     """95 % intervals of each metric, and of the main metric's gain over the best baseline: the same draws for both."""
     weights = draws(groups, seed)  # one group alone gives the same draw always: no width, so no interval
     metrics = WEIGHTED[training.kind]
-    own = metrics(prediction, label, weights)
+    own = metrics(prediction, label, weights, threshold)
     main = MAIN[training.kind]
     once = np.ones((1, len(label)))
     rivals = training.trivial(len(label))
     best = max(rivals, key=lambda name: metrics(rivals[name], label, once)[main][0])
     gain = own[main] - metrics(rivals[best], label, weights)[main]
-    value = metrics(prediction, label, once)[main][0] - metrics(rivals[best], label, once)[main][0]
+    value = metrics(prediction, label, once, threshold)[main][0] - metrics(rivals[best], label, once)[main][0]
     several = len(set(groups)) > 1
     return {
         "interval": {name: interval_of(values) if several else None for name, values in own.items()},
@@ -130,9 +142,14 @@ def draws(groups: Sequence[str], seed: int, count: int = DRAWS) -> np.ndarray:
     return times[:, member].astype(np.float64)
 
 
-def _weighted_binary(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    """The metrics of a binary target for clips counted `weight` (R, N) times → (R,) each; a thousand draws at once."""
-    answer, truth = prediction > 0.5, label > 0.5
+def _weighted_binary(
+    prediction: np.ndarray, label: np.ndarray, weight: np.ndarray, threshold: float | np.ndarray = DEFAULT_THRESHOLD
+) -> dict[str, np.ndarray]:
+    """The metrics of a binary target for clips counted `weight` (R, N) times → (R,) each; a thousand draws at once.
+
+    threshold: of class 1; one, or that of each clip (N,).
+    """
+    answer, truth = prediction > threshold, label > 0.5
     with np.errstate(invalid="ignore", divide="ignore"):
         hit, miss = weight @ (answer & truth), weight @ (~answer & truth)
         false, right = weight @ (answer & ~truth), weight @ (~answer & ~truth)
@@ -164,8 +181,10 @@ def _weighted_auroc(prediction: np.ndarray, truth: np.ndarray, weight: np.ndarra
     return shares
 
 
-def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    """The metrics of a score for clips counted `weight` (R, N) times → (R,) each."""
+def _weighted_score(
+    prediction: np.ndarray, label: np.ndarray, weight: np.ndarray, threshold: float | np.ndarray = DEFAULT_THRESHOLD
+) -> dict[str, np.ndarray]:
+    """The metrics of a score for clips counted `weight` (R, N) times → (R,) each; a score knows no threshold."""
     count = weight.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
 
@@ -190,6 +209,66 @@ def _weighted_score(prediction: np.ndarray, label: np.ndarray, weight: np.ndarra
 
 # The metrics of a kind for clips counted (R, N) times; R draws at once
 WEIGHTED = {"binary": _weighted_binary, "score": _weighted_score}
+
+
+def best_threshold(prediction: np.ndarray, label: np.ndarray) -> float:
+    """Above which prediction class 1 is best predicted: where balanced accuracy is highest (Youden 1950).
+
+    prediction (N,) in 0..1, label (N,) 0 or 1. Tried are 0.5 and the middle between any two neighbouring predictions;
+    of equally good ones the nearest to 0.5 is taken, then the lower. 0.5 where there is one class alone.
+    """
+    positive, negative = (np.sort(prediction[(label > 0.5) == is_positive]) for is_positive in (True, False))
+    if not len(positive) or not len(negative):
+        return DEFAULT_THRESHOLD
+    values = np.unique(prediction)
+    tried = np.unique(np.append((values[1:] + values[:-1]) / 2, DEFAULT_THRESHOLD))
+    hits = len(positive) - np.searchsorted(positive, tried, side="right")
+    rejections = np.searchsorted(negative, tried, side="right")
+    goodness = hits * len(negative) + rejections * len(positive)  # whole numbers, so that equal is equal
+    order = np.lexsort((tried, np.abs(tried - DEFAULT_THRESHOLD), -goodness))
+    return float(tried[order[0]])
+
+
+def threshold_words(thresholds: Mapping[str, float]) -> str:
+    """Above which prediction class 1 is predicted, for each binary target, in words; empty without any."""
+    if set(thresholds.values()) <= {DEFAULT_THRESHOLD}:
+        return "class 1 is predicted above 0.5" if thresholds else ""
+    words = " and ".join(f"{threshold:.4g} ({name})" for name, threshold in thresholds.items())
+    return f"class 1 is predicted above {words}, as validation clips chose"
+
+
+def thresholds_of(targets: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """The thresholds of the binary targets among what `measure` reports.
+
+    Files of earlier versions have none, and a checkpoint's may come from anybody: what is no number is left out.
+    """
+    thresholds = {
+        name: report.get("threshold", DEFAULT_THRESHOLD)
+        for name, report in targets.items()
+        if report["kind"] == "binary"
+    }
+    return {name: float(value) for name, value in thresholds.items() if isinstance(value, (int, float))}
+
+
+def selection_scores(
+    training: Mapping[str, TrainingLabels], probability: np.ndarray, labels: np.ndarray, by: Sequence[str]
+) -> dict[str, float | None]:
+    """The figure that chooses between epochs, of each target, None where no clip has a label or labels do not vary.
+
+    by: metrics by name, at most one of each kind of target; the main metric of a kind that none of them is of.
+    probability and labels (N, K). A correlation of predictions that do not vary, which is undefined, counts as 0.
+    """
+    scores: dict[str, float | None] = {}
+    for k, (name, target) in enumerate(training.items()):
+        labelled = ~np.isnan(labels[:, k])
+        metric = next((metric for metric in by if metric in SHOWN[target.kind]), MAIN[target.kind])
+        scores[name] = None
+        if labelled.any():
+            truth = labels[labelled, k]
+            scores[name] = _once(target.kind, probability[labelled, k], truth, [metric])[metric]
+            if scores[name] is None and metric in ("pearson", "ccc") and np.ptp(truth) > 0:
+                scores[name] = 0.0
+    return scores
 
 
 def main_scores(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sec2sec.metrics import SHOWN, figure, span, title_of
+from sec2sec.metrics import SHOWN, figure, span, threshold_words, thresholds_of, title_of
 
 Interval = Sequence[float] | None  # the ends of a 95 % interval; None where there is none
 
@@ -160,5 +160,7 @@ def metric_tables(targets: Mapping[str, Mapping[str, object]]) -> list[TextTable
             cells = [[row.label, *(row.cell(metric) for metric in metrics), str(row.clips)] for row in rows]
             words = "Classes" if kind == "binary" else "Scores"
             caption = f"{words}, each above what needs no model; 95 % intervals over groups"
+            if thresholds := threshold_words(thresholds_of(targets) if kind == "binary" else {}):
+                caption += f"; {thresholds}"
             tables.append(TextTable(caption, ["target", *map(title_of, metrics), "clips"], cells))
     return tables

@@ -22,7 +22,7 @@ from sec2sec.benchmark.paper import figures_of
 from sec2sec.benchmark.plan import noted
 from sec2sec.benchmark.systems import group_of
 from sec2sec.benchmark.work import MEASURED
-from sec2sec.metrics import DRAWS, MAIN, SHOWN, TrainingLabels
+from sec2sec.metrics import DEFAULT_THRESHOLD, DRAWS, MAIN, SHOWN, TrainingLabels
 from sec2sec.predictions import LabelledPredictions
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.run_folder import PREDICTIONS
@@ -142,7 +142,11 @@ class _FinishedTrial:
             if label[k] is not None
         ]
         ids, groups, labels, predictions = zip(*rows, strict=True) if rows else ((), (), (), ())
-        return LabelledPredictions(ids, groups, np.array(labels), np.array(predictions))
+        return LabelledPredictions(ids, groups, np.array(labels), np.array(predictions), self.threshold(target))
+
+    def threshold(self, target: str) -> float:
+        """Above which class 1 of a target is predicted."""
+        return float(self.answers.get("thresholds", {}).get(target, DEFAULT_THRESHOLD))
 
 
 def _trials(out: Path, note: Mapping[str, Any]) -> tuple[dict[str, list[_FinishedTrial]], dict[str, dict[str, str]]]:
@@ -187,6 +191,11 @@ def _system(
         row["start"] = trials[0].start
         row["epochs"] = [trial.metrics["epochs"] for trial in trials]
         row["best_epochs"] = [trial.metrics["best_epoch"] for trial in trials]
+        row["thresholds"] = {
+            target: [trial.threshold(target) for trial in trials]
+            for target, labels in trials[0].metrics["training"].items()
+            if labels["kind"] == "binary"
+        }
         if "pointing" in costs[0]:
             row["pointing"] = _mean([cost["pointing"] for cost in costs])
             by_target = [cost["pointing_by_target"] for cost in costs]

@@ -52,8 +52,10 @@ def measure_trials(
 ) -> dict[str, dict[str, Any]]:
     """Each metric of a system: mean over seeds, the seeds' own values, and the 95 % interval over groups and seeds."""
     metrics: Callable[..., Mapping[str, np.ndarray]] = WEIGHTED[kind]
-    own = [metrics(trial.prediction, trial.label, np.ones((1, len(trial.label)))) for trial in trials]
-    resampled = [metrics(trial.prediction, trial.label, draws.of_clips(trial.groups)) for trial in trials]
+    own = [metrics(trial.prediction, trial.label, np.ones((1, len(trial.label))), trial.thresholds) for trial in trials]
+    resampled = [
+        metrics(trial.prediction, trial.label, draws.of_clips(trial.groups), trial.thresholds) for trial in trials
+    ]
     seeds = draws.of_seeds(len(trials), system)
     report = {}
     for name in own[0]:
@@ -131,7 +133,7 @@ def _difference(
 def _sums(kind: str, trial: LabelledPredictions, shared: set[str], draws: Draws) -> tuple[np.ndarray, np.ndarray]:
     """(G,) the sum of the clips' scores in each group, and their number. The main metrics are means over clips."""
     in_both = np.array([name in shared for name in trial.ids])
-    right = (trial.prediction > 0.5) == (trial.label > 0.5)
+    right = trial.answers == (trial.label > 0.5)
     scores = right if kind == "binary" else 1 - np.abs(trial.prediction - trial.label)
     place = draws.place(trial.groups)[in_both]
     count = len(draws.names)

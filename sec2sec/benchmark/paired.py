@@ -14,7 +14,7 @@ import numpy as np
 
 from sec2sec.benchmark.compare import SIGNIFICANCE_LEVEL, differences, holm
 from sec2sec.datasets.table import DataError, kind_of
-from sec2sec.metrics import MAIN, few_groups, title_of
+from sec2sec.metrics import DEFAULT_THRESHOLD, MAIN, few_groups, title_of
 from sec2sec.predictions import LabelledPredictions
 from sec2sec.tables import TextTable
 
@@ -43,6 +43,7 @@ class TargetComparison(TypedDict):
     p_holm: float | None
     holds: bool | None  # at SIGNIFICANCE_LEVEL, after Holm's correction over the targets
     mcnemar: NotRequired[McNemar]  # of two classes
+    thresholds: NotRequired[dict[str, list[float]]]  # of class 1, of A and of B; several where folds have their own
 
 
 Predictions = Mapping[str, LabelledPredictions]  # by target
@@ -96,20 +97,19 @@ def _target(name: str, a: LabelledPredictions, b: LabelledPredictions, seed: int
     }
     if kind == "binary":
         result["mcnemar"] = mcnemar(scores["a"] > 0, scores["b"] > 0)
+        result["thresholds"] = {"a": sorted({*a.thresholds.tolist()}), "b": sorted({*b.thresholds.tolist()})}
     return result
 
 
 def _of_clips(predictions: LabelledPredictions, clips: list[str]) -> LabelledPredictions:
     place = {clip: at for at, clip in enumerate(predictions.ids)}
-    at = np.array([place[clip] for clip in clips], int)
-    groups = tuple(predictions.groups[i] for i in at)
-    return LabelledPredictions(tuple(clips), groups, predictions.label[at], predictions.prediction[at])
+    return predictions.at(np.array([place[clip] for clip in clips], int))
 
 
 def _scores(kind: str, predictions: LabelledPredictions) -> np.ndarray:
     """(N,) what each clip adds to the main metric, a mean over clips."""
     if kind == "binary":
-        scores: np.ndarray = ((predictions.prediction > 0.5) == (predictions.label > 0.5)).astype(float)
+        scores: np.ndarray = (predictions.answers == (predictions.label > 0.5)).astype(float)
     else:
         scores = 1 - np.abs(predictions.prediction - predictions.label)
     return scores
@@ -161,6 +161,14 @@ def conclusions(results: Mapping[str, TargetComparison]) -> list[str]:
             sentences.append(f"{name}: {better} is better; chance alone gives such a difference rarely.")
         else:
             sentences.append(f"{name}: the difference may be chance.")
+    for name, result in results.items():
+        by_side = result.get("thresholds", {})
+        if any(thresholds != [DEFAULT_THRESHOLD] for thresholds in by_side.values()):
+            words = "; ".join(
+                f"{side.upper()} predicts class 1 above {', '.join(f'{value:.4g}' for value in thresholds)}"
+                for side, thresholds in by_side.items()
+            )
+            sentences.append(f"{name}: {words}.")
     return [*sentences, *few_groups(results)]
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sec2sec.metrics import MAIN, figure, span, title_of
+from sec2sec.metrics import DEFAULT_THRESHOLD, MAIN, figure, span, title_of
 from sec2sec.tables import TextTable, counted
 
 NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
@@ -47,9 +47,25 @@ def _target(results: Mapping[str, Any], target: str, kind: str) -> TextTable:
         rows.append(cells)
     caption = (
         f"Table {NUMBERS[kind]}, {target}: {counted(results['clips'], 'test clip')}, mean over the "
-        "seeds of each system, 95 % interval over groups and seeds"
+        f"seeds of each system, 95 % interval over groups and seeds{_thresholds_in_words(results, target, kind)}"
     )
     return TextTable(caption, head, rows)
+
+
+def _thresholds_in_words(results: Mapping[str, Any], target: str, kind: str) -> str:
+    """Above which prediction class 1 is predicted; of each system where validation clips chose it."""
+    if kind != "binary":
+        return ""
+    of_system = {row["title"]: row.get("thresholds", {}).get(target, []) for row in results["systems"]}
+    if all(value == DEFAULT_THRESHOLD for values in of_system.values() for value in values):
+        return "; class 1 is predicted above 0.5"
+    ranges = (f"{title} {_ends(values)}" for title, values in of_system.items() if values)
+    return f"; class 1 is predicted above what validation clips chose for each training ({', '.join(ranges)})"
+
+
+def _ends(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low}–{high}"
 
 
 def _cell(measured: Mapping[str, Any]) -> str:

@@ -34,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
         "search",
         "Train with every combination of some settings; only the best combination is tested on the test clips.",
     ),
+    "cross-validate": (
+        "cross_validate",
+        "Train once for each fold of a data set, by group, and test every clip; k folds or leave one group out.",
+    ),
     "benchmark": (
         "benchmark",
         "Train and compare the systems of the paper's tables, or compare methods of explanation.",

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, metavar="N", help="number of threads that open clips (default: one per core)"
     )
     parser.add_argument("--no-probe", action="store_true", help="read only the table, without opening the clips")
-    reading = add_flags(parser, TrainConfig, ["liris_rule", "split", "split_seed"])["data"]
+    reading = add_flags(parser, TrainConfig, ["liris_rule", "split", "split_seed", "split_shares"])["data"]
     interview = fields_of(TrainConfig)["interview"].help
     reading.add_argument("--interview", action="store_true", default=argparse.SUPPRESS, help=interview)
 

@@ -78,7 +78,7 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     )
     reading.add_argument("--liris-rule", metavar="RULE", help="LIRIS-ACCEDE: what counts as high, as in `train`")
     reading.add_argument("--liris-split", metavar="SPLIT", help="LIRIS-ACCEDE: which split, as `train --split`")
-    reading.add_argument("--split-seed", type=int, metavar="N", help="LIRIS-ACCEDE: seed of a random split")
+    reading.add_argument("--split-seed", type=int, metavar="N", help="seed of a random split, as in `train`")
 
 
 def reading_options(options: argparse.Namespace) -> dict[str, Any]:

@@ -28,10 +28,11 @@ def print_epoch(report: Mapping[str, Any]) -> None:
     from sec2sec.datasets.extract import clock
 
     best = " best" if report["best"] else ""
+    selected = f"selected by {report['selected']:.4f}  " if report["selected"] != report["score"] else ""
     print(
         f"epoch {report['epoch']:>3}  loss {report['loss']:.4f}  validation {report['validation_loss']:.4f}  "
         f"score {report['score']:.4f} (trivial {report['trivial_score']:.4f}){best:<5}  "
-        f"{report['seconds']:.1f} s, at most {clock(report['seconds_left'])} left",
+        f"{selected}{report['seconds']:.1f} s, at most {clock(report['seconds_left'])} left",
         flush=True,
     )
 

@@ -27,6 +27,7 @@ def table_as_json(table: Table) -> dict[str, Any]:
         "kinds": table.kinds,
         "name": table.name,
         "notes": table.notes,
+        "drawn": table.drawn,
     }
 
 

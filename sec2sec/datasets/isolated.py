@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sec2sec.datasets.groups import DEFAULT_SHARES
 from sec2sec.datasets.open import MEDIAN_RULE
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
 from sec2sec.datasets.table import MAX_OPCODES, DataError, Row, Table, TableLimits
@@ -53,6 +54,8 @@ def open_uploaded(
     liris_rule: str = MEDIAN_RULE,
     split: str = OFFICIAL_SPLIT,
     split_seed: int = 0,
+    split_shares: tuple[int, ...] = DEFAULT_SHARES,
+    fold: str = "",
     interview: bool = False,
     process: ReadingLimits = ReadingLimits(),
 ) -> Table:
@@ -61,7 +64,14 @@ def open_uploaded(
     request = {
         "directory": str(directory),
         "limits": asdict(limits),
-        "options": {"liris_rule": liris_rule, "split": split, "split_seed": split_seed, "interview": interview},
+        "options": {
+            "liris_rule": liris_rule,
+            "split": split,
+            "split_seed": split_seed,
+            "split_shares": split_shares,
+            "fold": fold,
+            "interview": interview,
+        },
         "memory": process.memory,
         "processor": process.processor,
     }
@@ -78,7 +88,15 @@ def open_uploaded(
         Row(row["id"], Path(row["path"]), row["targets"], row["split"], row["group"])
         for row in (dict(zip(table["columns"], values, strict=True)) for values in table["rows"])
     ]
-    return Table(directory, tuple(table["targets"]), rows, table["kinds"], table["name"], tuple(table["notes"]))
+    return Table(
+        directory,
+        tuple(table["targets"]),
+        rows,
+        table["kinds"],
+        table["name"],
+        tuple(table["notes"]),
+        table["drawn"],
+    )
 
 
 def _ask(directory: Path, request: dict[str, Any], waiting: float) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.feature_table import FEATURES_FILE, read_feature_table
+from sec2sec.datasets.folds import take_fold
+from sec2sec.datasets.groups import DEFAULT_SHARES
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
 from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
 
@@ -20,6 +22,8 @@ class Reading:
     liris_rule: str = MEDIAN_RULE  # see read_liris, as split and split_seed
     split: str = OFFICIAL_SPLIT
     split_seed: int = 0  # of a random split
+    split_shares: tuple[int, ...] = DEFAULT_SHARES  # see read_table
+    fold: str = ""  # see take_fold; empty: no cross-validation
     interview: bool = False  # see read_first_impressions
 
 
@@ -29,16 +33,29 @@ def open_data(
     liris_rule: str = MEDIAN_RULE,
     split: str = OFFICIAL_SPLIT,
     split_seed: int = 0,
+    split_shares: tuple[int, ...] = DEFAULT_SHARES,
+    fold: str = "",
     interview: bool = False,
     inside: bool = False,
     limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
     """The table of a folder: clips.csv, features.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
 
-    liris_rule, split, split_seed, interview: see Reading. inside: refuse clips that lie outside the folder, as an
-    upload could name them. limits: hold while a file is read.
+    liris_rule, split, split_seed, split_shares, fold, interview: see Reading. inside: refuse clips that lie outside
+    the folder, as an upload could name them. limits: hold while a file is read.
     """
-    table = _read(Path(directory), Reading(liris_rule, split, split_seed, interview), limits)
+    reading = Reading(liris_rule, split, split_seed, tuple(split_shares), fold, interview)
+    if fold and split != OFFICIAL_SPLIT:
+        raise DataError(f"{directory}: a fold makes splits of its own, by group; leave the split {split!r} out")
+    if fold:
+        table = take_fold(
+            _read(Path(directory), replace(reading, split_shares=DEFAULT_SHARES), limits),
+            fold,
+            split_seed,
+            split_shares,
+        )
+    else:
+        table = _read(Path(directory), reading, limits)
     if inside:
         if table.features is not None:
             raise DataError(f"{directory}: holds features, which are not taken here; train on them in the terminal")
@@ -86,10 +103,12 @@ def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
     folder = _find(directory)
     if folder.kind != liris.NAME and (reading.liris_rule != MEDIAN_RULE or reading.split != OFFICIAL_SPLIT):
         raise DataError(f"{directory}: it is not LIRIS-ACCEDE, and the rule and the split can be chosen for that alone")
+    if folder.kind not in (TABLE_FILE, "") and reading.split_shares != DEFAULT_SHARES:
+        raise DataError(f"{directory}: split_shares are for a {TABLE_FILE} without a column split; leave them out")
     if reading.interview and folder.kind != first_impressions.NAME:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
     if folder.kind == TABLE_FILE:
-        return read_table(directory, limits)
+        return read_table(directory, limits, reading.split_seed, reading.split_shares)
     if folder.kind == FEATURES_FILE:
         return read_feature_table(directory, limits)
     if folder.kind == liris.NAME:

@@ -9,19 +9,20 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.clip_files import match_paths
+from sec2sec.datasets.groups import DEFAULT_SHARES, deal_groups
 from sec2sec.errors import UserError
 from sec2sec.files import file_sha256
 
 TABLE_FILE = "clips.csv"
 SPLITS = ("train", "validation", "test")
-REQUIRED_COLUMNS = ("id", "path", "split", "group")
-NOT_TARGETS = (*REQUIRED_COLUMNS, "level")
+REQUIRED_COLUMNS = ("id", "path", "group")
+NOT_TARGETS = ("id", "path", "split", "group", "level")
 GENERATOR = "generator.json"  # lies beside the table of known-truth clips
 MAX_ANNOTATION_BYTES = 32 * 1024**2  # of a file of annotations; the largest real one has about 4 MB
 MAX_FOLDER_DEPTH = 3  # folders deep: LIRIS-ACCEDE/LIRIS-ACCEDE-annotations/annotations is as people unpack it
@@ -98,6 +99,7 @@ class Table:
     name: str = ""  # as people know the data set; the folder's where left out
     notes: tuple[str, ...] = ()  # sentences to show wherever the data set is named
     features: FeatureSource | None = None  # None: its clips are clips
+    drawn: str = ""  # the note that says how splits were drawn; empty where the data set names them
 
     def __post_init__(self) -> None:
         kinds = {target: self.kinds.get(target) or kind_of(self.values(target)) for target in self.targets}
@@ -118,11 +120,16 @@ def kind_of(values: Iterable[float]) -> Kind:
     return "binary" if all(value in (0, 1) for value in values) else "score"
 
 
-def read_table(directory: Path | str, limits: TableLimits = DEFAULT_LIMITS) -> Table:
+def read_table(
+    directory: Path | str,
+    limits: TableLimits = DEFAULT_LIMITS,
+    split_seed: int = 0,
+    split_shares: Sequence[int] = DEFAULT_SHARES,
+) -> Table:
     """Read DIR/clips.csv. Paths in it are relative to DIR; a clip without a group is its own. Raises DataError.
 
     A column of words is no target, and a path that differs from its file's in case or accents alone is that file: the
-    notes of the table say so.
+    notes of the table say so. split_seed, split_shares: of the split by group of a table without a column `split`.
     """
     directory = Path(directory)
     file = directory / TABLE_FILE
@@ -137,7 +144,8 @@ def read_table(directory: Path | str, limits: TableLimits = DEFAULT_LIMITS) -> T
     targets = tuple(name for name in columns if name not in (*NOT_TARGETS, *wordy))
     paths = [cells["path"].replace("\\", "/") for cells in cells_at.values()]  # tables written on Windows
     file_of = match_paths(directory, paths)
-    rows, places = [], {}
+    rows: list[Row] = []
+    places: dict[str, str] = {}
     for (where, cells), path in zip(cells_at.items(), paths, strict=True):
         decimal = "," if delimiter == ";" else "."
         row = table_row(where, cells, directory / file_of.get(path, path), targets, decimal)
@@ -148,11 +156,41 @@ def read_table(directory: Path | str, limits: TableLimits = DEFAULT_LIMITS) -> T
     if not rows:
         raise DataError(f"{file}: the table has no clips")
     check_paths(rows, places)
-    notes = [*table_notes(wordy, file_of)]
+    notes, drawn = [*table_notes(wordy, file_of)], ""
+    if "split" not in columns:
+        rows = draw_split(file, rows, split_seed, split_shares)
+        drawn = _drawn_note(rows, split_seed, split_shares)
+        notes.append(drawn)
+    elif tuple(split_shares) != DEFAULT_SHARES:
+        raise DataError(f"{file}: has a column split, so that no split is drawn; leave split_shares out")
+    name = ""
     if (directory / GENERATOR).is_file():
+        name = "Known-truth clips"
         notes.insert(0, "These clips were generated and their labels planted: they are not people's ratings.")
-        return Table(directory, targets, rows, name="Known-truth clips", notes=tuple(notes))
-    return Table(directory, targets, rows, notes=tuple(notes))
+    return Table(directory, targets, rows, name=name, notes=tuple(notes), drawn=drawn)
+
+
+def draw_split(file: Path, rows: Sequence[Row], seed: int, shares: Sequence[int]) -> list[Row]:
+    """The rows with splits drawn at random over groups, each group whole. Raises DataError for too few groups."""
+    sizes = Counter(row.group for row in rows)
+    if len(sizes) < len(SPLITS):
+        raise DataError(
+            f"{file}: has no column split, and a split by group needs at least {len(SPLITS)} groups (films, speakers), "
+            f"found {some(sorted(sizes))}; add groups, or a column split with {', '.join(SPLITS)}"
+        )
+    place_of = deal_groups(sizes, shares, seed)
+    return [replace(row, split=SPLITS[place_of[row.group]]) for row in rows]
+
+
+def _drawn_note(rows: Sequence[Row], seed: int, shares: Sequence[int]) -> str:
+    clips = Counter(row.split for row in rows)
+    groups = {split: len({row.group for row in rows if row.split == split}) for split in SPLITS}
+    counts = ", ".join(f"{split} {clips[split]} clips of {groups[split]} groups" for split in SPLITS)
+    asked = ":".join(map(str, shares))
+    return (
+        f"The table names no split, so one was drawn at random, {asked} with split seed {seed}, and no group stands in "
+        f"two splits: {counts}."
+    )
 
 
 def delimited_text(file: Path, limits: TableLimits) -> tuple[str, str]:
@@ -211,9 +249,10 @@ def table_row(where: str, cells: Mapping[str, str], path: Path, targets: Sequenc
     for name in targets:
         if cells[name] and cells[name] not in NO_LABEL:
             values[name] = _label(where, name, cells[name], decimal)
-    if cells["split"] not in SPLITS:
-        raise DataError(f"{where}: split is {cells['split']!r}; expected one of {', '.join(SPLITS)}")
-    return Row(cells["id"], path, values, cells["split"], cells["group"] or cells["id"])
+    split = cells.get("split", SPLITS[0])  # to be drawn, where the table has no such column
+    if split not in SPLITS:
+        raise DataError(f"{where}: split is {split!r}; expected one of {', '.join(SPLITS)}")
+    return Row(cells["id"], path, values, split, cells["group"] or cells["id"])
 
 
 def _label(where: str, name: str, cell: str, decimal: str) -> float:

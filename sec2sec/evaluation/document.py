@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sec2sec.evaluation.report import Calibration, EvaluationReport, Points, Roc, TargetReport, WorstClip
-from sec2sec.metrics import MAIN, SHOWN, figure, span, title_of
+from sec2sec.metrics import MAIN, SHOWN, figure, span, threshold_words, thresholds_of, title_of
 from sec2sec.plots.svg import Series, Svg, chart
 from sec2sec.tables import MetricRow, TextTable, latex_document, metric_tables, rows_of_target
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
 DIAGONAL = (0.0, 1.0)
+UNKNOWN_ORIGIN = (
+    "The checkpoint does not say which clips it learned from, so that nobody can tell whether it has seen these; "
+    "figures on clips that it has seen say nothing about others."
+)
 MAX_UNUSABLE_NAMED = 20  # clips that the app's page names
 
 
@@ -75,6 +79,8 @@ def as_text(report: EvaluationReport) -> str:
     ]
     for kind, metrics in SHOWN.items():
         targets = {name: target for name, target in report["targets"].items() if target["kind"] == kind}
+        if words := threshold_words(thresholds_of(targets)):
+            lines += ["", f"In these figures {words}."]
         if targets:
             lines += ["", f"{'target':<28}" + "".join(f"{name:>19}" for name in metrics) + f"{'clips':>8}"]
         for name, target in targets.items():
@@ -126,6 +132,8 @@ def _text_cells(row: MetricRow, metrics: Sequence[str]) -> str:
 def warnings(report: EvaluationReport) -> list[str]:
     """What a reader must know before the figures, a sentence each."""
     seen = report["learned_from"]
+    if not seen["known"]:
+        return [UNKNOWN_ORIGIN, *report["remarks"]]
     if not seen["clips"]:
         return list(report["remarks"])
     splits = " and ".join(f"{count} for {name}" for name, count in seen["splits"].items())

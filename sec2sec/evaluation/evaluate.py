@@ -26,7 +26,7 @@ from sec2sec.evaluation.curves import curves_of, worst
 from sec2sec.evaluation.report import EvaluationReport, SeenClips, TargetReport
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
-from sec2sec.metrics import TrainingLabels, few_groups, measure, pointing
+from sec2sec.metrics import DEFAULT_THRESHOLD, TrainingLabels, few_groups, measure, pointing, thresholds_of
 from sec2sec.predictions import LabelledPredictions, predictions_csv
 from sec2sec.progress import Progress, Steps
 from sec2sec.training.opening import OpenedData
@@ -58,7 +58,8 @@ class Evaluated:
         rows = [row for row, _ in self.predicted]
         values = [occlusion.prediction.tolist() for _, occlusion in self.predicted]
         seed = bundle.config.get("provenance", {}).get("config", {}).get("seed")
-        return predictions_csv(bundle.model.config.targets, rows, values, seed)
+        thresholds = thresholds_of(self.report["targets"])
+        return predictions_csv(bundle.model.config.targets, rows, values, seed, thresholds)
 
     def labelled(self, bundle: Bundle) -> dict[str, LabelledPredictions]:
         """Truth and prediction of the clips that have a label, by target."""
@@ -68,7 +69,8 @@ class Evaluated:
             if clips:
                 label, prediction = np.array([row.targets[name] for row, _ in clips]), np.array([p for _, p in clips])
                 ids, groups = tuple(row.id for row, _ in clips), tuple(row.group for row, _ in clips)
-                by_target[name] = LabelledPredictions(ids, groups, label, prediction)
+                threshold = bundle.thresholds.get(name, DEFAULT_THRESHOLD)
+                by_target[name] = LabelledPredictions(ids, groups, label, prediction, threshold)
         return by_target
 
 
@@ -223,8 +225,9 @@ def _targets(bundle: Bundle, table: Table, predicted: Predicted, listed: int) ->
             prediction = np.array([float(o.prediction[k]) for row, o in predicted if name in row.targets])
             label = np.array([row.targets[name] for row in rows])
             training = training_labels(bundle, table, name, label)
+            threshold = bundle.thresholds.get(name, DEFAULT_THRESHOLD)
             report = {
-                **measure(training, prediction, label, [row.group for row in rows]),
+                **measure(training, prediction, label, [row.group for row in rows], threshold=threshold),
                 "curves": curves_of(training, prediction, rows, label),
                 "worst": worst(prediction, rows, label, listed),
             }

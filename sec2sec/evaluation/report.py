@@ -79,6 +79,7 @@ class TargetReport(TypedDict):
     interval: dict[str, Interval]
     gain: Gain
     trivial: dict[str, dict[str, float | None]]
+    threshold: NotRequired[float]  # of a class, which is predicted above it
     curves: Curves
     worst: list[WorstClip]
 

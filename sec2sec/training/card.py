@@ -8,7 +8,7 @@ from typing import Any
 from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import environment
 from sec2sec.encoders import Encoders
-from sec2sec.metrics import SHOWN, figure, span, title_of
+from sec2sec.metrics import SHOWN, figure, span, threshold_words, thresholds_of, title_of
 from sec2sec.model import Model
 from sec2sec.tables import MetricRow, metric_rows, pipe_table
 from sec2sec.training.settings import TrainConfig
@@ -60,7 +60,7 @@ def trained_card(
         f"{provenance['model_size']:,} "
         f"{'right of the tokens' if system.uses_encoder_tokens else 'in the model'}.",
         f"- Trained for {metrics['epochs']} epochs; these are the weights of epoch {metrics['best_epoch']}, "
-        "the best by validation score (paper §4.2).",
+        f"the best by {metrics['selected_by']}{'' if config.select_by else ' (paper §4.2)'}.",
         *(f"- {note}" for note in provenance["notes"]),
         f"- Intended use: research and teaching. {NOT_FOR}",
     ]
@@ -85,6 +85,8 @@ def trained_card(
 def _table(split: str, report: Mapping[str, Any]) -> list[str]:
     """One split: each target's metrics with intervals, its baselines below."""
     lines = [f"## On {report['clips']} {split} clips, with 95 % intervals by bootstrap over groups"]
+    if words := threshold_words(thresholds_of(report["targets"])):
+        lines += ["", f"In these figures {words}."]
     for kind, metrics in SHOWN.items():
         if rows := metric_rows(report["targets"], kind):
             cells = [

@@ -22,12 +22,12 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from sec2sec.errors import UserError
-from sec2sec.metrics import TrainingLabels, main_scores, trivial_scores
+from sec2sec.metrics import TrainingLabels, main_scores, selection_scores, trivial_scores
 from sec2sec.tables import counted
 from sec2sec.training.batches import Batch, Source, batches_of
 from sec2sec.training.losses import LossOptions, balanced_weights, clip_loss
 from sec2sec.training.module import Predictions, TrainModule, predict
-from sec2sec.training.settings import TrainConfig
+from sec2sec.training.settings import LOSS, TrainConfig
 
 Report = dict[str, Any]
 State = dict[str, Any]
@@ -70,6 +70,8 @@ class TrainLoop:
             groups.append({"params": tuned, "full": config.encoder_rate})
         self.optimiser = torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay, fused=True)
         self.module, self.wrapped_optimiser = fabric.setup(trainee, self.optimiser)
+        # small gradients are nothing in float16, so that the loss is scaled; elsewhere this does nothing
+        self.scaler = torch.amp.GradScaler(fabric.device.type, enabled=trainee.precision == torch.float16)
         self.epochs_done = self.batches_done = 0  # whole epochs done, and batches of the one begun
         self.sums = self._loss_and_label_sums()  # of losses, and of labels, in the epoch begun
         self.epoch_time = 0.0  # s spent in the epoch begun
@@ -149,11 +151,20 @@ class TrainLoop:
         logits, _ = self.module(batch, config.modality_dropout)
         total, count = clip_loss(logits, batch.labels, self._kinds, self.loss_options)
         self.optimiser.zero_grad()
-        self.fabric.backward(total / count.clamp_min(1))
+        self.fabric.backward(self.scaler.scale(total / count.clamp_min(1)))
+        self.scaler.unscale_(self.optimiser)
         self.fabric.clip_gradients(self.module, self.optimiser, max_norm=config.clip_norm, error_if_nonfinite=False)
-        self.wrapped_optimiser.step()
+        self._step()
         self.batches_done += 1
         self.sums += torch.stack([total.detach(), count]).double()
+
+    def _step(self) -> None:
+        """A step of the optimiser; none where scaled gradients were too large for float16."""
+        if self.scaler.is_enabled():
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+        else:
+            self.wrapped_optimiser.step()
 
     def _loss_and_label_sums(self, total: float = 0.0, count: int = 0) -> Tensor:
         """(2,) the sums of losses and of labels; on the device, where adding to them waits for nothing."""
@@ -198,17 +209,19 @@ class TrainLoop:
         trivial = trivial_scores(self.labels, truth.numpy())
         score = mean_of(scores)
         self.epochs_rising = self.epochs_rising + 1 if loss > self.last_loss else 0
-        better = (score, -loss) > (self.best_score, -self.best_loss)
+        selected = self._selection(outputs, truth.numpy(), score, loss)
+        better = (selected, -loss) > (self.best_score, -self.best_loss)
         self.epochs_done, self.batches_done, self.last_loss = self.epochs_done + 1, 0, loss
         self.sums = self._loss_and_label_sums()
         if better:
             self.best = {name: weight.detach().cpu().clone() for name, weight in self.trainee.state_dict().items()}
-            self.best_epoch, self.best_score, self.best_loss = self.epochs_done, score, loss
+            self.best_epoch, self.best_score, self.best_loss = self.epochs_done, selected, loss
         return {
             "epoch": self.epochs_done,
             "loss": round(total / max(count, 1), 5),
             "validation_loss": round(loss, 5),
             "score": round(score, 5),
+            "selected": round(selected, 5),
             "scores": round_scores(scores),
             "trivial_score": round(mean_of(trivial), 5),
             "trivial_scores": round_scores(trivial),
@@ -217,6 +230,13 @@ class TrainLoop:
             "rate": self.optimiser.param_groups[0]["lr"],
             "examples": self._examples(outputs),
         }
+
+    def _selection(self, outputs: Predictions, truth: np.ndarray, score: float, loss: float) -> float:
+        """By what epochs are compared, the higher the better: the score, unless the settings name another figure."""
+        by = self.config.select_by
+        if not by:
+            return score
+        return -loss if by == (LOSS,) else mean_of(selection_scores(self.labels, outputs.probability, truth, by))
 
     def _examples(self, outputs: Predictions) -> list[Report]:
         """A few validation clips, the same in each epoch, as the model sees them now."""
@@ -246,6 +266,7 @@ class TrainLoop:
             "weights": self.trainee.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "best": self.best,
+            "scaler": self.scaler.state_dict(),
             "history": json.dumps(self.history),  # text: torch.save is slow with many small numbers
             "total": total,
             "count": int(count),
@@ -257,6 +278,8 @@ class TrainLoop:
         self.trainee.load_state_dict(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.best = state["best"]
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
         self.history = json.loads(state["history"])
         self.sums = self._loss_and_label_sums(state["total"], state["count"])
         for key, name in STATE_FIELDS.items():

@@ -11,7 +11,8 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.open import Reading, has_interview, is_liris, open_data
 from sec2sec.datasets.table import DataError, Table
-from sec2sec.training.settings import earlier_settings
+from sec2sec.fields import fields_of
+from sec2sec.training.settings import TrainConfig, earlier_settings
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,20 @@ def open_as_learned(
         known = recorded is not None and _learned_from(bundle, liris.NAME)
         own = _liris_options(recorded if recorded is not None and known else Reading())
         reading = {**own, **chosen}
-        changed = [name for name in own if reading[name] != own[name]]
         if not known:
             words = ", ".join(f"{name} {value}" for name, value in reading.items())
             remarks.append(f"The checkpoint does not say how LIRIS-ACCEDE is to be read; it was read with {words}.")
-        elif changed:
-            words = "; ".join(f"{name} {reading[name]!r}, not {own[name]!r}" for name in changed)
-            remarks.append(f"Read otherwise than the checkpoint learned: {words}.")
+        else:
+            remarks += _differences(own, reading)
         table = open_table(directory, **reading)
-    elif has_interview(directory):
-        reading = {"interview": first_impressions.INTERVIEW in targets}
-        table = open_table(directory, **reading, **chosen)
     else:
-        table = open_table(directory, **chosen)
+        if has_interview(directory):
+            reading = {"interview": first_impressions.INTERVIEW in targets}
+        table = open_table(directory, **reading, **chosen)
+        if own := _splitting_options(bundle, recorded, table):
+            reading = {**reading, **own, **chosen}
+            remarks += _differences(own, reading) if recorded is not None else [_drawn_anew(reading)]
+            table = open_table(directory, **reading)
     _check_targets(bundle, table)
     remarks += _check_tokens(bundle, table)
     if absent := [name for name in targets if name not in table.targets]:
@@ -71,8 +73,9 @@ def _recorded(bundle: Bundle) -> Reading | None:
     config = bundle.config.get("provenance", {}).get("config")
     if not isinstance(config, Mapping):
         return None
-    settings = earlier_settings(config)
-    return Reading(**{field.name: settings[field.name] for field in fields(Reading) if field.name in settings})
+    settings, known = earlier_settings(config), fields_of(TrainConfig)
+    names = [field.name for field in fields(Reading) if field.name in settings]
+    return Reading(**{name: known[name].validate(settings[name]) for name in names})
 
 
 def _learned_from(bundle: Bundle, name: str) -> bool:
@@ -81,7 +84,29 @@ def _learned_from(bundle: Bundle, name: str) -> bool:
 
 
 def _liris_options(reading: Reading) -> dict[str, Any]:
-    return {"liris_rule": reading.liris_rule, "split": reading.split, "split_seed": reading.split_seed}
+    options = {"liris_rule": reading.liris_rule, "split": reading.split, "split_seed": reading.split_seed}
+    return options | ({"split_shares": reading.split_shares, "fold": reading.fold} if reading.fold else {})
+
+
+def _splitting_options(bundle: Bundle, recorded: Reading | None, table: Table) -> dict[str, Any]:
+    """By what a table is split that does not say so itself: the fold that was learned from its data, or a draw."""
+    own = recorded or Reading()
+    options = {"split_seed": own.split_seed, "split_shares": own.split_shares}
+    if own.fold and _learned_from(bundle, table.name):
+        return {**options, "fold": own.fold}
+    return options if table.drawn else {}
+
+
+def _differences(own: Mapping[str, Any], reading: Mapping[str, Any]) -> list[str]:
+    """A sentence where some option is not the checkpoint's own."""
+    changed = [name for name in own if reading[name] != own[name]]
+    words = "; ".join(f"{name} {reading[name]!r}, not {own[name]!r}" for name in changed)
+    return [f"Read otherwise than the checkpoint learned: {words}."] if changed else []
+
+
+def _drawn_anew(reading: Mapping[str, Any]) -> str:
+    words = ", ".join(f"{name} {value}" for name, value in reading.items())
+    return f"The table names no split and the checkpoint does not say how to draw one; it was drawn with {words}."
 
 
 def _check_tokens(bundle: Bundle, table: Table) -> list[str]:

@@ -24,6 +24,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -111,6 +112,9 @@ class RunFolder:
     def resume(self, config: TrainConfig | None) -> TrainConfig:
         """The settings to go on with. Raises TrainingError where `config` asks for others than it was begun with."""
         own = self.config()
+        begun_in = (self.read("environment.json") or {}).get("precision")
+        if config is not None and own.precision == "auto" and config.precision == begun_in:
+            own = replace(own, precision=begun_in)  # what "auto" was where it began, asked for by its name
         if config is not None and config != own:
             ours, theirs = as_json(own), as_json(config)
             differ = [f"{name} {ours[name]!r}, not {theirs[name]!r}" for name in ours if ours[name] != theirs[name]]

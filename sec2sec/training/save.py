@@ -17,7 +17,17 @@ from sec2sec.datasets.learned_from import LEARNED_SPLITS, write_learned_from
 from sec2sec.datasets.table import Table
 from sec2sec.encoders import Encoders
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
-from sec2sec.metrics import TrainingLabels, figure, measure, span, title_of
+from sec2sec.metrics import (
+    DEFAULT_THRESHOLD,
+    TrainingLabels,
+    best_threshold,
+    figure,
+    measure,
+    span,
+    threshold_words,
+    thresholds_of,
+    title_of,
+)
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips
 from sec2sec.training.card import trained_card
@@ -29,24 +39,51 @@ BESIDE = {"binary": ("f1", "balanced_accuracy"), "score": ("r2", "ccc")}
 
 
 def measure_split(
-    clips: Clips, outputs: Predictions, labels: Mapping[str, TrainingLabels], seed: int
+    clips: Clips,
+    outputs: Predictions,
+    labels: Mapping[str, TrainingLabels],
+    seed: int,
+    thresholds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The report of a split: metrics of each target with intervals over groups, beside trivial baselines."""
+    """The report of a split: metrics of each target with intervals over groups, beside trivial baselines.
+
+    thresholds: of the binary targets.
+    """
     truth, groups = clips.labels.numpy(), np.array([row.group for row in clips.rows])
     report: dict[str, Any] = {"clips": len(clips), "targets": {}}
     for k, (name, target) in enumerate(labels.items()):
         labelled = ~np.isnan(truth[:, k])
         if labelled.any():
             probability, label = outputs.probability[labelled, k], truth[labelled, k].astype(np.float64)
-            report["targets"][name] = measure(target, probability, label, groups[labelled].tolist(), seed)
+            threshold = thresholds.get(name, DEFAULT_THRESHOLD)
+            report["targets"][name] = measure(target, probability, label, groups[labelled].tolist(), seed, threshold)
     return report
 
 
-def list_predictions(clips: Clips, outputs: Predictions, targets: Sequence[str]) -> dict[str, Any]:
+def choose_thresholds(
+    validation: Clips, outputs: Predictions, labels: Mapping[str, TrainingLabels], rule: str
+) -> dict[str, float]:
+    """Above which prediction class 1 is predicted, of each binary target. rule: of TrainConfig.threshold."""
+    truth, thresholds = validation.labels.numpy(), {}
+    for k, (name, target) in enumerate(labels.items()):
+        if target.kind == "binary":
+            labelled = ~np.isnan(truth[:, k])
+            thresholds[name] = (
+                best_threshold(outputs.probability[labelled, k], truth[labelled, k])
+                if rule == "validation"
+                else DEFAULT_THRESHOLD
+            )
+    return thresholds
+
+
+def list_predictions(
+    clips: Clips, outputs: Predictions, targets: Sequence[str], thresholds: Mapping[str, float]
+) -> dict[str, Any]:
     """Every clip of a split with its truth, prediction and attention over seconds, for tables made later."""
     truth = clips.labels.double().numpy()
     return {
         "targets": list(targets),
+        "thresholds": dict(thresholds),
         "id": [row.id for row in clips.rows],
         "group": [row.group for row in clips.rows],
         "label": [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in truth],
@@ -130,12 +167,13 @@ def as_text(metrics: Mapping[str, Any]) -> str:
     lines = [
         f"ended because {metrics['ended']}",
         f"{report['clips']} {split} clips, weights of epoch {metrics['best_epoch']} of {metrics['epochs']}, "
-        "the best by validation score, then by loss",
+        f"the best by {metrics['selected_by']}, then by loss",
     ]
     for name, figures in report["targets"].items():
         gain = figures["gain"]
         main = gain["metric"]
         beside = "".join(f", {title_of(m)} {figure(figures[m])}" for m in BESIDE[figures["kind"]])
+        beside += f"; {words}" if (words := threshold_words(thresholds_of({name: figures}))) else ""
         lines.append(
             f"{name:<20}{title_of(main)} {figures[main]:.3f}{span(figures['interval'][main])}, "
             f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial){beside}"

@@ -56,6 +56,8 @@ def plan(file: Path, out: Path, draws: Draws | None = None) -> list[Trial]:
             f"{file}: expected base: settings with values, and grid: settings with lists of values, or space: settings "
             "with lists or ranges"
         )
+    if "select_by" in choices:
+        raise SettingsError(f"{file}: {name}: trials are compared by what select_by names, so give it in base")
     settings = _settings(read_space(choices, f"{file}: {name}"), draws, f"{file}: {name}")
     return [
         Trial(out / f"trial-{number:03}", differs, train_config({**base, **differs}, str(file)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sec2sec.config import EncoderConfig, ModelConfig, Preset, SystemName, Temporal
+from sec2sec.datasets.groups import DEFAULT_SHARES
 from sec2sec.errors import SettingsError as SettingsError
 from sec2sec.fields import Validated, setting
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 RUN_SCHEMA = "sec2sec.run/1"  # of a run folder's config.json
 DATA, MODEL, ENCODERS = "data", "model", "encoders"
 OPTIMISATION, STOPPING, OUTPUT = "optimisation", "stopping", "output"
+LOSS = "loss"  # of what may choose an epoch, the only figure that is better where it is lower
+SELECTABLE = {  # the others, by kind of target: those of SHOWN in sec2sec/metrics.py, which a help need not import
+    "binary": ("accuracy", "f1", "balanced_accuracy", "macro_f1", "auroc"),
+    "score": ("mean_accuracy", "r2", "pearson", "ccc"),
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,24 @@ class TrainConfig(Validated):
         "LIRIS-ACCEDE: official, disjoint in films, or random-7:1:2-films-leak, which is like the paper's",
         DATA,
     )
-    split_seed: int = setting(0, "LIRIS-ACCEDE: seed of a random split; it stays while `seed` changes", DATA, ge=0)
+    split_seed: int = setting(
+        0, "seed of a random split, which stays while `seed` changes: of LIRIS-ACCEDE, or by group", DATA, ge=0
+    )
+    split_shares: tuple[int, int, int] = setting(
+        DEFAULT_SHARES,
+        "clips.csv without a column split: shares of clips for training, validation and test, drawn by group; of a "
+        "fold, the first two count",
+        DATA,
+        ge=1,
+        le=1000,
+    )
+    fold: str = setting(
+        "",
+        "one training of a cross-validation by group: 2/5 is the second of five folds, 2/groups the second group; the "
+        "fold is the test, and validation is drawn from the other groups",
+        DATA,
+        metavar="I/K",
+    )
     interview: bool = setting(False, "First Impressions: the interview score is a target as well", DATA)
     targets: tuple[str, ...] = setting((), "targets to learn; empty: all targets of the data set", DATA)
     system: SystemName = setting("sec2sec-sa-ca", "which system of the paper's tables to train", MODEL)
@@ -112,6 +135,12 @@ class TrainConfig(Validated):
     modality_dropout: float = setting(
         0.0, "share of clips whose sound, and as many whose picture, is hidden in training", OPTIMISATION, ge=0, le=0.5
     )
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = setting(
+        "auto",
+        "precision of training, as Lightning Fabric names it; auto: bf16-mixed on a GPU that computes in it natively, "
+        "else 32-true",
+        OPTIMISATION,
+    )
     seed: int = setting(0, "seed of the initial weights, the order of clips and dropout", OPTIMISATION, ge=0)
     epochs: int = setting(250, "largest number of epochs (paper, §4.2)", STOPPING, ge=1)
     patience: int = setting(
@@ -123,12 +152,27 @@ class TrainConfig(Validated):
         "better",
         STOPPING,
     )
+    threshold: Literal["0.5", "validation"] = setting(
+        "0.5",
+        "prediction above which a class is 1; validation: where the balanced accuracy of the validation clips is "
+        "highest, the nearest to 0.5 among equals",
+        OUTPUT,
+    )
+    select_by: tuple[str, ...] = setting(
+        (),
+        "validation figure that chooses the epoch: loss, or a metric, or one of classes and one of scores as f1,ccc; "
+        "mean over targets, then the lower loss, then the earlier epoch (default: accuracy of classes, 1 - mean error "
+        "of scores)",
+        STOPPING,
+    )
     examples: int = setting(
         4, "number of validation clips whose prediction and attention the report of each epoch shows", OUTPUT, ge=0
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "threshold", str(self.threshold))  # YAML reads 0.5 as a number
         super().__post_init__()
+        self._check_select_by()
         if self.rate is None:
             object.__setattr__(self, "rate", 1e-4 if self.preset == "paper" else 1e-3)
         if self.encoder_rate is None:
@@ -141,6 +185,18 @@ class TrainConfig(Validated):
             raise SettingsError("random encoders must be trained: add --encoders tuned, or start from a checkpoint")
         self.encoder_config()
         self.model_config(("any",))
+
+    def _check_select_by(self) -> None:
+        """Refuse a figure that there is not, and two for one kind of target."""
+        of_kind = [[name for name in names if name in self.select_by] for names in SELECTABLE.values()]
+        if unknown := set(self.select_by) - {LOSS, *(name for names in SELECTABLE.values() for name in names)}:
+            there = ", ".join([LOSS, *(name for names in SELECTABLE.values() for name in names)])
+            raise SettingsError(f"select_by has {', '.join(sorted(unknown))}; there are {there}")
+        if (LOSS in self.select_by and len(self.select_by) > 1) or any(len(names) > 1 for names in of_kind):
+            raise SettingsError(
+                f"select_by is {', '.join(self.select_by)}; give {LOSS}, or at most one metric of classes and one of "
+                "scores"
+            )
 
     @property
     def _system(self) -> System:
@@ -195,6 +251,11 @@ def regridded(config: EncoderConfig, video: tuple[int, ...], audio: tuple[int, .
 def train_config(values: Mapping[str, Any], source: str = "") -> TrainConfig:
     """Settings from JSON, YAML or the command line. Raises SettingsError that names `source` and the field."""
     return TrainConfig.from_mapping(values, source)
+
+
+def selection_words(select_by: Sequence[str]) -> str:
+    """What chooses the epoch, in words that follow "the best by"."""
+    return f"validation {' and '.join(select_by).replace('_', ' ') or 'score'}"
 
 
 def earlier_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
 from sec2sec.training.batches import Clips, cached_clips
 from sec2sec.training.loop import mix_seeds
-from sec2sec.training.settings import SettingsError, TrainConfig, regridded
+from sec2sec.training.settings import SELECTABLE, SettingsError, TrainConfig, regridded
 
+NEED_LABELS_THAT_VARY = ("auroc", "r2", "pearson", "ccc")  # metrics that are undefined without
 MEASURED_CLIPS = 200  # of the training, for the statistics of sound; evenly spread over the table
 
 
@@ -48,6 +49,8 @@ def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data)
         liris_rule=config.liris_rule,
         split=config.split,
         split_seed=config.split_seed,
+        split_shares=config.split_shares,
+        fold=config.fold,
         interview=config.interview,
     )
     check_features(config, table)
@@ -103,6 +106,22 @@ def training_labels(table: Table, targets: Sequence[str], rows: Sequence[Row]) -
             )
         labels[name] = TrainingLabels.of(table.kinds[name], values)
     return labels
+
+
+def check_selection(config: TrainConfig, labels: Mapping[str, TrainingLabels], validation: Sequence[Row]) -> None:
+    """SettingsError where the figure that is to choose the epoch is undefined. validation: the usable clips."""
+    for metric in config.select_by:
+        kind = next((kind for kind, names in SELECTABLE.items() if metric in names), None)
+        targets = [name for name, target in labels.items() if target.kind == kind]
+        if kind is not None and not targets:
+            words = "classes, and no target is a class" if kind == "binary" else "scores, and no target is a score"
+            raise SettingsError(f"select_by is {metric}, a figure of {words}; choose another")
+        for name in targets if metric in NEED_LABELS_THAT_VARY else ():
+            if len({row.targets[name] for row in validation if name in row.targets}) < 2:
+                raise SettingsError(
+                    f"select_by is {metric}, and {name} is the same for every validation clip, so that the figure is "
+                    "undefined; choose another figure, or another split"
+                )
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,10 @@ from sec2sec.training.loop import DivergedError, TrainingError, TrainLoop
 from sec2sec.training.mean_attention import profile
 from sec2sec.training.module import Predictions, TrainModule, predict
 from sec2sec.training.run_folder import PREDICTIONS, PREDICTIONS_TABLE, RunFolder
-from sec2sec.training.save import list_predictions, measure_split, save_trained
-from sec2sec.training.settings import TrainConfig
+from sec2sec.training.save import choose_thresholds, list_predictions, measure_split, save_trained
+from sec2sec.training.settings import TrainConfig, selection_words
 from sec2sec.training.setup import (
+    check_selection,
     load_data,
     measure_references,
     set_references,
@@ -43,7 +44,11 @@ from sec2sec.training.setup import (
     training_labels,
 )
 
-DTYPES = {"bf16-mixed": torch.bfloat16, "32-true": torch.float32}  # precisions of a training, as Fabric calls them
+DTYPES = {
+    "bf16-mixed": torch.bfloat16,
+    "16-mixed": torch.float16,
+    "32-true": torch.float32,
+}  # precisions of a training, as Fabric calls them
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,15 @@ def train_steps(
     begun = (resume and folder.exists()) if first else (resume or config is None)
     if begun:
         config = folder.resume(config) if first else folder.config()
+        _check_precision(folder, config, machine)
     elif config is None:
         raise TrainingError(f"{path}: holds no training to go on with")
     fabric = machine.fabric(unused=tunes_encoders(config))
     if first:
         if not begun:
             table, targets = load_data(config)
-            training_labels(table, targets, table.rows)  # refused before hours of encoding, and without a folder
+            labels = training_labels(table, targets, table.rows)  # refused before hours of encoding, without a folder
+            check_selection(config, labels, table.split("validation"))
             folder.begin(config)
         folder.claim()
         folder.clear_stop()
@@ -98,6 +105,21 @@ def train_steps(
         raise
     finally:
         folder.release()
+
+
+def precision_of(config: TrainConfig, machine: Hardware) -> str:
+    """The precision of a training on a machine, as Fabric calls it."""
+    return machine.precision if config.precision == "auto" else config.precision
+
+
+def _check_precision(folder: RunFolder, config: TrainConfig, machine: Hardware) -> None:
+    """TrainingError where a training would go on in another precision than it began with."""
+    before, now = (folder.read("environment.json") or {}).get("precision"), precision_of(config, machine)
+    if before not in (None, now):
+        raise TrainingError(
+            f"{folder.path}: was begun in {before} and would go on in {now}; add --precision {before} to go on as "
+            "before, or choose another folder"
+        )
 
 
 def _write_failed(folder: RunFolder, error: Exception) -> None:
@@ -188,7 +210,8 @@ class _Training:
     def run(self) -> Steps[TrainingResult]:
         """All of it."""
         words = f"{self.table.name}: {len(self.table.rows)} clips, targets {', '.join(self.targets)}"
-        yield from self.report(Progress(0, 0, words, "data"))
+        for sentence in (words, *self.table.notes):
+            yield from self.report(Progress(0, 0, sentence, "data"))
         setup = self.build()
         if self.first:  # before other processes are started: they would wait for hours
             extraction = yield from until(self.end_requested, self.extract(setup.cached, setup.cache))
@@ -244,7 +267,9 @@ class _Training:
         noted = self.folder.read("data.json") or {}
         splits = split_clips(self.table, self.targets, cache, noted["clips"])
         usable = [row for clips in splits.values() for row in clips.rows]
-        return _Data(splits, training_labels(self.table, self.targets, usable), dict(noted["unusable"]))
+        labels = training_labels(self.table, self.targets, usable)
+        check_selection(self.config, labels, splits["validation"].rows)
+        return _Data(splits, labels, dict(noted["unusable"]))
 
     def prepare(self, setup: _Setup, data: _Data) -> TrainLoop:
         """The training loop, at its start or at its last saved state."""
@@ -255,7 +280,7 @@ class _Training:
             setup.learner,
             setup.encoders if self.tuned else None,
             norms_learn=self.config.init == "random",
-            precision=DTYPES[self.machine.precision],
+            precision=DTYPES[precision_of(self.config, self.machine)],
         )
         training, validation = (self.source(data.splits[name], setup.cached.config) for name in ("train", "validation"))
         loop = TrainLoop(module, training, validation, self.config, data.labels, self.fabric)
@@ -302,7 +327,7 @@ class _Training:
     def note_environment(self, data: str, encoders: str) -> None:
         """What this runs on, and the hashes of what it learns from."""
         about = {**environment(), "threads": torch.get_num_threads(), "command": command()}
-        about |= {"data": data, "encoders": encoders, "precision": self.machine.precision}
+        about |= {"data": data, "encoders": encoders, "precision": precision_of(self.config, self.machine)}
         self.folder.write("environment.json", about)
 
     def encode_again(self, encoders: Encoders, model: Model) -> Steps[dict[str, Clips]]:
@@ -327,6 +352,8 @@ class _Training:
             "data_sha256": noted["sha256"],
             "encoders": noted["encoders"],
             "encoders_from": setup.origin,
+            "thresholds": metrics["thresholds"],
+            "precision": precision_of(self.config, self.machine),
         }
         if self.table.features is not None:
             provenance["features"] = self.table.features.as_json()
@@ -361,28 +388,33 @@ class _Training:
             "best_epoch": loop.best_epoch,
             "ended": loop.reason,
             "warnings": [],
+            "selected_by": selection_words(self.config.select_by),
             "validation_score": loop.best_score,
             "validation_loss": loop.best_loss,
             "minutes": round(sum(report["seconds"] for report in loop.history) / 60, 1),
             "unusable": len(data.unusable),
         }
         predicted: list[tuple[Clips, Predictions]] = []
+        thresholds: dict[str, float] = {}
         for split in ("train", "validation", *(["test"] if self.test else [])):
             clips = splits[split]
             if not len(clips):
                 continue
             source = TokenSource(clips, setup.cached.config)
             outputs = predict(module, source, self.config.batch, self.fabric.device)
+            if split == "validation":
+                thresholds = choose_thresholds(clips, outputs, data.labels, self.config.threshold)
+                metrics["thresholds"] = thresholds
             if split != "train":
-                metrics[split] = measure_split(clips, outputs, data.labels, self.config.seed)
+                metrics[split] = measure_split(clips, outputs, data.labels, self.config.seed, thresholds)
                 metrics["warnings"] += [*leaks(self.table, split), *few_groups(metrics[split]["targets"])]
                 predicted.append((clips, outputs))
                 if split == "test":
-                    self.folder.write(PREDICTIONS, list_predictions(clips, outputs, self.targets))
+                    self.folder.write(PREDICTIONS, list_predictions(clips, outputs, self.targets, thresholds))
             elif outputs.attention is not None:
                 metrics["mean_attention"] = profile(outputs.attention, self.targets)
         rows = [row for clips, _ in predicted for row in clips.rows]
         probability = np.concatenate([outputs.probability for _, outputs in predicted])
-        table = predictions_csv(self.targets, rows, probability.tolist(), self.config.seed)
+        table = predictions_csv(self.targets, rows, probability.tolist(), self.config.seed, thresholds)
         self.folder.write_text(PREDICTIONS_TABLE, table)
         return metrics

@@ -39,7 +39,7 @@ def read_or_refuse(read: Callable[..., Table], *arguments: Any) -> Table | str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "column id, path, split, group is missing; found none"),
+        ("", "column id, path, group is missing; found none"),
         ("id,path,arousal,split\n", "column group is missing"),
         ("id,path,split,group,split\na,a,train,g,test\n", "'split' stands twice"),
         ("id,path,,split,group\na,a,1,train,g\n", "has no name"),

@@ -16,6 +16,7 @@ from scipy.stats import pearsonr
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 
 from sec2sec.datasets.splits import RANDOM_SPLIT
+from sec2sec.paths import program_paths
 from sec2sec.progress import drain
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.settings import as_json
@@ -159,6 +160,24 @@ def test_clips_that_it_learned_from_are_counted_and_refused_unless_asked_for(tra
     assert asked.stdout.splitlines()[0].startswith("WARNING: The checkpoint learned from 6 of these clips (4 for train")
     report = json.loads((tmp_path / "e.json").read_text())
     assert report["learned_from"] == {"clips": 6, "splits": {"train": 4, "validation": 2}, "known": True}
+
+
+def test_a_checkpoint_that_does_not_say_what_it_learned_from_is_named_first(trained, made, liris, tmp_path):
+    older = shutil.copytree(trained("a rating") / "checkpoint", tmp_path / "older")
+    (older / "learned-from.txt").unlink()
+    for checkpoint in (older, program_paths().demo):
+        done = evaluate(made, checkpoint, liris, "--json", tmp_path / "e.json", "--report", tmp_path / "e.html")
+        assert done.returncode == 0, done.stderr
+        first = done.stdout.splitlines()[0]
+        sentence = (
+            "The checkpoint does not say which clips it learned from, so that nobody can tell whether it has seen"
+        )
+        assert first.startswith(f"WARNING: {sentence}")
+        assert sentence in (tmp_path / "e.html").read_text()
+        report = json.loads((tmp_path / "e.json").read_text())
+        assert report["learned_from"] == {"clips": 0, "splits": {}, "known": False}
+    told = evaluate(made, trained("a rating") / "checkpoint", liris)
+    assert "does not say which clips" not in told.stdout
 
 
 def test_a_training_clip_is_found_under_another_name_in_another_data_set(trained, made, liris, tmp_path):

@@ -186,7 +186,7 @@ def test_bad_uploads_get_one_line_and_leave_nothing(
     elif kind == "large":
         upload.write_bytes(os.urandom(1_100_000))
     elif kind == "column":
-        zipped(rewritten(data, tmp_path / "x", without("split")), upload)
+        zipped(rewritten(data, tmp_path / "x", without("group")), upload)
     elif kind == "one class":
         zipped(rewritten(data, tmp_path / "x", lambda row: {**row, "arousal": "1", "calm": "0.5"}), upload)
     elif kind == "outside":
