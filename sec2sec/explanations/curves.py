@@ -10,11 +10,15 @@ baseline early when it deletes and away from it early when it inserts. ERASER's 
 its probability of the predicted class becomes the distance on the side of the prediction. (The unsigned change would
 punish a good order where two strong seconds cancel: once both are gone, nothing has changed.)
 
+Attention has no sign, so the verdict does not ask that question but another, of the same curves: how early do their
+steps come, up or down? A good order makes its large steps first, whether its seconds agree or oppose each other.
+
 T seconds, S steps, R orders, K targets.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +31,7 @@ RANDOM_BAND = (5, 95)  # per cent of the random orders
 MAX_EXACT_SECONDS = 20  # up to here every number of seconds is tried
 MAX_POINTS = 8  # on the curve of a longer clip, so that cost grows with the clip and not with its square
 FEW_ORDERS, FEW_POINTS = 20, 5  # for a system of which every variant is a run over the whole clip
+MIN_ODDS = 1e-6  # predictions nearer to 0 or 1 count as this near, so that their logit is finite
 AREA_ROUNDING = 1e-6  # of single precision: areas closer than this are equal
 
 
@@ -60,46 +65,80 @@ def present_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.
     return there if insertion else ~there
 
 
-def curves(
-    predict: MaskedPredictor, orders: np.ndarray, signs: np.ndarray, few: bool = False
-) -> list[tuple[OrderCurve, OrderCurve]]:
-    """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline.
+@dataclass(frozen=True)
+class ChanceCurves:
+    """The predictions under the last seconds first, then under R random orders: what any order is compared with."""
 
-    All orders of all targets are one set of variants. The random orders of insertion are those of deletion backwards,
-    so that they pass through the same variants. few: FEW_ORDERS and FEW_POINTS, where variants are dear.
+    steps: np.ndarray  # (S,)
+    values: np.ndarray  # (2, 1 + R, S, K) of deletion and of insertion
+
+
+def measure_chance(predict: MaskedPredictor, seconds: int, few: bool = False) -> ChanceCurves:
+    """Run the orders of chance, which are the same for every target and every attention.
+
+    The random orders of insertion are those of deletion backwards, so that they pass through the same variants. few:
+    FEW_ORDERS and FEW_POINTS, where variants are dear.
     """
-    targets, seconds = orders.shape
     steps = curve_steps(seconds, few)
     chance = random_orders(seconds)[: FEW_ORDERS if few else RANDOM_ORDERS]
     last = np.arange(seconds)[None, ::-1]
-    present = np.concatenate(
-        [
-            present_after(np.concatenate([orders, last, chance]), steps, insertion=False),
-            present_after(np.concatenate([orders, last, chance[:, ::-1]]), steps, insertion=True),
-        ]
-    )  # (2 · (K + 1 + R), S, T)
-    flat = present.reshape(-1, seconds)
-    values = predict(flat, flat).reshape(2, targets + 1 + len(chance), len(steps), -1)
+    deleted, inserted = np.concatenate([last, chance]), np.concatenate([last, chance[:, ::-1]])
+    return ChanceCurves(steps, _run_orders(predict, deleted, inserted, steps))
+
+
+def _run_orders(predict: MaskedPredictor, deleted: np.ndarray, inserted: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Orders (R, T) in which seconds are taken away, and put back → predictions (2, R, S, K)."""
+    present = np.concatenate([present_after(deleted, steps, False), present_after(inserted, steps, True)])
+    flat = present.reshape(-1, deleted.shape[1])
+    return predict(flat, flat).reshape(2, len(deleted), len(steps), -1)
+
+
+def curves(
+    predict: MaskedPredictor, orders: np.ndarray, signs: np.ndarray, chance: ChanceCurves
+) -> list[tuple[OrderCurve, OrderCurve]]:
+    """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline."""
+    seconds, steps = orders.shape[1], chance.steps
+    values = _run_orders(predict, orders, orders, steps)
 
     def curve(target: int, insertion: bool) -> OrderCurve:
-        own = values[int(insertion), ..., target]  # (K + 1 + R, S)
-        areas = np.trapezoid(own, steps / seconds, axis=1)
-        low, high = np.percentile(own[targets + 1 :], RANDOM_BAND, axis=0)
-        ahead = signs[target] * (areas[target] - areas[targets + 1 :]) * (1 if insertion else -1)
-        tie = np.abs(ahead) < AREA_ROUNDING
+        own = values[int(insertion), target, :, target]  # (S,)
+        others = chance.values[int(insertion), ..., target]  # (1 + R, S)
+        area, areas = np.trapezoid(own, steps / seconds), np.trapezoid(others, steps / seconds, axis=1)
+        low, high = np.percentile(others[1:], RANDOM_BAND, axis=0)
         return OrderCurve(
             steps=steps,
-            values=own[target],
-            area=float(areas[target]),
+            values=own,
+            area=float(area),
             random_low=low,
             random_high=high,
-            random_area=float(areas[targets + 1 :].mean()),
-            last_first=own[targets],
-            last_first_area=float(areas[targets]),
-            better_than_random=float(((ahead > 0) & ~tie).mean() + tie.mean() / 2),
+            random_area=float(areas[1:].mean()),
+            last_first=others[0],
+            last_first_area=float(areas[0]),
+            better_than_random=_share_beaten(signs[target] * (area - areas[1:]) * (1 if insertion else -1)),
+            earlier_than_random=_share_beaten(centre_of_steps(others[1:]) - centre_of_steps(own)),
         )
 
-    return [(curve(k, insertion=False), curve(k, insertion=True)) for k in range(targets)]
+    return [(curve(k, insertion=False), curve(k, insertion=True)) for k in range(len(orders))]
+
+
+def _share_beaten(ahead: np.ndarray) -> float:
+    """How often a difference is positive; ties count half."""
+    tie = np.abs(ahead) < AREA_ROUNDING
+    return float(((ahead > 0) & ~tie).mean() + tie.mean() / 2)
+
+
+def centre_of_steps(values: np.ndarray) -> np.ndarray:
+    """When the steps of a curve come, whatever their sign: (…, S) → (…) from 0, the first step, to 1, the last.
+
+    A step is the change of the logit, so that those near 0 and 1 count as those in the middle do. ½ without any step.
+    """
+    inner = np.clip(values, MIN_ODDS, 1 - MIN_ODDS)
+    change = np.abs(np.diff(np.log(inner / (1 - inner))))
+    total, moments = change.sum(-1), np.linspace(0, 1, change.shape[-1])
+    centre: np.ndarray = np.divide(
+        (change * moments).sum(-1), total, out=np.full_like(total, 0.5), where=total > MIN_ODDS
+    )
+    return centre
 
 
 def comprehensiveness(deletion: OrderCurve, sign: float) -> np.ndarray:
