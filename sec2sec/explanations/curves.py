@@ -19,7 +19,7 @@ T seconds, S steps, R orders, K targets.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -70,7 +70,24 @@ class ChanceCurves:
     """The predictions under the last seconds first, then under R random orders: what any order is compared with."""
 
     steps: np.ndarray  # (S,)
-    values: np.ndarray  # (2, 1 + R, S, K) of deletion and of insertion
+    values: np.ndarray  # (2, K, 1 + R, S) of deletion and of insertion
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """(2, K, 1 + R) under each curve."""
+        areas: np.ndarray = np.trapezoid(self.values, self.steps / self.steps[-1], axis=-1)
+        return areas
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """(2, K, R) when the steps of each random order come."""
+        return centre_of_steps(self.values[:, :, 1:])
+
+    @cached_property
+    def band(self) -> np.ndarray:
+        """(2, 2, K, S) the lower and the upper end of RANDOM_BAND over the random orders."""
+        band: np.ndarray = np.percentile(self.values[:, :, 1:], RANDOM_BAND, axis=2)
+        return band
 
 
 def measure_chance(predict: MaskedPredictor, seconds: int, few: bool = False) -> ChanceCurves:
@@ -83,7 +100,8 @@ def measure_chance(predict: MaskedPredictor, seconds: int, few: bool = False) ->
     chance = random_orders(seconds)[: FEW_ORDERS if few else RANDOM_ORDERS]
     last = np.arange(seconds)[None, ::-1]
     deleted, inserted = np.concatenate([last, chance]), np.concatenate([last, chance[:, ::-1]])
-    return ChanceCurves(steps, _run_orders(predict, deleted, inserted, steps))
+    values = _run_orders(predict, deleted, inserted, steps)
+    return ChanceCurves(steps, np.ascontiguousarray(np.moveaxis(values, 3, 1)))
 
 
 def _run_orders(predict: MaskedPredictor, deleted: np.ndarray, inserted: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -102,20 +120,20 @@ def curves(
 
     def curve(target: int, insertion: bool) -> OrderCurve:
         own = values[int(insertion), target, :, target]  # (S,)
-        others = chance.values[int(insertion), ..., target]  # (1 + R, S)
-        area, areas = np.trapezoid(own, steps / seconds), np.trapezoid(others, steps / seconds, axis=1)
-        low, high = np.percentile(others[1:], RANDOM_BAND, axis=0)
+        where = int(insertion), target
+        last, *others = chance.areas[where]
+        area = np.trapezoid(own, steps / seconds)
         return OrderCurve(
             steps=steps,
             values=own,
             area=float(area),
-            random_low=low,
-            random_high=high,
-            random_area=float(areas[1:].mean()),
-            last_first=others[0],
-            last_first_area=float(areas[0]),
-            better_than_random=_share_beaten(signs[target] * (area - areas[1:]) * (1 if insertion else -1)),
-            earlier_than_random=_share_beaten(centre_of_steps(others[1:]) - centre_of_steps(own)),
+            random_low=chance.band[0][where],
+            random_high=chance.band[1][where],
+            random_area=float(np.mean(others)),
+            last_first=chance.values[where][0],
+            last_first_area=float(last),
+            better_than_random=_share_beaten(signs[target] * (area - np.array(others)) * (1 if insertion else -1)),
+            earlier_than_random=_share_beaten(chance.centres[where] - centre_of_steps(own)),
         )
 
     return [(curve(k, insertion=False), curve(k, insertion=True)) for k in range(len(orders))]
