@@ -31,6 +31,7 @@ from recipes.calibration_kinds import OWN, RIGHT_BY_HAND, PlantedSeconds, attent
 from recipes.calibration_models import (
     CLIPS_PER_STEP,
     STEPS,
+    Kind,
     cut_off,
     new_model,
     train,
@@ -67,7 +68,8 @@ SOURCES = ("generated", "film")
 FAMILIES: dict[str, tuple[tuple[int, ...], ...]] = {"1": ((0,), (1,)), "2": ((0, 1),), "5": ((0, 1, 2, 3, 4),)}
 CLIPS = 120  # generated, to learn from and to judge on
 PART = 25  # clips of a part of the table
-MEMORYLESS, WITH_MEMORY = "must attend, no memory", "must attend"
+MEMORYLESS: Kind = "must attend, no memory"
+WITH_MEMORY: Kind = "must attend"
 OWN_RIGHT, OWN_MEMORY = "own attention, of a model without memory", "own attention, of a model with memory"
 REPEATED = "one second, repeated"
 CAREFUL_KINDS = (OWN_MEMORY,)  # of which no share is asked: whether it is right is what the verdict is to find out
@@ -100,11 +102,11 @@ def scenes() -> Iterator[Scene]:
 def trained_models(pools: Mapping[str, Pool], width: int) -> dict[str, Sec2Sec]:
     """Every model that is judged, by name; a quarter of a minute each."""
 
-    def taught(kind: str) -> Sec2Sec:
-        model = new_model(width, TARGETS, kind, seed=1)  # type: ignore[arg-type]
+    def taught(kind: Kind) -> Sec2Sec:
+        model = new_model(width, TARGETS, kind, seed=1)
         return train(model, batches(dict(pools), STEPS, CLIPS_PER_STEP, seed=1))
 
-    models = {kind: taught(kind) for kind in (MEMORYLESS, WITH_MEMORY)}
+    models: dict[str, Sec2Sec] = {kind: taught(kind) for kind in (MEMORYLESS, WITH_MEMORY)}
     paper = taught("as in the paper")
     return models | {
         "attention cut off": cut_off(paper),
@@ -283,9 +285,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--checkpoint", type=Path, default=DEMO, metavar="DIR", help="whose seconds; default: the demo"
     )
     options.add_argument(
-        "--clips",
+        "--cases",
         type=int,
-        default=100,
+        default=200,
         metavar="N",
         help="cases of one target in each cell, two from each clip (default: 200)",
     )

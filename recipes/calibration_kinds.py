@@ -64,12 +64,14 @@ def attention_of_each_kind(
 
 def normal(weights: np.ndarray) -> np.ndarray:
     """Rows that sum to 1."""
-    return weights / weights.sum(1, keepdims=True)
+    shares: np.ndarray = weights / weights.sum(1, keepdims=True)
+    return shares
 
 
 def on_the_least(rank: np.ndarray) -> np.ndarray:
     """(K, T): SHARE on the second of rank 0, the rest of the seconds in the order of their effect."""
-    return np.where(rank == 0, SHARE, (1 - SHARE) * normal(rank.astype(np.float64)))
+    weights: np.ndarray = np.where(rank == 0, SHARE, (1 - SHARE) * normal(rank.astype(np.float64)))
+    return weights
 
 
 def is_used(effect: np.ndarray, decisive: np.ndarray) -> np.ndarray:

@@ -55,10 +55,11 @@ def place_attention(kind: str, seconds: int) -> np.ndarray:
     """(T,) attention that never looks at the clip: FIXED_SHARE on one second, or 1 / (1 + t)."""
     if kind == "ramp":
         weights = 1 / (1 + np.arange(seconds, dtype=np.float64))
-        return weights / weights.sum()
-    weights = np.full(seconds, (1 - FIXED_SHARE) / max(1, seconds - 1))
-    weights[-1 if kind == "last second" else 0] = FIXED_SHARE
-    return weights / weights.sum()
+    else:
+        weights = np.full(seconds, (1 - FIXED_SHARE) / max(1, seconds - 1))
+        weights[-1 if kind == "last second" else 0] = FIXED_SHARE
+    shares: np.ndarray = weights / weights.sum()
+    return shares
 
 
 def new_model(width: int, targets: tuple[str, ...], kind: Kind, seed: int) -> Sec2Sec:
@@ -74,10 +75,11 @@ def new_model(width: int, targets: tuple[str, ...], kind: Kind, seed: int) -> Se
         nn.init.zeros_(temporal.project_last.weight).requires_grad_(False)
     if kind == "must attend, no memory":
         forget = slice(HIDDEN, 2 * HIDDEN)  # rows of that gate: torch has input, forget, cell, output
-        nn.init.zeros_(temporal.lstm.weight_hh_l0).requires_grad_(False)
-        for parameter in (temporal.lstm.weight_ih_l0, temporal.lstm.bias_ih_l0, temporal.lstm.bias_hh_l0):
-            nn.init.constant_(parameter[forget], 0.0 if parameter.dim() > 1 else SHUT)
-            parameter.register_hook(partial(_without_rows, rows=forget))
+        weights = dict(temporal.lstm.named_parameters())
+        nn.init.zeros_(weights["weight_hh_l0"]).requires_grad_(False)
+        for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
+            nn.init.constant_(weights[name][forget], 0.0 if name.startswith("weight") else SHUT)
+            weights[name].register_hook(partial(_without_rows, rows=forget))
     return model
 
 

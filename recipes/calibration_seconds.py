@@ -27,6 +27,7 @@ from sec2sec.datasets.open import open_data
 from sec2sec.encoding import encode_clip
 from sec2sec.explanations.embeddings import embed_seconds
 from sec2sec.media import Second, open_clip
+from sec2sec.model import Sec2Sec
 from sec2sec.paths import program_paths
 from sec2sec.progress import drain
 
@@ -126,6 +127,7 @@ def edit_evidence(exposure: int, colour: int, level: int) -> np.ndarray:
 @torch.inference_mode()
 def _embed(decoded: list[Second], bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
     """Second embeddings (T, D), and that of the training mean (D,)."""
+    assert isinstance(bundle.model, Sec2Sec)
     embeddings = embed_seconds(bundle.model, encode_clip(decoded, bundle.encoders, bundle.device))
     return embeddings.both.cpu().numpy(), embeddings.neither[0].cpu().numpy()
 

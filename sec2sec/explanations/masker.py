@@ -134,12 +134,15 @@ class SecondMasker(Masker):
             embeddings.video_only,
             embeddings.audio_only,
         )  # the second, its sound, its picture
+        whole, audio, video = effects_of(model, embeddings.both, *without)
         return Occlusion(
             to_numpy(logits.sigmoid()[0]),
             to_numpy(baseline.sigmoid()[0]),
             None if attention is None else to_numpy(attention[0]),
-            *effects_of(model, embeddings.both, *without),
-            None if of_baseline is None else to_numpy(of_baseline[0]),
+            effect=whole,
+            effect_audio=audio,
+            effect_video=video,
+            baseline_attention=None if of_baseline is None else to_numpy(of_baseline[0]),
         )
 
     @cached_property
@@ -196,12 +199,15 @@ class InputMasker(Masker):
         prediction = output.logits.sigmoid()[0]
         baseline, *without = self._without()
         attention = output.second_weights
+        whole, audio, video = (to_numpy((prediction - other).T) for other in without)
         return Occlusion(
             to_numpy(prediction),
             to_numpy(baseline),
             None if attention is None else to_numpy(attention[0]),
-            *(to_numpy((prediction - other).T) for other in without),
-            None if attention is None else self._baseline_attention(),
+            effect=whole,
+            effect_audio=audio,
+            effect_video=video,
+            baseline_attention=None if attention is None else self._baseline_attention(),
         )
 
     def _baseline_attention(self) -> np.ndarray:
