@@ -35,8 +35,8 @@ from recipes.calibration_models import (
     cut_off,
     new_model,
     train,
+    with_random_attention,
     with_random_head,
-    with_untrained_attention,
 )
 from recipes.calibration_seconds import TARGETS, Pool, batches, compose, load_pool
 from sec2sec import DEMO
@@ -72,7 +72,8 @@ MEMORYLESS: Kind = "must attend, no memory"
 WITH_MEMORY: Kind = "must attend"
 OWN_RIGHT, OWN_MEMORY = "own attention, of a model without memory", "own attention, of a model with memory"
 REPEATED = "one second, repeated"
-CAREFUL_KINDS = (OWN_MEMORY,)  # of which no share is asked: whether it is right is what the verdict is to find out
+RANDOM_READ = "random attention, of a model that must read it"
+OPEN_KINDS = (OWN_MEMORY, RANDOM_READ)  # of which no share is asked: whether they are right, the verdict is to find out
 RIGHT_KINDS = (*RIGHT_BY_HAND, OWN_RIGHT)
 
 Words = dict[str, dict[str, dict[str, int]]]  # kind → family → word, or "any" trusted of "families" → how often
@@ -111,10 +112,11 @@ def trained_models(pools: Mapping[str, Pool], width: int) -> dict[str, Sec2Sec]:
     return models | {
         "attention cut off": cut_off(paper),
         "random head": with_random_head(paper, seed=2),
-        "untrained attention": with_untrained_attention(models[WITH_MEMORY], seed=2),
+        "untrained attention": taught("untrained attention"),
         "adversary, last second": taught("last second"),
         "adversary, first second": taught("first second"),
         "position alone, learned around": taught("ramp"),
+        RANDOM_READ: with_random_attention(models[WITH_MEMORY], seed=2),
     }
 
 
@@ -147,7 +149,7 @@ def count(words: Words, kind: str, cases: Sequence[Evidence], counted: np.ndarra
                     got.append(word_of_case(case))
             for word in got:
                 into[word] = into.get(word, 0) + 1
-            if any(word != "nothing to judge" for word in got):
+            if got:
                 into["families"] = into.get("families", 0) + 1
                 into["any"] = into.get("any", 0) + ("trust" in got)
 
@@ -160,13 +162,15 @@ def run_part(scene: Scene, pool: Pool, models: Mapping[str, Sec2Sec], part: int)
     for number in range(PART):
         chosen = compose(pool, scene.seconds, scene.opposed, scene.source == "film", chance)
         planted = PlantedSeconds(np.abs(pool.evidence[chosen]).T, pool.decisive[chosen])
-        name = WITH_MEMORY if number % 2 else MEMORYLESS
-        masker = masker_of_clip(models[name], pool, chosen)
-        kinds = attention_of_each_kind(masker.occlusion, planted, another[name], chance)
-        another[name] = masker.occlusion.attention
+        base = WITH_MEMORY if number % 2 else MEMORYLESS
+        masker = masker_of_clip(models[base], pool, chosen)
+        kinds = attention_of_each_kind(masker.occlusion, planted, another[base], chance)
+        another[base] = masker.occlusion.attention
         used = is_used(masker.occlusion.effect, planted.decisive)
         for kind, cases in judged(masker, kinds).items():
-            own = OWN_MEMORY if number % 2 else OWN_RIGHT
+            if kind in RIGHT_BY_HAND and base == WITH_MEMORY:
+                continue  # of a model that may not use its attention, right attention is not to be trusted
+            own = OWN_MEMORY if base == WITH_MEMORY else OWN_RIGHT
             count(words, own if kind == OWN else kind, cases, used if kind == "planted truth" else None)
         if number % 2:  # each of these models needs random orders of its own, so they get every other clip
             continue
@@ -240,7 +244,7 @@ class Table:
         yield "| attention | " + " | ".join(f"{scene.seconds} s" for scene in here) + " | cases |"
         yield "|---|" + "---|" * (len(here) + 1)
         kinds = self.scenes[here[0].name]
-        for kind in [k for k in kinds if is_wrong(k)] + [k for k in (*RIGHT_KINDS, *CAREFUL_KINDS) if k in kinds]:
+        for kind in [k for k in kinds if is_wrong(k)] + [k for k in (*RIGHT_KINDS, *OPEN_KINDS) if k in kinds]:
             cells = [" · ".join(self._cell(scene, kind, family) for family in FAMILIES) for scene in here]
             cases = [self.trusted(scene.name, kind, "1")[1] for scene in here]
             yield f"| {kind} | {' | '.join(cells)} | {min(cases)}–{max(cases)} |"
@@ -255,7 +259,7 @@ class Table:
 
 def is_wrong(kind: str) -> bool:
     """Whether attention of that kind must not be trusted."""
-    return kind not in RIGHT_KINDS and kind not in CAREFUL_KINDS
+    return kind not in RIGHT_KINDS and kind not in OPEN_KINDS
 
 
 def calibrate(work: Path, bundle: Bundle, clips: int, chosen: Sequence[Scene], say: Callable[[str], None]) -> Table:

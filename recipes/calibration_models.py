@@ -3,9 +3,11 @@
 - must attend: the last state's path (W_x) is zero and stays so: the prediction goes through the attention alone.
 - must attend, no memory: the LSTM's forget gate is shut as well, so that a state is that of one second alone.
 - as in the paper: both paths.
-- fixed: as in the paper, with weights that follow the place of a second and never look at the clip.
+- untrained attention: as in the paper, with w and W_h as training finds them; everything else learns around them.
+- last second, first second, ramp: the same with weights that follow the place of a second and never look at the clip.
 
-From these are made, without training: attention cut off (W_p = 0), a random head, and untrained attention.
+From these are made, without training: attention cut off (W_p = 0), a random head, and random attention in a model that
+must attend, which therefore reads it.
 
 B clips, T seconds, D width, K targets.
 """
@@ -28,7 +30,15 @@ from sec2sec.explanations.backward import gradients_on
 from sec2sec.explanations.embeddings import all_seconds
 from sec2sec.model import AttentionLSTM, Sec2Sec
 
-Kind = Literal["must attend", "must attend, no memory", "as in the paper", "last second", "first second", "ramp"]
+Kind = Literal[
+    "must attend",
+    "must attend, no memory",
+    "as in the paper",
+    "untrained attention",
+    "last second",
+    "first second",
+    "ramp",
+]
 HIDDEN = 32
 STEPS, CLIPS_PER_STEP, RATE = 1000, 48, 4e-3
 DECAY = 0.1  # keeps the states off the ends of tanh, where no weights would matter
@@ -73,6 +83,9 @@ def new_model(width: int, targets: tuple[str, ...], kind: Kind, seed: int) -> Se
     temporal = temporal_of(model)
     if kind.startswith("must attend"):
         nn.init.zeros_(temporal.project_last.weight).requires_grad_(False)
+    if kind == "untrained attention":
+        temporal.score.requires_grad_(False)
+        temporal.project_states.requires_grad_(False)
     if kind == "must attend, no memory":
         forget = slice(HIDDEN, 2 * HIDDEN)  # rows of that gate: torch has input, forget, cell, output
         weights = dict(temporal.lstm.named_parameters())
@@ -129,8 +142,8 @@ def with_random_head(model: Sec2Sec, seed: int) -> Sec2Sec:
     return changed.requires_grad_(False)
 
 
-def with_untrained_attention(model: Sec2Sec, seed: int) -> Sec2Sec:
-    """A copy whose attention has the weights that training begins with, at a scale that makes it uneven."""
+def with_random_attention(model: Sec2Sec, seed: int) -> Sec2Sec:
+    """A copy whose attention has random weights, at a scale that makes it uneven."""
     changed = deepcopy(model)
     source = temporal_of(new_model(model.config.width, model.config.targets, "as in the paper", seed))
     temporal = temporal_of(changed)

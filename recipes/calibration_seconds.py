@@ -154,7 +154,7 @@ def compose(pool: Pool, seconds: int, opposed: bool, film: bool, chance: np.rand
         if first is not None:
             agree = (np.sign(pool.evidence[candidates]) * first).sum(1)
             wanted = -agree if opposed and rank % 2 else agree
-            candidates = candidates[wanted >= np.sort(wanted)[-min(8, len(wanted))]]
+            candidates = candidates[wanted >= np.sort(wanted)[-min(8, -(-len(wanted) // 8))]]
         chosen[place] = chance.choice(candidates)
         if first is None:
             first = np.sign(pool.evidence[chosen[place]])

@@ -342,9 +342,7 @@ def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_p
             assert [effects.index(max(effects))] == planted
         words = page.locator("#predictions .verdict").all_inner_texts()
         assert len(words) == 3
-        assert all(
-            re.match(r"[✔◐✘∅] (Trust|Careful|Do not trust|Nothing to judge)\.", said) for said in words
-        )
+        assert all(re.match(r"[✔◐✘∅] (Trust|Careful|Do not trust|Nothing to judge)\.", said) for said in words)
         with page.expect_download() as waiting:
             page.locator("#json").click()
         said = json.loads(Path(waiting.value.path()).read_text())
