@@ -27,7 +27,7 @@ from tests.helpers.systems import saved
 SECONDS = 6
 TARGETS = ("arousal", "valence", "synchrony")
 COLUMNS = [
-    "target", "second", "start", "end", "attention", "effect", "effect_audio", "effect_video", "interaction",
+    "target", "second", "start", "end", "attention", "verdict", "effect", "effect_audio", "effect_video", "interaction",
     "effect_low", "effect_high", "shapley_audio", "shapley_video", "integrated_gradients", "entropy",
     "out_of_distribution",
 ]  # fmt: skip
@@ -376,6 +376,7 @@ def test_the_table_has_a_row_per_target_and_second_with_the_very_numbers(explana
             "integrated_gradients": target.gradients.integrated,
             "entropy": explanation.co_attention.entropy,
         }
+        assert set(rows["verdict"]) == {target.verdict.word}
         for column, figures in expected.items():
             np.testing.assert_array_equal(rows[column], figures, err_msg=column)
         for feature in explanation.features:

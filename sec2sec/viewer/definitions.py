@@ -24,8 +24,8 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Verdict",
-        "Whether the attention can be believed: it is trusted where the prediction uses it, where it is uneven, and where "
-        "mass, position and order hold. The weakest reason stands first.",
+        "Whether the attention can be believed: it is trusted where the prediction uses it, where it is uneven, and "
+        "where mass, position and order hold. The weakest reason stands first.",
         "Use: Jain & Wallace 2019; several targets: Holm 1979",
     ),
     (
