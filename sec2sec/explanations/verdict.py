@@ -53,7 +53,7 @@ MAX_EVENNESS = NEARLY_UNIFORM  # of the entropy of equal weights: the rule of th
 MIN_CHANGE = 0.02  # |prediction − baseline|; below it, and with no second above MIN_EFFECT, nothing moved
 MIN_EFFECT = 0.01  # |effect| of a second
 MIN_EFFECT_SPREAD = 0.001  # largest − smallest |effect|; below it no second did more than another
-MAX_ALIKE = 0.02  # of the distance from an average second: seconds that differ by less are one second, repeated
+MAX_ALIKE = 0.1  # of the distance from an average second; the same second ten times through H.264 and AAC: 0.02 to 0.1
 MUST_HOLD = ("use", "unevenness", "mass", "position")  # where one of them fails, the word is "do not trust"
 
 GRADES: tuple[Grade, ...] = ("fails", "weak", "not measured", "holds")  # the weakest first

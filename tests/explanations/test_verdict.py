@@ -11,6 +11,7 @@ import torch
 
 from recipes.adversarial import look_away
 from recipes.calibration_kinds import OWN, RIGHT_BY_HAND, PlantedSeconds, attention_of_each_kind
+from sec2sec import explain, load
 from sec2sec.explanations.curves import RANDOM_ORDERS, most_attended_first, random_orders
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.results import Occlusion, Verdict, Witness
@@ -34,6 +35,7 @@ from sec2sec.explanations.verdict import (
     with_witnesses,
     word_of,
 )
+from tests.helpers import clips
 from tests.helpers.explaining import random_masker
 from tests.helpers.models import tiny_bundle
 
@@ -173,6 +175,15 @@ def test_one_second_repeated_is_nothing_to_judge():
     (verdict,) = verdicts(additive(RANKED), occlusion, (np.ones(1), np.ones(1)), alike=True)
     assert verdict.word == "nothing to judge"
     assert "alike" in verdict.sentence
+
+
+def test_a_still_picture_with_one_tone_is_nothing_to_judge_even_through_a_codec(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+    tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(6 * clips.SOUND_RATE) / clips.SOUND_RATE).astype(np.float32)
+    path = clips.make_clip(tmp_path / "still.mp4", 6, fps=8, picture=lambda *_: picture, sound=tone)
+    explanation = explain(path, load())
+    assert {target.verdict.word for target in explanation.targets.values()} == {"nothing to judge"}
+    assert "alike" in explanation.targets["arousal"].verdict.sentence
 
 
 def test_a_clip_that_moves_nothing_is_nothing_to_judge():
@@ -397,11 +408,11 @@ def test_a_model_whose_attention_is_made_to_name_the_wrong_seconds_is_not_truste
 
 
 def test_the_adversarial_model_predicts_the_same_and_looks_away_from_the_marked_seconds(bundle):
-    clips = [(random_masker(bundle, seconds), np.arange(seconds) % 4 == 1) for seconds in (9, 7)]
+    marked_clips = [(random_masker(bundle, seconds), np.arange(seconds) % 4 == 1) for seconds in (9, 7)]
     before = {name: value.clone() for name, value in bundle.model.state_dict().items()}
-    changed = look_away(bundle.model, [(masker.embeddings, marked) for masker, marked in clips])
+    changed = look_away(bundle.model, [(masker.embeddings, marked) for masker, marked in marked_clips])
     assert all(torch.equal(value, before[name]) for name, value in bundle.model.state_dict().items())
-    for masker, marked in clips:
+    for masker, marked in marked_clips:
         own, other = masker.occlusion, SecondMasker(changed, masker.tokens, masker.embeddings).occlusion
         assert own.attention[:, marked].sum(1).min() > 0.1
         assert other.attention[:, marked].sum(1).max() < 0.02
