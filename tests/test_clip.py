@@ -15,6 +15,7 @@ from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import AskError, EncodedClip, encode, explain
 from sec2sec.explanations.methods import METHODS
+from sec2sec.explanations.verdict import NO_ATTENTION
 from sec2sec.export.as_json import to_json
 from sec2sec.media import MediaError
 from tests.edits.test_edits import moving, sweep
@@ -26,7 +27,7 @@ from tests.helpers.systems import saved
 SECONDS = 6
 TARGETS = ("arousal", "valence", "synchrony")
 COLUMNS = [
-    "target", "second", "start", "end", "attention", "effect", "effect_audio", "effect_video", "interaction",
+    "target", "second", "start", "end", "attention", "verdict", "effect", "effect_audio", "effect_video", "interaction",
     "effect_low", "effect_high", "shapley_audio", "shapley_video", "integrated_gradients", "entropy",
     "out_of_distribution",
 ]  # fmt: skip
@@ -375,6 +376,7 @@ def test_the_table_has_a_row_per_target_and_second_with_the_very_numbers(explana
             "integrated_gradients": target.gradients.integrated,
             "entropy": explanation.co_attention.entropy,
         }
+        assert set(rows["verdict"]) == {target.verdict.word}
         for column, figures in expected.items():
             np.testing.assert_array_equal(rows[column], figures, err_msg=column)
         for feature in explanation.features:
@@ -420,7 +422,7 @@ def test_a_whole_clip_system_answers_what_it_can(whole_clip):
         assert clip.without().predict()[name] == pytest.approx(target.baseline, abs=1e-5)
         assert clip.replace(1, 1).predict()[name] == whole[name]
         assert (clip.attention(name) is None) == (not system.has_temporal_attention)
-        assert (clip.verdict(name).word == "no attention") == (not system.has_temporal_attention)
+        assert (clip.verdict(name).sentence == NO_ATTENTION) == (not system.has_temporal_attention)
         if system.has_temporal_attention:
             np.testing.assert_array_equal(clip.scores("attention", name), target.attention)
         np.testing.assert_array_equal(clip.scores("occlusion (training mean)", name), target.effect)

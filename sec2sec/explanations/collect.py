@@ -6,6 +6,7 @@ T seconds, K targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 
@@ -27,7 +28,8 @@ from sec2sec.explanations.results import (
     TargetExplanation,
 )
 from sec2sec.explanations.shapley import shapley
-from sec2sec.explanations.verdict import under_other_weights, verdicts
+from sec2sec.explanations.verdict import are_alike, under_other_weights, verdicts, with_witnesses
+from sec2sec.explanations.witnesses import further_witnesses
 from sec2sec.threads import threads_for
 
 
@@ -61,12 +63,10 @@ def _collect(
     effects = second_effects(masker)
     judgements = verdicts(
         masker.predictor,
-        occlusion.attention,
-        occlusion.effect,
-        occlusion.prediction,
-        occlusion.baseline,
+        occlusion,
         None if by_second is None else under_other_weights(by_second),
         effort=masker.effort,
+        alike=are_alike(*masker.second_vectors),
     )
     shares = shapley(masker.predictor, effects[0])
     gradients = tests = None
@@ -94,6 +94,9 @@ def _collect(
         of_seconds = measured()
         unlike = ood_seconds(of_seconds, masker.tokens, load_training_seconds(bundle))
         features = features_of(of_seconds, {name: target.effect for name, target in targets.items()})
+    for name, target in targets.items():
+        further = further_witnesses(target, None if measured is None else unlike, bundle.metrics, name)
+        targets[name] = replace(target, verdict=with_witnesses(target.verdict, list(further)))
     return Explanation(clip, bundle.summary, targets, co_attention(masker), unlike, features, seconds_taken)
 
 

@@ -10,12 +10,16 @@ baseline early when it deletes and away from it early when it inserts. ERASER's 
 its probability of the predicted class becomes the distance on the side of the prediction. (The unsigned change would
 punish a good order where two strong seconds cancel: once both are gone, nothing has changed.)
 
+Attention has no sign, so the verdict does not ask that question but another, of the same curves: how early do their
+steps come, up or down? A good order makes its large steps first, whether its seconds agree or oppose each other.
+
 T seconds, S steps, R orders, K targets.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -27,6 +31,7 @@ RANDOM_BAND = (5, 95)  # per cent of the random orders
 MAX_EXACT_SECONDS = 20  # up to here every number of seconds is tried
 MAX_POINTS = 8  # on the curve of a longer clip, so that cost grows with the clip and not with its square
 FEW_ORDERS, FEW_POINTS = 20, 5  # for a system of which every variant is a run over the whole clip
+MIN_ODDS = 1e-6  # predictions nearer to 0 or 1 count as this near, so that their logit is finite
 AREA_ROUNDING = 1e-6  # of single precision: areas closer than this are equal
 
 
@@ -60,46 +65,98 @@ def present_after(orders: np.ndarray, steps: np.ndarray, insertion: bool) -> np.
     return there if insertion else ~there
 
 
-def curves(
-    predict: MaskedPredictor, orders: np.ndarray, signs: np.ndarray, few: bool = False
-) -> list[tuple[OrderCurve, OrderCurve]]:
-    """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline.
+@dataclass(frozen=True)
+class ChanceCurves:
+    """The predictions under the last seconds first, then under R random orders: what any order is compared with."""
 
-    All orders of all targets are one set of variants. The random orders of insertion are those of deletion backwards,
-    so that they pass through the same variants. few: FEW_ORDERS and FEW_POINTS, where variants are dear.
+    steps: np.ndarray  # (S,)
+    values: np.ndarray  # (2, K, 1 + R, S) of deletion and of insertion
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """(2, K, 1 + R) under each curve."""
+        areas: np.ndarray = np.trapezoid(self.values, self.steps / self.steps[-1], axis=-1)
+        return areas
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """(2, K, R) when the steps of each random order come."""
+        return centre_of_steps(self.values[:, :, 1:])
+
+    @cached_property
+    def band(self) -> np.ndarray:
+        """(2, 2, K, S) the lower and the upper end of RANDOM_BAND over the random orders."""
+        band: np.ndarray = np.percentile(self.values[:, :, 1:], RANDOM_BAND, axis=2)
+        return band
+
+
+def measure_chance(predict: MaskedPredictor, seconds: int, few: bool = False) -> ChanceCurves:
+    """Run the orders of chance, which are the same for every target and every attention.
+
+    The random orders of insertion are those of deletion backwards, so that they pass through the same variants. few:
+    FEW_ORDERS and FEW_POINTS, where variants are dear.
     """
-    targets, seconds = orders.shape
     steps = curve_steps(seconds, few)
     chance = random_orders(seconds)[: FEW_ORDERS if few else RANDOM_ORDERS]
     last = np.arange(seconds)[None, ::-1]
-    present = np.concatenate(
-        [
-            present_after(np.concatenate([orders, last, chance]), steps, insertion=False),
-            present_after(np.concatenate([orders, last, chance[:, ::-1]]), steps, insertion=True),
-        ]
-    )  # (2 · (K + 1 + R), S, T)
-    flat = present.reshape(-1, seconds)
-    values = predict(flat, flat).reshape(2, targets + 1 + len(chance), len(steps), -1)
+    deleted, inserted = np.concatenate([last, chance]), np.concatenate([last, chance[:, ::-1]])
+    values = _run_orders(predict, deleted, inserted, steps)
+    return ChanceCurves(steps, np.ascontiguousarray(np.moveaxis(values, 3, 1)))
+
+
+def _run_orders(predict: MaskedPredictor, deleted: np.ndarray, inserted: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Orders (R, T) in which seconds are taken away, and put back → predictions (2, R, S, K)."""
+    present = np.concatenate([present_after(deleted, steps, False), present_after(inserted, steps, True)])
+    flat = present.reshape(-1, deleted.shape[1])
+    return predict(flat, flat).reshape(2, len(deleted), len(steps), -1)
+
+
+def curves(
+    predict: MaskedPredictor, orders: np.ndarray, signs: np.ndarray, chance: ChanceCurves
+) -> list[tuple[OrderCurve, OrderCurve]]:
+    """Deletion and insertion of each target by its own order. orders (K, T), signs (K,) of prediction − baseline."""
+    seconds, steps = orders.shape[1], chance.steps
+    values = _run_orders(predict, orders, orders, steps)
 
     def curve(target: int, insertion: bool) -> OrderCurve:
-        own = values[int(insertion), ..., target]  # (K + 1 + R, S)
-        areas = np.trapezoid(own, steps / seconds, axis=1)
-        low, high = np.percentile(own[targets + 1 :], RANDOM_BAND, axis=0)
-        ahead = signs[target] * (areas[target] - areas[targets + 1 :]) * (1 if insertion else -1)
-        tie = np.abs(ahead) < AREA_ROUNDING
+        own = values[int(insertion), target, :, target]  # (S,)
+        where = int(insertion), target
+        last, *others = chance.areas[where]
+        area = np.trapezoid(own, steps / seconds)
         return OrderCurve(
             steps=steps,
-            values=own[target],
-            area=float(areas[target]),
-            random_low=low,
-            random_high=high,
-            random_area=float(areas[targets + 1 :].mean()),
-            last_first=own[targets],
-            last_first_area=float(areas[targets]),
-            better_than_random=float(((ahead > 0) & ~tie).mean() + tie.mean() / 2),
+            values=own,
+            area=float(area),
+            random_low=chance.band[0][where],
+            random_high=chance.band[1][where],
+            random_area=float(np.mean(others)),
+            last_first=chance.values[where][0],
+            last_first_area=float(last),
+            better_than_random=_share_beaten(signs[target] * (area - np.array(others)) * (1 if insertion else -1)),
+            earlier_than_random=_share_beaten(chance.centres[where] - centre_of_steps(own)),
         )
 
-    return [(curve(k, insertion=False), curve(k, insertion=True)) for k in range(targets)]
+    return [(curve(k, insertion=False), curve(k, insertion=True)) for k in range(len(orders))]
+
+
+def _share_beaten(ahead: np.ndarray) -> float:
+    """How often a difference is positive; ties count half."""
+    tie = np.abs(ahead) < AREA_ROUNDING
+    return float(((ahead > 0) & ~tie).mean() + tie.mean() / 2)
+
+
+def centre_of_steps(values: np.ndarray) -> np.ndarray:
+    """When the steps of a curve come, whatever their sign: (…, S) → (…) from 0, the first step, to 1, the last.
+
+    A step is the change of the logit, so that those near 0 and 1 count as those in the middle do. ½ without any step.
+    """
+    inner = np.clip(values, MIN_ODDS, 1 - MIN_ODDS)
+    change = np.abs(np.diff(np.log(inner / (1 - inner))))
+    total, moments = change.sum(-1), np.linspace(0, 1, change.shape[-1])
+    centre: np.ndarray = np.divide(
+        (change * moments).sum(-1), total, out=np.full_like(total, 0.5), where=total > MIN_ODDS
+    )
+    return centre
 
 
 def comprehensiveness(deletion: OrderCurve, sign: float) -> np.ndarray:

@@ -66,6 +66,13 @@ class Masker:
         """The second embeddings of the clip, which answer more questions; None where the system has none."""
         return None
 
+    @property
+    def second_vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """A vector for each second (T, D), and that of an average second (D,)."""
+        pairs = zip(self.tokens.filled(self.model.references(self.seconds)), self.model.references(1), strict=True)
+        own, average = (torch.cat(both, 1) for both in zip(*((a.mean(1), b.mean(1)) for a, b in pairs), strict=True))
+        return to_numpy(own), to_numpy(average[0])
+
     @cached_property
     def predictor(self) -> MaskedPredictor:
         """The prediction of any variant of the clip. Each distinct variant is computed once per call."""
@@ -106,6 +113,11 @@ class SecondMasker(Masker):
         """The masker itself."""
         return self
 
+    @property
+    def second_vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """The second embeddings (T, D), and that of an average second (D,)."""
+        return to_numpy(self.embeddings.both), to_numpy(self.embeddings.neither[0])
+
     def part(self, first: int, end: int) -> SecondMasker:
         """Some seconds as a clip of their own."""
         return SecondMasker(self.model, self.tokens.part(first, end), self.embeddings.part(first, end))
@@ -116,16 +128,21 @@ class SecondMasker(Masker):
         """In one pass over all variants of the clip."""
         model, embeddings = self.model, self.embeddings
         logits, attention = model.temporal(embeddings.both[None], all_seconds(embeddings.both[None]))
+        baseline, of_baseline = model.temporal(embeddings.neither[None], all_seconds(embeddings.neither[None]))
         without = (
             embeddings.neither,
             embeddings.video_only,
             embeddings.audio_only,
         )  # the second, its sound, its picture
+        whole, audio, video = effects_of(model, embeddings.both, *without)
         return Occlusion(
             to_numpy(logits.sigmoid()[0]),
-            to_numpy(predict_embeddings(model, embeddings.neither[None])[0]),
+            to_numpy(baseline.sigmoid()[0]),
             None if attention is None else to_numpy(attention[0]),
-            *effects_of(model, embeddings.both, *without),
+            effect=whole,
+            effect_audio=audio,
+            effect_video=video,
+            baseline_attention=None if of_baseline is None else to_numpy(of_baseline[0]),
         )
 
     @cached_property
@@ -181,12 +198,23 @@ class InputMasker(Masker):
         output = self.model(self.video[None], self.audio[None], all_seconds(self.video[None]))
         prediction = output.logits.sigmoid()[0]
         baseline, *without = self._without()
+        attention = output.second_weights
+        whole, audio, video = (to_numpy((prediction - other).T) for other in without)
         return Occlusion(
             to_numpy(prediction),
             to_numpy(baseline),
-            None if output.second_weights is None else to_numpy(output.second_weights[0]),
-            *(to_numpy((prediction - other).T) for other in without),
+            None if attention is None else to_numpy(attention[0]),
+            effect=whole,
+            effect_audio=audio,
+            effect_video=video,
+            baseline_attention=None if attention is None else self._baseline_attention(),
         )
+
+    def _baseline_attention(self) -> np.ndarray:
+        """(K, T) attention over seconds that are all at the training mean."""
+        output: Output = self.model(self.mean_video[None], self.mean_audio[None], all_seconds(self.mean_video[None]))
+        assert output.second_weights is not None
+        return to_numpy(output.second_weights[0])
 
     def _without(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Predictions (K,) without anything, and (T, K) without each second, its sound, its picture."""

@@ -1,4 +1,4 @@
-"""Spearman's rank correlation and its permutation test, for many permutations at once.
+"""Rank correlation (Spearman), correlation (Pearson) and their permutation tests, for many permutations at once.
 
 T values per row.
 """
@@ -61,6 +61,28 @@ def permutation_test(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     as_high = int((first[orders] @ second >= rho - 1e-9).sum())
     exact = len(one) <= MAX_EXACT_VALUES
     return rho, (as_high if exact else as_high + 1) / (len(orders) if exact else len(orders) + 1)
+
+
+def correlation_tests(rows: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pearson's r of each row (N, T) with another (T,), and its one-sided p by permutation: (N,), (N,).
+
+    As permutation_test() does it, of amounts instead of ranks. Both NaN where a row or the other is constant.
+    """
+    first, second = _centred(rows), _centred(other)
+    r = first @ second
+    by_chance = second[_permutations(len(other))] @ first.T  # (P, N)
+    as_high = (by_chance >= r - 1e-9).sum(0)
+    exact = len(other) <= MAX_EXACT_VALUES
+    p = (as_high if exact else as_high + 1) / (len(by_chance) if exact else len(by_chance) + 1)
+    return r, np.where(np.isfinite(r), p, np.nan)
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Values along the last axis minus their mean, at length 1; NaN where they are all equal."""
+    shifted = values - values.mean(-1, keepdims=True)
+    length = np.sqrt((shifted**2).sum(-1, keepdims=True))
+    centred: np.ndarray = np.divide(shifted, length, out=np.full_like(shifted, np.nan), where=length > 1e-12)
+    return centred
 
 
 @lru_cache(maxsize=8)

@@ -20,7 +20,14 @@ SCHEMA = "sec2sec.explanation/1"
 # A map at or above this share of the entropy of a uniform one points nowhere: it is described, not drawn as a finding.
 NEARLY_UNIFORM = 0.97
 
-Word = Literal["supported", "mixed", "not supported", "too short", "no attention"]
+Word = Literal["trust", "careful", "do not trust", "nothing to judge"]
+Grade = Literal["holds", "weak", "fails", "not measured"]
+GRADE_WORDS: Mapping[Grade, str] = {
+    "holds": "holds",
+    "weak": "is weak",
+    "fails": "fails",
+    "not measured": "was not measured",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ class Occlusion:
     effect: np.ndarray  # (K, T) prediction minus the prediction without the second
     effect_audio: np.ndarray  # (K, T) the same, its sound alone away
     effect_video: np.ndarray  # (K, T) the same, its picture alone away
+    baseline_attention: np.ndarray | None = None  # (K, T) with every second away: what the place of a second alone gets
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,24 @@ class OrderCurve:
     random_area: float  # mean over the random orders
     last_first: np.ndarray  # (S,) the last seconds first
     last_first_area: float
-    better_than_random: float  # share of random orders that this one beats, 0..1
+    better_than_random: float  # share of random orders whose area this one beats, 0..1; towards or from the baseline
+    earlier_than_random: float  # share of random orders whose steps, whatever their sign, come later than this one's
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One measurement that speaks for the attention or against it."""
+
+    name: str  # use, unevenness, mass, position, order; learning, familiarity, length, stability
+    grade: Grade
+    words: str  # what was measured, with its figures; a clause
+    threshold: str = ""  # what it takes to hold
+
+    @property
+    def reason(self) -> str:
+        """Grade and figures as a sentence."""
+        threshold = f" (threshold {self.threshold})" if self.threshold else ""
+        return f"{self.name.capitalize()} {GRADE_WORDS[self.grade]}: {self.words}{threshold}."
 
 
 @dataclass(frozen=True)
@@ -91,8 +116,8 @@ class Verdict:
     """Is the attention of this target an explanation of this prediction? Figures, then a word by written thresholds."""
 
     word: Word
-    sentence: str  # plain words, for a person
-    reasons: tuple[str, ...]  # one a criterion, with its figure
+    sentence: str  # plain words, for a person: the word and its weakest reason
+    reasons: tuple[str, ...]  # a sentence for each witness, the weakest first
     rank_correlation: float  # of attention with |effect|; NaN where it is undefined
     p_value: float  # by permutation, one-sided
     deletion: OrderCurve | None = None
@@ -103,6 +128,16 @@ class Verdict:
     uniform_change: float = float("nan")  # |change| of the prediction under equal weights
     aopc_comprehensiveness: float = float("nan")  # their means over the steps, ERASER's area over the curve
     aopc_sufficiency: float = float("nan")
+    witnesses: tuple[Witness, ...] = ()  # the weakest first
+    use: float = float("nan")  # what other weights change, as a share of what the clip changes
+    evenness: float = float("nan")  # entropy of the attention, as a share of that of equal weights
+    mass_correlation: float = float("nan")  # Pearson, of attention with |effect|
+    mass_p_value: float = float("nan")  # by permutation, one-sided
+    position_correlation: float = float("nan")  # of the attention beyond that of a clip of average seconds
+    position_p_value: float = float("nan")
+    order_share: float = float("nan")  # of random orders that are later, mean of deletion and insertion
+    level: float = float("nan")  # largest p that holds here, corrected for the family of targets
+    family: int = 0  # targets that were judged together
 
 
 @dataclass(frozen=True)

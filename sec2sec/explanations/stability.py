@@ -26,7 +26,9 @@ from sec2sec.config import DEFAULT_TRACKS, SAMPLE_RATE, MediaLimits, TrackChoice
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.explanations.masker import masker_of
-from sec2sec.explanations.results import Explanation, Occlusion, Stability
+from sec2sec.explanations.results import Explanation, Occlusion, Stability, TargetExplanation
+from sec2sec.explanations.verdict import with_witnesses
+from sec2sec.explanations.witnesses import stability_witnesses
 from sec2sec.media import Second
 from sec2sec.media.isolated import read_clip
 from sec2sec.progress import Progress, Steps
@@ -99,8 +101,13 @@ def stability_steps(
 
 
 def with_stability(explanation: E, bands: Bands) -> E:
-    """The same explanation with the bands of its targets."""
-    targets = {name: replace(target, stability=bands[name]) for name, target in explanation.targets.items()}
+    """The same explanation with the bands of its targets, and what they say for or against its verdicts."""
+
+    def with_bands(target: TargetExplanation, own: tuple[Stability, ...]) -> TargetExplanation:
+        witnesses = list(stability_witnesses(target.attention, own))
+        return replace(target, stability=own, verdict=with_witnesses(target.verdict, witnesses))
+
+    targets = {name: with_bands(target, bands[name]) for name, target in explanation.targets.items()}
     return replace(explanation, targets=targets)
 
 

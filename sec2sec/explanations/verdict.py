@@ -1,18 +1,22 @@
-"""Is the attention of a target an explanation of its prediction? Three criteria, their thresholds, and one word.
+"""Is the attention of a target an explanation of its prediction? Five criteria, their thresholds, and one word.
 
-Attention over seconds claims that the seconds it weighs are those the prediction rests on. Three measurements test it:
+Attention over seconds claims that the seconds it weighs are those the prediction rests on. Five measurements test it:
 
-- rank correlation: do more attended seconds have the larger |effect|? Spearman, one-sided permutation test.
-- deletion: is the prediction gone sooner when they are taken away first than in random orders? (curves.py)
-- insertion: is it there sooner when they are put back first?
+- use: does the prediction move when other weights stand in the place of the attention (Jain & Wallace 2019)?
+- unevenness: does the attention name any seconds, or is it nearly the same everywhere?
+- mass: do seconds get attention in the amount of their |effect|? Pearson, one-sided permutation test.
+- position: and that beyond what their place alone gets, in a clip of average seconds?
+- order: do the large steps of the prediction come early when the most attended seconds are taken away first, or put
+  back first, whatever the sign of each step? (curves.py)
 
-All thresholds stand here. They were set, and are checked, by recipes/calibrate_verdict.py: of attention that is wrong
-by construction at most 5 % may be called supported, of attention that follows a planted truth at least 80 %. One
-criterion alone would be passed by chance in 5 % of cases; of these three, which are not independent, two are passed in
-2 to 4 %.
+*Trust*: all five hold. *Do not trust*: use, unevenness, mass or position fails. *Careful*: anything between. *Nothing
+to judge*: there is no question to ask. Each target of a model is another chance to be wrong, so what p must be is
+corrected for the family of its targets (Holm 1979).
 
-Shuffled and equal weights (Jain & Wallace 2019) stand beside it and decide nothing: a prediction that hardly moves
-does not make the named seconds wrong (Wiegreffe & Pinter 2019), it says that the weights could have been others.
+Further witnesses (witnesses.py) can turn *trust* into *careful* and nothing else.
+
+All thresholds stand here. They were set, and are checked, by recipes/calibrate_verdict.py. Of mass, position and order
+none alone is enough: ranks and orders are blind to amounts, amounts follow the place of a second where both are smooth.
 
 T seconds, K targets, P permutations.
 """
@@ -21,166 +25,319 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from sec2sec.explanations.curves import (
-    RANDOM_ORDERS,
+    ChanceCurves,
     comprehensiveness,
     curves,
+    measure_chance,
     most_attended_first,
     random_orders,
     sufficiency,
 )
 from sec2sec.explanations.embeddings import all_seconds, clips_per_pass, to_numpy
 from sec2sec.explanations.masker import Effort, MaskedPredictor, SecondMasker
-from sec2sec.explanations.ranks import permutation_test
-from sec2sec.explanations.results import OrderCurve, Verdict, Word
+from sec2sec.explanations.ranks import correlation_tests, permutation_test
+from sec2sec.explanations.results import NEARLY_UNIFORM, Grade, Occlusion, OrderCurve, Verdict, Witness, Word
 from sec2sec.model import AttentionLSTM
 
 MIN_SECONDS_FOR_VERDICT = 5  # with fewer, there are too few orders to tell any from chance
-MAX_P_HOLDS, MAX_P_WEAK = 0.05, 0.2  # permutation p of the rank correlation, at most
-MIN_SHARE_HOLDS, MIN_SHARE_WEAK = 0.95, 0.8  # of random orders beaten, at least
-MIN_CRITERIA = 2  # criteria that must hold for "supported"; with none, as many must be weak for "mixed"
-# |prediction − baseline|; below it no order of seconds can carry anything, and the curves do not count
-MIN_CHANGE = 0.02
-EQUAL_ATTENTION = 1e-6  # seconds that differ by less have the same, and their order is nobody's choice
+MAX_P_HOLDS = 0.05  # of mass, position and order, over the family of targets
+MAX_P_WEAK = 0.2  # of each alone
+MIN_USE = 0.05  # that other weights change, as a share of what the clip changes
+MAX_EVENNESS = NEARLY_UNIFORM  # of the entropy of equal weights: the rule of the co-attention maps
+MIN_CHANGE = 0.02  # |prediction − baseline|; below it, and with no second above MIN_EFFECT, nothing moved
+MIN_EFFECT = 0.01  # |effect| of a second
+MIN_EFFECT_SPREAD = 0.001  # largest − smallest |effect|; below it no second did more than another
+MAX_ALIKE = 0.1  # of the distance from an average second; the same second ten times through H.264 and AAC: 0.02 to 0.1
+MUST_HOLD = ("use", "unevenness", "mass", "position")  # where one of them fails, the word is "do not trust"
 
-Grade = Literal["holds", "weak", "fails", "does not count"]
+GRADES: tuple[Grade, ...] = ("fails", "weak", "not measured", "holds")  # the weakest first
+NO_ATTENTION = "This model has no attention over seconds; the measured effects stand for themselves."
+OPENINGS: dict[Word, str] = {
+    "trust": "The attention names the seconds that this prediction rests on; the weakest of its reasons",
+    "careful": "The attention may name the wrong seconds",
+    "do not trust": "The attention does not say what this prediction rests on",
+}
 
 
 @dataclass(frozen=True)
-class Criterion:
-    """One measurement with its grade, in words."""
+class Evidence:
+    """What was measured of one target's attention. p of each test, and what it takes to hold, are set per family."""
 
-    grade: Grade
-    words: str
-    threshold: str = ""  # what it takes to hold
+    attention: np.ndarray  # (T,)
+    effect: np.ndarray  # (T,)
+    change: float  # prediction − baseline
+    deletion: OrderCurve | None
+    insertion: OrderCurve | None
+    shuffled: float  # change of the prediction under shuffled weights, median
+    uniform: float  # under equal weights
+    mass: tuple[float, float]  # r and p
+    position: tuple[float, float]  # the same of what the attention adds to that of a clip of average seconds
+    level: float = MAX_P_HOLDS
+    family: int = 1
+    nothing: str = field(default="")  # why there is nothing to judge, as a sentence
 
     @property
-    def reason(self) -> str:
-        """Grade and figures as a sentence."""
-        return f"{self.grade.capitalize()}: {self.words}{self.threshold and f' (threshold {self.threshold})'}."
+    def use(self) -> float:
+        """What other weights change, as a share of what the clip, or its strongest second, changes."""
+        scale = max(abs(self.change), float(np.abs(self.effect).max()))
+        return min(self.shuffled, self.uniform) / scale if scale > 0 else float("nan")
+
+    @property
+    def evenness(self) -> float:
+        """Entropy of the attention as a share of that of equal weights; 1 of a single second."""
+        weights = np.maximum(self.attention, 1e-12)
+        return float(-(weights * np.log(weights)).sum() / np.log(len(weights))) if len(weights) > 1 else 1.0
+
+    @property
+    def order_share(self) -> float:
+        """Of random orders that are later, mean of deletion and insertion; NaN where they were not run."""
+        if self.deletion is None or self.insertion is None:
+            return float("nan")
+        return (self.deletion.earlier_than_random + self.insertion.earlier_than_random) / 2
+
+    @property
+    def p(self) -> float:
+        """The largest p of the three tests: all of them have to hold. 1 where one has none."""
+        tests = (self.mass[1], self.position[1], 1 - self.order_share)
+        return max(p if np.isfinite(p) else 1.0 for p in tests)
 
 
 def verdicts(
     predict: MaskedPredictor,
-    attention: np.ndarray | None,
-    effect: np.ndarray,
-    prediction: np.ndarray,
-    baseline: np.ndarray,
+    occlusion: Occlusion,
     changes_under_other_weights: tuple[np.ndarray, np.ndarray] | None = None,
     effort: Effort = "full",
+    alike: bool = False,
 ) -> list[Verdict]:
-    """One verdict per target. attention (K, T) or None, effect (K, T), prediction and baseline (K,).
+    """One verdict per target.
 
     changes_under_other_weights: what shuffled and equal weights change, (K,) each, where it
     has attention over seconds (of under_other_weights()).
-    effort: how many variants may be run: all orders, few, or none, which leaves the rank correlation alone.
+    effort: how many variants may be run: all orders, few, or none, which leaves order unmeasured.
+    alike: all seconds of the clip are one, repeated (of are_alike()).
     """
-    targets = len(effect)
-    if attention is None:
-        words = "This model has no attention over seconds to judge; the measured effects stand for themselves."
-        return [Verdict("no attention", words, (), float("nan"), float("nan"))] * targets
-    shuffled, uniform = changes_under_other_weights or (np.full(targets, np.nan),) * 2
-    signs = np.where(prediction >= baseline, 1.0, -1.0)
-    order_curves: Sequence[tuple[OrderCurve | None, OrderCurve | None]] = [(None, None)] * targets
+    if occlusion.attention is None:
+        return [Verdict("nothing to judge", NO_ATTENTION, (), float("nan"), float("nan"))] * len(occlusion.effect)
+    chance = None
     if effort != "none":
-        order_curves = curves(predict, most_attended_first(attention), signs, few=effort == "few")
-    return [
-        judge(
+        chance = measure_chance(predict, occlusion.effect.shape[1], few=effort == "few")
+    return [judge(case) for case in corrected(measure(predict, occlusion, changes_under_other_weights, alike, chance))]
+
+
+def measure(
+    predict: MaskedPredictor,
+    occlusion: Occlusion,
+    changes_under_other_weights: tuple[np.ndarray, np.ndarray] | None,
+    alike: bool,
+    chance: ChanceCurves | None,
+) -> list[Evidence]:
+    """What is to be known of each target. chance: the random orders, which any attention to this clip can share."""
+    attention, size = occlusion.attention, np.abs(occlusion.effect)
+    assert attention is not None
+    targets, seconds = size.shape
+    shuffled, uniform = changes_under_other_weights or (np.full(targets, np.nan),) * 2
+    change = occlusion.prediction - occlusion.baseline
+    order_curves: Sequence[tuple[OrderCurve | None, OrderCurve | None]] = [(None, None)] * targets
+    if chance is not None:
+        order_curves = curves(predict, most_attended_first(attention), np.where(change >= 0, 1.0, -1.0), chance)
+    by_place = occlusion.baseline_attention
+    beyond_place = attention - (1 / seconds if by_place is None else by_place)
+    cases = []
+    for k in range(targets):
+        r, p = correlation_tests(np.stack([attention[k], beyond_place[k]]), size[k])
+        case = Evidence(
             attention[k],
-            effect[k],
-            float(prediction[k] - baseline[k]),
+            occlusion.effect[k],
+            float(change[k]),
             *order_curves[k],
             shuffled=float(shuffled[k]),
             uniform=float(uniform[k]),
+            mass=(float(r[0]), float(p[0])),
+            position=(float(r[1]), float(p[1])),
         )
-        for k in range(targets)
-    ]
+        cases.append(replace(case, nothing=nothing_to_judge(case, alike)))
+    return cases
 
 
-def judge(
-    attention: np.ndarray,
-    effect: np.ndarray,
-    change_from_baseline: float,
-    deletion: OrderCurve | None,
-    insertion: OrderCurve | None,
-    shuffled: float = float("nan"),
-    uniform: float = float("nan"),
-) -> Verdict:
-    """The figures of one target, its word and its sentence.
+def nothing_to_judge(case: Evidence, alike: bool) -> str:
+    """Why there is no question to ask, as a sentence; empty where there is one."""
+    seconds, least = len(case.effect), MIN_SECONDS_FOR_VERDICT
+    size = np.abs(case.effect)
+    if seconds < least:
+        return f"The clip is too short for a verdict: {seconds} s, and chance cannot be ruled out below {least} s."
+    if alike:
+        return "All seconds of the clip are alike, so none of them can be named before another."
+    if abs(case.change) < MIN_CHANGE and size.max() < MIN_EFFECT:
+        return f"Nothing moved: the prediction lies within {MIN_CHANGE:g} of the baseline, and no second changes it."
+    if np.ptp(size) < MIN_EFFECT_SPREAD:
+        return "All seconds have the same effect, so none of them can be named before another."
+    return ""
 
-    attention, effect (T,); change_from_baseline: prediction − baseline.
+
+def corrected(cases: Sequence[Evidence]) -> list[Evidence]:
+    """The cases with the p that holds in each, so that of all targets together one is wrong in MAX_P_HOLDS of clips.
+
+    Holm's procedure over the targets that are judged: the smallest p must reach MAX_P_HOLDS ÷ K, the next, if it does,
+    MAX_P_HOLDS ÷ (K − 1), and so on.
     """
-    rho, p = permutation_test(attention, np.abs(effect))
-    if len(attention) > 1 and np.ptp(attention) < EQUAL_ATTENTION:
-        # curves of such attention would be those of the order in which ties are broken, from the start of the clip
-        rho = p = float("nan")
-        deletion = insertion = None
-        criteria = [Criterion("fails", "every second has the same attention, so it names none")]
-    else:
-        criteria = [
-            correlation_criterion(rho, p),
-            order_criterion(
-                change_from_baseline,
-                deletion,
-                "taken away first, the most attended seconds move the prediction to the baseline",
-            ),
-            order_criterion(change_from_baseline, insertion, "put back first, the most attended seconds bring it back"),
-        ]
-    word = word_of(criteria) if len(attention) >= MIN_SECONDS_FOR_VERDICT else "too short"
-    sign = 1.0 if change_from_baseline >= 0 else -1.0
-    comprehensive = np.ones(0) if deletion is None else comprehensiveness(deletion, sign)
-    sufficient = np.ones(0) if insertion is None else sufficiency(insertion, sign)
-    reasons = [criterion.reason for criterion in criteria]
-    if np.isfinite(shuffled):
-        reasons.append(
-            f"For comparison, with shuffled weights the prediction changes by {shuffled:.3f} "
-            f"(median of {RANDOM_ORDERS}), with equal weights by {uniform:.3f}."
-        )
-    return Verdict(
-        word=word,
-        sentence=sentence_of(word, criteria, len(attention)),
-        reasons=tuple(reasons),
+    judged = sorted((k for k, case in enumerate(cases) if not case.nothing), key=lambda k: cases[k].p)
+    levels = dict.fromkeys(range(len(cases)), MAX_P_HOLDS)
+    left = len(judged)
+    for k in judged:
+        levels[k] = MAX_P_HOLDS / left
+        if cases[k].p <= levels[k]:
+            left -= 1
+    return [replace(case, level=levels[k], family=len(judged)) for k, case in enumerate(cases)]
+
+
+def judge(case: Evidence) -> Verdict:
+    """The figures of one target, its word and its sentence."""
+    rho, p = permutation_test(case.attention, np.abs(case.effect))
+    sign = 1.0 if case.change >= 0 else -1.0
+    comprehensive = np.ones(0) if case.deletion is None else comprehensiveness(case.deletion, sign)
+    sufficient = np.ones(0) if case.insertion is None else sufficiency(case.insertion, sign)
+    witnesses = () if case.nothing else weakest_first(criteria(case))
+    verdict = Verdict(
+        word="nothing to judge",
+        sentence=case.nothing,
+        reasons=(),
         rank_correlation=rho,
         p_value=p,
-        deletion=deletion,
-        insertion=insertion,
+        deletion=case.deletion,
+        insertion=case.insertion,
         comprehensiveness=comprehensive,
         sufficiency=sufficient,
         aopc_comprehensiveness=float(comprehensive.mean()) if len(comprehensive) else float("nan"),
         aopc_sufficiency=float(sufficient.mean()) if len(sufficient) else float("nan"),
-        shuffled_change=shuffled,
-        uniform_change=uniform,
+        shuffled_change=case.shuffled,
+        uniform_change=case.uniform,
+        use=case.use,
+        evenness=case.evenness,
+        mass_correlation=case.mass[0],
+        mass_p_value=case.mass[1],
+        position_correlation=case.position[0],
+        position_p_value=case.position[1],
+        order_share=case.order_share,
+        level=case.level,
+        family=case.family,
+    )
+    return verdict if case.nothing else in_words(verdict, witnesses)
+
+
+def with_witnesses(verdict: Verdict, further: Sequence[Witness]) -> Verdict:
+    """The verdict with more witnesses. They can turn "trust" into "careful" and nothing else."""
+    if verdict.word == "nothing to judge" or not further:
+        return verdict
+    return in_words(verdict, weakest_first([*verdict.witnesses, *further]))
+
+
+def in_words(verdict: Verdict, witnesses: Sequence[Witness]) -> Verdict:
+    """The verdict with the word and the sentences that these witnesses, the weakest first, come to."""
+    word = word_of(witnesses)
+    reasons = [witness.reason for witness in witnesses]
+    if verdict.family > 1:
+        reasons.append(
+            f"{verdict.family} targets were judged together: p ≤ {verdict.level:.3g} is asked of this one, so that "
+            f"chance makes any of them trusted in at most {percent(MAX_P_HOLDS)} of clips (Holm)."
+        )
+    return replace(
+        verdict,
+        word=word,
+        sentence=f"{OPENINGS[word]}: {witnesses[0].words}.",
+        reasons=tuple(reasons),
+        witnesses=tuple(witnesses),
     )
 
 
-def correlation_criterion(rho: float, p: float) -> Criterion:
-    """Whether more attended seconds have the larger effect."""
-    if not np.isfinite(rho):
-        return Criterion("fails", "there is no ranking, as all seconds have the same effect")
-    grade: Grade = "holds" if p <= MAX_P_HOLDS else "weak" if p <= MAX_P_WEAK else "fails"
-    words = f"the rank correlation of attention with the size of the effect is {rho:.2f} ({p_words(p)})"
-    return Criterion(grade, words, f"p ≤ {MAX_P_HOLDS:g}")
+def word_of(witnesses: Sequence[Witness]) -> Word:
+    """The one rule, of criteria and further witnesses."""
+    if any(witness.grade == "fails" and witness.name in MUST_HOLD for witness in witnesses):
+        return "do not trust"
+    return "trust" if all(witness.grade == "holds" for witness in witnesses) else "careful"
 
 
-def order_criterion(change_from_baseline: float, curve: OrderCurve | None, what: str) -> Criterion:
-    """Whether the most attended seconds move the prediction sooner than random ones do. what: the order, in words."""
-    if curve is None:
-        return Criterion("does not count", "deletion and insertion were not measured, as each point takes a whole run")
-    better = curve.better_than_random
-    if abs(change_from_baseline) < MIN_CHANGE:
-        return Criterion(
-            "does not count",
-            f"the prediction lies within {MIN_CHANGE:g} of the baseline, so no order of seconds carries it",
-        )
-    grade: Grade = "holds" if better >= MIN_SHARE_HOLDS else "weak" if better >= MIN_SHARE_WEAK else "fails"
-    words = f"{what} sooner than {share_words(better)} of random orders do"
-    return Criterion(grade, words, f"{MIN_SHARE_HOLDS:.0%}".replace("%", " %"))
+def weakest_first(witnesses: Sequence[Witness]) -> list[Witness]:
+    """In the order of their grades; of one grade, as they are."""
+    return sorted(witnesses, key=lambda witness: GRADES.index(witness.grade))
+
+
+def word_of_case(case: Evidence) -> Word:
+    """The word alone, of the five criteria."""
+    return "nothing to judge" if case.nothing else word_of(criteria(case))
+
+
+def criteria(case: Evidence) -> list[Witness]:
+    """The five criteria, what decides most first."""
+    return [
+        use_criterion(case),
+        unevenness_criterion(case.evenness),
+        mass_criterion(*case.mass, case.level),
+        position_criterion(*case.position, case.level),
+        order_criterion(case.order_share, case.level),
+    ]
+
+
+def use_criterion(case: Evidence) -> Witness:
+    """Whether the prediction uses this attention."""
+    if not np.isfinite(case.use):
+        words = "other weights than its own cannot be given to this system"
+        return Witness("use", "not measured", words)
+    scale = max(abs(case.change), float(np.abs(case.effect).max()))
+    equal, shuffled = (
+        "less than 1 %" if change < 0.01 * scale else share_words(change / scale)
+        for change in (case.uniform, case.shuffled)
+    )
+    figures = f"equal weights move it by {equal} of what the clip does, shuffled ones by {shuffled}"
+    if case.use >= MIN_USE:
+        return Witness("use", "holds", f"the prediction uses this attention; {figures}", percent(MIN_USE))
+    return Witness("use", "fails", f"the prediction does not use this attention; {figures}", percent(MIN_USE))
+
+
+def unevenness_criterion(evenness: float) -> Witness:
+    """Whether the attention names any seconds."""
+    figures = f"its entropy is {share_words(evenness)} of that of equal weights"
+    if evenness >= MAX_EVENNESS:
+        return Witness("unevenness", "fails", f"nearly even attention names no seconds; {figures}")
+    return Witness("unevenness", "holds", figures, f"below {percent(MAX_EVENNESS)}")
+
+
+def mass_criterion(r: float, p: float, level: float) -> Witness:
+    """Whether seconds get attention in the amount of their effect."""
+    if not np.isfinite(r):
+        return Witness("mass", "fails", "every second has the same attention")
+    words = f"attention and the size of the effect agree in amount with r = {r:.2f} ({p_words(p)})"
+    return Witness("mass", grade_of(p, level), words, f"p ≤ {level:.3g}")
+
+
+def position_criterion(r: float, p: float, level: float) -> Witness:
+    """Whether the agreement is more than the place of a second gives."""
+    if not np.isfinite(r):
+        words = "the attention is that of a clip of average seconds, so it never looked at this one"
+        return Witness("position", "fails", words)
+    words = f"beyond what average seconds get at the same places, they agree with r = {r:.2f} ({p_words(p)})"
+    return Witness("position", grade_of(p, level), words, f"p ≤ {level:.3g}")
+
+
+def order_criterion(share: float, level: float) -> Witness:
+    """Whether the most attended seconds move the prediction sooner than random ones do."""
+    if not np.isfinite(share):
+        return Witness("order", "not measured", "deletion and insertion would take a whole run for each point")
+    words = (
+        "taken away or put back first, the most attended seconds move the prediction sooner than "
+        f"{share_words(share)} of random orders do"
+    )
+    return Witness("order", grade_of(1 - share, level), words, percent(1 - level))
+
+
+def grade_of(p: float, level: float) -> Grade:
+    """By the p of a test."""
+    return "holds" if p <= level + 1e-9 else "weak" if p <= MAX_P_WEAK + 1e-9 else "fails"
 
 
 def p_words(p: float) -> str:
@@ -193,28 +350,16 @@ def share_words(share: float) -> str:
     return f"{math.floor(100 * share + 1e-6)} %"
 
 
-def word_of(criteria: list[Criterion]) -> Word:
-    """The one rule: enough criteria hold; or one holds, or enough are weak; or neither."""
-    grades = [criterion.grade for criterion in criteria]
-    if grades.count("holds") >= MIN_CRITERIA:
-        return "supported"
-    if "holds" in grades or grades.count("weak") >= MIN_CRITERIA:
-        return "mixed"
-    return "not supported"
+def percent(threshold: float) -> str:
+    """A threshold, as exact as it is."""
+    return f"{100 * threshold:.3g} %"
 
 
-def sentence_of(word: Word, criteria: list[Criterion], seconds: int) -> str:
-    """What the word means here, with the figures that made it."""
-    if word == "too short":
-        least = MIN_SECONDS_FOR_VERDICT
-        return f"The clip is too short for a verdict: {seconds} s, and chance cannot be ruled out below {least} s."
-    figures = "; ".join(dict.fromkeys(criterion.words for criterion in criteria))
-    opening = {
-        "supported": "The attention is supported: the seconds that it names carry this prediction.",
-        "mixed": "The evidence for the attention is mixed.",
-        "not supported": "The attention is not supported: chance would name the seconds about as well, or better.",
-    }[word]
-    return f"{opening} {figures[0].upper()}{figures[1:]}."
+def are_alike(seconds: np.ndarray, average: np.ndarray) -> bool:
+    """Whether a clip is one second, repeated: vectors (T, D) of its seconds, and (D,) of an average one."""
+    middle = seconds.mean(0)
+    spread = np.sqrt(((seconds - middle) ** 2).sum(1).mean())
+    return bool(spread <= MAX_ALIKE * np.linalg.norm(middle - average))
 
 
 @torch.inference_mode()

@@ -57,9 +57,10 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
     """A tidy table, one row per target and second, with the figures of each second in short columns.
 
     target, second (from 0), start and end in s from the beginning of the analysed part; attention (share of the clip);
-    effect, effect_audio, effect_video, interaction, effect_low and effect_high (over the references), shapley_audio and
-    shapley_video, all in units of the prediction; integrated_gradients in logits; entropy of the co-attention (1 is
-    uniform); out_of_distribution in words; and the audio-visual features under their names. NaN where there is none.
+    verdict, the word on the attention of that target; effect, effect_audio, effect_video, interaction, effect_low and
+    effect_high (over the references), shapley_audio and shapley_video, all in units of the prediction;
+    integrated_gradients in logits; entropy of the co-attention (1 is uniform); out_of_distribution in words; and the
+    audio-visual features under their names. NaN where there is none.
     """
     import pandas as pd  # half a second to import
 
@@ -79,6 +80,7 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
                 "start": seconds,
                 "end": np.minimum(seconds + 1, explanation.clip.duration),
                 "attention": nothing if target.attention is None else target.attention,
+                "verdict": target.verdict.word,
                 "effect": target.effect,
                 "effect_audio": target.effect_audio,
                 "effect_video": target.effect_video,
@@ -133,6 +135,7 @@ def _evidence(name: str, target: TargetExplanation) -> Iterator[Column]:
         yield Column(name, "sound against picture", "words", conflict)
     if target.gradients is not None:
         yield Column(name, "integrated gradients", "logits", target.gradients.integrated)
+    yield Column(name, "verdict", "words", (target.verdict.word,) * len(target.effect))
     if target.profile is not None:
         yield Column(name, "attention against the usual, from the start", "share", target.profile.from_start)
         yield Column(name, "attention against the usual, from the end", "share", target.profile.from_end)

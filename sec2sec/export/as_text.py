@@ -43,7 +43,7 @@ def as_text(explanation: Explanation) -> str:
 def _evidence(explanation: Explanation, target: str) -> list[str]:
     """What a person must know before believing the explanation of a target."""
     evidence = explanation.targets[target]
-    lines = [evidence.verdict.sentence]
+    lines = [f"{evidence.verdict.word.capitalize()}. {evidence.verdict.sentence}"]
     if evidence.randomisation is not None and evidence.randomisation.warning:
         lines.append(evidence.randomisation.warning)
     if evidence.shapley is not None:

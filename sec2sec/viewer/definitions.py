@@ -23,6 +23,24 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
         "whole − sound − picture",
     ),
     (
+        "Verdict",
+        "Whether the attention can be believed: it is trusted where the prediction uses it, where it is uneven, and "
+        "where mass, position and order hold. The weakest reason stands first.",
+        "Use: Jain & Wallace 2019; several targets: Holm 1979",
+    ),
+    (
+        "Mass and position",
+        "Whether seconds get attention in the amount of their effect, and that beyond what average seconds get at the "
+        "same places; p is the share of random orders that do so as well.",
+        "Pearson's r, permutation test",
+    ),
+    (
+        "Order",
+        "The share of random orders in which the steps of deletion and insertion, up or down, come later than in the "
+        "order of attention.",
+        "after Petsiuk et al. 2018, without signs",
+    ),
+    (
         "Rank correlation",
         "Whether attention orders the seconds as the size of their effect does; p is the share of random orders that "
         "do so as well.",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sec2sec.explanations.results import OrderCurve, OutOfDistribution, Shapley, TargetExplanation, Verdict
+from sec2sec.explanations.results import OrderCurve, OutOfDistribution, Shapley, TargetExplanation, Verdict, Word
 from sec2sec.explanations.verdict import p_words, share_words
 from sec2sec.plots.svg import Svg, order_curve
 from sec2sec.tables import TextTable
 
-SYMBOLS = {"supported": "✔", "mixed": "◐", "not supported": "✘", "too short": "…", "no attention": "∅"}
+SYMBOLS: dict[Word, str] = {"trust": "✔", "careful": "◐", "do not trust": "✘", "nothing to judge": "∅"}
 ERASER_CAPTION = (
     "The prediction without the k most attended seconds and with them alone. Comprehensiveness: its change when they "
     "go (large is good); sufficiency: its change when they alone stay (small is good). DeYoung et al. 2020."
@@ -129,8 +129,8 @@ def _curves(name: str, verdict: Verdict) -> list[CurveView]:
 
 def _area_words(curve: OrderCurve) -> str:
     areas = f"random orders {curve.random_area:.3f}; last seconds first {curve.last_first_area:.3f}"
-    share = share_words(curve.better_than_random)
-    return f"Area {curve.area:.3f}; {areas}. Better than {share} of random orders."
+    share = share_words(curve.earlier_than_random)
+    return f"Area {curve.area:.3f}; {areas}. Its steps come sooner than those of {share} of random orders."
 
 
 def _eraser(verdict: Verdict) -> TextTable | None:
@@ -148,16 +148,25 @@ def _eraser(verdict: Verdict) -> TextTable | None:
 
 def _figures(verdict: Verdict) -> list[tuple[str, str]]:
     rows = (
-        ("Rank correlation of attention with the size of the effect, ρ", verdict.rank_correlation),
-        ("Comprehensiveness, mean over k", verdict.aopc_comprehensiveness),
-        ("Sufficiency, mean over k", verdict.aopc_sufficiency),
-        ("Change of the prediction under shuffled attention, median", verdict.shuffled_change),
-        ("Change of the prediction under equal attention", verdict.uniform_change),
+        ("Use: least that other weights change, share of what the clip changes", verdict.use, _number),
+        ("Evenness: entropy of the attention, share of that of equal weights", verdict.evenness, _number),
+        ("Mass: correlation of attention with the size of the effect, r", verdict.mass_correlation, _number),
+        ("p of it, one-sided, by permutation", verdict.mass_p_value, _p_number),
+        ("Position: r of the attention beyond that to average seconds", verdict.position_correlation, _number),
+        ("p of this, one-sided, by permutation", verdict.position_p_value, _p_number),
+        ("Order: share of random orders that are later", verdict.order_share, _number),
+        ("Rank correlation of attention with the size of the effect, ρ", verdict.rank_correlation, _number),
+        ("p of ρ, one-sided, by permutation", verdict.p_value, _p_number),
+        ("Comprehensiveness, mean over k", verdict.aopc_comprehensiveness, _number),
+        ("Sufficiency, mean over k", verdict.aopc_sufficiency, _number),
+        ("Change of the prediction under shuffled attention, median", verdict.shuffled_change, _number),
+        ("Change of the prediction under equal attention", verdict.uniform_change, _number),
     )
-    figures = [(term, _number(value)) for term, value in rows if math.isfinite(value)]
-    if math.isfinite(verdict.p_value):
-        figures.insert(1, ("p of it, one-sided, by permutation", p_words(verdict.p_value).removeprefix("p = ")))
-    return figures
+    return [(term, as_words(value)) for term, value, as_words in rows if math.isfinite(value)]
+
+
+def _p_number(p: float) -> str:
+    return p_words(p).removeprefix("p = ")
 
 
 def _number(value: float) -> str:

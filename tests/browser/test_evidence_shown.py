@@ -143,8 +143,8 @@ def test_every_lane_has_axis_and_title_and_lies_where_its_heading_says(page: Pag
 def test_verdict_follows_its_figures(page: Page) -> None:
     found, _ = known()
     card = page.locator("#predictions .card").first
-    expect(card.locator(".verdict")).to_contain_text("✔ Supported.")
-    expect(page.locator("#predictions .card").nth(1).locator(".verdict")).to_contain_text("◐ Mixed.")
+    expect(card.locator(".verdict")).to_contain_text("✔ Trust.")
+    expect(page.locator("#predictions .card").nth(1).locator(".verdict")).to_contain_text("◐ Careful.")
     expect(card.locator("svg").first).to_be_hidden()
     card.locator("summary").click()
     for curve, title in ((0, "Deletion"), (1, "Insertion")):
@@ -281,7 +281,7 @@ def test_report_plays_without_a_network(page: Page, new_page: NewPage, tmp_path:
     page.wait_for_selector(".s2s[data-ready=true]")
     seen = play(page, 2.6)
     assert [change[2] for change in seen["changes"]][:2] == [1, 2]
-    expect(page.locator("#predictions .verdict").first).to_contain_text("✔ Supported.")
+    expect(page.locator("#predictions .verdict").first).to_contain_text("✔ Trust.")
     expect(page.get_by_text("What the figures mean")).to_be_visible()
     button(page, "group cues").click()
     expect(button(page, "cue loudness")).to_be_visible()
@@ -342,9 +342,7 @@ def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_p
             assert [effects.index(max(effects))] == planted
         words = page.locator("#predictions .verdict").all_inner_texts()
         assert len(words) == 3
-        assert all(
-            re.match(r"[✔◐✘…∅] (Supported|Mixed|Not supported|Too short|No attention)\.", said) for said in words
-        )
+        assert all(re.match(r"[✔◐✘∅] (Trust|Careful|Do not trust|Nothing to judge)\.", said) for said in words)
         with page.expect_download() as waiting:
             page.locator("#json").click()
         said = json.loads(Path(waiting.value.path()).read_text())

@@ -10,6 +10,7 @@ from sec2sec.explanations.curves import (
     comprehensiveness,
     curve_steps,
     curves,
+    measure_chance,
     most_attended_first,
     present_after,
     random_orders,
@@ -45,7 +46,7 @@ def test_curves_equal_slow_loops_over_orders_one_run_at_a_time(bundle):
             values.append(kept_alone(masker, kept)[target])
         return np.array(values)
 
-    for k, pair in enumerate(curves(predict, orders, signs)):
+    for k, pair in enumerate(curves(predict, orders, signs, measure_chance(predict, SECONDS))):
         for curve, insertion in zip(pair, (False, True), strict=True):
             chance = [slow(order[::-1] if insertion else order, insertion, k) for order in random_orders(SECONDS)[:20]]
             np.testing.assert_allclose(curve.values, slow(orders[k], insertion, k), atol=1e-5)
@@ -97,12 +98,13 @@ def test_a_planted_second_falls_first_and_beats_nearly_every_random_order():
     def predict(picture, sound):
         return 1 / (1 + np.exp(-((picture & sound) @ weights)))[:, None]
 
-    (deletion, insertion), *_ = curves(predict, np.array([[3, 7, 0, 1, 2, 4, 5, 6, 8, 9, 10, 11]]), np.ones(1))
+    chance = measure_chance(predict, 12)
+    (deletion, insertion), *_ = curves(predict, np.array([[3, 7, 0, 1, 2, 4, 5, 6, 8, 9, 10, 11]]), np.ones(1), chance)
     assert deletion.better_than_random > 0.97
     assert insertion.better_than_random > 0.97
     assert comprehensiveness(deletion, 1.0)[1] == pytest.approx(deletion.values[0] - 0.5)
     assert sufficiency(insertion, 1.0)[1:] == pytest.approx(0, abs=1e-9)
-    (worst, _), *_ = curves(predict, np.array([[0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 3, 7]]), np.ones(1))
+    (worst, _), *_ = curves(predict, np.array([[0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 3, 7]]), np.ones(1), chance)
     assert worst.better_than_random < 0.03
 
 
@@ -112,7 +114,7 @@ def test_the_better_direction_turns_with_the_sign_of_the_prediction():
     def predict(picture, _sound):
         return 1 / (1 + np.exp(-(picture @ weights)))[:, None]
 
-    (deletion, insertion), *_ = curves(predict, np.arange(8)[None], -np.ones(1))
+    (deletion, insertion), *_ = curves(predict, np.arange(8)[None], -np.ones(1), measure_chance(predict, 8))
     assert deletion.better_than_random > 0.9
     assert insertion.better_than_random > 0.9
 

@@ -19,10 +19,11 @@ from sec2sec.explanations.results import (
     Shapley,
     Stability,
     Verdict,
+    Word,
 )
 
 WARNING = "The attention hardly changes when the predictor is random: it does not show what the model learned."
-VERDICTS = ("supported", "mixed", "not supported")  # of the first, second and third target
+VERDICTS: tuple[Word, ...] = ("trust", "careful", "do not trust")  # of the first, second and third target
 FEATURES = (
     ("loudness", "dB"), ("motion", "grey levels a frame"), ("cuts", "a second"), ("brightness", "share"),
     ("saturation", "share"), ("onset strength", "a.u."), ("speech", "share"),
@@ -99,20 +100,24 @@ def verdict(index: int, attention: np.ndarray | None, prediction: float, baselin
     nan = float("nan")
     if attention is None:
         return Verdict(
-            "no attention", "This model has no attention over seconds; the measured effect stands alone.", (), nan, nan
+            "nothing to judge",
+            "This model has no attention over seconds; the measured effect stands alone.",
+            (),
+            nan,
+            nan,
         )
     if seconds < 4:
         return Verdict(
-            "too short", "The clip is too short (under 4 s) for a verdict.", ("1 s of 4 s needed",), nan, nan
+            "nothing to judge", "The clip is too short (under 4 s) for a verdict.", ("1 s of 4 s needed",), nan, nan
         )
     word = VERDICTS[index % 3]
-    rho = {"supported": 0.83, "mixed": 0.35, "not supported": -0.2}[word]
+    rho = {"trust": 0.83, "careful": 0.35, "do not trust": -0.2}[word]
     steps = np.arange(seconds + 1)
     falls = prediction + (baseline - prediction) * (steps / seconds) ** 0.4
     rises = baseline + (prediction - baseline) * (steps / seconds) ** 0.4
     return Verdict(
-        word,  # type: ignore[arg-type]
-        f"The attention is {word} by what was measured in this clip.",
+        word,
+        f"The word is {word}, by what was measured in this clip.",
         (f"attention ranks the seconds as |effect| does: ρ = {rho}", "beats 97 % of random orders at deletion"),
         rho, 0.004 if index == 0 else 0.21,
         _curve(steps, falls, falls[::-1]), _curve(steps, rises, rises[::-1]),
@@ -123,7 +128,7 @@ def verdict(index: int, attention: np.ndarray | None, prediction: float, baselin
 def _curve(steps: np.ndarray, values: np.ndarray, opposite: np.ndarray) -> OrderCurve:
     line = np.linspace(values[0], values[-1], len(steps))
     return OrderCurve(steps, values, float(values.mean()), line - 0.05, line + 0.05, float(line.mean()),
-                      values[0] + values[-1] - opposite, float(line.mean()), 0.97)  # fmt: skip
+                      values[0] + values[-1] - opposite, float(line.mean()), 0.97, 0.97)  # fmt: skip
 
 
 def _feature(

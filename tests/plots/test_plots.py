@@ -202,7 +202,7 @@ def test_curve_draws_what_it_was_given_and_says_it_in_words() -> None:
     steps = np.arange(5)
     values = np.array([0.8, 0.4, np.nan, 0.3, 0.2])
     line = np.linspace(0.8, 0.2, 5)
-    curve = OrderCurve(steps, values, 0.4, line - 0.1, line + 0.1, 0.5, line, 0.5, 0.9)
+    curve = OrderCurve(steps, values, 0.4, line - 0.1, line + 0.1, 0.5, line, 0.5, 0.9, 0.9)
     drawn = order_curve("Deletion of <b>", curve, "seconds taken away")
     root = ElementTree.fromstring(drawn)
     own = next(e for e in root.iter() if e.get("class") == "own")

@@ -15,7 +15,7 @@ import torch
 from gradio_client.utils import is_valid_file
 
 from sec2sec.explanations.results import OutOfDistribution, Shapley, TargetExplanation
-from sec2sec.explanations.verdict import correlation_criterion, order_criterion
+from sec2sec.explanations.verdict import mass_criterion, order_criterion
 from sec2sec.media import MediaError
 from sec2sec.media.isolated import ABANDONED
 from sec2sec.plots.lanes import Seconds
@@ -51,7 +51,7 @@ def test_names_from_files_cannot_become_markup() -> None:
 def test_card_says_the_verdict_of_its_target_and_of_no_other() -> None:
     made = synthetic.explanation(targets=("arousal", "valence", "synchrony"))
     said = words.predictions(made, list(made.targets))
-    for name, word in (("arousal", "Supported"), ("valence", "Mixed"), ("synchrony", "Not supported")):
+    for name, word in (("arousal", "Trust"), ("valence", "Careful"), ("synchrony", "Do not trust")):
         found = made.targets[name].verdict
         sentence = f"{verdict.SYMBOLS[found.word]}</span> {word}.</b> {found.sentence}"
         assert said.count(sentence) == 1
@@ -67,7 +67,7 @@ def test_verdict_carries_its_figures_behind_one_click() -> None:
     said = verdict_html(found)
     assert said.startswith("<details")  # closed until somebody asks
     assert "size of the effect, ρ</dt><dd>0.830</dd>" in said
-    assert "by permutation</dt><dd>0.004</dd>" in said
+    assert "p of ρ, one-sided, by permutation</dt><dd>0.004</dd>" in said
     assert said.count("<svg") == 2
     v = found.verdict
     assert v.deletion is not None
@@ -86,15 +86,19 @@ def test_figures_behind_the_click_are_those_of_the_sentence_before_it() -> None:
     v = found.verdict
     assert v.deletion is not None
     v = dataclasses.replace(
-        v, p_value=0.4051, uniform_change=-0.0004, deletion=dataclasses.replace(v.deletion, better_than_random=0.8775)
+        v,
+        mass_p_value=0.4051,
+        uniform_change=-0.0004,
+        order_share=0.8775,
+        deletion=dataclasses.replace(v.deletion, earlier_than_random=0.8775),
     )
     said = verdict_html(dataclasses.replace(found, verdict=v))
     assert "by permutation</dt><dd>0.406</dd>" in said
-    assert "p = 0.406" in correlation_criterion(0.1, 0.4051).words
-    assert "Better than 87 % of random orders" in said
-    assert "87 % of random orders" in order_criterion(0.3, v.deletion, "x").words
+    assert "p = 0.406" in mass_criterion(0.1, 0.4051, 0.05).words
+    assert "sooner than those of 87 % of random orders" in said
+    assert "87 % of random orders" in order_criterion(v.order_share, 0.05).words
     assert "equal attention</dt><dd>0.000</dd>" in said
-    small = verdict_html(dataclasses.replace(found, verdict=dataclasses.replace(v, p_value=0.0002)))
+    small = verdict_html(dataclasses.replace(found, verdict=dataclasses.replace(v, mass_p_value=0.0002)))
     assert "by permutation</dt><dd>p &lt; 0.001</dd>" in small
 
 

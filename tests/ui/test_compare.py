@@ -41,7 +41,7 @@ SIDES = [Side("one", "compare-player-a", 0.0), Side("two", "compare-player-a", 0
 
 def target(effect: list[float], attention: list[float] | None = None) -> TargetExplanation:
     effects = as_second_effects("training mean", *[np.array([effect], dtype=float)] * 3)
-    verdict = Verdict("too short", "", (), float("nan"), float("nan"))
+    verdict = Verdict("nothing to judge", "", (), float("nan"), float("nan"))
     return TargetExplanation(0.5, 0.5, None if attention is None else np.array(attention), tuple(effects), verdict)
 
 

@@ -1,0 +1,75 @@
+"""Further witnesses beside the verdict's five criteria: they can turn "trust" into "careful" and nothing else.
+
+The verdict says whether attention agrees with the effect that was measured in this clip. These ask whether that means
+something: would random weights have given the same, does the model know such seconds and clips as long as this one,
+and would another cut have named other seconds?
+
+T seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sec2sec.explanations.randomisation import HARDLY_CHANGES
+from sec2sec.explanations.results import Grade, OutOfDistribution, Stability, TargetExplanation, Witness
+from sec2sec.explanations.verdict import percent, share_words
+
+MAX_UNKNOWN_SHARE = 0.5  # of the effect that seconds out of distribution may have
+
+
+def further_witnesses(
+    target: TargetExplanation, unlike: Sequence[OutOfDistribution] | None, metrics: Mapping[str, Any], name: str
+) -> Iterator[Witness]:
+    """What else was measured of one target, whose name is `name`.
+
+    unlike: None where the seconds were not measured. metrics: the checkpoint's, which know the lengths of its training.
+    """
+    if target.randomisation is not None and np.isfinite(target.randomisation.attention[-1]):
+        yield learning_witness(float(target.randomisation.attention[-1]))
+    if unlike is not None:
+        yield familiarity_witness(target.effect, unlike)
+    longest = len(metrics.get("mean_attention", {}).get(name, {}).get("from_start", []))
+    if longest:
+        yield length_witness(len(target.effect), longest)
+
+
+def learning_witness(similarity: float) -> Witness:
+    """Whether the attention would have come out like this without any training."""
+    grade: Grade = "weak" if similarity >= HARDLY_CHANGES else "holds"
+    words = f"with random weights the attention has a rank correlation of {similarity:.2f} with this one"
+    return Witness("learning", grade, words, f"below {HARDLY_CHANGES:g}")
+
+
+def familiarity_witness(effect: np.ndarray, unlike: Sequence[OutOfDistribution]) -> Witness:
+    """Whether the effect comes from seconds that the model could know."""
+    size = np.abs(effect)
+    seconds = sorted({one.second for one in unlike})
+    share = float(size[seconds].sum() / size.sum()) if size.sum() > 0 else 0.0
+    count = f"{len(seconds)} of {len(size)} seconds"
+    words = f"{count} are out of distribution, and {share_words(share)} of the effect is theirs"
+    grade: Grade = "weak" if share > MAX_UNKNOWN_SHARE else "holds"
+    return Witness("familiarity", grade, words, f"at most {percent(MAX_UNKNOWN_SHARE)}")
+
+
+def length_witness(seconds: int, longest: int) -> Witness:
+    """Whether the model learned from clips as long as this one."""
+    words = f"the clip has {seconds} s, and the longest that the model learned from has {longest} s"
+    return Witness("length", "weak" if seconds > longest else "holds", words)
+
+
+def stability_witnesses(attention: np.ndarray | None, bands: Sequence[Stability]) -> Iterator[Witness]:
+    """Whether the most attended second stays so under other cuts, or in other seeds of the training."""
+    if attention is None:
+        return
+    top, equal = int(attention.argmax()), 1 / len(attention)
+    for band in bands:
+        lowest = float(band.attention_low[top])
+        words = (
+            f"over {band.over}, the most attended second ({top}–{top + 1} s) keeps at least {share_words(lowest)} of "
+            f"the attention; an equal share is {share_words(equal)}"
+        )
+        yield Witness("stability", "holds" if lowest > equal else "weak", words)

@@ -1,0 +1,76 @@
+"""Further witnesses say what they measured, and speak against the attention from their thresholds on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sec2sec.explanations.randomisation import HARDLY_CHANGES
+from sec2sec.explanations.results import OutOfDistribution, Stability
+from sec2sec.explanations.stability import with_stability
+from sec2sec.explanations.witnesses import (
+    MAX_UNKNOWN_SHARE,
+    familiarity_witness,
+    further_witnesses,
+    learning_witness,
+    length_witness,
+    stability_witnesses,
+)
+from tests.helpers import synthetic
+
+
+def test_attention_that_random_weights_give_as_well_was_not_learned():
+    assert learning_witness(HARDLY_CHANGES).grade == "weak"
+    assert learning_witness(HARDLY_CHANGES - 0.01).grade == "holds"
+    assert "0.72" in learning_witness(0.72).words
+
+
+@pytest.mark.parametrize(("unknown", "grade"), [([], "holds"), ([0], "holds"), ([1], "weak"), ([0, 1], "weak")])
+def test_unknown_seconds_speak_against_the_attention_where_most_of_the_effect_is_theirs(unknown, grade):
+    """A second that is unknown in two ways counts once."""
+    unlike = [OutOfDistribution(second, kind, "", 0.0) for second in unknown for kind in ("silent", "unlike")]
+    effect = np.array([0.2, -0.7, 0.1])
+    witness = familiarity_witness(effect, unlike)
+    assert MAX_UNKNOWN_SHARE == 0.5
+    assert witness.grade == grade
+    assert witness.words.startswith(f"{len(unknown)} of 3 seconds")
+
+
+def test_a_clip_longer_than_any_of_the_training_is_told():
+    assert length_witness(12, 12).grade == "holds"
+    assert length_witness(13, 12).grade == "weak"
+    assert "13 s" in length_witness(13, 12).words
+
+
+def band(lowest: float) -> Stability:
+    attention = np.array([0.1, lowest, 0.1, 0.1])
+    return Stability("cuts shifted by ±0.25 and ±0.5 s", attention, attention, attention, attention, 0.5, 0.5)
+
+
+def test_the_most_attended_second_must_stay_above_an_equal_share():
+    attention = np.array([0.1, 0.7, 0.1, 0.1])
+    assert [w.grade for w in stability_witnesses(attention, [band(0.3), band(0.25)])] == ["holds", "weak"]
+    assert "(1–2 s)" in next(stability_witnesses(attention, [band(0.3)])).words
+    assert list(stability_witnesses(None, [band(0.3)])) == []
+
+
+def test_only_what_was_measured_is_a_witness():
+    target = synthetic.explanation().targets["arousal"]
+    known = {"mean_attention": {"arousal": {"from_start": [0.1] * 60}}}
+    names = [witness.name for witness in further_witnesses(target, [], known, "arousal")]
+    assert names == ["learning", "familiarity", "length"]
+    assert list(further_witnesses(replace(target, randomisation=None), None, {}, "arousal")) == []
+
+
+def test_stability_that_was_measured_later_enters_the_verdict():
+    made = synthetic.explanation(targets=("arousal",))
+    target = made.targets["arousal"]
+    nothing = np.zeros(made.clip.seconds)
+    shaky = Stability("3 seeds", nothing, nothing, nothing, nothing, 0.1, 0.9)
+    after = with_stability(made, {"arousal": (shaky,)}).targets["arousal"]
+    assert target.verdict.word == "trust"
+    assert after.verdict.word == "careful"
+    assert "over 3 seeds" in after.verdict.sentence
+    assert after.stability == (shaky,)
