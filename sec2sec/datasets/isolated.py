@@ -95,7 +95,7 @@ def open_uploaded(
         table["kinds"],
         table["name"],
         tuple(table["notes"]),
-        table["drawn"],
+        drawn=table["drawn"],
     )
 
 
