@@ -242,10 +242,13 @@ class Decoders:
         self.limits = limits
         self._ready: queue.SimpleQueue[DecodingProcess] = queue.SimpleQueue()
         self._places = threading.BoundedSemaphore(most)
+        self._closed = threading.Event()
 
     def prepare(self) -> None:
-        """Start one that waits for its first clip."""
+        """Start one that waits for its first clip; none where they were closed meanwhile."""
         self._ready.put(DecodingProcess(self.limits))
+        if self._closed.is_set():
+            self.close()
 
     def open_clip(
         self,
@@ -300,7 +303,8 @@ class Decoders:
             yield message.fields["reached"]
 
     def close(self) -> None:
-        """End those that wait."""
+        """End those that wait, and those that are being started."""
+        self._closed.set()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._ready.get_nowait().kill()
