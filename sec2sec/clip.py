@@ -159,11 +159,14 @@ class EncodedClip:
     def predict(self) -> dict[str, float]:
         """The prediction of each target, 0..1."""
         everything = np.ones((1, self.masker.seconds), dtype=bool)
-        return dict(zip(self.targets, self.masker.predictor(everything, everything)[0].tolist(), strict=True))
+        with self.masker.threads():
+            predictions = self.masker.predictor(everything, everything)[0]
+        return dict(zip(self.targets, predictions.tolist(), strict=True))
 
     def attention(self, target: str) -> np.ndarray | None:
         """The model's own attention to each second; sums to 1. None where the system has none."""
-        attention = self.masker.occlusion.attention
+        with self.masker.threads():
+            attention = self.masker.occlusion.attention
         return None if attention is None else attention[self._index(target)]
 
     def effects(self, target: str, reference: str = "training mean") -> SecondEffects:
@@ -181,7 +184,8 @@ class EncodedClip:
         if method not in METHODS:
             raise AskError(f"{method}: no method of explanation; choose from {', '.join(METHODS)}")
         if method not in self._scores:
-            self._scores[method] = METHODS[method](self.masker)
+            with self.masker.threads():
+                self._scores[method] = METHODS[method](self.masker)
         scores = self._scores[method]
         return None if scores is None else scores[self._index(target)]
 
@@ -249,7 +253,8 @@ class EncodedClip:
 
     @cached_property
     def _effects(self) -> list[list[SecondEffects]]:
-        return second_effects(self.masker)
+        with self.masker.threads():
+            return second_effects(self.masker)
 
     def _with(
         self, seconds: Sequence[int], modality: Modality | None, video: Tensor | None, audio: Tensor | None

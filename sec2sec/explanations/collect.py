@@ -30,7 +30,6 @@ from sec2sec.explanations.results import (
 from sec2sec.explanations.shapley import shapley
 from sec2sec.explanations.verdict import are_alike, under_other_weights, verdicts, with_witnesses
 from sec2sec.explanations.witnesses import further_witnesses
-from sec2sec.threads import threads_for
 
 
 def collect_explanation(
@@ -46,8 +45,7 @@ def collect_explanation(
     audio-visual features and of seconds out of distribution. Raises CheckpointError where the checkpoint's record of
     its training seconds is damaged.
     """
-    small = masker.by_second is not None and bundle.device.type == "cpu"
-    with threads_for(masker.model.config.width if small else None):
+    with masker.threads():
         return _collect(bundle, masker, clip, seconds_taken, measured)
 
 

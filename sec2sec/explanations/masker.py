@@ -13,6 +13,7 @@ N variants, T seconds, V visual and A audio tokens in a second, C channels of a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Literal
 
@@ -34,6 +35,7 @@ from sec2sec.explanations.embeddings import (
 )
 from sec2sec.explanations.results import Occlusion
 from sec2sec.model import Model, Output, Sec2Sec
+from sec2sec.threads import threads_for
 
 # Picture and sound present, (N, T) bool each → predictions (N, K), 0..1
 MaskedPredictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -73,6 +75,11 @@ class Masker:
         own, average = (torch.cat(both, 1) for both in zip(*((a.mean(1), b.mean(1)) for a, b in pairs), strict=True))
         return to_numpy(own), to_numpy(average[0])
 
+    def threads(self) -> AbstractContextManager[None]:
+        """A context in which all that is asked of the masker is computed with the same threads, to the last digit."""
+        small = self.by_second is not None and self.model.reference_video.device.type == "cpu"
+        return threads_for(self.model.config.width if small else None)
+
     @cached_property
     def predictor(self) -> MaskedPredictor:
         """The prediction of any variant of the clip. Each distinct variant is computed once per call."""
@@ -101,7 +108,8 @@ class SecondMasker(Masker):
     @cached_property
     def embeddings(self) -> SecondEmbeddings:
         """Of every second, with both modalities, one, or none."""
-        return embed_seconds(self.model, self.tokens)
+        with self.threads():
+            return embed_seconds(self.model, self.tokens)
 
     @property
     def seconds(self) -> int:
