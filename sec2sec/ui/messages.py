@@ -21,8 +21,17 @@ from sec2sec.viewer.templates import render
 INTERNAL_ERROR = "Internal error (logged). Try another clip."
 DISK_FULL = "The disk of this server is full, so that nothing was written. Try again later."
 NO_MEMORY = "This server, or its GPU, has too little memory left for that. Choose a shorter part, or try again later."
-# Of a CPU's memory torch says it in a RuntimeError, and Python of a thread, whose stack takes 8 MB
-WORDS_OF_NO_MEMORY = ("not enough memory", "can't allocate memory", "can't start new thread")
+# Of a CPU's memory libraries have no class: torch, oneDNN, C++, Python of a thread's stack, the system, its loader
+WORDS_OF_NO_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "could not create a primitive",
+    "bad_alloc",
+    "bad allocation",
+    "can't start new thread",
+    "Cannot allocate memory",
+    "failed to map segment",
+)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 GPU_ABORTED = (
     ", because it took longer than it was lent for, or its process ended. Try again, or choose a shorter part."
@@ -60,7 +69,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether there was no room in memory, of the machine or of a GPU."""
     if isinstance(error, MemoryError | OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS_OF_NO_MEMORY)
+    kinds = isinstance(error, RuntimeError | OSError | ImportError)
+    return kinds and any(words in str(error) for words in WORDS_OF_NO_MEMORY)
 
 
 def is_user_error(error: BaseException) -> bool:

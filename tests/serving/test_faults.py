@@ -93,6 +93,12 @@ def no_memory(process: int, left: int) -> Iterator[None]:
         resource.prlimit(process, resource.RLIMIT_DATA, before)
 
 
+def last_lines(app: App) -> str:
+    """What a server wrote last."""
+    app.log.seek(0)
+    return str(app.log.read()[-3000:])
+
+
 def words_of(answer: object) -> str:
     """All that a page is told."""
     return json.dumps(answer, ensure_ascii=False)
@@ -263,7 +269,7 @@ def test_a_clip_for_which_there_is_no_memory_is_said_and_the_next_visitor_is_ser
     before = stored(app.temp)
     with no_memory(app.process.pid, 12 * 1024**2):
         words = words_of(visitor.explain())
-    assert NO_MEMORY in words, words
+    assert NO_MEMORY in words, last_lines(app)
     assert stored(app.temp) == before
     assert app.process.poll() is None
     serve_next(app, folder)

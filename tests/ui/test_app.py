@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import mimetypes
+import os
 import threading
 import time
 from pathlib import Path
@@ -160,7 +161,12 @@ def test_own_errors_speak_and_others_apologise() -> None:
 
 
 def test_no_memory_is_said_of_the_machine_and_of_its_gpu() -> None:
-    for error in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't start new thread")):
+    for error in (
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("can't start new thread"),
+        OSError(12, os.strerror(12)),
+    ):
         assert messages.message_for(error) == messages.NO_MEMORY
     with pytest.raises(RuntimeError) as raised:
         torch.empty(1 << 60)
