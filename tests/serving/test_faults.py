@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -23,7 +22,7 @@ import pytest
 
 from sec2sec.jobs.job import Jobs
 from sec2sec.serving.deletion import LOCK, PREFIX
-from sec2sec.ui.messages import DISK_FULL, NO_MEMORY
+from sec2sec.ui.messages import DISK_FULL
 from tests.browser.driver import App
 from tests.helpers.clips import make_clip
 from tests.helpers.datasets import clip_folder
@@ -78,25 +77,6 @@ def full_disk(process: int, size: int = 4096) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(process, resource.RLIMIT_FSIZE, before)
-
-
-@contextmanager
-def no_memory(process: int, left: int) -> Iterator[None]:
-    """A running process gets so many bytes of memory more, and no further."""
-    used = re.search(r"VmData:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
-    assert used is not None
-    before = resource.prlimit(process, resource.RLIMIT_DATA)
-    resource.prlimit(process, resource.RLIMIT_DATA, (1024 * int(used[1]) + left, before[1]))
-    try:
-        yield
-    finally:
-        resource.prlimit(process, resource.RLIMIT_DATA, before)
-
-
-def last_lines(app: App) -> str:
-    """What a server wrote last."""
-    app.log.seek(0)
-    return str(app.log.read()[-3000:])
 
 
 def words_of(answer: object) -> str:
@@ -256,22 +236,6 @@ def test_a_decoder_that_is_killed_costs_its_clip_alone(app: App, folder: Path) -
     for _ in range(2):  # the first may find the one that is dead
         words = words_of(visitor.explain())
         assert "Internal error" not in words
-    serve_next(app, folder)
-
-
-# ---- no memory
-
-
-def test_a_clip_for_which_there_is_no_memory_is_said_and_the_next_visitor_is_served(app: App, folder: Path) -> None:
-    flight = Path("assets/clips/sintel-flight.mp4").read_bytes()  # its batches take more than is left
-    visitor = Visitor(app.port)
-    visitor.choose(visitor.upload(flight, "flight.mp4"), "flight.mp4")
-    before = stored(app.temp)
-    with no_memory(app.process.pid, 12 * 1024**2):
-        words = words_of(visitor.explain())
-    assert NO_MEMORY in words, last_lines(app)
-    assert stored(app.temp) == before
-    assert app.process.poll() is None
     serve_next(app, folder)
 
 
