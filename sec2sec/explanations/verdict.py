@@ -63,6 +63,7 @@ OPENINGS: dict[Word, str] = {
     "careful": "The attention may name the wrong seconds",
     "do not trust": "The attention does not say what this prediction rests on",
 }
+SAY_IT_ALL = ("use", "unevenness")  # criteria whose failure needs no opening
 
 
 @dataclass(frozen=True)
@@ -249,10 +250,17 @@ def in_words(verdict: Verdict, witnesses: Sequence[Witness]) -> Verdict:
     return replace(
         verdict,
         word=word,
-        sentence=f"{OPENINGS[word]}: {witnesses[0].words}.",
+        sentence=sentence_of(word, witnesses[0]),
         reasons=tuple(reasons),
         witnesses=tuple(witnesses),
     )
+
+
+def sentence_of(word: Word, weakest: Witness) -> str:
+    """What the word means here, by its weakest reason; of a failure that says it all, the reason alone."""
+    if word == "do not trust" and weakest.name in SAY_IT_ALL:
+        return f"{weakest.words[0].upper()}{weakest.words[1:]}."
+    return f"{OPENINGS[word]}: {weakest.words}."
 
 
 def word_of(witnesses: Sequence[Witness]) -> Word:
@@ -294,6 +302,8 @@ def use_criterion(case: Evidence) -> Witness:
         for change in (case.uniform, case.shuffled)
     )
     figures = f"equal weights move it by {equal} of what the clip does, shuffled ones by {shuffled}"
+    if equal == shuffled:
+        figures = f"equal and shuffled weights move it by {equal} of what the clip does"
     if case.use >= MIN_USE:
         return Witness("use", "holds", f"the prediction uses this attention; {figures}", percent(MIN_USE))
     return Witness("use", "fails", f"the prediction does not use this attention; {figures}", percent(MIN_USE))

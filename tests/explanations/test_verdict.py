@@ -100,7 +100,7 @@ def test_seconds_that_oppose_each_other_do_not_count_against_attention_that_name
 def test_attention_that_the_prediction_does_not_use_is_not_trusted_however_right_it_is():
     verdict = judged(RANKED, shares(RANKED), use=0.0)
     assert verdict.word == "do not trust"
-    assert "the prediction does not use this attention" in verdict.sentence
+    assert "prediction does not use this attention" in verdict.sentence
     assert {name for name, witness in named(verdict).items() if witness.grade == "holds"} == set(CRITERIA) - {"use"}
 
 
