@@ -19,7 +19,6 @@ R = TypeVar("R")
 # A person who set one of these has decided: of OpenMP, GNU's runtime, and Intel's and LLVM's.
 OWN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 NICENESS_OF_JOBS = 10  # a thread of 0 beside one of 10 gets nine tenths of a core
-NICENESS_OF_MANY = 19  # and one of 10 beside one of 19 does
 SMALL_WIDTH = (
     128  # columns; rows of so many are multiplied in less time than it takes to wake a thread for some of them
 )
@@ -37,15 +36,15 @@ def let_waiting_threads_sleep(environment: MutableMapping[str, str] = os.environ
         environment["OMP_WAIT_POLICY"] = "passive"
 
 
-def give_way(niceness: int = NICENESS_OF_JOBS) -> None:
+def give_way() -> None:
     """From here on this thread, and those that it starts, take a core only where nobody quicker wants it.
 
-    For work of seconds beside answers of milliseconds, and for one of many jobs beside the only one. Linux alone has a
-    priority for each thread; it cannot be raised again, so call it in a thread that ends with its work.
+    For work of seconds beside answers of milliseconds. Linux alone has a priority for each thread; it cannot be raised
+    again, so call it in a thread that ends with its work.
     """
     if sys.platform == "linux":
         own = os.getpriority(os.PRIO_PROCESS, 0)  # of this thread
-        os.setpriority(os.PRIO_PROCESS, 0, max(own, niceness))
+        os.setpriority(os.PRIO_PROCESS, 0, max(own, NICENESS_OF_JOBS))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 gradio serves events in the order of their arrival, so that one client that asks forty times is served forty times
 before anybody else. Here addresses take turns, and within an address its sessions, and a session has one running event.
-An address that has all places does not keep another from starting, and its jobs give way to those who asked once.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from sec2sec.serving.door import visitor_address
 T = TypeVar("T")
 Refusal = Literal["success", "error", "queue_full", "validator_error"]
 RECENT = 15  # jobs of a kind whose median says how long the next one will take
-PLACES_TO_SHARE = 2  # at least; where one job runs at a time, no second one is started beside it
 PER_SESSION = 3  # events of one session that may wait or run: one in a tab each, and one that is about to be cancelled
 
 
@@ -94,7 +92,6 @@ class FairQueue(Queue):
 
     address_of: Callable[[Event], str]
     per_address: int  # events of one address that may wait or run
-    one_of_many: set[str]  # ids of running events whose address had asked for others when they began
 
     def place(self, session: str, function: int) -> Place | None:
         """Where a session's event of a function stands; None where none of it waits."""
@@ -141,35 +138,19 @@ class FairQueue(Queue):
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
         """The next event: the fair order's first whose session has none running."""
-        busy, served = self._busy(), self._served()
+        served = self._served()
         sessions = {session for _, session in served}
         for name, queue in self.event_queue_per_concurrency_id.items():
             # the order is kept, so that the place that a visitor is told is the true one
             queue.queue = fair_order(queue.queue, self.address_of, lambda event: event.session_hash, served)
-            free = next((event for event in queue.queue if event.session_hash not in sessions), None)
-            if free is None or not self._has_place(queue, free):
+            limit = queue.concurrency_limit
+            if limit is not None and queue.current_concurrency >= limit:
                 continue
-            queue.queue.remove(free)
-            self._note_others(free, busy)
-            return [free], False, name
+            free = next((event for event in queue.queue if event.session_hash not in sessions), None)
+            if free is not None:
+                queue.queue.remove(free)
+                return [free], False, name
         return None
-
-    def _has_place(self, queue: EventQueue, event: Event) -> bool:
-        """Whether an event may run now. One more than the limit may where a single other address has all places."""
-        limit = queue.concurrency_limit
-        if limit is None or queue.current_concurrency < limit:
-            return True
-        if limit < PLACES_TO_SHARE or queue.current_concurrency > limit:
-            return False
-        running = {self.address_of(one) for one in self._busy() if one.concurrency_id == queue.concurrency_id}
-        return len(running) == 1 and self.address_of(event) not in running
-
-    def _note_others(self, event: Event, busy: Sequence[Event]) -> None:
-        """Remember of an event that begins whether its address asked for others, which wait or run as well."""
-        waiting = [one for queue in self.event_queue_per_concurrency_id.values() for one in queue.queue]
-        self.one_of_many &= {one._id for one in busy}
-        if any(self.address_of(one) == self.address_of(event) for one in (*busy, *waiting)):
-            self.one_of_many.add(event._id)
 
 
 def make_fair(demo: gr.Blocks, proxied: bool, per_address: int) -> None:
@@ -183,5 +164,4 @@ def make_fair(demo: gr.Blocks, proxied: bool, per_address: int) -> None:
     assert isinstance(queue, FairQueue)
     queue.address_of = lambda event: visitor_address(event.request.scope, proxied)
     queue.per_address = per_address
-    queue.one_of_many = set()
     queue.process_time_per_fn = defaultdict(RecentTimes)

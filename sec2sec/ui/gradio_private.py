@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 from gradio import route_utils, routes
 from gradio.components import Component
-from gradio.context import LocalContext
 from gradio.route_utils import GradioMultiPartParser, MultiPartException  # type: ignore[attr-defined]
 from starlette.datastructures import FormData
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -46,12 +45,6 @@ def served_path(component: Component, name: str) -> Path:
 def delete_when_old(component: Component, files: Iterable[Path]) -> None:
     """Let gradio delete files of its cache with those of a component."""
     component.temp_files.update(str(file) for file in files)
-
-
-def is_one_of_many() -> bool:
-    """Whether the event that is handled here is one of several that its address has asked for."""
-    event, demo = LocalContext.event_id.get(None), LocalContext.blocks.get(None)
-    return event in getattr(demo and demo._queue, "one_of_many", ())
 
 
 def look_less_often(demo: gr.Blocks) -> None:

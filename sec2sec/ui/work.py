@@ -14,8 +14,7 @@ from typing import Generic, TypeVar
 from sec2sec.errors import UserError
 from sec2sec.media.isolated import ABANDONED
 from sec2sec.progress import Progress
-from sec2sec.threads import NICENESS_OF_JOBS, NICENESS_OF_MANY, give_way
-from sec2sec.ui.gradio_private import is_one_of_many
+from sec2sec.threads import give_way
 
 R = TypeVar("R")
 WAITING_STAGE = "waiting"  # of a progress that says that the work waits for a device
@@ -71,7 +70,7 @@ def stream_from_thread(work: Work[R], limit: float = math.inf) -> Generator[Prog
 
     def run() -> None:
         ABANDONED.set(channel.cancelled)
-        give_way(NICENESS_OF_MANY if is_one_of_many() else NICENESS_OF_JOBS)
+        give_way()
         try:
             channel.messages.put(_Ended(work(channel)))
         except CancelledError:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -17,12 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sec2sec.progress import Progress
-from sec2sec.threads import NICENESS_OF_JOBS, NICENESS_OF_MANY
-from sec2sec.ui.events import WAITING, follow, place_words, run_in_queue, seconds_between_looks
+from sec2sec.ui.events import WAITING, place_words, run_in_queue, seconds_between_looks
 from sec2sec.ui.fair_queue import FairQueue, Place, RecentTimes, expected_seconds, fair_order, make_fair
 from sec2sec.ui.messages import status
-from sec2sec.ui.work import Channel
 from tests.browser.driver import free_port
 
 Asked = tuple[str, str, int]  # address, session, number
@@ -150,76 +145,6 @@ def test_visitors_in_a_real_queue_are_told_their_places_and_their_times():
         assert "1st in line, about 2 minutes</span>" in told("second")[0]
         assert "2nd in line, about 3 minutes</span>" in told("third")[0]
         assert queue.place("third", tick._id) is None, "another event of the same visitor"
-    finally:
-        release.set()
-        demo.close()
-
-
-def test_who_has_all_places_keeps_nobody_else_waiting_and_gives_way_to_them():
-    release, niceness = threading.Event(), dict[str, int]()
-
-    def work(request: gr.Request) -> Iterator[dict[Any, Any]]:
-        def job(channel: Channel) -> None:
-            niceness[str(request.session_hash)] = os.getpriority(os.PRIO_PROCESS, 0)
-            while not release.wait(0.05):
-                channel.send(Progress(0, 1, "working"))
-
-        yield from follow(job, line, limit=60)
-
-    with gr.Blocks() as demo:
-        button, line = gr.Button(), gr.HTML(status("idle"))
-        explain = run_in_queue(button, work, [], [line], line=line, on_error=lambda _: {}, at_once=2)
-    demo.queue(default_concurrency_limit=1)
-    make_fair(demo, proxied=True, per_address=40)
-    demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, server_port=free_port())
-
-    def ask(address: str, session: str) -> None:
-        join = {"fn_index": explain["id"], "session_hash": session, "data": []}
-        headers = {"X-Forwarded-For": address}
-        assert httpx.post(f"{demo.local_url}gradio_api/queue/join", json=join, headers=headers).status_code == 200
-        wait(lambda: session in sessions(queue))
-
-    queue = demo._queue
-    assert isinstance(queue, FairQueue)
-    try:
-        for number in range(4):
-            ask("10.0.0.1", f"many-{number}")
-        wait(lambda: len(niceness) == 2)
-        ask("10.0.0.2", "once")
-        wait(lambda: "once" in niceness)
-        ask("10.0.0.3", "too late")
-        time.sleep(0.5)
-        assert set(niceness) == {"many-0", "many-1", "once"}, "one more than the two places, and no other"
-        assert queue.place("too late", explain["id"]) == Place(1, math.nan)
-        if sys.platform == "linux":
-            assert (niceness["many-1"], niceness["once"]) == (NICENESS_OF_MANY, NICENESS_OF_JOBS)
-        release.set()
-        wait(lambda: len(niceness) == 6)
-    finally:
-        release.set()
-        demo.close()
-
-
-def test_where_one_job_runs_at_a_time_no_second_is_started():
-    release, running = threading.Event(), list[str]()
-
-    def work(request: gr.Request) -> None:
-        running.append(str(request.session_hash))
-        release.wait(20)
-
-    with gr.Blocks() as demo:
-        button, line = gr.Button(), gr.HTML(status("idle"))
-        measure = run_in_queue(button, work, [], [line], line=line, on_error=lambda _: {}, at_once=1)
-    demo.queue(default_concurrency_limit=1)
-    make_fair(demo, proxied=True, per_address=40)
-    demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, server_port=free_port())
-    try:
-        for address, session in (("10.0.0.1", "first"), ("10.0.0.2", "second")):
-            join = {"fn_index": measure["id"], "session_hash": session, "data": []}
-            headers = {"X-Forwarded-For": address}
-            assert httpx.post(f"{demo.local_url}gradio_api/queue/join", json=join, headers=headers).status_code == 200
-        time.sleep(0.5)
-        assert running == ["first"]
     finally:
         release.set()
         demo.close()
