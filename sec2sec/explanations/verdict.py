@@ -321,7 +321,7 @@ def mass_criterion(r: float, p: float, level: float) -> Witness:
     """Whether seconds get attention in the amount of their effect."""
     if not np.isfinite(r):
         return Witness("mass", "fails", "every second has the same attention")
-    words = f"attention and the size of the effect agree in amount with r = {r:.2f} ({p_words(p)})"
+    words = f"attention and the size of the effect agree in amount with r = {r_words(r)} ({p_words(p)})"
     return Witness("mass", grade_of(p, level), words, f"p ≤ {level:.3g}")
 
 
@@ -330,7 +330,7 @@ def position_criterion(r: float, p: float, level: float) -> Witness:
     if not np.isfinite(r):
         words = "the attention is that of a clip of average seconds, so it never looked at this one"
         return Witness("position", "fails", words)
-    words = f"beyond what average seconds get at the same places, they agree with r = {r:.2f} ({p_words(p)})"
+    words = f"beyond what average seconds get at the same places, they agree with r = {r_words(r)} ({p_words(p)})"
     return Witness("position", grade_of(p, level), words, f"p ≤ {level:.3g}")
 
 
@@ -348,6 +348,11 @@ def order_criterion(share: float, level: float) -> Witness:
 def grade_of(p: float, level: float) -> Grade:
     """By the p of a test."""
     return "holds" if p <= level + 1e-9 else "weak" if p <= MAX_P_WEAK + 1e-9 else "fails"
+
+
+def r_words(r: float) -> str:
+    """A correlation with two places and a real minus."""
+    return f"{r:.2f}".replace("-", "−")
 
 
 def p_words(p: float) -> str:

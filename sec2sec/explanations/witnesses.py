@@ -16,7 +16,7 @@ import numpy as np
 
 from sec2sec.explanations.randomisation import HARDLY_CHANGES
 from sec2sec.explanations.results import Grade, OutOfDistribution, Stability, TargetExplanation, Witness
-from sec2sec.explanations.verdict import percent, share_words
+from sec2sec.explanations.verdict import percent, r_words, share_words
 
 MAX_UNKNOWN_SHARE = 0.5  # of the effect that seconds out of distribution may have
 
@@ -40,7 +40,7 @@ def further_witnesses(
 def learning_witness(similarity: float) -> Witness:
     """Whether the attention would have come out like this without any training."""
     grade: Grade = "weak" if similarity >= HARDLY_CHANGES else "holds"
-    words = f"with random weights the attention has a rank correlation of {similarity:.2f} with this one"
+    words = f"with random weights the attention has a rank correlation of {r_words(similarity)} with this one"
     return Witness("learning", grade, words, f"below {HARDLY_CHANGES:g}")
 
 

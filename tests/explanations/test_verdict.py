@@ -266,7 +266,7 @@ def test_the_sentence_gives_the_weakest_reason_and_the_reasons_begin_with_it():
         assert verdict.sentence.endswith(f": {verdict.witnesses[0].words}.")
         assert verdict.sentence.count(". ") == 0
         assert verdict.reasons == tuple(witness.reason for witness in verdict.witnesses)
-        assert f"r = {verdict.mass_correlation:.2f}" in " ".join(verdict.reasons)
+        assert f"r = {verdict.mass_correlation:.2f}".replace("-", "−") in " ".join(verdict.reasons)
 
 
 def evidence(p: float, nothing: str = "") -> Evidence:

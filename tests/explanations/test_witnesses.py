@@ -25,6 +25,7 @@ def test_attention_that_random_weights_give_as_well_was_not_learned():
     assert learning_witness(HARDLY_CHANGES).grade == "weak"
     assert learning_witness(HARDLY_CHANGES - 0.01).grade == "holds"
     assert "0.72" in learning_witness(0.72).words
+    assert "of −0.43 with" in learning_witness(-0.43).words
 
 
 @pytest.mark.parametrize(("unknown", "grade"), [([], "holds"), ([0], "holds"), ([1], "weak"), ([0, 1], "weak")])
