@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
+import wandb
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sec2sec.errors import MissingExtraError
@@ -82,6 +83,7 @@ def test_wandb_takes_the_run_offline(made, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     out = tmp_path / "my-run"
     trained(made, out, "--log", "wandb", epochs=2)
+    wandb.teardown()  # as at the end of a process: its service writes the last block of the file when it ends
     (file,) = (out / "wandb").glob("offline-run-*/run-*.wandb")
     records = list(read_wandb(file))
     (begun,) = [record.run for record in records if record.HasField("run")]
