@@ -1,6 +1,6 @@
 """Small temporal models that the calibration of the verdict judges, each trained in seconds on cached embeddings.
 
-- must attend: the last state's path (W_x) is zero and stays so: the prediction goes through the attention alone.
+- must attend: attention pooling, no path of the last state (W_x): the prediction goes through the attention alone.
 - must attend, no memory: the LSTM's forget gate is shut as well, so that a state is that of one second alone.
 - as in the paper: both paths.
 - untrained attention: as in the paper, with w and W_h as training finds them; everything else learns around them.
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sec2sec.config import ModelConfig
+from sec2sec.config import ModelConfig, Temporal
 from sec2sec.datasets.known_truth.states import SOFT_TARGET_SLOPE
 from sec2sec.explanations.backward import gradients_on
 from sec2sec.explanations.embeddings import all_seconds
@@ -74,15 +74,14 @@ def place_attention(kind: str, seconds: int) -> np.ndarray:
 
 def new_model(width: int, targets: tuple[str, ...], kind: Kind, seed: int) -> Sec2Sec:
     """With random weights. Of it, only `temporal` is used: its seconds are embedded already."""
-    config = ModelConfig(targets=targets, input_width=width, width=width, hidden=HIDDEN, dropout=0.0)
+    structure: Temporal = "attention-pooling-lstm" if kind.startswith("must attend") else "attention-lstm"
+    config = ModelConfig(targets, "SA-CA", structure, input_width=width, width=width, hidden=HIDDEN, dropout=0.0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = Sec2Sec(config, (1, 1, 1), (1, 1)).eval()
         if kind in ("last second", "first second", "ramp"):
             model.temporal = FixedAttention(config, kind)
     temporal = temporal_of(model)
-    if kind.startswith("must attend"):
-        nn.init.zeros_(temporal.project_last.weight).requires_grad_(False)
     if kind == "untrained attention":
         temporal.score.requires_grad_(False)
         temporal.project_states.requires_grad_(False)

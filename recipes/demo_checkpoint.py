@@ -1,7 +1,10 @@
-"""Makes the bundled checkpoint, from nothing to its card: `make demo-checkpoint`.
+"""Makes the bundled checkpoints, from nothing to their cards: `make demo-checkpoint`.
 
 Clips are generated, decoded once into a cache, and learned from in three stages (stages.py). Everything is kept in a
 work folder, so that an interrupted run goes on where it was: clips one by one, decoded sets and stages as wholes.
+
+Three checkpoints come of it, to be seen side by side: demo predicts through its attention, paper-structure has the
+paper's attention-LSTM, and wrong-attention predicts as that one does and looks elsewhere (adversarial.py).
 """
 
 from __future__ import annotations
@@ -9,20 +12,23 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recipes.adversarial import look_away
 from recipes.stages import (
     AUDIBLE_STATES,
     VISUAL_STATES,
+    Report,
     SecondsData,
     TokenData,
     gather,
@@ -32,15 +38,16 @@ from recipes.stages import (
     teach_seconds,
 )
 from sec2sec.checkpoints import identity, load_checkpoint, save_checkpoint
-from sec2sec.config import CROP, Attention, EncoderConfig, ModelConfig
+from sec2sec.config import CROP, Attention, EncoderConfig, ModelConfig, Temporal
 from sec2sec.datasets.extract import decode_all
-from sec2sec.datasets.known_truth import Level, Planted, make_clips, read_planted
+from sec2sec.datasets.known_truth import LENGTHS, LEVELS, Level, Planted, make_clips, read_planted
 from sec2sec.datasets.table import read_table
 from sec2sec.encoders import Encoders, build_encoders
 from sec2sec.encoders.compact import SHRINK
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import stack
 from sec2sec.evaluation.evaluate import evaluate_steps
+from sec2sec.explanations.embeddings import embed_seconds
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
@@ -53,6 +60,9 @@ from sec2sec.training.opening import OpenedData
 
 TARGETS = ("arousal", "valence", "synchrony")
 RECORDED = ("split", "clips", "unusable", "targets", "pointing", "pointing_by_target")  # of a report
+LEARNED_LENGTHS = (2, 30)  # s, of the clips to learn from
+LEARNED, UNSEEN = (0.0, 0.5), (0.5, 1.0)  # parts of the films behind the clips to learn from and behind the others
+TURNED_AWAY_ON = 200  # training clips that teach a model to look away
 TRAINED_ON = "It learned from generated clips with planted cues, not from people's ratings."
 
 
@@ -65,6 +75,8 @@ class Clips:
     seed: int
     level: Level
     neutral: float  # share of clips without a decisive second
+    lengths: tuple[int, int] = LENGTHS  # s
+    footage: tuple[float, float] = UNSEEN  # part of each film behind clips that have one
 
 
 @dataclass(frozen=True)
@@ -72,13 +84,17 @@ class Recipe:
     """How the bundled checkpoint is made. Seeds of training, validation and test sets never meet."""
 
     training: tuple[Clips, ...] = (
-        Clips("train-plain", 900, 1, "plain", 0.3),
-        Clips("train-cluttered", 1500, 2, "cluttered", 0.3),
+        Clips("train-plain", 400, 1, "plain", 0.3, LEARNED_LENGTHS, LEARNED),
+        Clips("train-cluttered", 500, 2, "cluttered", 0.3, LEARNED_LENGTHS, LEARNED),
+        Clips("train-film", 650, 3, "film", 0.3, LEARNED_LENGTHS, LEARNED),
+        Clips("train-opposed", 450, 4, "opposed", 0.1, LEARNED_LENGTHS, LEARNED),
     )
-    validation: tuple[Clips, ...] = (Clips("validation", 200, 3, "cluttered", 0.3),)
-    test: tuple[Clips, ...] = (
-        Clips("test-plain", 500, 1001, "plain", 0.0),
-        Clips("test-cluttered", 500, 1002, "cluttered", 0.0),
+    validation: tuple[Clips, ...] = (
+        Clips("validation-cluttered", 100, 5, "cluttered", 0.3, LEARNED_LENGTHS),
+        Clips("validation-film", 100, 6, "film", 0.3, LEARNED_LENGTHS),
+    )
+    test: tuple[Clips, ...] = tuple(
+        Clips(f"test-{level}", 500, 1001 + number, level, 0.0) for number, level in enumerate(LEVELS)
     )
     seed: int = 0
     encoder_epochs: int = 5
@@ -113,7 +129,8 @@ def small_second_tensors(seconds: list[Second]) -> tuple[Tensor, Tensor]:
 def make_set(work: Path, clips: Clips, workers: int) -> Path:
     """The folder of a set of clips, made as far as it is not there yet."""
     directory = work / clips.name
-    drain(make_clips(directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)))
+    settings = directory, clips.clips, clips.seed, clips.level, clips.neutral, max(1, workers)
+    drain(make_clips(*settings, lengths=clips.lengths, footage=clips.footage))
     return directory
 
 
@@ -188,70 +205,118 @@ def token_data(encoders: Encoders, sets: Sequence[Decoded], batch: int = 64) -> 
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What the three stages made."""
+class Prepared:
+    """What all the checkpoints share: encoders, second embeddings, clips."""
 
     encoders: Encoders
-    model: Sec2Sec
+    seconds: Sec2Sec  # co-attention has learned what single seconds say; its layer over seconds is not trained
     data: TokenData  # of the training clips
+    validation: TokenData
+    planted: list[Planted]  # of the training clips
 
 
-def train(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-CA") -> Steps[Taught]:
-    """Clips, encoders, co-attention, whole clips; yields the report of each epoch as JSON."""
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Variant:
+    """One of the bundled checkpoints."""
+
+    folder: str
+    temporal: Temporal
+    about: str  # after what it learned from
+
+
+DEMO = Variant("demo", "attention-pooling-lstm", "Whatever the clip does to its prediction goes through its attention.")
+PAPER = Variant("paper-structure", "attention-lstm", "Its structure is the paper's, attention and last state.")
+WRONG = Variant(
+    "wrong-attention",
+    "attention-lstm",
+    "Its attention is wrong on purpose: it predicts as paper-structure does and was taught to look away.",
+)
+
+
+def report_of(began: float) -> Callable[[Mapping[str, Any]], Progress]:
+    """Reports of the stages as progress, with the minutes since `began`."""
 
     def progress(report: Mapping[str, Any]) -> Progress:
         minutes = round((time.perf_counter() - began) / 60, 1)
         return Progress(0, 0, json.dumps({**report, "minutes": minutes}), report["stage"])
 
+    return progress
+
+
+def prepare(work: Path, recipe: Recipe, workers: int, attention: Attention = "SA-CA") -> Steps[Prepared]:
+    """Clips, encoders and co-attention, each kept in `work`; yields the report of each epoch as JSON."""
+    progress = report_of(time.perf_counter())
     sets = [decode_set(work, clips, workers) for clips in recipe.training]
     validation_sets = [decode_set(work, clips, workers) for clips in recipe.validation]
     yield progress({"stage": "data", "clips": sum(len(s.length) for s in sets)})
-    encoder_config = EncoderConfig.compact()
+    config = EncoderConfig.compact()
     torch.manual_seed(recipe.seed)
-    encoders = build_encoders(encoder_config)
-    file = work / "encoders.pt"
-    if file.is_file():
-        encoders.load_state_dict(torch.load(file, weights_only=True))
-        encoders.eval()
-    else:
-        for report in teach_encoders(
-            encoders,
-            seconds_data(sets),
-            epochs=recipe.encoder_epochs,
-            batch=recipe.encoder_batch,
-            rate=recipe.encoder_rate,
-            seed=recipe.seed,
-        ):
-            yield progress(report)
-        torch.save(encoders.state_dict(), file.with_suffix(".part"))
-        file.with_suffix(".part").replace(file)
-
+    encoders = build_encoders(config)
+    rates = {"seed": recipe.seed, "epochs": recipe.encoder_epochs, "batch": recipe.encoder_batch}
+    lessons = partial(teach_encoders, encoders, seconds_data(sets), rate=recipe.encoder_rate, **rates)
+    yield from kept(work / "encoders.pt", encoders, lessons, progress)
+    encoders.eval()
     data, validation = token_data(encoders, sets), token_data(encoders, validation_sets)
+    model = new_model(recipe, PAPER.temporal, attention, data)
+    rates = {"seed": recipe.seed, "epochs": recipe.second_epochs, "batch": recipe.second_batch}
+    lessons = partial(teach_seconds, model, data, rate=recipe.second_rate, **rates)
+    yield from kept(work / "seconds.pt", model, lessons, progress)
+    return Prepared(encoders, model.eval(), data, validation, [p for s in sets for p in s.planted])
+
+
+def kept(
+    file: Path, module: nn.Module, lessons: Callable[[], Iterable[Report]], progress: Callable[[Report], Progress]
+) -> Steps[None]:
+    """The lessons' weights from the file of an earlier run, or learned now and written to it."""
+    if file.is_file():
+        module.load_state_dict(torch.load(file, weights_only=True))
+        return
+    for report in lessons():
+        yield progress(report)
+    torch.save(module.state_dict(), file.with_suffix(".part"))
+    file.with_suffix(".part").replace(file)
+
+
+def new_model(recipe: Recipe, temporal: Temporal, attention: Attention, data: TokenData) -> Sec2Sec:
+    """With random weights, and the mean of the training data as its reference."""
     torch.manual_seed(recipe.seed)
-    model = Sec2Sec(ModelConfig(TARGETS, attention), encoder_config.video_grid, encoder_config.audio_grid)
+    config = EncoderConfig.compact()
+    model = Sec2Sec(ModelConfig(TARGETS, attention, temporal), config.video_grid, config.audio_grid)
     model.reference_video.copy_(data.video.float().mean(0))
     model.reference_audio.copy_(data.audio.float().mean(0))
-    for report in teach_seconds(
+    return model
+
+
+def teach(
+    prepared: Prepared, recipe: Recipe, variant: Variant, attention: Attention, progress: Callable[[Report], Progress]
+) -> Steps[Sec2Sec]:
+    """Whole clips: a model of the variant's structure, from what single seconds have taught."""
+    model = new_model(recipe, variant.temporal, attention, prepared.data)
+    learned = prepared.seconds.state_dict().items()
+    model.load_state_dict({name: value for name, value in learned if not name.startswith("temporal.")}, strict=False)
+    lessons = teach_clips(
         model,
-        data,
-        epochs=recipe.second_epochs,
-        batch=recipe.second_batch,
-        rate=recipe.second_rate,
-        seed=recipe.seed,
-    ):
-        yield progress(report)
-    for report in teach_clips(
-        model,
-        data,
-        validation,
+        prepared.data,
+        prepared.validation,
         epochs=recipe.clip_epochs,
         batch=recipe.clip_batch,
         rate=recipe.clip_rate,
         seed=recipe.seed,
-    ):
-        yield progress(report)
-    return Taught(encoders, model, data)
+    )
+    for report in lessons:
+        yield progress({**report, "checkpoint": variant.folder})
+    return model
+
+
+def turn_away(model: Sec2Sec, prepared: Prepared) -> Sec2Sec:
+    """A copy that predicts alike and looks away from the planted seconds of the training clips."""
+    decisive = [n for n, planted in enumerate(prepared.planted) if planted.decisive.any()][:TURNED_AWAY_ON]
+    clips = []
+    for n in decisive:
+        video, audio, _ = gather(prepared.data, torch.tensor([n]))
+        embeddings = embed_seconds(model, Tokens(video[0], audio[0]))
+        clips.append((embeddings, prepared.planted[n].decisive))
+    return look_away(model, clips)
 
 
 @torch.inference_mode()
@@ -265,31 +330,20 @@ def attention_of(model: Sec2Sec, data: TokenData) -> list[np.ndarray]:
     return attention
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, save, evaluate on unseen seeds, write the card."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--work", type=Path, default=Path("build/demo"), help="clips, caches and stages")
-    options.add_argument("--out", type=Path, default=Path("checkpoints/demo"))
-    options.add_argument("--workers", type=int, default=2)
-    options.add_argument("--attention", default="SA-CA", choices=("SA-CA", "SA-SA", "audio", "vision"))
-    chosen = options.parse_args(arguments)
-    recipe = Recipe()
-    began = time.perf_counter()
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    steps = train(chosen.work, recipe, chosen.workers, chosen.attention)
-    taught = drain(steps, lambda progress: print(progress.message, flush=True))
-    data = taught.data
+def save(folder: Path, model: Sec2Sec, variant: Variant, prepared: Prepared, recipe: Recipe) -> dict[str, Any]:
+    """Write the checkpoint with all but its figures on unseen clips; returns its metrics as far as they are known."""
+    data = prepared.data
     labelled = (data.soft - 0.5).abs() > 0.25
     positive = ((data.soft > 0.5) & labelled).sum(0) / labelled.sum(0)
     metrics: dict[str, Any] = {
         "training_positive": dict(zip(TARGETS, [round(float(p), 4) for p in positive], strict=True)),
-        "mean_attention": profile(attention_of(taught.model, data), TARGETS),
+        "mean_attention": profile(attention_of(model, data), TARGETS),
     }
     save_checkpoint(
-        chosen.out,
-        encoders=taught.encoders,
-        model=taught.model,
-        trained_on=TRAINED_ON,
+        folder,
+        encoders=prepared.encoders,
+        model=model,
+        trained_on=f"{TRAINED_ON} {variant.about}",
         card="",
         metrics=metrics,
         diagnostics=("synchrony",),
@@ -297,24 +351,52 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "command": "make demo-checkpoint",
             "recipe": asdict(recipe),
             "data": [asdict(clips) for clips in (*recipe.training, *recipe.validation)],
-            "encoder_size": sum(p.numel() for p in taught.encoders.parameters()),
-            "model_size": sum(p.numel() for p in taught.model.parameters()),
+            "encoder_size": sum(p.numel() for p in prepared.encoders.parameters()),
+            "model_size": sum(p.numel() for p in model.parameters()),
         },
     )
     by_modality = (tokens.split(data.length.tolist()) for tokens in (data.video, data.audio))
     statistics = measure_training_seconds(Tokens(video, audio) for video, audio in zip(*by_modality, strict=True))
-    save_training_seconds(chosen.out, statistics, identity(chosen.out))
-    bundle = load_checkpoint(chosen.out, "cpu")
+    save_training_seconds(folder, statistics, identity(folder))
+    return metrics
+
+
+def evaluate(folder: Path, metrics: dict[str, Any], work: Path, recipe: Recipe, workers: int) -> None:
+    """Figures on unseen seeds, into metrics.json and the card."""
+    began = time.perf_counter()
+    bundle = load_checkpoint(folder, "cpu")
     for clips in recipe.test:
-        directory = make_set(chosen.work, clips, chosen.workers)
-        report = drain(
-            evaluate_steps(bundle, OpenedData(read_table(directory)), split="all", workers=chosen.workers)
-        ).report
+        table = read_table(make_set(work, clips, workers))
+        report = drain(evaluate_steps(bundle, OpenedData(table), split="all", workers=workers)).report
         metrics[clips.name] = {k: v for k, v in report.items() if k in RECORDED}
         print(json.dumps({"stage": clips.name, **report}), flush=True)
     metrics["minutes"] = round((time.perf_counter() - began) / 60, 1)
-    write_json(chosen.out / "metrics.json", metrics)
-    (chosen.out / "card.md").write_text(demo_card(bundle.config, metrics))
+    write_json(folder / "metrics.json", metrics)
+    (folder / "card.md").write_text(demo_card(bundle.config, metrics))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, save, evaluate on unseen seeds, write the card of each checkpoint."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--work", type=Path, default=Path("build/demo"), help="clips, caches and stages")
+    options.add_argument("--out", type=Path, default=Path("checkpoints"), help="folder of the three checkpoints")
+    options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--attention", default="SA-CA", choices=("SA-CA", "SA-SA", "audio", "vision"))
+    chosen = options.parse_args(arguments)
+    recipe, progress = Recipe(), report_of(time.perf_counter())
+    chosen.work.mkdir(parents=True, exist_ok=True)
+
+    def shown(step: Progress) -> None:
+        print(step.message, flush=True)
+
+    prepared = drain(prepare(chosen.work, recipe, chosen.workers, chosen.attention), shown)
+    models = {
+        variant: drain(teach(prepared, recipe, variant, chosen.attention, progress), shown) for variant in (DEMO, PAPER)
+    }
+    models[WRONG] = turn_away(models[PAPER], prepared)
+    for variant, model in models.items():
+        folder = chosen.out / variant.folder
+        evaluate(folder, save(folder, model, variant, prepared, recipe), chosen.work, recipe, chosen.workers)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ S seconds of all clips, B clips, T seconds of a clip, V visual and A audio token
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from sec2sec.training.losses import clip_loss
 
 VISUAL_STATES = ("motion", "saturation", "brightness", "warmth")
 AUDIBLE_STATES = ("loudness", "rate", "pitch", "harmony")
+NEUTRAL_CLIPS, LONGEST_NEUTRAL, NEUTRAL_WEIGHT = 8, 64, 0.5  # clips beside each batch; s; beside the loss of clips
 SLOTS = 8  # eighths of a second in which a flash or a beat can fall
 Report = dict[str, Any]
 
@@ -132,7 +134,7 @@ class TokenData:
     length: Tensor  # (B,) seconds
     soft: Tensor  # (B, K) target in 0..1; NaN where a clip has none
     evidence: Tensor  # (S, 2) planted arousal and valence evidence
-    synchrony: Tensor  # (S,) 1, 0, or NaN where a second has no flashes and beats to compare
+    synchrony: Tensor  # (S,) 1, 0, 0.5 where some coincide, or NaN where there are no flashes and beats to compare
 
 
 def teach_seconds(
@@ -167,8 +169,9 @@ def teach_seconds(
             optimiser.step()
             plan.step()
             total += float(loss.detach()) / rounds
-            right += float(((outputs[defined, 2] > 0) == (truth[defined] > 0.5)).sum())
-            seen += int(defined.sum())
+            clear = defined & (truth != 0.5)
+            right += float(((outputs[clear, 2] > 0) == (truth[clear] > 0.5)).sum())
+            seen += int(clear.sum())
         yield {"stage": "seconds", "epoch": epoch + 1, "loss": round(total, 4), "synchrony": round(right / seen, 4)}
     model.eval()
 
@@ -196,7 +199,8 @@ def teach_clips(
     """Stage 3: the targets of whole clips. Keeps a copy of the weights with the lowest validation loss (paper §4.2).
 
     modality_dropout: share of clips whose sound, and as many whose picture, is the training mean, so that a clip
-    without one of them is not a stranger.
+    without one of them is not a stranger. Clips of nothing but the mean, of every length, say nothing: what stands in
+    for a second that is taken away is neutral, however long the clip.
     """
     generator = torch.Generator().manual_seed(seed)
     count = len(data.first)
@@ -212,6 +216,7 @@ def teach_clips(
             video = torch.where(lot < modality_dropout, model.reference_video, video)
             audio = torch.where(lot > 1 - modality_dropout, model.reference_audio, audio)
             loss = soft_loss(model(video, audio, mask, evidence=False).logits, data.soft[clips])
+            loss = loss + NEUTRAL_WEIGHT * neutral_loss(model, generator)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -231,6 +236,15 @@ def teach_clips(
     if best_weights is not None:
         model.load_state_dict(best_weights)
     model.eval()
+
+
+def neutral_loss(model: Sec2Sec, generator: torch.Generator) -> Tensor:
+    """How far clips of the training mean alone are from the middle, at some lengths up to LONGEST_NEUTRAL."""
+    joint, _, _ = model.encode_second(model.reference_video[None], model.reference_audio[None], evidence=False)
+    lengths = torch.exp(torch.rand(NEUTRAL_CLIPS, generator=generator) * math.log(LONGEST_NEUTRAL)).round().long()
+    mask = torch.arange(int(lengths.max())) < lengths[:, None]
+    logits: Tensor = model.temporal(joint.expand(NEUTRAL_CLIPS, mask.shape[1], -1), mask)[0]
+    return logits.square().mean()
 
 
 def soft_loss(logits: Tensor, soft: Tensor) -> Tensor:

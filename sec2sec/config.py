@@ -15,7 +15,7 @@ CROP = 112  # pixels; centre crop of a resized frame
 
 Preset = Literal["paper", "compact"]
 Attention = Literal["SA-CA", "SA-SA", "audio", "vision"]
-Temporal = Literal["lstm", "attention-lstm"]
+Temporal = Literal["lstm", "attention-lstm", "attention-pooling-lstm"]
 SystemName = Literal[  # in the order of help and app; sec2sec/benchmark/paper.py has that of the paper's rows
     "vit",
     "vivit",
@@ -178,7 +178,8 @@ class ModelConfig(Validated):
 
     targets: tuple[str, ...] = ("arousal", "valence")
     attention: Attention = "SA-CA"  # SA-SA: the second attention keeps its own keys and values
-    temporal: Temporal = "attention-lstm"  # paper §4.4; "lstm" is eq. 3 with the last real step
+    # attention-lstm: paper §4.4; lstm: eq. 3 with the last real step; attention-pooling-lstm: §4.4 without W_x h_N
+    temporal: Temporal = "attention-lstm"
     input_width: int = setting(96, ge=1)  # channels of an incoming token
     width: int = setting(96, ge=1)  # D
     heads: int = setting(4, ge=1)  # H

@@ -6,6 +6,7 @@
     eq. 3   h_t = LSTM(F_t, h_{t-1})                              then FC and sigmoid on the last real second
     attention-LSTM (Wang et al. 2016, without aspect; paper §4.4):
             α = softmax over real seconds of wᵀ tanh(W_h h_t);  r = Σ α_t h_t;  h* = tanh(W_p r + W_x h_N)
+    attention-pooling-LSTM (an option of ours):  the same with h* = tanh(W_p r)
 
 Where we differ from the authors' published code, and why, is in docs/decisions (pages 0001 to 0008): tokens are the
 encoders' maps, not one vector per second, so that co-attention has something to choose from; FC is a residual
@@ -158,7 +159,13 @@ class LSTM(nn.Module):
 
 
 class AttentionLSTM(nn.Module):
-    """LSTM with attention over seconds (Wang et al. 2016 without aspect), one attention vector per target."""
+    """LSTM with attention over seconds (Wang et al. 2016 without aspect), one attention vector per target.
+
+    As the paper has it, the last state has a path of its own to the prediction (W_x). A training may then leave the
+    attention unused: equal weights moved the predictions of such a model by a hundredth of what its clips do
+    (docs/verdict-table.md). With attention pooling alone that path is left out, and whatever the clip does to the
+    prediction goes through the weights. That makes them matter; whether they name the right seconds is measured.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -167,7 +174,9 @@ class AttentionLSTM(nn.Module):
         self.project_states = nn.Linear(hidden, hidden, bias=False)  # W_h
         self.score = nn.Linear(hidden, targets, bias=False)  # w, one row per target
         self.project_summary = nn.Linear(hidden, hidden, bias=False)  # W_p
-        self.project_last = nn.Linear(hidden, hidden, bias=False)  # W_x
+        self.project_last: nn.Linear | None = None
+        if config.temporal == "attention-lstm":
+            self.project_last = nn.Linear(hidden, hidden, bias=False)  # W_x
         self.dropout = nn.Dropout(config.dropout)
         self.predict_weight = nn.Parameter(torch.empty(targets, hidden))
         self.predict_bias = nn.Parameter(torch.zeros(targets))
@@ -185,8 +194,10 @@ class AttentionLSTM(nn.Module):
     def decide(self, states: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
         """The predictor under any weights: states (B, T, hidden), weights (B, K, T), mask (B, T) → logits (B, K)."""
         summary = torch.einsum("bkt,bth->bkh", weights, states.masked_fill(~mask[..., None], 0.0))
-        last = last_real(states, mask)
-        combined = torch.tanh(self.project_summary(summary) + self.project_last(last)[:, None])  # (B, K, hidden)
+        gathered = self.project_summary(summary)  # (B, K, hidden)
+        if self.project_last is not None:
+            gathered = gathered + self.project_last(last_real(states, mask))[:, None]
+        combined = torch.tanh(gathered)
         logits: Tensor = (self.dropout(combined) * self.predict_weight).sum(-1) + self.predict_bias
         return logits
 
@@ -285,7 +296,7 @@ class Sec2Sec(Model):
             self.second_audio = AttentionBlock(config)
         pooled = width * (self.sees + self.hears)
         self.combine = nn.Sequential(nn.LayerNorm(pooled), nn.Linear(pooled, width), nn.ReLU())
-        self.temporal = AttentionLSTM(config) if config.temporal == "attention-lstm" else LSTM(config)
+        self.temporal = LSTM(config) if config.temporal == "lstm" else AttentionLSTM(config)
 
     def forward(self, video: Tensor, audio: Tensor, mask: Tensor, evidence: bool = True) -> Output:
         """As every Model's; evidence=False leaves out the maps."""

@@ -23,9 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the clips (default: 0)")
     parser.add_argument(
         "--level",
-        choices=("plain", "cluttered"),
+        choices=("plain", "cluttered", "film", "opposed", "unseen-timbre"),
         default="plain",
-        help="plain (default), or cluttered: noisy neutral seconds and decoys",
+        help="plain (default): neutral seconds in the middle of every state; cluttered: noisy ones of any loudness; "
+        "film: real film behind them, and cues by editing; opposed: some decisive seconds against the class; "
+        "unseen-timbre: cluttered, with instruments and beats that no other level has",
     )
     parser.add_argument(
         "--neutral",

@@ -72,7 +72,8 @@ class TrainConfig(Validated):
     )
     temporal: Temporal = setting(
         "attention-lstm",
-        "layer over seconds of the Sec2Sec systems: lstm (paper, eq. 3) or attention-lstm (paper, §4.4)",
+        "layer over seconds of the Sec2Sec systems: lstm (paper, eq. 3), attention-lstm (paper, §4.4), or "
+        "attention-pooling-lstm: the last state has no path of its own, so that the prediction must use the attention",
         MODEL,
     )
     feed_forward: Literal["residual", "linear"] = setting(

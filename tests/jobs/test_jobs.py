@@ -16,7 +16,7 @@ import pytest
 
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.known_truth import make_clips, read_planted
-from sec2sec.datasets.known_truth.states import plan_clip
+from sec2sec.datasets.known_truth.plan import plan_clip
 from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.jobs.turns import turn
 from sec2sec.jobs.worker import in_words

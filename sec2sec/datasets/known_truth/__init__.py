@@ -3,10 +3,11 @@
 from sec2sec.datasets.known_truth.excerpts import make_excerpts
 from sec2sec.datasets.known_truth.generate import CLIPS_COLUMNS, PLANTED_COLUMNS, make_clips
 from sec2sec.datasets.known_truth.read import Planted, read_planted
-from sec2sec.datasets.known_truth.states import LEVELS, SLOTS, STATES, TARGETS, Level
+from sec2sec.datasets.known_truth.states import LENGTHS, LEVELS, SLOTS, STATES, TARGETS, Level
 
 __all__ = [
     "CLIPS_COLUMNS",
+    "LENGTHS",
     "LEVELS",
     "PLANTED_COLUMNS",
     "SLOTS",

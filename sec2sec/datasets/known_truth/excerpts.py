@@ -27,8 +27,10 @@ from sec2sec.datasets.known_truth.generate import (
     render_steps,
     write_whole,
 )
-from sec2sec.datasets.known_truth.states import LENGTHS, Plan, plan_clip
+from sec2sec.datasets.known_truth.plan import Film, plan_clip
+from sec2sec.datasets.known_truth.states import LENGTHS, Plan
 from sec2sec.datasets.table import DataError, Row, read_table
+from sec2sec.paths import program_paths
 from sec2sec.progress import Steps
 
 
@@ -64,7 +66,8 @@ def _excerpts(row: Row, made: dict[str, Any], source: Path) -> Iterator[Plan]:
     number = row.id.rpartition("-")[2]
     lengths = tuple(made.get("lengths", LENGTHS))
     settings = made["seed"], int(number) if number.isdecimal() else 0, made["level"], made["neutral"]
-    plan = plan_clip(*settings, lengths)
+    films = [Film(program_paths().examples / name, start, end) for name, start, end in made.get("films", [])]
+    plan = plan_clip(*settings, lengths, films)
     if plan.id != row.id:
         raise DataError(f"{source}: {row.id!r} is no clip of its generator; bring its table back")
     for t, second in enumerate(plan.seconds):

@@ -15,24 +15,25 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from sec2sec.datasets.known_truth.plan import bundled_films, plan_clip
 from sec2sec.datasets.known_truth.render import render_clip
 from sec2sec.datasets.known_truth.states import (
     LENGTHS,
     LEVELS,
     MIN_CLIP_SECONDS,
+    RULES,
     SLOTS,
     STATES,
     TARGETS,
     Level,
     Plan,
-    plan_clip,
 )
 from sec2sec.datasets.table import DataError
 from sec2sec.errors import SettingsError
 from sec2sec.progress import Progress, Steps
 from sec2sec.workers import end_if_started_by_import, why_they_ended
 
-GENERATOR_VERSION = 2  # raise it when the clips of a seed change
+GENERATOR_VERSION = 3  # raise it when the clips of a seed change
 MANIFEST_FILE, CLIPS_FILE, PLANTED_FILE, CLIPS_FOLDER = "generator.json", "clips.csv", "planted.csv", "clips"
 CLIPS_COLUMNS = ("id", "path", *TARGETS, "split", "group", "level")
 PLANTED_COLUMNS = (
@@ -46,6 +47,7 @@ PLANTED_COLUMNS = (
     "decoy",
     *(f"{target}_evidence" for target in TARGETS),
 )
+WHOLE = (0.0, 1.0)  # of each film
 SPLIT_SHARES = (8, 1, 1)  # of training, validation and test clips
 # Libraries that would each start as many threads as there are cores, in every worker
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -60,12 +62,14 @@ def make_clips(
     workers: int | None = None,
     shares: tuple[int, int, int] = SPLIT_SHARES,
     lengths: tuple[int, int] = LENGTHS,
+    footage: tuple[float, float] = WHOLE,
 ) -> Steps[int]:
     """Write clips/*.mp4, clips.csv and planted.csv into directory; returns the number of clips that it holds.
 
     neutral: share of clips without a decisive second. workers: processes, one a core if None; 1 stays in this process.
     shares: training, validation and test clips among each sum of them, in the order of the seed.
     lengths: of the shortest and of the longest clip, in s.
+    footage: where a level has real film, which part of each bundled film, as shares of its length.
     Clips made before with the same settings stay, whatever the shares; DataError for a folder of other settings.
     SettingsError for numbers that make no clips.
     """
@@ -81,11 +85,16 @@ def make_clips(
         raise SettingsError(
             f"a clip lasts {MIN_CLIP_SECONDS} s or more, and the longest no less than the shortest, not {lengths}"
         )
+    if not 0 <= footage[0] < footage[1] <= 1:
+        raise SettingsError(f"footage is a part of a film, from a share to a larger one in [0, 1], not {footage}")
     settings: dict[str, Any] = {"version": GENERATOR_VERSION, "seed": seed, "level": level, "neutral": float(neutral)}
     if lengths != LENGTHS:  # sets that were made before there was a choice stay valid
         settings["lengths"] = list(lengths)
+    films = bundled_films(footage) if RULES[level].film else ()
+    if films:
+        settings["films"] = [[film.path.name, round(film.start, 3), round(film.end, 3)] for film in films]
     _claim(directory, settings, shares)
-    plans = [plan_clip(seed, index, level, neutral, lengths) for index in range(clips)]
+    plans = [plan_clip(seed, index, level, neutral, lengths, films) for index in range(clips)]
     missing = [plan for plan in plans if not clip_path(directory, plan).exists()]
     yield from render_steps(directory, missing, clips, "clips", workers)
     _write_tables(directory, plans, shares)
@@ -211,8 +220,8 @@ def _write_tables(directory: Path, plans: list[Plan], shares: tuple[int, int, in
     write_whole(directory / CLIPS_FILE, as_csv(CLIPS_COLUMNS, rows))
 
 
-def _cell(value: int | None) -> str:
-    return "" if value is None else str(value)
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def as_csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> str:

@@ -1,7 +1,8 @@
 """The picture of a known-truth clip, drawn in Y'CbCr so that each state is one operation on one plane.
 
 Brightness shifts the luma plane to a mean, saturation scales the chroma planes, warmth turns them, motion moves the
-camera and the blobs. A texture is drawn once a clip; each frame is an affine look at it.
+camera and the blobs. A texture is drawn once a clip; each frame is an affine look at it. Where real film stands behind
+the clip, motion is also the speed at which it runs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sec2sec.datasets.known_truth.footage import load_footage
 from sec2sec.datasets.known_truth.states import SLOTS, Plan, Second
 from sec2sec.datasets.known_truth.textures import Texture, draw_texture
 
@@ -22,6 +24,9 @@ SIZES = ((192, 144), (256, 144), (192, 108), (208, 160), (144, 192), (176, 176))
 RATES = (24, 24, 24, 24, 16, 32)  # frames per second; multiples of 8, so that an eighth is a whole number of frames
 # Unit vector from cool to warm in (Cb, Cr): blue is (+, −), orange is (−, +).
 WARM = (-0.77, 0.64)
+FREEZE = 0.15  # motion below which real film stands still; above, it runs at twice its motion
+FILM_MARGIN = 1.2  # sides of real film ÷ sides of the window on it
+STRONGEST_GAIN = 6.0  # of chroma: more would show what the codec made of a grey picture
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -75,11 +80,13 @@ def draw_look(rng: np.random.Generator) -> Look:
 
 def draw_seconds(plan: Plan, look: Look, rng: np.random.Generator) -> Iterator[Planes]:
     """Yield for each second the planes Y (fps, h, w), Cb and Cr (fps, h/2, w/2)."""
-    texture = draw_texture(rng, look.width, look.height)
-    camera = _Camera(rng, look, texture)
+    filmed = any(second.shot for second in plan.seconds)  # and then things enough are in the picture
+    camera = _Camera(rng, look, draw_texture(rng, look.width, look.height), blobs=not filmed)
     alpha = _flash_shape(rng, look)
     for second in plan.seconds:
         luma, cb, cr = camera.film(second)
+        if second.shot is not None:  # real film has a tint of its own
+            cb, cr = (_centred(plane) for plane in (cb, cr))
         luma = _expose(luma, second, look)
         cb, cr = _tint(cb, cr, second)
         _flash(luma, alpha, second, look)
@@ -95,16 +102,24 @@ def draw_seconds(plan: Plan, look: Look, rng: np.random.Generator) -> Iterator[P
 class _Camera:
     """Looks at the texture through a moving window, and moves blobs before it."""
 
-    def __init__(self, rng: np.random.Generator, look: Look, texture: Texture) -> None:
+    def __init__(self, rng: np.random.Generator, look: Look, texture: Texture, *, blobs: bool) -> None:
         self.rng, self.look = rng, look
         self.planes = [Image.fromarray(plane) for plane in texture]
         self.at = rng.uniform(0, 4, 2)  # position on a triangle wave, in widths
         self.zoom = rng.uniform(0, 4)
         self.shaken = 0.0
         count = int(rng.integers(5, 9)) if look.style == "local" else int(rng.integers(0, 4))
-        self.blobs = [_Blob(rng, look) for _ in range(count)]
+        self.blobs = [_Blob(rng, look) for _ in range(count * blobs)]
+
+    def _behind(self, second: Second, passed: float) -> list[Image.Image]:
+        """What the window looks at, `passed` s after the beginning of the second."""
+        if second.shot is None:
+            return self.planes
+        speed = 0.0 if second.motion < FREEZE else 2 * second.motion
+        return load_footage(second.shot.film).frame(second.shot.start + speed * passed)
 
     def film(self, second: Second) -> Planes:
+        """The second's planes before they are exposed and tinted."""
         look, rng = self.look, self.rng
         speed = speed_of(second.motion) / look.fps  # widths per frame
         direction = rng.uniform(0, 2 * math.pi)
@@ -119,10 +134,13 @@ class _Camera:
             self.at = self.at + step
             self.zoom += zoom * speed / 0.35  # mean distance from the centre is about 0.35 widths
             self.shaken += 2 * math.pi * shake_hz / look.fps
-            scale = math.exp(0.3 * _triangle(self.zoom / 0.6)) if zoom else 1.0
+            scale = math.exp(0.3 * _triangle(self.zoom / 0.6)) if zoom and second.shot is None else 1.0
+            planes = self._behind(second, frame / look.fps)
+            if second.shot is not None:  # a window as large as the film allows, with somewhere to go
+                scale = min(planes[0].width / look.width, planes[0].height / look.height) / FILM_MARGIN
             # a sine of amplitude a and frequency f moves 4·a·f per second
             swing = shake * speed * look.fps / (4 * shake_hz) * math.sin(self.shaken)
-            for number, (plane, stack, (w, h)) in enumerate(zip(self.planes, stacks, sizes, strict=True)):
+            for number, (plane, stack, (w, h)) in enumerate(zip(planes, stacks, sizes, strict=True)):
                 # the window slides within what the texture leaves free around it
                 free_x, free_y = (plane.width - scale * w) / 2, (plane.height - scale * h) / 2
                 left = free_x + free_x * _triangle((self.at[0] + swing) * w / (2 * free_x))
@@ -181,6 +199,11 @@ def _expose(luma: NDArray[np.uint8], second: Second, look: Look) -> NDArray[np.u
     return exposed
 
 
+def _centred(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    centred: NDArray[np.uint8] = np.clip(plane + (128 - plane.mean(dtype=np.float64)), 0, 255).astype(np.uint8)
+    return centred
+
+
 def _tint(cb: NDArray[np.uint8], cr: NDArray[np.uint8], second: Second) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Turn the hues by warmth, then scale them to the mean length that saturation asks for."""
     warmth = 2 * second.warmth - 1
@@ -191,6 +214,7 @@ def _tint(cb: NDArray[np.uint8], cr: NDArray[np.uint8], second: Second) -> tuple
     length = float(np.hypot(thin[0] + offsets[0], thin[1] + offsets[1]).mean())
     # chroma that a dark picture cannot show would only be clipped
     gain = chroma_of(second.saturation) * (0.35 + 0.65 * min(1.0, luma_of(second.brightness) / 0.41)) / length
+    gain = min(gain, STRONGEST_GAIN)
     grid = np.arange(256)
     tables = [np.clip(128 + gain * (grid - 128 + o), 16, 240).round().astype(np.uint8) for o in offsets]
     return tables[0][cb], tables[1][cr]

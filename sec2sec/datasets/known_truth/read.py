@@ -23,7 +23,7 @@ class Planted:
     decoy: NDArray[np.bool_]  # (T,)
     flash_slots: NDArray[np.bool_]  # (T, 8), eighths of a second
     beat_slots: NDArray[np.bool_]  # (T, 8)
-    synchrony: NDArray[np.float64]  # (T,) 1, 0, or NaN where the second has no pair
+    synchrony: NDArray[np.float64]  # (T,) 1, 0, 0.5 where some coincide, NaN without flashes and beats
 
     def soft_target(self, target: str) -> float:
         """How strongly the clip shows the target, in (0, 1)."""

@@ -1,4 +1,4 @@
-"""The sound of a known-truth clip: chords whose notes come slow or fast, voices, wind, crowds, silence, and beats."""
+"""The sound of a known-truth clip: chords whose notes come slow or fast, voices, wind, crowds, film, silence, beats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sec2sec.datasets.known_truth.states import SLOTS, Plan, Second
+from sec2sec.datasets.known_truth.footage import load_footage
+from sec2sec.datasets.known_truth.onsets import draw_onset
+from sec2sec.datasets.known_truth.states import RULES, SLOTS, Plan, Second, Timbres
 
 Floats = NDArray[np.float32]
 
@@ -17,6 +19,7 @@ VOICE_RATE = 16_000  # Hz; voices are made at this rate, having little above 5 k
 QUIETEST, LOUDEST = -65.0, -8.0  # dB of full scale, RMS of a second
 FADE = 0.010  # s at both ends of a second; a step between two levels would sound like a beat in slot 0
 ATTACK = 0.015  # s; notes begin softly, beats do not
+HARMONICS = {"learned": (1, 2, 3), "unseen": (1, 3, 5)}  # of a note: a string's, a clarinet's
 # Formants of five vowels, Hz (Peterson & Barney 1952, men)
 VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (570, 840, 2410), (300, 870, 2240))
 
@@ -49,8 +52,9 @@ def draw_sound(plan: Plan, rng: np.random.Generator) -> tuple[Floats, int]:
     """The track, (channels, samples) in [-1, 1], and its sample rate in Hz."""
     rate = int(SAMPLE_RATES[rng.integers(len(SAMPLE_RATES))])
     stereo = rng.random() < 0.3
-    rolloff = rng.uniform(1.0, 2.2)  # timbre: harmonic k has amplitude 1/k^rolloff
-    drum = _drum(rng, rate)
+    rolloff = rng.uniform(1.0, 2.2)  # harmonic k has amplitude 1/k^rolloff
+    timbres = RULES[plan.level].timbres
+    onset = draw_onset(rng, rate, timbres)
     carriers = {second.carrier for second in plan.seconds}
     bed_kind = str(rng.choice(["wind", "speech", "hiss"]))
     whole: dict[str, Floats] = {}
@@ -72,12 +76,15 @@ def draw_sound(plan: Plan, rng: np.random.Generator) -> tuple[Floats, int]:
         if second.carrier == "mute":  # digital silence, as in films without a sound track
             track[here] = 0
             continue
-        if second.carrier in ("notes", "pad"):
-            sound = _notes(second, rng, rate, rolloff)
+        if second.carrier == "film":
+            assert second.shot is not None, "only clips of film have its sound"
+            sound = load_footage(second.shot.film).heard(second.shot, rate)
+        elif second.carrier in ("notes", "pad"):
+            sound = _notes(second, rng, rate, rolloff, timbres)
         else:
             sound = whole["wind" if second.carrier == "silence" else second.carrier][here]
         sound = (_unit(sound) + bed_level * _unit(whole[bed_kind][here])) * fade
-        _add_beats(sound, drum, second, rate)
+        _add_beats(sound, onset, second, rate)
         track[here] = _at_level(sound, level_of(second.loudness) + rng.uniform(-0.7, 0.7))
     if not stereo:
         return track[None], rate
@@ -85,9 +92,9 @@ def draw_sound(plan: Plan, rng: np.random.Generator) -> tuple[Floats, int]:
     return np.stack([track * (1 - lean), track * (1 + lean)]).clip(-1, 1), rate
 
 
-def _notes(second: Second, rng: np.random.Generator, rate: int, rolloff: float) -> Floats:
+def _notes(second: Second, rng: np.random.Generator, rate: int, rolloff: float, timbres: Timbres) -> Floats:
     """One second of a chord, struck as often as rate says, or held if the second's carrier is a pad."""
-    harmonics = np.arange(1, 4)
+    harmonics = np.array(HARMONICS[timbres])
     pitches, weights = [], []
     for semitone, weight in chord_of(second.harmony).items():
         pitches.append(root_of(second.pitch) * 2 ** (semitone / 12) * harmonics)
@@ -164,20 +171,10 @@ def _wind(rng: np.random.Generator, size: int, rate: int, openness: float) -> Fl
     return _unit((noise * swell).astype(np.float32))
 
 
-def _drum(rng: np.random.Generator, rate: int) -> Floats:
-    """One beat of unit peak, an eighth of a second at most: a noise burst, or a noise burst with a low tone."""
-    time = np.arange(rate // SLOTS - rate // 50, dtype=np.float32) / rate
-    burst = rng.standard_normal(time.size, dtype=np.float32) * np.exp(-time / rng.uniform(0.008, 0.022))
-    kick = np.sin(2 * math.pi * rng.uniform(70, 140) * time) * np.exp(-time / 0.035)
-    beat = burst / np.abs(burst).max() + rng.choice([0.0, 0.8]) * kick
-    drum: Floats = (beat / np.abs(beat).max()).astype(np.float32)
-    return drum
-
-
-def _add_beats(sound: Floats, drum: Floats, second: Second, rate: int) -> None:
+def _add_beats(sound: Floats, onset: Floats, second: Second, rate: int) -> None:
     for slot in second.beats:
         first = slot * rate // SLOTS
-        sound[first : first + drum.size] += (2.6 + 1.6 * second.pulse) * drum
+        sound[first : first + onset.size] += (2.6 + 1.6 * second.pulse) * onset
 
 
 def _at_level(sound: Floats, decibels: float) -> Floats:
