@@ -22,7 +22,7 @@ GLASS = (1.0, 2.32, 4.25, 6.63)  # of a glass
 
 def draw_onset(rng: np.random.Generator, rate: int, timbres: Timbres) -> Floats:
     """One beat, (samples,) in [-1, 1], of one of the instruments at random. rate: Hz."""
-    time = np.arange(rate // SLOTS - rate // 50, dtype=np.float32) / rate
+    time = np.arange(rate // SLOTS - rate // 50, dtype=np.float32) / np.float32(rate)
     kinds = KINDS[timbres]
     sound = kinds[int(rng.integers(len(kinds)))](rng, time)
     attack = rng.uniform(0.0, SLOWEST_ATTACK)
@@ -57,7 +57,8 @@ def _burst(rng: np.random.Generator, time: Floats) -> Floats:
 def _kick(rng: np.random.Generator, time: Floats) -> Floats:
     low: Floats = np.sin(np.float32(2 * math.pi * rng.uniform(70, 140)) * time) * _decay(time, 0.035)
     burst = _burst(rng, time)
-    return burst / np.abs(burst).max() + np.float32(0.8) * low
+    kick: Floats = burst / np.abs(burst).max() + np.float32(0.8) * low
+    return kick
 
 
 def _tom(rng: np.random.Generator, time: Floats) -> Floats:

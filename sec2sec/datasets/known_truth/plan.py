@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import median, mode
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,8 @@ def without_decisive(plan: Plan) -> Plan:
     """The clip as it was before its cues were planted: each decisive second is a neutral one, all others stay."""
     quiet = [second for second in plan.seconds if not second.decisive]
     base = median(second.loudness for second in quiet)
-    carrier = max((s.carrier for s in quiet if not s.decoy), key=[s.carrier for s in quiet].count, default="notes")
+    sounds: list[Carrier] = [second.carrier for second in quiet if not second.decoy] or ["notes"]
+    carrier = mode(sounds)
     seconds = [
         with_evidence(_sounding(plan.rng(4), Second(loudness=base, shot=second.shot), carrier))
         if second.decisive
@@ -130,7 +131,7 @@ def _decisive_clip(rng: np.random.Generator, rules: Rules, count: int, side: np.
                 other: Carrier = "notes" if rng.random() < NOTES_AMONG_OTHERS else carrier
                 second = _noisy(rng, other, base)
             else:
-                second = Second(**{name: _clip(0.5 + rng.normal(0, 0.04)) for name in STATES})
+                second = _of({name: _clip(0.5 + rng.normal(0, 0.04)) for name in STATES})
             seconds.append(with_evidence(_with_marks(rng, second)))
         rest = np.sum([second.evidence for second in seconds], axis=0) - planted
         if np.abs(rest).max() <= NEUTRAL_SUM and (side * (planted + rest)).min() >= MIN_EVIDENCE_SUM:
@@ -196,7 +197,7 @@ def _noisy(rng: np.random.Generator, carrier: Carrier, base: float) -> Second:
             for name in sound_cues:
                 states[name] -= side * rng.uniform(0.1, 0.4)
     states["loudness"] = states["loudness"] + base - 0.5
-    return _sounding(rng, Second(**{name: _clip(value) for name, value in states.items()}), carrier)
+    return _sounding(rng, _of({name: _clip(value) for name, value in states.items()}), carrier)
 
 
 def slot_pair(rng: np.random.Generator, count: int) -> tuple[frozenset[int], frozenset[int]]:
@@ -303,11 +304,15 @@ def _scene(rng: np.random.Generator, rules: Rules, count: int) -> tuple[str, lis
     seconds = []
     for _ in range(count):
         states = {name: _clip(value + rng.normal(0, 0.04), 0.0) for name, value in middle.items()}
-        second = _sounding(rng, Second(**states), carrier)
+        second = _sounding(rng, _of(states), carrier)
         if flashing and rng.random() < 0.5:
             second = _with_marks(rng, second)
         seconds.append(with_evidence(second, SCENE_SUM / count, limit=np.inf))
     return scene, seconds
+
+
+def _of(states: dict[str, Any]) -> Second:
+    return Second(**states)
 
 
 def _shots(rng: np.random.Generator, count: int, films: Sequence[Film]) -> list[Shot]:
