@@ -102,8 +102,8 @@ gpu: $(VENV)/.test  ## what only a GPU can tell (docs/gpu.md), eight minutes; wr
 	$(BIN)/python -m bench gpu
 
 .PHONY: demo-checkpoint
-demo-checkpoint: $(VENV)/.run  ## make checkpoints/demo again, from generated clips (about an hour on two cores)
-	$(BIN)/python -m recipes.demo_checkpoint --work build/demo --out checkpoints/demo
+demo-checkpoint: $(VENV)/.run  ## make the bundled checkpoints again, from generated clips (an hour and a half on two cores)
+	$(BIN)/python -m recipes.demo_checkpoint --work build/demo --out checkpoints
 
 .PHONY: clean
 clean:  ## remove what can be made again

@@ -94,7 +94,7 @@ class Recipe:
         Clips("validation-film", 100, 6, "film", 0.3, LEARNED_LENGTHS),
     )
     test: tuple[Clips, ...] = tuple(
-        Clips(f"test-{level}", 500, 1001 + number, level, 0.0) for number, level in enumerate(LEVELS)
+        Clips(f"test-{level}", 200, 1001 + number, level, 0.0) for number, level in enumerate(LEVELS)
     )
     seed: int = 0
     encoder_epochs: int = 5

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch.nn import functional as F
 from sec2sec.encoders import Encoders
 from sec2sec.encoders.compact import CompactAudio, CompactVideo
 from sec2sec.features import KINETICS_MEAN, KINETICS_STD
-from sec2sec.model import Sec2Sec
+from sec2sec.model import AttentionLSTM, Sec2Sec
 from sec2sec.training.losses import clip_loss
 
 VISUAL_STATES = ("motion", "saturation", "brightness", "warmth")
@@ -195,12 +196,14 @@ def teach_clips(
     rate: float,
     seed: int,
     modality_dropout: float = 0.1,
+    forgetting: float = 0.0,
 ) -> Iterator[Report]:
     """Stage 3: the targets of whole clips. Keeps a copy of the weights with the lowest validation loss (paper §4.2).
 
     modality_dropout: share of clips whose sound, and as many whose picture, is the training mean, so that a clip
     without one of them is not a stranger. Clips of nothing but the mean, of every length, say nothing: what stands in
-    for a second that is taken away is neutral, however long the clip.
+    for a second that is taken away is neutral, however long the clip. forgetting: chance that the LSTM begins anew
+    before a second, so that what a second says is to be read at that second.
     """
     generator = torch.Generator().manual_seed(seed)
     count = len(data.first)
@@ -215,7 +218,8 @@ def teach_clips(
             lot = torch.rand(len(clips), generator=generator)[:, None, None, None]
             video = torch.where(lot < modality_dropout, model.reference_video, video)
             audio = torch.where(lot > 1 - modality_dropout, model.reference_audio, audio)
-            loss = soft_loss(model(video, audio, mask, evidence=False).logits, data.soft[clips])
+            logits = forgetful(model, video, audio, mask, forgetting, generator)
+            loss = soft_loss(logits, data.soft[clips])
             loss = loss + NEUTRAL_WEIGHT * neutral_loss(model, generator)
             optimiser.zero_grad()
             loss.backward()
@@ -236,6 +240,21 @@ def teach_clips(
     if best_weights is not None:
         model.load_state_dict(best_weights)
     model.eval()
+
+
+def forgetful(
+    model: Sec2Sec, video: Tensor, audio: Tensor, mask: Tensor, forgetting: float, generator: torch.Generator
+) -> Tensor:
+    """Logits (B, K) where the LSTM begins anew at some seconds, the same in all clips; tensors as of `gather`."""
+    temporal = model.temporal
+    if not isinstance(temporal, AttentionLSTM):
+        raise TypeError("only attention can gather what was said before the LSTM began anew")
+    joint, _, _ = model.encode_second(video.flatten(0, 1), audio.flatten(0, 1), evidence=False)
+    joint = joint.unflatten(0, mask.shape)
+    anew = torch.nonzero(torch.rand(mask.shape[1], generator=generator) < forgetting).flatten().tolist()
+    edges = sorted({0, *anew, mask.shape[1]})
+    states = [temporal.lstm(joint[:, first:end])[0] for first, end in pairwise(edges)]
+    return temporal.attend(torch.cat(states, 1), mask)[0]
 
 
 def neutral_loss(model: Sec2Sec, generator: torch.Generator) -> Tensor:

@@ -185,11 +185,14 @@ class AttentionLSTM(nn.Module):
     def forward(self, joint: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """joint (B, T, D), mask (B, T) → logits (B, K) and attention (B, K, T)."""
         with without_autocast(joint):
-            states = self.lstm(joint.to(self.predict_weight.dtype))[0]  # (B, T, hidden)
-            scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
-            scores = scores.masked_fill(~mask[..., None], -torch.inf)
-            weights = rearrange(scores.softmax(1), "b t k -> b k t")
-            return self.decide(states, weights, mask), weights
+            return self.attend(self.lstm(joint.to(self.predict_weight.dtype))[0], mask)
+
+    def attend(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """states (B, T, hidden), mask (B, T) → logits (B, K) and attention (B, K, T)."""
+        scores = self.score(torch.tanh(self.project_states(states)))  # (B, T, K)
+        scores = scores.masked_fill(~mask[..., None], -torch.inf)
+        weights = rearrange(scores.softmax(1), "b t k -> b k t")
+        return self.decide(states, weights, mask), weights
 
     def decide(self, states: Tensor, weights: Tensor, mask: Tensor) -> Tensor:
         """The predictor under any weights: states (B, T, hidden), weights (B, K, T), mask (B, T) → logits (B, K)."""

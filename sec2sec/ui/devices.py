@@ -53,21 +53,26 @@ def with_device_lock(devices: Devices, steps: Callable[[str], Steps[R]]) -> Work
     """The work of one clip on the least busy device. steps: of the device's name.
 
     It holds the lock of the device, if that has one, while it computes there and not while it decodes: two clips at
-    once only make each other slow, or fill the device's memory, and nobody waits for a file that is slow to read.
+    once only make each other slow, or fill the device's memory, and nobody waits for a file that is slow to read. It
+    holds none either while others are let past.
     """
 
     def work(channel: Channel) -> R:
         with devices.least_busy() as device, ExitStack() as held, closing(steps(device.name)) as progresses:
             lock, holds = device.lock, False
 
+            def let_go() -> None:
+                nonlocal holds
+                held.pop_all().close()
+                holds = False
+
             def pass_on(progress: Progress) -> None:
                 nonlocal holds
                 channel.send(progress)
-                if lock is None or progress.stage == "decoding":
-                    if holds:
-                        held.pop_all().close()
-                        holds = False
-                elif not holds:
+                if holds and (progress.stage == "decoding" or channel.turn.others_first()):
+                    let_go()
+                channel.let_others_past()
+                if lock is not None and progress.stage != "decoding" and not holds:
                     acquire(lock, channel)
                     held.callback(lock.release)
                     holds = True

@@ -15,7 +15,7 @@ from gradio.events import Dependency
 
 from sec2sec.jobs.worker import in_words
 from sec2sec.progress import Progress
-from sec2sec.ui.fair_queue import FairQueue, Place
+from sec2sec.ui.fair_queue import FairQueue, Place, current_turn
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.work import Work, stream_from_thread
 
@@ -111,7 +111,7 @@ def follow(
 
     adapt: what is shown of each progress. limit: s of work, without waiting for a device. Raises TimeOverError.
     """
-    with closing(stream_from_thread(work, limit)) as steps:
+    with closing(stream_from_thread(work, limit, current_turn())) as steps:
         while True:
             try:
                 progress = next(steps)

@@ -2,6 +2,8 @@
 
 gradio serves events in the order of their arrival, so that one client that asks forty times is served forty times
 before anybody else. Here addresses take turns, and within an address its sessions, and a session has one running event.
+What an address with many events has running stands aside while one with fewer is served: turns alone would still make
+everybody share the cores with whoever asks for most.
 """
 
 from __future__ import annotations
@@ -10,15 +12,18 @@ import heapq
 import math
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal, TypeVar
 
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.queueing import Event, EventQueue, ProcessTime, Queue
 
 from sec2sec.serving.door import visitor_address
+from sec2sec.ui.work import Turn
 
 T = TypeVar("T")
 Refusal = Literal["success", "error", "queue_full", "validator_error"]
@@ -92,6 +97,18 @@ class FairQueue(Queue):
 
     address_of: Callable[[Event], str]
     per_address: int  # events of one address that may wait or run
+    aside: set[str]  # sessions whose running event stands aside, so that others may have its place
+
+    def others_first(self, session: str) -> bool:
+        """Whether an address that has fewer events than this session's waits or is served."""
+        there = [*self._busy(), *self._waiting()]
+        own = next((self.address_of(event) for event in there if event.session_hash == session), None)
+        events = Counter(self.address_of(event) for event in there)
+        return own is not None and any(count < events[own] for count in events.values())
+
+    def _waiting(self) -> list[Event]:
+        queues = list(self.event_queue_per_concurrency_id.values())
+        return [event for queue in queues if queue.concurrency_limit is not None for event in list(queue.queue)]
 
     def place(self, session: str, function: int) -> Place | None:
         """Where a session's event of a function stands; None where none of it waits."""
@@ -123,7 +140,7 @@ class FairQueue(Queue):
         return [(self.address_of(event), event.session_hash) for event in self._busy()]
 
     def _busy(self) -> list[Event]:
-        return [event for job in self.active_jobs if job is not None for event in job]
+        return [event for job in list(self.active_jobs) if job is not None for event in job]
 
     async def push(self, body: Any, request: Any, username: str | None) -> tuple[bool, Any, Refusal]:
         """Take an event, unless its visitor has as many already as one may."""
@@ -140,17 +157,56 @@ class FairQueue(Queue):
         """The next event: the fair order's first whose session has none running."""
         served = self._served()
         sessions = {session for _, session in served}
+        aside = Counter(address for address, session in served if session in self.aside)
         for name, queue in self.event_queue_per_concurrency_id.items():
             # the order is kept, so that the place that a visitor is told is the true one
             queue.queue = fair_order(queue.queue, self.address_of, lambda event: event.session_hash, served)
             limit = queue.concurrency_limit
-            if limit is not None and queue.current_concurrency >= limit:
+            full = limit is not None and queue.current_concurrency >= limit
+            if full and limit is not None and queue.current_concurrency >= limit + aside.total():
                 continue
-            free = next((event for event in queue.queue if event.session_hash not in sessions), None)
+            free = next(
+                (
+                    event
+                    for event in queue.queue
+                    # a place of one that stands aside is for those for whom it does
+                    if event.session_hash not in sessions and not (full and aside[self.address_of(event)])
+                ),
+                None,
+            )
             if free is not None:
                 queue.queue.remove(free)
                 return [free], False, name
         return None
+
+
+class TurnInQueue(Turn):
+    """The turn of a session's running event."""
+
+    def __init__(self, queue: FairQueue, session: str) -> None:
+        self._queue, self._session = queue, session
+
+    def others_first(self) -> bool:
+        """As of the queue."""
+        return self._queue.others_first(self._session)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """As of every Turn."""
+        self._queue.aside.add(self._session)
+        try:
+            yield
+        finally:
+            self._queue.aside.discard(self._session)
+
+
+def current_turn() -> Turn:
+    """That of the event which is being handled; called by its handler."""
+    request, app = LocalContext.request.get(None), LocalContext.blocks.get(None)
+    queue = None if app is None else app._queue
+    if not isinstance(queue, FairQueue) or request is None:
+        return Turn()
+    return TurnInQueue(queue, str(request.session_hash))
 
 
 def make_fair(demo: gr.Blocks, proxied: bool, per_address: int) -> None:
@@ -163,5 +219,5 @@ def make_fair(demo: gr.Blocks, proxied: bool, per_address: int) -> None:
     queue.__class__ = FairQueue
     assert isinstance(queue, FairQueue)
     queue.address_of = lambda event: visitor_address(event.request.scope, proxied)
-    queue.per_address = per_address
+    queue.per_address, queue.aside = per_address, set()
     queue.process_time_per_fn = defaultdict(RecentTimes)

@@ -7,7 +7,8 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -18,6 +19,9 @@ from sec2sec.threads import give_way
 
 R = TypeVar("R")
 WAITING_STAGE = "waiting"  # of a progress that says that the work waits for a device
+OTHERS_FIRST = Progress(0, 0, "Waiting: others are served first", WAITING_STAGE)
+LONGEST_ASIDE = 20.0  # s that one work stands aside in all, so that it comes to its end whoever else is there
+SECONDS_BETWEEN_LOOKS = 0.05
 TIME_OVER = "This took longer than one request may take on this server"
 SECONDS_OF_SILENCE = 0.3  # after which a generator yields all the same
 
@@ -31,18 +35,47 @@ class _Ended(Generic[R]):
     result: R
 
 
+class Turn:
+    """Whether others are to be let past meanwhile; that nobody is, where no queue says otherwise."""
+
+    def others_first(self) -> bool:
+        """Whether this work is to stand aside for now."""
+        return False
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Within the block the work stands still, and its place is free for those who are let past."""
+        yield
+
+
 class Channel:
     """From the work to its visitor."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: Turn | None = None) -> None:
+        """turn: of the visitor."""
         self.messages: queue.Queue[object] = queue.Queue()
         self.cancelled = threading.Event()
+        self.turn = turn or Turn()
+        self.patience = LONGEST_ASIDE  # s that the work may still stand aside
 
     def send(self, progress: Progress) -> None:
         """Pass a progress on. Raises CancelledError if nobody waits for it any more."""
         if self.cancelled.is_set():
             raise CancelledError
         self.messages.put(progress)
+
+    def let_others_past(self) -> None:
+        """Stand still while others are to be served first, LONGEST_ASIDE in all; hold no lock meanwhile.
+
+        Raises CancelledError as `send` does.
+        """
+        if self.patience <= 0 or not self.turn.others_first():
+            return
+        with self.turn.aside():
+            while self.patience > 0 and self.turn.others_first():
+                self.send(OTHERS_FIRST)
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+                self.patience -= SECONDS_BETWEEN_LOOKS
 
     def share_sender(self, message: str) -> Callable[[float], None]:
         """A function that sends the share that is done (0..1), always with this message."""
@@ -56,7 +89,9 @@ class TimeOverError(UserError):
     """A job has had the time that one may take here: what to do."""
 
 
-def stream_from_thread(work: Work[R], limit: float = math.inf) -> Generator[Progress | None, None, R]:
+def stream_from_thread(
+    work: Work[R], limit: float = math.inf, turn: Turn | None = None
+) -> Generator[Progress | None, None, R]:
     """Run work(channel) in a thread, yield the progress that it sends, and return its result.
 
     Yields None whenever a while brought nothing: only between two yields can gradio close the generator, and Stop stop.
@@ -65,8 +100,9 @@ def stream_from_thread(work: Work[R], limit: float = math.inf) -> Generator[Prog
     holds: one held across the yields of a request could outlive its visitor. What the thread raises is raised here.
 
     limit: s of work, without waiting for a device; then the thread is ended in the same way. Raises TimeOverError.
+    turn: of the visitor, among others.
     """
-    channel, spent, before = Channel(), 0.0, time.monotonic()
+    channel, spent, before = Channel(turn), 0.0, time.monotonic()
 
     def run() -> None:
         ABANDONED.set(channel.cancelled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from sec2sec.cli.make_clips import add_arguments
 from sec2sec.datasets.known_truth import (
     CLIPS_COLUMNS,
     LEVELS,
@@ -427,3 +429,12 @@ def test_making_clips_does_not_import_torch() -> None:
     check = "import sys, sec2sec.datasets.known_truth; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_the_command_offers_every_level() -> None:
+    """It lists them itself: its help is to be quick, and needs no numpy."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    (level,) = [action for action in parser._actions if action.dest == "level"]
+    assert tuple(level.choices or ()) == LEVELS
+    assert all(f"{name}:" in (level.help or "").replace(" (default)", "") for name in LEVELS)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
+import types
 from collections import Counter
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import gradio as gr
@@ -15,9 +17,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sec2sec.progress import Progress
 from sec2sec.ui.events import WAITING, place_words, run_in_queue, seconds_between_looks
-from sec2sec.ui.fair_queue import FairQueue, Place, RecentTimes, expected_seconds, fair_order, make_fair
+from sec2sec.ui.fair_queue import (
+    FairQueue,
+    Place,
+    RecentTimes,
+    TurnInQueue,
+    expected_seconds,
+    fair_order,
+    make_fair,
+)
 from sec2sec.ui.messages import status
+from sec2sec.ui.work import OTHERS_FIRST, Channel, Turn, stream_from_thread
 from tests.browser.driver import free_port
 
 Asked = tuple[str, str, int]  # address, session, number
@@ -160,3 +172,108 @@ def wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+class TestManyStandAside:
+    """One address has many events, another a single one."""
+
+    @pytest.fixture
+    def queue(self):
+        queue = FairQueue.__new__(FairQueue)
+        queue.address_of = lambda event: event.address
+        queue.aside, queue.active_jobs = set(), []
+        self.line = types.SimpleNamespace(queue=[], concurrency_limit=2, current_concurrency=0)
+        queue.event_queue_per_concurrency_id = {"explain": self.line}
+        return queue
+
+    def asks(self, address: str, count: int = 1) -> list[Any]:
+        events = [types.SimpleNamespace(address=address, session_hash=f"{address}-{n}") for n in range(count)]
+        self.line.queue += events
+        return events
+
+    def start(self, queue: FairQueue) -> Any:
+        found = queue.get_events()
+        if found is None:
+            return None
+        queue.active_jobs.append(found[0])
+        self.line.current_concurrency += 1
+        return found[0][0]
+
+    def test_the_running_events_of_the_many_give_their_places_to_who_asked_once(self, queue):
+        self.asks("many", 5)
+        running = [self.start(queue), self.start(queue)]
+        assert [event.address for event in running] == ["many", "many"]
+        assert self.start(queue) is None, "both places are taken"
+        assert not queue.others_first("many-0")
+        self.asks("one")
+        assert queue.others_first("many-0")
+        assert not queue.others_first("one-0")
+        with TurnInQueue(queue, "many-0").aside():
+            assert self.start(queue).address == "one"
+            assert self.start(queue) is None, "the place that was freed is for those for whom it was"
+            assert queue.others_first("many-0"), "as long as the other is served"
+            queue.active_jobs.pop()
+            self.line.current_concurrency -= 1
+            assert not queue.others_first("many-0")
+        assert self.start(queue) is None, "the place is taken again"
+
+    def test_of_equals_none_stands_aside(self, queue):
+        for address in ("a", "b", "c"):
+            self.asks(address, 2)
+        self.start(queue)
+        assert not any(queue.others_first(f"{address}-{n}") for address in ("a", "b", "c") for n in range(2))
+
+    def test_a_session_that_has_nothing_here_is_in_nobodys_way(self, queue):
+        self.asks("a")
+        assert not queue.others_first("another")
+
+
+def test_work_that_stands_aside_goes_on_when_it_may_and_at_the_latest_when_its_patience_ends(monkeypatch):
+    monkeypatch.setattr("sec2sec.ui.work.LONGEST_ASIDE", 0.4)
+    first = threading.Event()
+    first.set()
+    stood = []
+
+    class Others(Turn):
+        def others_first(self) -> bool:
+            return first.is_set()
+
+        @contextmanager
+        def aside(self):
+            stood.append("aside")
+            yield
+            stood.append("back")
+
+    def work(channel: Channel) -> str:
+        for part in range(3):
+            channel.send(Progress(part, 3, "working"))
+            channel.let_others_past()
+            stood.append(f"part {part}")
+        return "done"
+
+    result = []
+
+    def whole():
+        result.append((yield from stream_from_thread(work, math.inf, Others())))
+
+    began, seen = time.monotonic(), list(whole())
+    assert result == ["done"]
+    assert stood == ["aside", "back", "part 0", "part 1", "part 2"], "its patience ends once"
+    assert 0.35 < time.monotonic() - began < 3
+    assert any(progress is not None and progress.message == OTHERS_FIRST.message for progress in seen)
+
+
+def test_work_that_stands_aside_can_be_stopped_and_leaves_its_place():
+    turn = types.SimpleNamespace(others_first=lambda: True, aside=nullcontext)
+    ended = threading.Event()
+
+    def work(channel: Channel) -> None:
+        try:
+            channel.let_others_past()
+        finally:
+            ended.set()
+
+    steps = stream_from_thread(work, math.inf, turn)
+    assert next(steps) == OTHERS_FIRST
+    steps.close()
+    assert ended.wait(2)
