@@ -99,10 +99,10 @@ class Recipe:
     seed: int = 0
     encoder_epochs: int = 5
     second_epochs: int = 12
-    clip_epochs: int = 12
+    clip_epochs: int = 40
     encoder_rate: float = 3e-3
     second_rate: float = 1e-3
-    clip_rate: float = 7e-4
+    clip_rate: float = 2e-3
     encoder_batch: int = 64  # seconds
     second_batch: int = 128  # seconds
     clip_batch: int = 32  # clips
@@ -199,7 +199,7 @@ def token_data(encoders: Encoders, sets: Sequence[Decoded], batch: int = 64) -> 
         first=length.cumsum(0) - length,
         length=length,
         soft=soft,
-        evidence=torch.stack([evidence("arousal"), evidence("valence")], 1),
+        evidence=torch.stack([evidence(name) for name in TARGETS], 1),
         synchrony=torch.from_numpy(np.concatenate([p.synchrony for p in planted])).float(),
     )
 
@@ -222,9 +222,12 @@ class Variant:
     folder: str
     temporal: Temporal
     about: str  # after what it learned from
+    contrast: float = 0.0  # as of teach_clips
 
 
-DEMO = Variant("demo", "attention-pooling-lstm", "Whatever the clip does to its prediction goes through its attention.")
+DEMO = Variant(
+    "demo", "attention-pooling-lstm", "Whatever the clip does to its prediction goes through its attention.", 0.1
+)
 PAPER = Variant("paper-structure", "attention-lstm", "Its structure is the paper's, attention and last state.")
 WRONG = Variant(
     "wrong-attention",
@@ -302,6 +305,7 @@ def teach(
         batch=recipe.clip_batch,
         rate=recipe.clip_rate,
         seed=recipe.seed,
+        contrast=variant.contrast,
     )
     for report in lessons:
         yield progress({**report, "checkpoint": variant.folder})

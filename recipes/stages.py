@@ -1,8 +1,8 @@
 """The three stages by which known-truth clips teach a model, each a generator of epoch reports.
 
 1. encoders learn the planted state of each second; 2. co-attention learns what a second's sound and picture say
-together; 3. the whole model learns the targets of whole clips. Trained all at once on whole clips, synchrony is never
-found (docs/decisions/0049-excerpts-teach-synchrony.md has the figures).
+together; 3. the layer over seconds learns the targets of whole clips. Trained all at once on whole clips, synchrony is
+never found (docs/decisions/0049-excerpts-teach-synchrony.md has the figures).
 
 S seconds of all clips, B clips, T seconds of a clip, V visual and A audio tokens in a second, C channels.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sec2sec.datasets.known_truth.states import SOFT_TARGET_SLOPE
 from sec2sec.encoders import Encoders
 from sec2sec.encoders.compact import CompactAudio, CompactVideo
 from sec2sec.features import KINETICS_MEAN, KINETICS_STD
@@ -28,6 +28,9 @@ from sec2sec.training.losses import clip_loss
 
 VISUAL_STATES = ("motion", "saturation", "brightness", "warmth")
 AUDIBLE_STATES = ("loudness", "rate", "pitch", "harmony")
+MODALITY_DROPOUT = 0.1  # share of clips whose sound, and as many whose picture, is the training mean
+LARGEST_NEUTRAL = 0.3  # |evidence|; every decisive second has more
+LARGEST_SHARE_TAKEN = 0.6  # of a clip's seconds, that are taken away
 NEUTRAL_CLIPS, LONGEST_NEUTRAL, NEUTRAL_WEIGHT = 8, 64, 0.5  # clips beside each batch; s; beside the loss of clips
 SLOTS = 8  # eighths of a second in which a flash or a beat can fall
 Report = dict[str, Any]
@@ -134,7 +137,7 @@ class TokenData:
     first: Tensor  # (B,) index of each clip's first second
     length: Tensor  # (B,) seconds
     soft: Tensor  # (B, K) target in 0..1; NaN where a clip has none
-    evidence: Tensor  # (S, 2) planted arousal and valence evidence
+    evidence: Tensor  # (S, K) planted; a clip's soft target is the sigmoid of SOFT_TARGET_SLOPE times its sum
     synchrony: Tensor  # (S,) 1, 0, 0.5 where some coincide, or NaN where there are no flashes and beats to compare
 
 
@@ -163,7 +166,7 @@ def teach_seconds(
             truth = data.synchrony[rows]
             defined = ~truth.isnan()
             loss = F.binary_cross_entropy_with_logits(outputs[defined, 2], truth[defined])
-            loss = loss + F.mse_loss(outputs[:, :2], data.evidence[rows])
+            loss = loss + F.mse_loss(outputs[:, :2], data.evidence[rows, :2])
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(joined, 1.0)
@@ -177,12 +180,55 @@ def teach_seconds(
     model.eval()
 
 
-def gather(data: TokenData, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Some clips, padded to the longest: video (B, T, V, C), audio (B, T, A, C), mask (B, T)."""
+@dataclass(frozen=True)
+class EmbeddedClips:
+    """Every clip as second embeddings, with both modalities, without picture, without sound, and with neither."""
+
+    joint: Tensor  # (4, S, D)
+    data: TokenData
+
+    def decisive(self, clips: Tensor) -> Tensor:
+        """(B,) whether some second of a clip says more than a neutral one may."""
+        index, mask = places(self.data, clips)
+        return ((self.data.evidence[index].abs().amax(-1) > LARGEST_NEUTRAL) & mask).any(1)
+
+    def gather(self, clips: Tensor, kind: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Some clips, padded to the longest: joint (B, T, D), evidence (B, T, K), mask (B, T).
+
+        kind: (B, T) which of the four each second is.
+        """
+        index, mask = places(self.data, clips)
+        return self.joint[kind, index], self.data.evidence[index].where(mask[..., None], torch.zeros(())), mask
+
+
+@torch.inference_mode()
+def embed(model: Sec2Sec, data: TokenData, batch: int = 64) -> EmbeddedClips:
+    """All seconds through co-attention; what a model has not is the training mean."""
+    neither = model.encode_second(model.reference_video[None], model.reference_audio[None], evidence=False)[0]
+    kinds: list[list[Tensor]] = [[], [], []]
+    for video, audio in zip(data.video.split(batch), data.audio.split(batch), strict=True):
+        seen, heard = video.float(), audio.float()
+        no_video, no_audio = model.reference_video.expand_as(seen), model.reference_audio.expand_as(heard)
+        for pair, found in zip(((seen, heard), (no_video, heard), (seen, no_audio)), kinds, strict=True):
+            found.append(model.encode_second(*pair, evidence=False)[0])
+    joint = [torch.cat(found) for found in kinds]
+    return EmbeddedClips(torch.stack([*joint, neither.expand_as(joint[0])]).clone(), data)
+
+
+BOTH, NO_PICTURE, NO_SOUND, NEITHER = range(4)
+
+
+def places(data: TokenData, clips: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the seconds of some clips stand, padded to the longest: index (B, T) and mask (B, T)."""
     length = data.length[clips]
     step = torch.arange(int(length.max()))
     mask = step < length[:, None]
-    index = (data.first[clips][:, None] + step).where(mask, data.first[clips][:, None])
+    return (data.first[clips][:, None] + step).where(mask, data.first[clips][:, None]), mask
+
+
+def gather(data: TokenData, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Some clips, padded to the longest: video (B, T, V, C), audio (B, T, A, C), mask (B, T)."""
+    index, mask = places(data, clips)
     return data.video[index].float(), data.audio[index].float(), mask
 
 
@@ -195,41 +241,40 @@ def teach_clips(
     batch: int,
     rate: float,
     seed: int,
-    modality_dropout: float = 0.1,
-    forgetting: float = 0.0,
+    contrast: float = 0.0,
 ) -> Iterator[Report]:
-    """Stage 3: the targets of whole clips. Keeps a copy of the weights with the lowest validation loss (paper §4.2).
+    """Stage 3: the layer over seconds learns the targets of whole clips; co-attention stays as stage 2 left it.
 
-    modality_dropout: share of clips whose sound, and as many whose picture, is the training mean, so that a clip
-    without one of them is not a stranger. Clips of nothing but the mean, of every length, say nothing: what stands in
-    for a second that is taken away is neutral, however long the clip. forgetting: chance that the LSTM begins anew
-    before a second, so that what a second says is to be read at that second.
+    Keeps the weights with the lowest validation loss (paper §4.2). contrast: of the loss that asks for the middle where
+    a clip with decisive seconds is read with equal weights, so that it is the attention that finds them.
     """
+    embedded, there = embed(model, data), embed(model, validation)
     generator = torch.Generator().manual_seed(seed)
-    count = len(data.first)
-    optimiser, plan = schedule(list(model.parameters()), rate, epochs * (count // batch))
-    best_loss, best_weights = float("inf"), None
+    count, temporal = len(data.first), model.temporal
+    if not isinstance(temporal, AttentionLSTM):
+        raise TypeError("the recipe teaches models with attention over seconds")
+    optimiser, plan = schedule(list(temporal.parameters()), rate, epochs * (count // batch))
+    best_loss, best_weights = float("inf"), temporal.state_dict()
     for epoch in range(epochs):
-        model.train()
+        temporal.train()
         total = 0.0
         order = torch.randperm(count, generator=generator)[: count // batch * batch]
         for clips in order.split(batch):
-            video, audio, mask = gather(data, clips)
-            lot = torch.rand(len(clips), generator=generator)[:, None, None, None]
-            video = torch.where(lot < modality_dropout, model.reference_video, video)
-            audio = torch.where(lot > 1 - modality_dropout, model.reference_audio, audio)
-            logits = forgetful(model, video, audio, mask, forgetting, generator)
-            loss = soft_loss(logits, data.soft[clips])
-            loss = loss + NEUTRAL_WEIGHT * neutral_loss(model, generator)
+            joint, soft, mask = lesson(embedded, clips, generator)
+            states = temporal.lstm(joint)[0]
+            loss = soft_loss(temporal.attend(states, mask)[0], soft)
+            loss = loss + contrast * equal_loss(temporal, states, mask, embedded.decisive(clips))
+            loss = loss + NEUTRAL_WEIGHT * neutral_loss(temporal, embedded.joint[NEITHER, :1], generator)
             optimiser.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            nn.utils.clip_grad_norm_(temporal.parameters(), 1.0)
             optimiser.step()
             plan.step()
             total += float(loss.detach()) * batch / len(order)
-        loss_there, accuracy = check(model, validation)
+        loss_there, accuracy = check(temporal, there)
         if loss_there < best_loss:
-            best_loss, best_weights = loss_there, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            best_loss = loss_there
+            best_weights = {name: tensor.clone() for name, tensor in temporal.state_dict().items()}
         yield {
             "stage": "clips",
             "epoch": epoch + 1,
@@ -237,32 +282,42 @@ def teach_clips(
             "validation_loss": round(loss_there, 4),
             **{name: round(value, 4) for name, value in zip(model.config.targets, accuracy, strict=True)},
         }
-    if best_weights is not None:
-        model.load_state_dict(best_weights)
+    temporal.load_state_dict(best_weights)
     model.eval()
 
 
-def forgetful(
-    model: Sec2Sec, video: Tensor, audio: Tensor, mask: Tensor, forgetting: float, generator: torch.Generator
-) -> Tensor:
-    """Logits (B, K) where the LSTM begins anew at some seconds, the same in all clips; tensors as of `gather`."""
-    temporal = model.temporal
-    if not isinstance(temporal, AttentionLSTM):
-        raise TypeError("only attention can gather what was said before the LSTM began anew")
-    joint, _, _ = model.encode_second(video.flatten(0, 1), audio.flatten(0, 1), evidence=False)
-    joint = joint.unflatten(0, mask.shape)
-    anew = torch.nonzero(torch.rand(mask.shape[1], generator=generator) < forgetting).flatten().tolist()
-    edges = sorted({0, *anew, mask.shape[1]})
-    states = [temporal.lstm(joint[:, first:end])[0] for first, end in pairwise(edges)]
-    return temporal.attend(torch.cat(states, 1), mask)[0]
+def lesson(embedded: EmbeddedClips, clips: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Some clips as they are taught: joint (B, T, D), soft targets (B, K), mask (B, T).
+
+    Of some clips the picture, of others the sound is the training mean, so that a clip without one is no stranger. Of
+    half of them some seconds are, and what remains says what the clip is worth: to take a second away is then no
+    stranger either, and its effect is what was planted.
+    """
+    lot = torch.rand(len(clips), generator=generator)[:, None]
+    _, mask = places(embedded.data, clips)
+    kind = torch.zeros(mask.shape, dtype=torch.long)
+    kind = kind.masked_fill(lot < MODALITY_DROPOUT, NO_PICTURE).masked_fill(lot > 1 - MODALITY_DROPOUT, NO_SOUND)
+    share = LARGEST_SHARE_TAKEN * torch.rand(len(clips), generator=generator)[:, None]
+    share = share * (torch.rand(len(clips), generator=generator)[:, None] < 0.5)
+    taken = torch.rand(mask.shape, generator=generator) < share
+    joint, evidence, _ = embedded.gather(clips, kind.masked_fill(taken, NEITHER))
+    left = torch.sigmoid(SOFT_TARGET_SLOPE * evidence.masked_fill(taken[..., None], 0.0).sum(1))
+    soft = embedded.data.soft[clips]
+    return joint, torch.where(taken.any(1, keepdim=True) & ~soft.isnan(), left, soft), mask
 
 
-def neutral_loss(model: Sec2Sec, generator: torch.Generator) -> Tensor:
-    """How far clips of the training mean alone are from the middle, at some lengths up to LONGEST_NEUTRAL."""
-    joint, _, _ = model.encode_second(model.reference_video[None], model.reference_audio[None], evidence=False)
+def equal_loss(temporal: AttentionLSTM, states: Tensor, mask: Tensor, decisive: Tensor) -> Tensor:
+    """How far equal weights are from the middle: states (B, T, hidden), mask (B, T), decisive (B,) bool."""
+    equal = (mask / mask.sum(1, keepdim=True))[:, None].expand(-1, len(temporal.predict_bias), -1)
+    logits: Tensor = temporal.decide(states, equal, mask)
+    return (logits.square().mean(1) * decisive).sum() / decisive.sum().clamp_min(1)
+
+
+def neutral_loss(temporal: nn.Module, neutral: Tensor, generator: torch.Generator) -> Tensor:
+    """How far clips of one neutral second (1, D) again and again are from the middle, up to LONGEST_NEUTRAL."""
     lengths = torch.exp(torch.rand(NEUTRAL_CLIPS, generator=generator) * math.log(LONGEST_NEUTRAL)).round().long()
     mask = torch.arange(int(lengths.max())) < lengths[:, None]
-    logits: Tensor = model.temporal(joint.expand(NEUTRAL_CLIPS, mask.shape[1], -1), mask)[0]
+    logits: Tensor = temporal(neutral.expand(*mask.shape, -1), mask)[0]
     return logits.square().mean()
 
 
@@ -273,12 +328,14 @@ def soft_loss(logits: Tensor, soft: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def check(model: Sec2Sec, data: TokenData, batch: int = 64) -> tuple[float, list[float]]:
+def check(temporal: nn.Module, clips: EmbeddedClips, batch: int = 64) -> tuple[float, list[float]]:
     """Validation loss, and accuracy of each target over clips whose soft target is clear (beyond .25 of .5)."""
-    model.eval()
-    logits = torch.cat(
-        [model(*gather(data, c), evidence=False).logits for c in torch.arange(len(data.first)).split(batch)]
-    )
-    clear = (data.soft - 0.5).abs() > 0.25
-    right = ((logits > 0) == (data.soft > 0.5)) & clear
-    return float(soft_loss(logits, data.soft)), (right.sum(0) / clear.sum(0).clamp_min(1)).tolist()
+    temporal.eval()
+    soft, logits = clips.data.soft, []
+    for some in torch.arange(len(clips.data.first)).split(batch):
+        joint, _, mask = clips.gather(some, torch.zeros(places(clips.data, some)[1].shape, dtype=torch.long))
+        logits.append(temporal(joint, mask)[0])
+    found = torch.cat(logits)
+    clear = (soft - 0.5).abs() > 0.25
+    right = ((found > 0) == (soft > 0.5)) & clear
+    return float(soft_loss(found, soft)), (right.sum(0) / clear.sum(0).clamp_min(1)).tolist()

@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics
 import torch
 
-from recipes.stages import TokenData, check, gather, teach_clips, teach_seconds
+from recipes.stages import NEITHER, TokenData, check, embed, equal_loss, gather, lesson, teach_clips, teach_seconds
 from sec2sec.config import ModelConfig
 from sec2sec.metrics import TrainingLabels, measure, pointing
 from sec2sec.model import Sec2Sec
@@ -89,7 +89,7 @@ def test_seconds_and_then_clips_are_learned_and_the_best_weights_are_kept():
     reports = list(teach_clips(model, data, data, epochs=12, batch=16, rate=3e-3, seed=0))
     assert max(report["a"] for report in reports) > 0.95
     best = min(report["validation_loss"] for report in reports)
-    assert check(model, data)[0] == pytest.approx(best, abs=1e-3)
+    assert check(model.temporal, embed(model, data))[0] == pytest.approx(best, abs=1e-3)
 
 
 def test_the_same_seed_gives_the_same_weights():
@@ -107,3 +107,51 @@ def test_clips_of_different_lengths_are_padded_and_masked():
     assert mask.tolist() == [[True, True, False], [True, True, True]]
     assert torch.equal(video[0, :2], data.video[3:5].float())
     assert torch.equal(video[1], data.video[:3].float())
+
+
+def test_embeddings_are_what_co_attention_makes_of_each_second_with_and_without_its_modalities():
+    model, data = small().eval(), planted(clips=2)
+    joint = embed(model, data, batch=4).joint
+    with torch.no_grad():
+        for s in range(len(data.video)):
+            video, audio = data.video[s : s + 1].float(), data.audio[s : s + 1].float()
+            means = model.reference_video[None], model.reference_audio[None]
+            pairs = [(video, audio), (means[0], audio), (video, means[1]), means]
+            for kind, (seen, heard) in enumerate(pairs):
+                torch.testing.assert_close(joint[kind, s], model.encode_second(seen, heard)[0][0])
+
+
+def test_where_seconds_are_taken_away_the_target_is_what_remains():
+    model, data = small().eval(), planted(clips=40, seconds=5)
+    embedded, seen = embed(model, data), 0
+    joint, soft, mask = lesson(embedded, torch.arange(40), torch.Generator().manual_seed(1))
+    for b in range(40):
+        here = slice(b * 5, b * 5 + 5)
+        taken = [bool((joint[b, t] == embedded.joint[NEITHER, 0]).all()) for t in range(5)]
+        left = sum(float(data.evidence[here][t, 0]) for t in range(5) if not taken[t])
+        expected = 1 / (1 + np.exp(-1.5 * left)) if any(taken) else float(data.soft[b, 0])
+        assert float(soft[b, 0]) == pytest.approx(expected, abs=1e-6)
+        assert bool(soft[b, 1].isnan()) == bool(data.soft[b, 1].isnan())
+        seen += any(taken)
+    assert 8 < seen < 25  # of half of the clips
+    assert mask.all()
+
+
+def test_equal_weights_are_pushed_to_the_middle_in_clips_with_decisive_seconds_alone():
+    temporal = small().temporal.eval()
+    joint, mask = torch.randn(3, 4, 16), torch.tensor([[True] * 4, [True] * 4, [True, True, False, False]])
+    decisive = torch.tensor([True, False, True])
+    with torch.no_grad():
+        states = temporal.lstm(joint)[0]
+        found = equal_loss(temporal, states, mask, decisive)
+        logits = [
+            temporal.decide(states[b : b + 1, :n], torch.full((1, 2, n), 1 / n), mask[b : b + 1, :n])
+            for b, n in ((0, 4), (2, 2))
+        ]
+    torch.testing.assert_close(found, torch.cat(logits).square().mean())
+
+
+def test_a_clip_is_decisive_where_a_second_says_more_than_neutral_ones_may():
+    data = planted(clips=3)
+    data.evidence[:3] = 0.06
+    assert embed(small().eval(), data).decisive(torch.arange(3)).tolist() == [False, True, True]

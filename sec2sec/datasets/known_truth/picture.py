@@ -213,7 +213,9 @@ def _tint(cb: NDArray[np.uint8], cr: NDArray[np.uint8], second: Second) -> tuple
     offsets = [2 * own * warmth * axis for axis in WARM]
     length = float(np.hypot(thin[0] + offsets[0], thin[1] + offsets[1]).mean())
     # chroma that a dark picture cannot show would only be clipped
-    gain = chroma_of(second.saturation) * (0.35 + 0.65 * min(1.0, luma_of(second.brightness) / 0.41)) / length
+    gain = (
+        chroma_of(second.saturation) * (0.35 + 0.65 * min(1.0, luma_of(second.brightness) / 0.41)) / max(length, 1e-6)
+    )
     gain = min(gain, STRONGEST_GAIN)
     grid = np.arange(256)
     tables = [np.clip(128 + gain * (grid - 128 + o), 16, 240).round().astype(np.uint8) for o in offsets]
