@@ -57,11 +57,11 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     }
     table, _ = load_data(trial.config)
     if (table.directory / PLANTED).is_file():
-        measured |= _pointing(bundle, table, _occluded(trial, bundle, machine, table))
+        measured |= pointing_of(bundle, table, _occluded(trial, bundle, machine, table))
     return measured
 
 
-def _pointing(bundle: Bundle, table: Table, predicted: list[tuple[Row, Occlusion]]) -> dict[str, Any]:
+def pointing_of(bundle: Bundle, table: Table, predicted: list[tuple[Row, Occlusion]]) -> dict[str, Any]:
     """Shares of test clips whose top second is a decisive one; nothing where no clip has any."""
     planted = read_planted(table.directory)
     cues = None if table.features is not None else drain(measure_cues_of(bundle, planted, predicted, workers=0))

@@ -110,9 +110,9 @@ def figures(report: EvaluationReport) -> dict[str, Svg]:
 
 
 def pointing_lines(report: EvaluationReport) -> list[str]:
-    """The pointing game, a line for each method and yardstick, then what occlusion finds more than the strongest."""
+    """The pointing game, a line for each method and yardstick, then what occlusion finds more than some of them."""
     lines = [f"{method}: {share:.3f}{_about(method)}" for method, share in report.get("pointing", {}).items()]
-    return lines + [f"occlusion: {gain_words(gain)}" for gain in (report.get("pointing_gain"),) if gain is not None]
+    return lines + [f"occlusion: {gain_words(gain)}" for gain in report.get("pointing_gains", [])]
 
 
 def _about(method: str) -> str:

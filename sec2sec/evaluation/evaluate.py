@@ -154,10 +154,9 @@ def add_pointing(
     if pointed is None:
         return
     report["pointing"], report["pointing_by_target"] = pointed.shares, pointed.by_target
-    if pointed.gain is None:
+    report["pointing_gains"] = pointed.gains
+    if not pointed.gains:
         report["remarks"].append(NO_CUES)
-    else:
-        report["pointing_gain"] = pointed.gain
 
 
 def measure_cues_of(bundle: Bundle, planted: Mapping[str, Planted], predicted: Predicted, workers: int) -> Steps[Cues]:

@@ -13,7 +13,7 @@ import numpy as np
 from sec2sec.datasets.known_truth import Planted
 from sec2sec.datasets.table import Row
 from sec2sec.evaluation.report import Gain
-from sec2sec.evaluation.yardsticks import ODD_ONE_OUT, yardstick_scores
+from sec2sec.evaluation.yardsticks import OF_CUES, yardstick_scores
 from sec2sec.explanations.results import Occlusion
 from sec2sec.metrics import draws, interval_of, pointing
 
@@ -28,7 +28,7 @@ class Pointing:
 
     shares: dict[str, float]  # of the sum over targets; the yardsticks last
     by_target: dict[str, dict[str, float]]  # of each target's scores
-    gain: Gain | None  # of occlusion over the odd one out; None where nobody measured the cues
+    gains: list[Gain]  # of occlusion over the yardsticks of cues; none where nobody measured them
 
 
 def point(
@@ -60,7 +60,7 @@ def point(
     return Pointing(
         {method: float(np.mean(values)) for method, values in hits.items()},
         {name: {m: float(np.mean(v)) for m, v in methods.items()} for name, methods in single.items()},
-        None if cues is None else paired_gain(np.array(hits[OCCLUSION]), np.array(hits[ODD_ONE_OUT]), groups),
+        [paired_gain(hits[OCCLUSION], hits[name], name, groups) for name in OF_CUES if name in hits],
     )
 
 
@@ -69,18 +69,18 @@ def with_planted_seconds(planted: Mapping[str, Planted], predicted: Predicted) -
     return [(row, o) for row, o in predicted if planted[row.id].decisive[: o.effect.shape[1]].any()]
 
 
-def paired_gain(own: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> Gain:
-    """What occlusion finds more than the odd one out; own and other (N,), with the 95 % interval of their difference.
+def paired_gain(own: Sequence[float], other: Sequence[float], over: str, groups: Sequence[str]) -> Gain:
+    """What occlusion finds more than a yardstick, (N,) each, with the 95 % interval of the difference.
 
     Both are drawn together, clip by clip, so that what makes a clip easy for both widens nothing. Bootstrap over
     groups, which are single clips where clips are generated.
     """
-    difference = own - other
+    difference = np.array(own) - np.array(other)
     weights = draws(groups, seed=0)  # (R, N)
     several = len(set(groups)) > 1
     return {
         "metric": "pointing",
-        "over": ODD_ONE_OUT,
+        "over": over,
         "value": float(difference.mean()),
         "interval": interval_of(weights @ difference / weights.sum(1)) if several else None,
     }

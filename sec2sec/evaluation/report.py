@@ -109,5 +109,5 @@ class EvaluationReport(TypedDict):
     # Share of clips whose top second is a planted one: by occlusion, attention, chance and yardsticks without a model
     pointing: NotRequired[dict[str, float]]
     pointing_by_target: NotRequired[dict[str, dict[str, float]]]  # of the methods that a target has scores of
-    pointing_gain: NotRequired[Gain]  # of occlusion over the odd one out, where sound and picture could be decoded
+    pointing_gains: NotRequired[list[Gain]]  # of occlusion over the yardsticks that need sound and picture
     manifest: NotRequired[str]  # the file in which the training noted all that it depended on

@@ -27,6 +27,7 @@ LOUDNESS_AND_MOTION = slice(2)  # of CUES
 MIN_SPREAD = 1e-3  # standard deviation of a cue within a clip, in its unit; below it the cue is the same everywhere
 
 LAST, MIDDLE, LOUDEST, ODD_ONE_OUT = "last second", "middle second", "loudness + motion", "odd one out"
+OF_CUES = (LOUDEST, ODD_ONE_OUT)  # those that need sound and picture
 ABOUT = {  # what each of them is, for whoever reads a table
     LAST: "the last second, whatever the clip holds",
     MIDDLE: "the second in the middle, whatever the clip holds",

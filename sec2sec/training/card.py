@@ -169,8 +169,8 @@ def _results(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) ->
         lines.append(f"| {target} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
     pointing = ", ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
     lines += ["", f"The top second is a decisive one (sum over targets): {pointing}."]
-    if gain := report.get("pointing_gain"):  # cards of before have none
-        lines[-1] += f" Occlusion: {gain_words(gain)}. {NO_MODEL}"
+    if gains := report.get("pointing_gains"):  # cards of before have none
+        lines[-1] += f" Occlusion: {', '.join(map(gain_words, gains))}. {NO_MODEL}"
     return lines
 
 

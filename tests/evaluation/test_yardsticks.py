@@ -111,17 +111,17 @@ def test_the_centroid_of_a_tone_is_its_frequency_and_digital_silence_has_none():
 
 def test_the_gain_over_the_odd_one_out_is_a_paired_bootstrap_by_slow_loops():
     rng = np.random.default_rng(3)
-    own, other = (rng.random(40) < 0.8).astype(float), (rng.random(40) < 0.5).astype(float)
+    own, other = (rng.random(40) < 0.8).astype(float).tolist(), (rng.random(40) < 0.5).astype(float).tolist()
     names = [f"c{i}" for i in range(40)]
-    gain = paired_gain(own, other, names)
-    assert gain["value"] == pytest.approx(own.mean() - other.mean())
+    gain = paired_gain(own, other, ODD_ONE_OUT, names)
+    assert gain["value"] == pytest.approx(np.mean(own) - np.mean(other))
     means = []
     for _ in range(4000):
         drawn = rng.integers(0, 40, 40)
         means.append(np.mean([own[i] - other[i] for i in drawn]))
     np.testing.assert_allclose(gain["interval"], np.percentile(means, (2.5, 97.5)), atol=0.03)
-    assert paired_gain(own, own, names)["interval"] == [0, 0], "what both find alike has no width"
-    assert paired_gain(own, other, ["one film"] * 40)["interval"] is None
+    assert paired_gain(own, own, "x", names)["interval"] == [0, 0], "what both find alike has no width"
+    assert paired_gain(own, other, "x", ["one film"] * 40)["interval"] is None
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,10 @@ def test_shares_are_those_of_a_slow_loop_over_clips(planted):
             hits.append(np.mean([truth[row.id].decisive[t] for t in tops]))
         assert pointed.shares[name] == pytest.approx(np.mean(hits))
     without = point(("a",), truth, predicted, None)
-    assert without.gain is None
+    assert without.gains == []
+    assert [gain["over"] for gain in pointed.gains] == [LOUDEST, ODD_ONE_OUT]
+    for gain in pointed.gains:
+        assert gain["value"] == pytest.approx(pointed.shares["occlusion"] - pointed.shares[gain["over"]])
     assert set(pointed.shares) - set(without.shares) == {LOUDEST, ODD_ONE_OUT}
 
 
@@ -166,11 +169,12 @@ def test_the_report_holds_the_yardsticks_with_and_without_a_cache_and_every_form
         cached = drain(evaluate_steps(bundle, data, split="all", workers=0, cache=tmp_path / "tokens")).report
         for name in (LAST, MIDDLE, LOUDEST, ODD_ONE_OUT, "chance"):
             assert cached["pointing"][name] == decoded["pointing"][name]
-        assert cached["pointing_gain"]["over"] == ODD_ONE_OUT
+        assert [gain["over"] for gain in cached["pointing_gains"]] == [LOUDEST, ODD_ONE_OUT]
     for text in (as_text(decoded), as_page(decoded), as_fragment(decoded, [])):
         for name in (LAST, MIDDLE, LOUDEST, ODD_ONE_OUT):
             assert f"{name}: {decoded['pointing'][name]:.3f} (no model: " in text.replace("&#43;", "+")
-        assert f"occlusion: {decoded['pointing_gain']['value']:+.3f}" in text.replace("&#43;", "+")
+        for gain in decoded["pointing_gains"]:
+            assert f"occlusion: {gain['value']:+.3f}" in text.replace("&#43;", "+")
 
 
 def test_a_report_on_features_says_that_two_yardsticks_are_left_out(planted, tmp_path):
@@ -181,7 +185,7 @@ def test_a_report_on_features_says_that_two_yardsticks_are_left_out(planted, tmp
     report = {"remarks": []}
     add_pointing(report, bundle, truth, predicted, None)
     assert report["remarks"] == [NO_CUES]
-    assert "pointing_gain" not in report
+    assert report["pointing_gains"] == []
     assert set(report["pointing"]) == {"occlusion", "chance", LAST, MIDDLE}
 
 
