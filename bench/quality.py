@@ -52,7 +52,7 @@ LIMITS = {
 
 
 def rows() -> Iterator[Row]:
-    """Generates the clips once; a quarter of an hour for each level the first time, minutes after that."""
+    """Generates the clips once; about ten minutes for each level the first time, two after that."""
     bundle = load_checkpoint(DEMO, "cpu")
     for level in LEVELS:
         evaluated = evaluate_level(bundle, level, CLIPS, BUILD)
