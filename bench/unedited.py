@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from sec2sec.datasets.known_truth.plan import bundled_films, plan_clip, without_decisive
 
 from sec2sec.checkpoints import Bundle
 from sec2sec.datasets.extract import as_decoded, decode_all
 from sec2sec.datasets.known_truth import LENGTHS, Level, Planted
 from sec2sec.datasets.known_truth.generate import clip_path, render_steps
+from sec2sec.datasets.known_truth.plan import bundled_films, plan_clip, without_decisive
 from sec2sec.datasets.table import Row
 from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.pointing import Predicted
