@@ -49,6 +49,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "systems": part("systems"),
     "tab": part("tab"),
     "quality": part("quality"),
+    "real-film": part("real_film"),
 }
 
 
@@ -86,10 +87,14 @@ def main(chosen: list[str]) -> int:
     ran_on = machine()
     print("{cores} cores, {threads} threads, {machine}, {vectors}, {gflops} Gflop/s, torch {torch}".format(**ran_on))
     for name in chosen or PARTS:
+        command = None
         for row in PARTS[name]():
+            if row.command != command:
+                command = row.command
+                print(f"$ {command or f'python -m bench {name}'}")
             verdict = {True: "holds", False: "BROKEN", None: ""}[row.holds]
             limit = f"{row.side} {row.limit:g}" if row.limit is not None else "reported"
-            print(f"{row.name:<78}{row.value:>9.3f} {row.unit:<3}{limit:>16}  {verdict}", flush=True)
+            print(f"{row.name:<86}{row.value:>9.3f} {row.unit:<3}{limit:>16}  {verdict}", flush=True)
             broken += row.holds is False
             measured.append({**vars(row), "part": name, "holds": row.holds})
     OUT.parent.mkdir(exist_ok=True)

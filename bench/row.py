@@ -11,19 +11,22 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Row:
-    """A measured figure. limit None: reported alone."""
+    """A measured figure. limit None: reported alone. A figure that must be above its limit may not equal it."""
 
     name: str
     value: float
     unit: str = ""
     limit: float | None = None
-    side: Literal["at most", "at least"] = "at most"
+    side: Literal["at most", "at least", "above"] = "at most"
+    command: str = ""  # that gives the figure, where that is more than the bench itself
 
     @property
     def holds(self) -> bool | None:
         """Whether the figure keeps its limit; None where there is none."""
         if self.limit is None:
             return None
+        if self.side == "above":
+            return self.value > self.limit
         return self.value <= self.limit if self.side == "at most" else self.value >= self.limit
 
 

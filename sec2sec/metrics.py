@@ -330,3 +330,8 @@ def figure(value: float | None) -> str:
 def span(interval: Sequence[float] | None) -> str:
     """An interval behind a figure; nothing where there is none."""
     return "" if interval is None else f" [{figure(interval[0])}, {figure(interval[1])}]"
+
+
+def gain_words(gain: Mapping[str, Any]) -> str:
+    """What something is better by than a yardstick, with the interval and the yardstick's name."""
+    return f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"

@@ -13,13 +13,15 @@ import torch
 from sec2sec.benchmark.cost import cost, peak_memory
 from sec2sec.checkpoints import Bundle, load_checkpoint, load_encoders
 from sec2sec.datasets.cache import TokenCache
+from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import Row, Table
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.evaluation.evaluate import PLANTED, point
+from sec2sec.evaluation.evaluate import PLANTED, measure_cues_of
+from sec2sec.evaluation.pointing import point
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
 from sec2sec.files import write_json
-from sec2sec.progress import Steps
+from sec2sec.progress import Steps, drain
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import PREDICTIONS
 from sec2sec.training.setup import load_data
@@ -55,10 +57,16 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
     }
     table, _ = load_data(trial.config)
     if (table.directory / PLANTED).is_file():
-        measured["pointing"], measured["pointing_by_target"] = point(
-            bundle, table.directory, _occluded(trial, bundle, machine, table)
-        )
+        measured |= pointing_of(bundle, table, _occluded(trial, bundle, machine, table))
     return measured
+
+
+def pointing_of(bundle: Bundle, table: Table, predicted: list[tuple[Row, Occlusion]]) -> dict[str, Any]:
+    """Shares of test clips whose top second is a decisive one; nothing where no clip has any."""
+    planted = read_planted(table.directory)
+    cues = None if table.features is not None else drain(measure_cues_of(bundle, planted, predicted, workers=0))
+    pointed = point(bundle.model.config.targets, planted, predicted, cues)
+    return {} if pointed is None else {"pointing": pointed.shares, "pointing_by_target": pointed.by_target}
 
 
 def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> list[tuple[Row, Occlusion]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sec2sec.evaluation.report import Calibration, EvaluationReport, Points, Roc, TargetReport, WorstClip
-from sec2sec.metrics import MAIN, SHOWN, figure, span, threshold_words, thresholds_of, title_of
+from sec2sec.evaluation.yardsticks import ABOUT
+from sec2sec.metrics import MAIN, SHOWN, figure, gain_words, span, threshold_words, thresholds_of, title_of
 from sec2sec.plots.svg import Series, Svg, chart
 from sec2sec.tables import MetricRow, TextTable, latex_document, metric_tables, rows_of_target
 from sec2sec.viewer import files
@@ -61,7 +62,7 @@ def _values(report: EvaluationReport, unusable: Sequence[str]) -> dict[str, Any]
     return {
         "sentences": [*warnings(report), counted, learned(report), *named_manifest(report), *unusable],
         "tables": metric_tables(report["targets"]),
-        "pointing": [f"{method}: {share:.3f}" for method, share in report.get("pointing", {}).items()],
+        "pointing": pointing_lines(report),
         "targets": {
             name: TargetView(charts_of(name, target), worst_table(name, target["worst"]))
             for name, target in report["targets"].items()
@@ -86,8 +87,7 @@ def as_text(report: EvaluationReport) -> str:
         for name, target in targets.items():
             lines += _text_of_target(name, target, metrics)
     if "pointing" in report:
-        shares = "  ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
-        lines += ["", f"top second is a decisive one:  {shares}"]
+        lines += ["", "top second is a decisive one, share of clips", *(f"  {line}" for line in pointing_lines(report))]
     return "\n".join(lines)
 
 
@@ -107,6 +107,16 @@ def figures(report: EvaluationReport) -> dict[str, Svg]:
         for name, target in report["targets"].items()
         for view in charts_of(name, target)
     }
+
+
+def pointing_lines(report: EvaluationReport) -> list[str]:
+    """The pointing game, a line for each method and yardstick, then what occlusion finds more than some of them."""
+    lines = [f"{method}: {share:.3f}{_about(method)}" for method, share in report.get("pointing", {}).items()]
+    return lines + [f"occlusion: {gain_words(gain)}" for gain in report.get("pointing_gains", [])]
+
+
+def _about(method: str) -> str:
+    return f" (no model: {ABOUT[method]})" if method in ABOUT else ""
 
 
 def _text_of_target(name: str, target: TargetReport, metrics: Sequence[str]) -> list[str]:

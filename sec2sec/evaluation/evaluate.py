@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -16,25 +16,32 @@ from sec2sec.config import MediaLimits
 from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.extract import FileHashes, as_decoded, decode_all, extract_steps, hash_files
 from sec2sec.datasets.feature_table import read_all
-from sec2sec.datasets.known_truth import read_planted
+from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.learned_from import count_seen, read_learned_from
 from sec2sec.datasets.splits import leaks
 from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.curves import curves_of, worst
+from sec2sec.evaluation.pointing import Predicted, point, with_planted_seconds
 from sec2sec.evaluation.report import EvaluationReport, SeenClips, TargetReport
+from sec2sec.evaluation.yardsticks import measure_cues, measure_steps
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
-from sec2sec.metrics import DEFAULT_THRESHOLD, TrainingLabels, few_groups, measure, pointing, thresholds_of
+from sec2sec.metrics import DEFAULT_THRESHOLD, TrainingLabels, few_groups, measure, thresholds_of
 from sec2sec.predictions import LabelledPredictions, predictions_csv
 from sec2sec.progress import Progress, Steps
 from sec2sec.training.opening import OpenedData
 
 PLANTED = "planted.csv"
 WORST_CLIPS_LISTED = 20  # of each target, those with the largest errors
+NO_CUES = (
+    "These clips are features of another program, without sound and picture to decode: two yardsticks of the top "
+    "second, loudness + motion and the odd one out, are left out."
+)
 
-Predicted = Sequence[tuple[Row, Occlusion]]  # clips with their predictions and the effect of each second
+Results = tuple[list[tuple[Row, Occlusion]], list[str]]  # of each clip, and what is wrong with the others
+Cues = Mapping[str, np.ndarray]  # (C, T) by clip id
 
 
 class SeenClipsError(DataError):
@@ -103,13 +110,17 @@ def evaluate_steps(
     if seen["clips"] and not include_seen:
         raise SeenClipsError(_refusal(table, seen, len(rows)))
     workers = os.cpu_count() or 1 if workers is None else workers
+    planted = read_planted(table.directory) if (table.directory / PLANTED).is_file() else None
+    cues: Cues | None = None
     # tokens are far smaller than what systems without encoders read
     if table.features is not None:
         predicted, unusable = yield from _from_features(bundle, rows)
     elif cache is not None and bundle.folder is not None and bundle.system.uses_encoder_tokens:
         predicted, unusable = yield from _cached(bundle, rows, cache, hashed, workers)
+        if planted is not None:
+            cues = yield from measure_cues_of(bundle, planted, predicted, workers)
     else:
-        predicted, unusable = yield from _decoded(bundle, rows, workers, isolated=isolated)
+        (predicted, unusable), cues = yield from _decoded(bundle, rows, workers, planted is not None, isolated=isolated)
     if not predicted:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
     summary = bundle.summary
@@ -126,8 +137,8 @@ def evaluate_steps(
     }
     learned_here = any(data.get("name") == table.name for data in bundle.config.get("provenance", {}).get("data", []))
     report["remarks"] += [*(leaks(table, split) if learned_here else []), *few_groups(report["targets"])]
-    if (table.directory / PLANTED).is_file():
-        report["pointing"], report["pointing_by_target"] = point(bundle, table.directory, predicted)
+    if planted is not None:
+        add_pointing(report, bundle, planted, predicted, cues)
     return Evaluated(report, unusable, predicted)
 
 
@@ -135,12 +146,33 @@ def _max_seconds(bundle: Bundle) -> float:
     return min(MediaLimits().max_seconds, bundle.system.max_seconds)
 
 
+def add_pointing(
+    report: EvaluationReport, bundle: Bundle, planted: Mapping[str, Planted], predicted: Predicted, cues: Cues | None
+) -> None:
+    """The pointing game, where a clip with a decisive second was predicted."""
+    pointed = point(bundle.model.config.targets, planted, predicted, cues)
+    if pointed is None:
+        return
+    report["pointing"], report["pointing_by_target"] = pointed.shares, pointed.by_target
+    report["pointing_gains"] = pointed.gains
+    if not pointed.gains:
+        report["remarks"].append(NO_CUES)
+
+
+def measure_cues_of(bundle: Bundle, planted: Mapping[str, Planted], predicted: Predicted, workers: int) -> Steps[Cues]:
+    """The cues of the clips that have decisive seconds, decoded again: their tokens came from a cache."""
+    rows = [row for row, _ in with_planted_seconds(planted, predicted)]
+    limits = MediaLimits(max_seconds=_max_seconds(bundle))
+    return (yield from measure_steps(rows, bundle.encoders.config, workers=workers, limits=limits))
+
+
 def _decoded(
-    bundle: Bundle, rows: Sequence[Row], workers: int, *, isolated: bool
-) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
-    """Effects of each clip from its file, and what is wrong with the others."""
+    bundle: Bundle, rows: Sequence[Row], workers: int, with_cues: bool, *, isolated: bool
+) -> Steps[tuple[Results, Cues]]:
+    """Effects of each clip from its file, and its cues, if they are wanted, while it is decoded."""
     predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
+    cues: dict[str, np.ndarray] = {}
     limits = MediaLimits(max_seconds=_max_seconds(bundle), isolated=isolated)
     decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
@@ -149,11 +181,13 @@ def _decoded(
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
             predicted.append((row, masker_of(bundle.model, tokens).occlusion))
+            if with_cues:
+                cues[row.id] = measure_cues(seconds)
         yield Progress(done, len(rows), f"Evaluated {done} of {len(rows)} clips")
-    return predicted, unusable
+    return (predicted, unusable), cues
 
 
-def _from_features(bundle: Bundle, rows: Sequence[Row]) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
+def _from_features(bundle: Bundle, rows: Sequence[Row]) -> Steps[Results]:
     """The same of features that another program computed."""
     predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
@@ -171,9 +205,7 @@ def _on_device(tokens: Tokens, bundle: Bundle) -> Tokens:
     return Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
 
 
-def _cached(
-    bundle: Bundle, rows: Sequence[Row], directory: Path, hashed: FileHashes, workers: int
-) -> Steps[tuple[list[tuple[Row, Occlusion]], list[str]]]:
+def _cached(bundle: Bundle, rows: Sequence[Row], directory: Path, hashed: FileHashes, workers: int) -> Steps[Results]:
     """The same through the token cache, as the training has filled it: each clip is decoded and encoded once."""
     assert bundle.folder is not None, "the unfolded weights, by which tokens are found, are in its folder"
     encoders = load_encoders(bundle.folder)
@@ -248,29 +280,6 @@ def training_labels(bundle: Bundle, table: Table, name: str, label: np.ndarray) 
     if own.kind == "binary":
         return replace(own, positive=float(bundle.metrics.get("training_positive", {}).get(name, 0.5)))
     return own
-
-
-def point(
-    bundle: Bundle, directory: Path, predicted: Predicted
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Share of clips whose top second is a decisive one, by method: of the sum over targets, and of each target."""
-    planted = read_planted(directory)
-    hits: dict[str, list[float]] = {"occlusion": [], "attention": [], "chance": []}
-    single: dict[str, dict[str, list[float]]] = {name: {} for name in bundle.model.config.targets}
-    for row, o in predicted:
-        decisive = planted[row.id].decisive[: o.effect.shape[1]]
-        if not decisive.any():
-            continue
-        scores = {"occlusion": np.abs(o.effect)}  # (K, T)
-        if o.attention is not None:
-            scores["attention"] = o.attention
-        for method, values in scores.items():
-            hits[method].append(pointing(values.sum(0), decisive))
-            for k, name in enumerate(bundle.model.config.targets):
-                single[name].setdefault(method, []).append(pointing(values[k], decisive))
-        hits["chance"].append(float(decisive.mean()))
-    means = {method: float(np.mean(values)) for method, values in hits.items() if values}
-    return means, {n: {m: float(np.mean(v)) for m, v in methods.items()} for n, methods in single.items() if methods}
 
 
 def seen_in_training(bundle: Bundle, directory: Path, split: str) -> bool | None:

@@ -62,7 +62,7 @@ class WorstClip(TypedDict):
 
 
 class Gain(TypedDict):
-    """The main metric's gain over the best trivial baseline."""
+    """What a metric is better by than the best trivial baseline, or than another yardstick."""
 
     metric: str
     over: str
@@ -93,7 +93,7 @@ class SeenClips(TypedDict):
 
 
 class EvaluationReport(TypedDict):
-    """A checkpoint on a data set. `pointing` only where clips with planted seconds were measured."""
+    """A checkpoint on a data set. `pointing…` only where clips with planted seconds were measured."""
 
     checkpoint: dict[str, str]  # name, sha256, trained_on
     data: str
@@ -106,6 +106,8 @@ class EvaluationReport(TypedDict):
     unusable: int
     learned_from: SeenClips
     targets: dict[str, TargetReport]
-    pointing: NotRequired[dict[str, float]]  # share of clips whose top second is a planted one, by method
-    pointing_by_target: NotRequired[dict[str, dict[str, float]]]
+    # Share of clips whose top second is a planted one: by occlusion, attention, chance and yardsticks without a model
+    pointing: NotRequired[dict[str, float]]
+    pointing_by_target: NotRequired[dict[str, dict[str, float]]]  # of the methods that a target has scores of
+    pointing_gains: NotRequired[list[Gain]]  # of occlusion over the yardsticks that need sound and picture
     manifest: NotRequired[str]  # the file in which the training noted all that it depended on

@@ -8,7 +8,7 @@ from typing import Any
 from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import environment
 from sec2sec.encoders import Encoders
-from sec2sec.metrics import SHOWN, figure, span, threshold_words, thresholds_of, title_of
+from sec2sec.metrics import SHOWN, figure, gain_words, threshold_words, thresholds_of, title_of
 from sec2sec.model import Model
 from sec2sec.tables import MetricRow, metric_rows, pipe_table
 from sec2sec.training.settings import TrainConfig
@@ -16,6 +16,10 @@ from sec2sec.training.settings import TrainConfig
 NOT_FOR = "Not for hiring, not for monitoring pupils or staff."
 ABOUT_ATTENTION = (
     "- Attention shows where the model looked. The measured effect beside it shows what changed the prediction."
+)
+NO_MODEL = (
+    "All from chance on need no model: last and middle second, the largest sum of loudness and motion, and the odd one "
+    "out, which is the second with the largest sum of |z| over five audio-visual cues."
 )
 DEMO_METRICS = ("accuracy", "balanced_accuracy", "f1")  # of the bundled checkpoint's tables
 
@@ -100,8 +104,7 @@ def _table(split: str, report: Mapping[str, Any]) -> list[str]:
 def _gain_words(row: MetricRow, report: Mapping[str, Any]) -> str:
     if row.baseline:
         return ""
-    gain = report["targets"][row.target]["gain"]
-    return f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
+    return gain_words(report["targets"][row.target]["gain"])
 
 
 def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
@@ -166,6 +169,8 @@ def _results(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) ->
         lines.append(f"| {target} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
     pointing = ", ".join(f"{method} {share:.3f}" for method, share in report["pointing"].items())
     lines += ["", f"The top second is a decisive one (sum over targets): {pointing}."]
+    if gains := report.get("pointing_gains"):  # cards of before have none
+        lines[-1] += f" Occlusion: {', '.join(map(gain_words, gains))}. {NO_MODEL}"
     return lines
 
 

@@ -263,7 +263,9 @@ def test_made_clips_can_be_evaluated_beside_trivial_baselines(tmp_path, checkpoi
     assert report["clips"] == 4
     for target in ("arousal", "valence", "synchrony"):
         assert {"accuracy", "f1", "balanced_accuracy", "trivial"} <= set(report["targets"][target])
-    assert set(report["pointing"]) == {"occlusion", "attention", "chance"}
+    yardsticks = {"chance", "last second", "middle second", "loudness + motion", "odd one out"}
+    assert set(report["pointing"]) == {"occlusion", "attention", *yardsticks}
+    assert [gain["over"] for gain in report["pointing_gains"]] == ["loudness + motion", "odd one out"]
     assert "majority (trivial)" in done.stdout
 
 

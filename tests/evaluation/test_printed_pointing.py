@@ -1,4 +1,4 @@
-"""The pointing game that `evaluate` prints, recomputed from planted.csv and from what `explain` writes of each clip."""
+"""The pointing game that `evaluate` prints, recomputed from planted.csv, the clips and what `explain` writes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sec2sec.media import open_clip
 from tests.helpers.commands import run
 from tests.helpers.models import save_tiny
 
@@ -43,6 +44,38 @@ def top_is_planted(scores: np.ndarray, planted: np.ndarray) -> float:
     return float(planted[scores.argmax()])
 
 
+YARDSTICKS = ("last second", "middle second", "loudness + motion", "odd one out")
+
+
+def yardsticks_by_hand(path: Path, planted: np.ndarray) -> dict[str, float]:
+    """What each yardstick scores in one clip, frame by frame and second by second."""
+    cues: list[list[float]] = [[], [], [], [], []]
+    before = None
+    for second in open_clip(path).seconds():
+        sound = second.samples.astype(np.float64)
+        cues[0].append(20 * np.log10(max(np.sqrt(np.mean(sound**2)), 10**-4.5)))
+        spectrum = np.abs(np.fft.fft(sound * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(16_000) / 15_999)))[:8001]) ** 2
+        cues[4].append(np.log2(1 + np.sum(np.arange(8001) * spectrum) / spectrum.sum()))
+        moved, bright, vivid = [], [], []
+        for frame in second.frames[:, ::2, ::2].astype(np.float64):
+            grey = frame @ [0.299, 0.587, 0.114] / 255
+            if before is not None:
+                moved.append(np.abs(grey - before).mean())
+            before = grey
+            bright.append(grey.mean())
+            vivid.append(((frame.max(-1) - frame.min(-1)) / np.maximum(frame.max(-1), 1)).mean())
+        for cue, values in zip(cues[1:4], (moved, bright, vivid), strict=True):
+            cue.append(100 * np.mean(values))
+    z = np.array([(np.array(cue) - np.mean(cue)) / np.std(cue) for cue in cues])
+    last, middle = len(planted) - 1, {(len(planted) - 1) // 2, len(planted) // 2}
+    return {
+        "last second": float(planted[last]),
+        "middle second": np.mean([planted[t] for t in middle]),
+        "loudness + motion": top_is_planted(z[0] + z[1], planted),
+        "odd one out": top_is_planted(np.abs(z).sum(0), planted),
+    }
+
+
 def test_shares_of_clips_whose_top_second_is_planted_are_those_of_their_explanations(data, tmp_path):
     checkpoint = save_tiny(tmp_path / "tiny")
     hardware = ("--workers", 0, "--device", "cpu", "--cache", tmp_path / "tokens")
@@ -50,7 +83,7 @@ def test_shares_of_clips_whose_top_second_is_planted_are_those_of_their_explanat
     done = run("evaluate", "--checkpoint", checkpoint, "--data", data, "--split", "all", *hardware, *written)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "e.json").read_text())
-    hits: dict[str, list[float]] = {"occlusion": [], "attention": [], "chance": []}
+    hits: dict[str, list[float]] = {name: [] for name in ("occlusion", "attention", "chance", *YARDSTICKS)}
     by_target: dict[str, dict[str, list[float]]] = {}
     with (data / "clips.csv").open(newline="") as file:
         paths = {row["id"]: data / row["path"] for row in csv.DictReader(file)}
@@ -65,11 +98,19 @@ def test_shares_of_clips_whose_top_second_is_planted_are_those_of_their_explanat
             for target, values in of_targets.items():
                 by_target.setdefault(target, {}).setdefault(method, []).append(top_is_planted(values, planted))
         hits["chance"].append(float(planted.mean()))
+        for method, share in yardsticks_by_hand(paths[name], planted).items():
+            hits[method].append(share)
     assert len(hits["chance"]) >= 3
     expected = {method: np.mean(values) for method, values in hits.items()}
     assert report["pointing"] == pytest.approx(expected)
+    for gain in report["pointing_gains"]:
+        assert gain["value"] == pytest.approx(expected["occlusion"] - expected[gain["over"]])
+        assert gain["interval"][0] <= gain["value"] <= gain["interval"][1]
     for target, methods in by_target.items():
         ours = report["pointing_by_target"][target]
         assert ours == pytest.approx({method: np.mean(values) for method, values in methods.items()})
-    words = "  ".join(f"{method} {report['pointing'][method]:.3f}" for method in report["pointing"])
-    assert f"top second is a decisive one:  {words}" in done.stdout
+    for method, share in report["pointing"].items():
+        assert f"\n  {method}: {share:.3f}" in done.stdout
+    for gain in report["pointing_gains"]:
+        low, high = (f"{end + 0.0:.3f}" for end in gain["interval"])
+        assert f"\n  occlusion: {gain['value']:+.3f} [{low}, {high}] over {gain['over']}" in done.stdout

@@ -14,17 +14,19 @@ import torch
 from sec2sec import DEMO, load
 from sec2sec.cli import main
 from sec2sec.clip import explain
-from sec2sec.datasets.known_truth import make_clips
+from sec2sec.datasets.known_truth import make_clips, read_planted
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.scoreboard import as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
-from sec2sec.evaluation.scoreboard.score import COLUMNS, DECIDING, deletion_gaps, figures
+from sec2sec.evaluation.scoreboard.score import COLUMNS, DECIDING, NO_MODEL, deletion_gaps, figures
+from sec2sec.evaluation.yardsticks import ABOUT, measure_cues, yardstick_scores
 from sec2sec.explanations.curves import curve_steps, random_orders
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.methods import METHODS, SIGNED, YARDSTICKS
 from sec2sec.media import open_clip
+from sec2sec.metrics import pointing
 from sec2sec.progress import drain
 from tests.helpers.datasets import clip_folder
 from tests.helpers.models import ENCODER, save_tiny, tiny_bundle
@@ -111,6 +113,22 @@ def test_planted_seconds_are_found_by_effect_and_gradients_and_not_by_the_yardst
         assert abs(board["methods"]["random"]["deletion"]["value"]) < 0.03
     assert board["methods"]["random"]["mass"]["value"] == pytest.approx(board["chance"], abs=0.05)
     assert board["winner"] not in YARDSTICKS
+
+
+def test_what_needs_no_model_is_scored_beside_the_methods_and_cannot_win(board, planted):
+    truth, rows = read_planted(planted), open_data(planted).rows
+    seconds = {row.id: list(open_clip(row.path).seconds()) for row in rows}
+    for name in NO_MODEL:
+        tops = [yardstick_scores(len(own), measure_cues(own))[name] for own in seconds.values()]
+        hits = [pointing(top, truth[row.id].decisive) for top, row in zip(tops, rows, strict=True)]
+        own = board["methods"][name]
+        assert own["pointing"]["value"] == pytest.approx(np.mean(hits))
+        assert own["milliseconds"] is None
+        assert own["retraining"]["value"] is None, "it has no training"
+        assert f"- {name}: {ABOUT[name]}." in as_markdown(board)
+    best = {name: {column: {"value": 1.0} for column in DECIDING} for name in NO_MODEL}
+    worst = {"attention": {column: {"value": 0.0} for column in DECIDING}}
+    assert winner(best | worst) == "attention"
 
 
 def test_the_same_weights_agree_with_themselves_and_chance_does_not(board):

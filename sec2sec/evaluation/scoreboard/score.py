@@ -1,8 +1,8 @@
 """The figures of each method on each clip, and what they come to.
 
 Every method gives each second of each target a score. The figures are of single targets, then the mean over targets of
-a clip, then over clips, with intervals by bootstrap over clips. Random scores and "the last seconds first" stand beside
-them, because a figure alone says nothing.
+a clip, then over clips, with intervals by bootstrap over clips. Random scores, "the last seconds first" and the
+yardsticks of the pointing game stand beside them, because a figure alone says nothing.
 
 T seconds, K targets, N clips, R orders, S steps of a deletion curve.
 """
@@ -25,6 +25,7 @@ from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
+from sec2sec.evaluation.yardsticks import LOUDEST, MIDDLE, ODD_ONE_OUT, measure_cues, yardstick_scores
 from sec2sec.explanations.curves import curve_steps, present_after, random_orders
 from sec2sec.explanations.masker import Masker, masker_of
 from sec2sec.explanations.methods import METHODS, RANDOM, SIGNED, YARDSTICKS, Scores
@@ -46,6 +47,7 @@ COLUMNS = {
     "sign": "share of planted seconds that it says pull the right way; signed methods alone",
     "retraining": "rank correlation with the same method on the same system trained again",
 }
+NO_MODEL = (MIDDLE, LOUDEST, ODD_ONE_OUT)  # beside "last first", which is a method of explanation like any other
 DECIDING = ("pointing", "mass", "deletion", "strength", "order")
 
 
@@ -91,7 +93,9 @@ def scoreboard_steps(
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
             theirs = [encode_seconds(seconds, other.encoders, other.device) for other in others]
-            collected.add(row, model, tokens, planted[row.id], list(zip(models, theirs, strict=True)))
+            yardsticks = yardstick_scores(len(seconds), measure_cues(seconds))
+            own = {name: yardsticks[name] for name in NO_MODEL}
+            collected.add(row, model, tokens, planted[row.id], list(zip(models, theirs, strict=True)), own)
         yield Progress(done, len(rows), f"Scored {done} of {len(rows)} clips")
     if not collected.clips:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
@@ -128,9 +132,15 @@ class Collected:
         self.seconds: dict[str, list[float]] = {}
 
     def add(
-        self, row: Row, model: Model, tokens: Tokens, planted: Planted, again: Sequence[tuple[Model, Tokens]]
+        self,
+        row: Row,
+        model: Model,
+        tokens: Tokens,
+        planted: Planted,
+        again: Sequence[tuple[Model, Tokens]],
+        yardsticks: Mapping[str, np.ndarray],
     ) -> None:
-        """Ask every method about one clip."""
+        """Ask every method about one clip. yardsticks: (T,) by name, which know nothing of models and targets."""
         scores: dict[str, Scores] = {}
         retrained: dict[str, list[Scores]] = {}
         for name, method in METHODS.items():
@@ -144,6 +154,8 @@ class Collected:
                 self.seconds.setdefault(name, []).append(taken)
                 retrained[name] = [theirs for other in again if (theirs := method(masker_of(*other))) is not None]
         targets, seconds = next(iter(scores.values())).shape
+        scores |= {name: np.tile(of_second, (targets, 1)) for name, of_second in yardsticks.items()}
+        retrained |= {name: [] for name in yardsticks}
         rng = np.random.default_rng(len(self.clips))
         lucky = [f"{RANDOM} {draw}" for draw in range(LUCKY_DRAWS)]
         scores |= {name: rng.random((targets, seconds)) for name in lucky}
@@ -172,7 +184,7 @@ class Collected:
         """Each method's columns with intervals, the same of each target, and its time a clip."""
         weights = draws([row.group for row in self.clips], seed=0, count=DRAWS)
         report: dict[str, Any] = {}
-        for name in [*[name for name in METHODS if name in self.figures], RANDOM]:
+        for name in [*[name for name in (*METHODS, *NO_MODEL) if name in self.figures], RANDOM]:
             clips = self.figures[name]
             report[name] = {
                 column: _with_interval(np.array([_mean([t[column] for t in clip]) for clip in clips]), weights)
@@ -229,7 +241,7 @@ def deletion_gaps(masker: Masker, scores: Mapping[str, Scores]) -> dict[str, np.
 
 def winner(methods: Mapping[str, Any]) -> str:
     """The method with the best mean rank over the DECIDING columns; a yardstick never wins."""
-    names = [name for name in methods if name not in YARDSTICKS]
+    names = [name for name in methods if name not in (*YARDSTICKS, *NO_MODEL)]
     ranks = np.zeros(len(names))
     for column in DECIDING:
         values = np.array([methods[name][column]["value"] or 0.0 for name in names])

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sec2sec.evaluation.scoreboard.score import COLUMNS
+from sec2sec.evaluation.scoreboard.score import COLUMNS, NO_MODEL
+from sec2sec.evaluation.yardsticks import ABOUT
 from sec2sec.files import json_bytes
 from sec2sec.outputs import write_output
 from sec2sec.tables import pipe_table
@@ -38,6 +39,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
         *(pipe_table([target, *columns], _rows_of_target(methods, target, columns)) for target in report["targets"]),
         "\n".join(f"- {column}: {COLUMNS[column]}." for column in columns)
         + "\n- ms a clip: from tokens, median, all targets at once.",
+        "These rows need no model:\n\n" + "\n".join(f"- {name}: {ABOUT[name]}." for name in NO_MODEL),
     ]
     return "\n\n".join(parts) + "\n"
 
