@@ -30,7 +30,7 @@ TRAINING_MEAN, NEIGHBOUR = "training mean", "neighbouring second"
 RANDOM_SECONDS, SIMILAR_SECONDS = "random training seconds", "similar training seconds"
 MAX_RANDOM, MAX_SIMILAR = 16, 8  # in the place of each second
 MAX_CELLS = 960  # seconds of the clip × seconds in the place of each: of a longer clip fewer stand there ...
-MIN_IN_PLACE = 4  # ... but as many as this
+MIN_IN_PLACE = 2  # ... but as many as this
 
 
 def as_second_effects(reference: str, whole: np.ndarray, audio: np.ndarray, video: np.ndarray) -> list[SecondEffects]:

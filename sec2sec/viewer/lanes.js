@@ -224,9 +224,7 @@ export class Lanes {
         this.view.timeline.draw();
       },
     });
-    const names = references.map(({reference, whole, audio}) =>
-      whole.some(isNumber) && !audio.some(isNumber) ? reference + ' (whole seconds alone)' : reference,
-    );
+    const names = references.map(referenceName);
     select.append(...names.map((name, i) => make('option', {value: i, selected: i === this.reference}, name)));
     return make('label', {class: 's2s-choice'}, 'Reference that replaces a second: ', select);
   }
@@ -266,6 +264,12 @@ export class Lanes {
       mark.style.width = Math.max(right - left, 1) + 'px';
     }
   }
+}
+
+/** What stands in the place of a second; and whether it was measured without the sound or the picture alone.
+ * @param {Reference} effects */
+export function referenceName({reference, whole, audio}) {
+  return whole.some(isNumber) && !audio.some(isNumber) ? reference + ' (whole seconds alone)' : reference;
 }
 
 /** @param {string} group */
