@@ -241,10 +241,8 @@ def _read_training_seconds(path: Path, bundle: Bundle) -> TrainingSeconds:
     references: dict[Modality, Tensor] = {"video": model.reference_video, "audio": model.reference_audio}
     of_modality = {name: statistics(name, reference.shape[-1]) for name, reference in references.items()}
     sample = {name: own for name in references if (own := tensors.get(f"sample.{name}")) is not None}
-    if (
-        any(own.shape[1:] != references[name].shape for name, own in sample.items())
-        or len({len(own) for own in sample.values()}) > 1
-    ):
+    lengths = {len(own) for own in sample.values()}
+    if len(lengths) > 1 or 0 in lengths or any(own.shape[1:] != references[name].shape for name, own in sample.items()):
         raise CheckpointError(f"{path}: its sampled seconds do not fit the checkpoint's tokens; delete it")
     return TrainingSeconds(
         {name: own for name, own in of_modality.items() if own is not None},

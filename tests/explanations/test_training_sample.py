@@ -362,14 +362,12 @@ def test_the_sample_comes_back_from_the_folder_and_one_that_does_not_fit_is_refu
         torch.testing.assert_close(back.sample.tokens.present[name], own, rtol=0, atol=0)
     vectors = np.random.default_rng(0).normal(size=(5, 16))
     np.testing.assert_allclose(back.joint.distance(vectors), measured.joint.distance(vectors), rtol=1e-3)
-    other = Tokens(measured.sample.tokens.video[:, :5], measured.sample.tokens.audio)
-    save_training_seconds(tmp_path / "tiny", TrainingSeconds(sample=SampledSeconds(other)), bundle.summary.sha256)
-    with pytest.raises(CheckpointError, match=f"{FILE}: its sampled seconds do not fit the checkpoint's tokens"):
-        load_training_seconds(bundle)
-    fewer = Tokens(measured.sample.tokens.video[:3], measured.sample.tokens.audio)
-    save_training_seconds(tmp_path / "tiny", TrainingSeconds(sample=SampledSeconds(fewer)), bundle.summary.sha256)
-    with pytest.raises(CheckpointError, match="do not fit"):
-        load_training_seconds(bundle)
+    video, audio = measured.sample.tokens.video, measured.sample.tokens.audio
+    for wrong in (Tokens(video[:, :5], audio), Tokens(video[:3], audio), Tokens(video[:0], audio[:0])):
+        training = TrainingSeconds(sample=SampledSeconds(wrong))
+        save_training_seconds(tmp_path / "tiny", training, bundle.summary.sha256)
+        with pytest.raises(CheckpointError, match=f"{FILE}: its sampled seconds do not fit the checkpoint's tokens"):
+            load_training_seconds(bundle)
 
 
 def test_a_system_of_the_whole_clip_has_one_reference_and_keeps_no_seconds(tmp_path):
