@@ -39,6 +39,7 @@ from sec2sec.explanations.features import FeatureThread, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
 from sec2sec.explanations.masker import Masker, SecondMasker, masker_of
 from sec2sec.explanations.methods import METHODS
+from sec2sec.explanations.out_of_distribution import load_training_seconds
 from sec2sec.explanations.places import PlaceEffects, place_effects
 from sec2sec.explanations.results import (
     ClipSummary,
@@ -172,7 +173,8 @@ class EncodedClip:
     def effects(self, target: str, reference: str = "training mean") -> SecondEffects:
         """What each second, its sound and its picture did: the prediction minus that with the reference in its place.
 
-        reference: "training mean", or "neighbouring second" for the Sec2Sec systems.
+        reference: "training mean"; for the Sec2Sec systems also "neighbouring second" and, where the checkpoint has a
+        sample of them, "random training seconds" and "similar training seconds", which replace whole seconds alone.
         """
         by_reference = {effects[0].reference: effects for effects in self._effects}
         if reference not in by_reference:
@@ -254,7 +256,7 @@ class EncodedClip:
     @cached_property
     def _effects(self) -> list[list[SecondEffects]]:
         with self.masker.threads():
-            return second_effects(self.masker)
+            return second_effects(self.masker, load_training_seconds(self.model))
 
     def _with(
         self, seconds: Sequence[int], modality: Modality | None, video: Tensor | None, audio: Tensor | None

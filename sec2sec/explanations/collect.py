@@ -13,11 +13,16 @@ import torch
 from sec2sec.checkpoints import Bundle
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.attention_profile import deviation_from_profile
-from sec2sec.explanations.effects import mean_reference_effects, neighbour_effects
+from sec2sec.explanations.effects import mean_reference_effects, neighbour_effects, training_second_effects
 from sec2sec.explanations.features import Measured, features_of
 from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import Masker
-from sec2sec.explanations.out_of_distribution import load_training_seconds, ood_seconds
+from sec2sec.explanations.out_of_distribution import (
+    TrainingSeconds,
+    load_training_seconds,
+    ood_seconds,
+    reference_distances,
+)
 from sec2sec.explanations.randomisation import randomisation_test
 from sec2sec.explanations.results import (
     ClipSummary,
@@ -58,7 +63,8 @@ def _collect(
     measured: Callable[[], Measured] | None,
 ) -> Explanation:
     occlusion, by_second = masker.occlusion, masker.by_second
-    effects = second_effects(masker)
+    training = load_training_seconds(bundle)
+    effects = second_effects(masker, training)
     judgements = verdicts(
         masker.predictor,
         occlusion,
@@ -90,16 +96,30 @@ def _collect(
     features: tuple[Feature, ...] = ()
     if measured is not None:
         of_seconds = measured()
-        unlike = ood_seconds(of_seconds, masker.tokens, load_training_seconds(bundle))
+        unlike = ood_seconds(of_seconds, masker.tokens, training)
         features = features_of(of_seconds, {name: target.effect for name, target in targets.items()})
     for name, target in targets.items():
         further = further_witnesses(target, None if measured is None else unlike, bundle.metrics, name)
         targets[name] = replace(target, verdict=with_witnesses(target.verdict, list(further)))
-    return Explanation(clip, bundle.summary, targets, co_attention(masker), unlike, features, seconds_taken)
+    return Explanation(
+        clip,
+        bundle.summary,
+        targets,
+        co_attention(masker),
+        unlike,
+        features,
+        seconds_taken,
+        reference_distances(masker, training),
+    )
 
 
-def second_effects(masker: Masker) -> list[list[SecondEffects]]:
-    """The effects of each second under each reference that this system has: references × targets."""
+def second_effects(masker: Masker, training: TrainingSeconds | None) -> list[list[SecondEffects]]:
+    """The effects of each second under each reference that this system has: references × targets.
+
+    training: what the checkpoint knows of its training seconds, which may stand in for others.
+    """
     by_second = masker.by_second
     mean = mean_reference_effects(masker.occlusion)
-    return [mean] if by_second is None else [mean, neighbour_effects(by_second)]
+    if by_second is None:
+        return [mean]
+    return [mean, neighbour_effects(by_second), *training_second_effects(by_second, training)]

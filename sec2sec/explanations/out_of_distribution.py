@@ -2,28 +2,38 @@
 
 Unlike: the Mahalanobis distance of a second's pooled tokens (their mean, one vector per modality) from the training
 seconds, after Lee et al. (2018), with a covariance shrunk after Ledoit & Wolf (2004), and its percentile among training
-seconds. The statistics travel as training-seconds.safetensors in a checkpoint's folder, with the SHA-256 of the
-checkpoint that they belong to. Of a checkpoint without them no second is said to be unlike.
+seconds. Both ends are unlike: in many dimensions hardly any second lies near the centre (Nalisnick et al. 2019), so one
+that does is more average than seconds are. The training mean lies there, and is measured the same way.
 
-N training seconds, T seconds, C channels of a token, Q quantiles.
+The statistics travel as training-seconds.safetensors in a checkpoint's folder, with the SHA-256 of the checkpoint that
+they belong to, and with a sample of the seconds themselves (training_sample.py). Of a checkpoint without them no second
+is said to be unlike.
+
+N training seconds, T seconds, C channels of a token, D width, Q quantiles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from sec2sec.checkpoints import Bundle, CheckpointError
 from sec2sec.encoders.tokens import Modality, Tokens
+from sec2sec.explanations.embeddings import to_numpy
 from sec2sec.explanations.features.collect import Measured
-from sec2sec.explanations.results import OutOfDistribution
+from sec2sec.explanations.masker import Masker
+from sec2sec.explanations.results import OutOfDistribution, ReferenceDistance
+from sec2sec.explanations.training_sample import SAMPLED_SECONDS, SampledSeconds, SecondSampler, joint_vectors
 from sec2sec.files import write_atomically
+from sec2sec.model import Model, Sec2Sec
 
 FILE = "training-seconds.safetensors"
 OLD_FILE = "familiarity.safetensors"  # its name in older checkpoints
@@ -31,11 +41,13 @@ SILENT_PEAK = -60.0  # dBFS; no sample above it
 BLACK_SHARE = 0.99  # share of black pixels in the second's brightest frame; ffmpeg's .98 takes title cards for black
 FROZEN_CHANGE = 0.001  # mean luma difference that no two neighbouring frames exceed, as in ffmpeg's freezedetect
 UNLIKE_PERCENTILE = 99.0  # per cent of the training seconds that lie nearer
+AVERAGE_PERCENTILE = 1.0  # the same, and as few
 FOLDS = 5  # distances of training seconds are measured by statistics of other clips
 MIN_TRAINING_CLIPS = 10  # fewer cannot say which seconds are ordinary
 MAX_CHANNELS = 1024  # of a token; wider tokens are the inputs themselves, whose mean says little, at a great price
 QUANTILES = np.linspace(0, 1, 1001)
 
+PARTS = ("mean", "whiten", "quantiles")  # of SecondStatistics, as tensors of the file
 NAMES: dict[Modality, str] = {"video": "picture", "audio": "sound"}
 
 
@@ -53,13 +65,46 @@ class SecondStatistics:
         distance: np.ndarray = np.linalg.norm((pooled - self.mean) @ self.whiten, axis=1)
         return distance
 
+    def distances_between(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Mahalanobis distances of (T, C) from (N, C) → (T, N)."""
+        one, other = (some - self.mean) @ self.whiten, (others - self.mean) @ self.whiten
+        squares = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
+        distances: np.ndarray = np.sqrt(np.maximum(squares, 0))
+        return distances
+
     def percentile(self, distance: np.ndarray) -> np.ndarray:
         """Share of the training seconds that lie nearer, 0–100: (T,) → (T,)."""
         percent: np.ndarray = 100 * np.interp(distance, self.quantiles, QUANTILES)
         return percent
 
 
-TrainingSeconds = Mapping[Modality, SecondStatistics]  # of the modalities that the training clips have
+@dataclass(frozen=True)
+class TrainingSeconds:
+    """What is known of the seconds that a model learned from."""
+
+    statistics: Mapping[Modality, SecondStatistics] = field(default_factory=dict)  # of pooled tokens, where measured
+    joint: SecondStatistics | None = None  # of the joint vectors, D channels; None where they were not measured
+    sample: SampledSeconds | None = None  # some of the seconds themselves; None where none were kept
+
+    def nearest(self, tokens: Tokens, count: int) -> np.ndarray | None:
+        """Which of the sampled seconds are most like the rest of a clip: (T, count), for each of its seconds.
+
+        Nearest by the mean squared Mahalanobis distance to the clip's other seconds, summed over sound and picture.
+        None where there is nothing to compare: a clip of one second, no sample, or no modality in common.
+        """
+        if self.sample is None or tokens.seconds < 2:
+            return None
+        own, sampled = pool_seconds(tokens), pool_seconds(self.sample.tokens)
+        squares = [
+            statistics.distances_between(own[name], sampled[name]) ** 2
+            for name, statistics in self.statistics.items()
+            if name in own and name in sampled
+        ]
+        if not squares:
+            return None
+        total = np.sum(squares, 0)  # (T, N)
+        to_the_others = total.sum(0) - total  # the same order as their mean
+        return np.argsort(to_the_others, axis=1, kind="stable")[:, :count]
 
 
 def pool_seconds(tokens: Tokens) -> dict[Modality, np.ndarray]:
@@ -71,13 +116,41 @@ def pool_seconds(tokens: Tokens) -> dict[Modality, np.ndarray]:
     }
 
 
-def measure_training_seconds(clips: Iterable[Tokens]) -> dict[Modality, SecondStatistics]:
-    """What the training clips look like; reads them once. A modality of fewer than MIN_TRAINING_CLIPS is left out."""
+def measure_training_seconds(
+    clips: Iterable[Tokens], model: Model | None = None, sampled: int = SAMPLED_SECONDS
+) -> TrainingSeconds:
+    """What the training clips look like, and a sample of their seconds; reads them once.
+
+    A modality of fewer than MIN_TRAINING_CLIPS is left out; without any there is no sample. model: of a Sec2Sec system
+    the joint vectors are measured as well; another one has no use for a sample. sampled: seconds to keep, 0 for none.
+    """
     vectors: dict[Modality, list[np.ndarray]] = {"video": [], "audio": []}
+    joint: list[np.ndarray] = []
+    sampler = SecondSampler(sampled if model is None or isinstance(model, Sec2Sec) else 0)
     for tokens in clips:
-        for name, seconds in pool_seconds(tokens).items():
+        pooled = pool_seconds(tokens)
+        for name, seconds in pooled.items():
             vectors[name].append(seconds.astype(np.float32))
-    return {name: second_statistics(own) for name, own in vectors.items() if len(own) >= MIN_TRAINING_CLIPS}
+        if pooled.keys() == tokens.present.keys():
+            sampler.add(tokens)
+        if isinstance(model, Sec2Sec):
+            joint.append(joint_vectors_of(model, tokens))
+    statistics = {name: second_statistics(own) for name, own in vectors.items() if len(own) >= MIN_TRAINING_CLIPS}
+    return TrainingSeconds(
+        statistics,
+        second_statistics(joint) if len(joint) >= MIN_TRAINING_CLIPS else None,
+        SampledSeconds(sampler.sample) if statistics and sampler.sample is not None else None,
+    )
+
+
+def joint_vectors_of(model: Sec2Sec, tokens: Tokens) -> np.ndarray:
+    """A clip's joint vectors (T, D), of tokens in any precision and on any device."""
+    learning = model.training
+    model.eval()
+    own = (None if part is None else part.float() for part in (tokens.video, tokens.audio))
+    vectors = joint_vectors(model, Tokens(*own).to(model.reference_video.device), tokens.seconds)
+    model.train(learning)
+    return to_numpy(vectors).astype(np.float32)
 
 
 def second_statistics(clips: list[np.ndarray]) -> SecondStatistics:
@@ -108,43 +181,91 @@ def centre(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def save_training_seconds(folder: Path, training: TrainingSeconds, checkpoint: str) -> None:
-    """Write the statistics into a checkpoint's folder. checkpoint: its SHA-256. Raises OSError."""
+    """Write them into a checkpoint's folder. checkpoint: its SHA-256. Raises OSError."""
+    measured: dict[str, SecondStatistics] = dict(training.statistics.items())
+    if training.joint is not None:
+        measured["joint"] = training.joint
     tensors = {
-        f"{name}.{field}": torch.from_numpy(getattr(own, field).astype(np.float32))
-        for name, own in training.items()
-        for field in ("mean", "whiten", "quantiles")
+        f"{name}.{part}": torch.from_numpy(getattr(own, part).astype(np.float32))
+        for name, own in measured.items()
+        for part in PARTS
     }
-    about = {"checkpoint": checkpoint} | {f"{name}.seconds": str(own.seconds) for name, own in training.items()}
+    if training.sample is not None:
+        tensors |= {f"sample.{name}": own for name, own in training.sample.tokens.present.items()}
+    about = {"checkpoint": checkpoint} | {f"{name}.seconds": str(own.seconds) for name, own in measured.items()}
     write_atomically(folder / FILE, save({name: t.contiguous() for name, t in tensors.items()}, metadata=about))
 
 
-def load_training_seconds(bundle: Bundle) -> dict[Modality, SecondStatistics] | None:
-    """The statistics in a checkpoint's folder; None where there are none.
+def load_training_seconds(bundle: Bundle) -> TrainingSeconds | None:
+    """What is known of the training seconds in a checkpoint's folder; None where there is no such file.
 
-    Raises CheckpointError for a file that is damaged, does not fit the encoders or belongs to another checkpoint.
+    Read once, and anew where the file has changed, so that what a model makes of the sample stays as well. Raises
+    CheckpointError for a file that is damaged, does not fit the encoders or belongs to another checkpoint.
     """
     folder = bundle.folder
     path = next((folder / name for name in (FILE, OLD_FILE) if (folder / name).is_file()), None) if folder else None
     if path is None:
         return None
+    about = path.stat()
+    version = (path, about.st_mtime_ns, about.st_size)
+    known = _loaded.get(bundle.model)
+    if known is None or known[0] != version:
+        known = _loaded[bundle.model] = (version, _read_training_seconds(path, bundle))
+    return known[1]
+
+
+# by model, as there is one on each device
+_loaded: WeakKeyDictionary[Model, tuple[tuple[Path, int, int], TrainingSeconds]] = WeakKeyDictionary()
+
+
+def _read_training_seconds(path: Path, bundle: Bundle) -> TrainingSeconds:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).double().numpy() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: damaged ({error}); copy it again, or delete it") from error
     if about.get("checkpoint") != bundle.summary.sha256:
         raise CheckpointError(f"{path}: belongs to another checkpoint; delete it, or copy the folder again")
-    training: dict[Modality, SecondStatistics] = {}
-    for name in NAMES:
-        mean, whiten, quantiles = (tensors.get(f"{name}.{field}") for field in ("mean", "whiten", "quantiles"))
+
+    def statistics(name: str, width: int) -> SecondStatistics | None:
+        mean, whiten, quantiles = (tensors.get(f"{name}.{part}") for part in PARTS)
         if mean is None or whiten is None or quantiles is None:
-            continue
-        width = bundle.model.get_buffer(f"reference_{name}").shape[-1]
+            return None
         if (mean.shape, whiten.shape, quantiles.shape) != ((width,), (width, width), QUANTILES.shape):
             raise CheckpointError(f"{path}: does not fit the checkpoint's {width} channels; delete it")
-        training[name] = SecondStatistics(mean, whiten, quantiles, int(about.get(f"{name}.seconds", "0")))
-    return training
+        seconds = int(about.get(f"{name}.seconds", "0"))
+        return SecondStatistics(mean.double().numpy(), whiten.double().numpy(), quantiles.double().numpy(), seconds)
+
+    model = bundle.model
+    references: dict[Modality, Tensor] = {"video": model.reference_video, "audio": model.reference_audio}
+    of_modality = {name: statistics(name, reference.shape[-1]) for name, reference in references.items()}
+    sample = {name: own for name in references if (own := tensors.get(f"sample.{name}")) is not None}
+    lengths = {len(own) for own in sample.values()}
+    if len(lengths) > 1 or 0 in lengths or any(own.shape[1:] != references[name].shape for name, own in sample.items()):
+        raise CheckpointError(f"{path}: its sampled seconds do not fit the checkpoint's tokens; delete it")
+    return TrainingSeconds(
+        {name: own for name, own in of_modality.items() if own is not None},
+        statistics("joint", model.config.width) if isinstance(model, Sec2Sec) else None,
+        SampledSeconds(Tokens(sample.get("video"), sample.get("audio"))) if sample else None,
+    )
+
+
+def reference_distances(masker: Masker, training: TrainingSeconds | None) -> tuple[ReferenceDistance, ...]:
+    """How far the training mean lies from the centre of the training seconds, measured as any second is."""
+    if training is None:
+        return ()
+    distances = []
+    pooled = pool_seconds(Tokens(*masker.model.references(1)))
+    spaces = [(NAMES[name], own, pooled[name]) for name, own in training.statistics.items() if name in pooled]
+    if training.joint is not None and masker.by_second is not None:
+        spaces.append(("joint vector", training.joint, to_numpy(masker.by_second.embeddings.neither[:1])))
+    for space, statistics, vector in spaces:
+        distance = statistics.distance(vector)
+        nearest, median = np.interp((0.0, 0.5), QUANTILES, statistics.quantiles)
+        share = statistics.percentile(distance)
+        distances.append(ReferenceDistance(space, *(float(x) for x in (distance[0], nearest, median, share[0]))))
+    return tuple(distances)
 
 
 def ood_seconds(
@@ -153,14 +274,26 @@ def ood_seconds(
     """What is to be said of a clip's seconds, in their order. A black second is not also called frozen."""
     remarks = [remark for second in range(len(measured.partial)) for remark in _empty_second(measured, second)]
     vectors = pool_seconds(tokens)
-    for name, statistics in (training or {}).items():
+    for name, statistics in ({} if training is None else training.statistics).items():
         if name not in vectors:
             continue
         for second, share in enumerate(statistics.percentile(statistics.distance(vectors[name]))):
-            if share >= UNLIKE_PERCENTILE:
-                words = f"{NAMES[name]} unlike {np.floor(10 * share) / 10:g} % of the training seconds"
+            if words := unlike_words(NAMES[name], share):
                 remarks.append(OutOfDistribution(second, "unlike", words, float(share)))
     return tuple(sorted(remarks, key=lambda remark: remark.second))
+
+
+def unlike_words(what: str, share: float) -> str:
+    """What is to be said of a second that lies farther than `share` % of the training seconds; mostly nothing."""
+    if share >= UNLIKE_PERCENTILE:
+        return f"{what} unlike {_rounded_down(share)} % of the training seconds"
+    if share <= AVERAGE_PERCENTILE:
+        return f"{what} more average than {_rounded_down(100 - share)} % of the training seconds"
+    return ""
+
+
+def _rounded_down(share: float) -> str:
+    return f"{np.floor(10 * share) / 10:g}"
 
 
 def _empty_second(measured: Measured, second: int) -> Iterator[OutOfDistribution]:

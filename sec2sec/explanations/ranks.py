@@ -47,6 +47,12 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return rho
 
 
+def correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Pearson's r along the last axis; NaN where either side is constant or not a number."""
+    r: np.ndarray = (_centred(one) * _centred(other)).sum(-1)
+    return r
+
+
 def permutation_test(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """ρ of two rows (T,) and how often chance does as well, one-sided: share of permutations of `one` with ρ as high.
 

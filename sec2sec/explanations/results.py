@@ -56,11 +56,17 @@ class ClipSummary:
 class SecondEffects:
     """The effect of each second when something else stands in its place; each (T,)."""
 
-    reference: str  # what stands there: "training mean", "neighbouring second"
+    # what stands there: "training mean", "neighbouring second", "random training seconds", "similar training seconds"
+    reference: str
     whole: np.ndarray
-    audio: np.ndarray  # its sound alone replaced
+    audio: np.ndarray  # its sound alone replaced; NaN, as the two below, under a reference that replaces whole seconds
     video: np.ndarray  # its picture alone replaced
     interaction: np.ndarray  # whole − audio − video: what sound and picture do together beyond each alone
+
+    @property
+    def split(self) -> bool:
+        """Whether sound and picture were measured alone: not where whole seconds were replaced and nothing else."""
+        return not np.isfinite(self.whole).any() or bool(np.isfinite(self.audio).any())
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class OrderCurve:
 class Witness:
     """One measurement that speaks for the attention or against it."""
 
-    name: str  # use, unevenness, mass, position, order; learning, familiarity, length, stability
+    name: str  # use, unevenness, mass, position, order; learning, familiarity, reference, length, stability
     grade: Grade
     words: str  # what was measured, with its figures; a clause
     threshold: str = ""  # what it takes to hold
@@ -205,8 +211,26 @@ class OutOfDistribution:
 
     second: int
     kind: Literal["silent", "black", "frozen", "partial", "unlike"]
-    words: str  # "no sound above −60 dB", "unlike 99 % of the training seconds"
-    value: float  # in the unit that `words` names
+    words: str  # "no sound above −60 dB", "picture unlike 99 % of the training seconds"
+    value: float  # in the unit that `words` names; of "unlike" the share of training seconds nearer the centre, %
+
+
+@dataclass(frozen=True)
+class ReferenceDistance:
+    """How far the training mean, taken as a second, lies from the centre of the training seconds (Mahalanobis)."""
+
+    space: str  # where: "picture" or "sound" (pooled tokens), "joint vector"
+    distance: float
+    nearest: float  # of the training seconds, the smallest distance
+    median: float  # of the training seconds
+    percentile: float  # share of the training seconds that lie nearer, 0–100
+
+    @property
+    def words(self) -> str:
+        """The figures, as a phrase."""
+        return (
+            f"{self.space} {self.distance:.1f} (training seconds: median {self.median:.1f}, nearest {self.nearest:.1f})"
+        )
 
 
 @dataclass(frozen=True)
@@ -289,6 +313,7 @@ class Explanation:
     out_of_distribution: tuple[OutOfDistribution, ...] = ()
     features: tuple[Feature, ...] = ()
     seconds_taken: Mapping[str, float] = field(default_factory=dict)  # stage → s: decoding, encoding, explaining
+    reference_distances: tuple[ReferenceDistance, ...] = ()  # empty where the checkpoint does not know them
 
 
 @dataclass(frozen=True)

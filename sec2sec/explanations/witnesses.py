@@ -2,7 +2,7 @@
 
 The verdict says whether attention agrees with the effect that was measured in this clip. These ask whether that means
 something: would random weights have given the same, does the model know such seconds and clips as long as this one,
-and would another cut have named other seconds?
+do the effects hold when something else stands in the place of a second, and would another cut have named other seconds?
 
 T seconds.
 """
@@ -14,11 +14,21 @@ from typing import Any
 
 import numpy as np
 
+from sec2sec.explanations.effects import RANDOM_SECONDS, SIMILAR_SECONDS
 from sec2sec.explanations.randomisation import HARDLY_CHANGES
-from sec2sec.explanations.results import Grade, OutOfDistribution, Stability, TargetExplanation, Witness
+from sec2sec.explanations.ranks import correlation
+from sec2sec.explanations.results import (
+    Grade,
+    OutOfDistribution,
+    SecondEffects,
+    Stability,
+    TargetExplanation,
+    Witness,
+)
 from sec2sec.explanations.verdict import percent, r_words, share_words
 
 MAX_UNKNOWN_SHARE = 0.5  # of the effect that seconds out of distribution may have
+MIN_REFERENCE_CORRELATION = 0.5  # of effects against real training seconds with those against their mean
 
 
 def further_witnesses(
@@ -32,6 +42,7 @@ def further_witnesses(
         yield learning_witness(float(target.randomisation.attention[-1]))
     if unlike is not None:
         yield familiarity_witness(target.effect, unlike)
+    yield from reference_witnesses(target.effects)
     longest = len(metrics.get("mean_attention", {}).get(name, {}).get("from_start", []))
     if longest:
         yield length_witness(len(target.effect), longest)
@@ -53,6 +64,24 @@ def familiarity_witness(effect: np.ndarray, unlike: Sequence[OutOfDistribution])
     words = f"{count} are out of distribution, and {share_words(share)} of the effect is theirs"
     grade: Grade = "weak" if share > MAX_UNKNOWN_SHARE else "holds"
     return Witness("familiarity", grade, words, f"at most {percent(MAX_UNKNOWN_SHARE)}")
+
+
+def reference_witnesses(effects: Sequence[SecondEffects]) -> Iterator[Witness]:
+    """Whether the effects hold when real training seconds stand where the training mean stood; nothing without them.
+
+    Pearson's r of signed effects, which centres them within the clip: another reference adds nearly the same to
+    the effect of every second, and that changes no order. Ranks would count the noise of seconds without any effect.
+    """
+    against = {one.reference: correlation(effects[0].whole, one.whole) for one in effects}
+    names = {RANDOM_SECONDS: "random", SIMILAR_SECONDS: "similar"}
+    figures = {name: float(against[key]) for key, name in names.items() if np.isfinite(against.get(key, np.nan))}
+    if figures:
+        listed = " and ".join(f"{r_words(r)} ({name})" for name, r in figures.items())
+        grade: Grade = "holds" if min(figures.values()) >= MIN_REFERENCE_CORRELATION else "weak"
+        words = (
+            f"with real training seconds in the place of each second, the effects correlate with these at r = {listed}"
+        )
+        yield Witness("reference", grade, words, f"at least {MIN_REFERENCE_CORRELATION:g}")
 
 
 def length_witness(seconds: int, longest: int) -> Witness:

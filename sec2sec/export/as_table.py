@@ -122,6 +122,9 @@ def _evidence(name: str, target: TargetExplanation) -> Iterator[Column]:
         under = "" if index == 0 else f", {effects.reference}"
         if index:  # the first one's are the target's own
             yield Column(name, f"effect{under}", "prediction", effects.whole)
+        if not effects.split:
+            continue
+        if index:
             yield Column(name, f"effect of the sound{under}", "prediction", effects.audio)
             yield Column(name, f"effect of the picture{under}", "prediction", effects.video)
         yield Column(name, f"interaction{under}", "prediction", effects.interaction)

@@ -152,9 +152,8 @@ def save_trained(
         provenance=provenance,
     )
     tokens = (read_tokens(file, encoders.config) for file in training.files)
-    save_training_seconds(
-        partial, measure_training_seconds(own for own in tokens if own is not None), identity(partial)
-    )
+    seconds = measure_training_seconds((own for own in tokens if own is not None), model)
+    save_training_seconds(partial, seconds, identity(partial))
     write_learned_from(partial, learned_from)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

@@ -28,4 +28,20 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
         (name, target, tug_of(target.shapley, reach), VerdictView.of(name, target.verdict))
         for name, target in targets.items()
     ]
-    return {"cards": cards, "checkpoint": explanation.checkpoint, "warnings": warnings}
+    return {
+        "cards": cards,
+        "checkpoint": explanation.checkpoint,
+        "average": average_seconds_words(explanation),
+        "warnings": warnings,
+    }
+
+
+def average_seconds_words(explanation: Explanation) -> str:
+    """Where the average second, which baseline and effects are measured against, lies; empty where it is not known."""
+    if not explanation.reference_distances:
+        return ""
+    distances = "; ".join(place.words for place in explanation.reference_distances)
+    return (
+        "The average second, which baseline and effects are measured against, is no second of a film. Its distance "
+        f"from the centre of the training seconds: {distances}."
+    )

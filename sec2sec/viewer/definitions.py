@@ -13,9 +13,17 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Measured effect",
-        "The prediction minus the prediction with that second replaced by what stands in its place: the average of the "
-        "training data, or the neighbouring second.",
+        "The prediction minus the prediction with that second replaced by what stands in its place: the average second "
+        "of the training data; the neighbouring second; or, where the model has kept some, real training seconds, "
+        "drawn at random or nearest to the rest of the clip (the mean over up to 16 or 8, whole seconds alone).",
         "occlusion, Zeiler & Fergus 2014",
+    ),
+    (
+        "Average second",
+        "What the model saw in the mean over all training seconds. No film has such a second: it lies nearer to their "
+        "centre than any of them, and what co-attention makes of it need not lie there at all. Its distances stand "
+        "below the predictions, where the model knows them.",
+        "Mahalanobis distance",
     ),
     (
         "Interaction",
@@ -91,7 +99,8 @@ DEFINITIONS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "Unfamiliar",
-        "Seconds that are silent, black, frozen or partial, or whose tokens lie far from those of the training data.",
+        "Seconds that are silent, black, frozen or partial, or whose tokens lie farther from the centre of the "
+        "training data than 99 % of its seconds, or nearer than 99 % of them: these are more average than seconds are.",
         "Mahalanobis distance, percentile",
     ),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -88,8 +89,8 @@ def along(correlation: Mapping[str, float], names: Sequence[str]) -> str:
 def unfamiliar_words(unfamiliar: Sequence[OutOfDistribution]) -> list[str]:
     """One sentence for each run of seconds that are out of distribution in the same way."""
     runs: list[tuple[int, int, OutOfDistribution]] = []
-    for one in sorted(unfamiliar, key=lambda u: (u.kind, u.second)):
-        if runs and runs[-1][2].kind == one.kind and runs[-1][1] == one.second - 1:
+    for one in sorted(unfamiliar, key=lambda u: (_way(u), u.second)):
+        if runs and _way(runs[-1][2]) == _way(one) and runs[-1][1] == one.second - 1:
             runs[-1] = (runs[-1][0], one.second, runs[-1][2])
         else:
             runs.append((one.second, one.second, one))
@@ -98,6 +99,11 @@ def unfamiliar_words(unfamiliar: Sequence[OutOfDistribution]) -> list[str]:
         f"{first}–{last + 1} s: {one.words if one.kind == 'unlike' else f'{one.kind}, {one.words}'}"  # it says the kind
         for first, last, one in runs
     ]
+
+
+def _way(one: OutOfDistribution) -> tuple[str, str]:
+    """In which way a second is out of distribution; of one that is unlike its words, up to their figure."""
+    return one.kind, re.split(r"\d", one.words)[0] if one.kind == "unlike" else ""
 
 
 def signed(value: float) -> str:

@@ -1,5 +1,5 @@
 // Which lanes are open, under which reference the effect is shown, and all open ones stacked on one x-axis.
-/** @import {Lane, Part, Trace} from './types.d.ts' */
+/** @import {Lane, Part, Reference, Trace} from './types.d.ts' */
 /** @import {View} from './view.js' */
 import {make} from './dom.js';
 import {isNumber, secondSpan} from './numbers.js';
@@ -212,18 +212,19 @@ export class Lanes {
     }
     if (unfamiliar.seconds.length) items.push(key('s2s-key-unfamiliar', 'unfamiliar to the model'));
     if (clip.partial) items.push(key('s2s-key-partial', 'last second: only a part'));
-    if (references.length > 1) items.unshift(this.referenceChoice(references.map(({reference}) => reference)));
+    if (references.length > 1) items.unshift(this.referenceChoice(references));
     this.view.find('.s2s-legend').replaceChildren(...items);
   }
 
-  /** @param {string[]} names */
-  referenceChoice(names) {
+  /** @param {Reference[]} references */
+  referenceChoice(references) {
     const select = make('select', {
       onchange: () => {
         this.reference = Number(select.value);
         this.view.timeline.draw();
       },
     });
+    const names = references.map(referenceName);
     select.append(...names.map((name, i) => make('option', {value: i, selected: i === this.reference}, name)));
     return make('label', {class: 's2s-choice'}, 'Reference that replaces a second: ', select);
   }
@@ -263,6 +264,12 @@ export class Lanes {
       mark.style.width = Math.max(right - left, 1) + 'px';
     }
   }
+}
+
+/** What stands in the place of a second; and whether it was measured without the sound or the picture alone.
+ * @param {Reference} effects */
+export function referenceName({reference, whole, audio}) {
+  return whole.some(isNumber) && !audio.some(isNumber) ? reference + ' (whole seconds alone)' : reference;
 }
 
 /** @param {string} group */

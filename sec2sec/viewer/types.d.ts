@@ -130,7 +130,7 @@ export type Column = {target: string; name: string; main: boolean} & (
 );
 
 export type Part = 'whole' | 'audio' | 'video' | 'interaction';
-export type Reference = {reference: string} & Record<Part, number[]>;
+export type Reference = {reference: string} & Record<Part, (number | null)[]>;
 export interface Target {
   name: string;
   attention: number[] | null;

@@ -14,36 +14,41 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.explanations.features import FeatureCollector
 from sec2sec.explanations.out_of_distribution import (
+    AVERAGE_PERCENTILE,
     FILE,
     MIN_TRAINING_CLIPS,
+    UNLIKE_PERCENTILE,
+    TrainingSeconds,
     load_training_seconds,
     measure_training_seconds,
     ood_seconds,
     pool_seconds,
     save_training_seconds,
+    unlike_words,
 )
 from sec2sec.media import open_clip
 from tests.helpers import clips
 from tests.helpers.models import ENCODER, save_tiny, tiny_bundle
 
 WIDTH = ENCODER.width
+GRID = ENCODER.visual_tokens, ENCODER.audio_tokens
 MIX = np.random.default_rng(7).normal(size=(WIDTH, WIDTH)) / 4
 
 
-def training_clips(count: int = 40, seconds: int = 6, seed: int = 0) -> list[Tokens]:
+def training_clips(count: int = 40, seconds: int = 6, seed: int = 0, tokens: tuple[int, int] = (4, 3)) -> list[Tokens]:
     """Clips whose seconds are correlated Gaussian vectors; tokens scatter around their second's vector."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
         vector = rng.normal(size=(2, seconds, 1, WIDTH)) @ MIX
-        parts = (vector[i] + 0.1 * rng.normal(size=(seconds, n, WIDTH)) for i, n in enumerate((4, 3)))
+        parts = (vector[i] + 0.1 * rng.normal(size=(seconds, n, WIDTH)) for i, n in enumerate(tokens))
         found.append(Tokens(*(torch.from_numpy(part).float() for part in parts)))
     return found
 
 
 def test_the_distance_is_scipys_mahalanobis_with_the_ledoit_wolf_covariance():
     training, fresh = training_clips(), training_clips(1, seed=9)[0]
-    usual = measure_training_seconds(training)["video"]
+    usual = measure_training_seconds(training).statistics["video"]
     seconds = np.concatenate([clip.video.mean(1).double().numpy() for clip in training])
     inverse = np.linalg.inv(ledoit_wolf(seconds)[0])
     vectors = pool_seconds(fresh)["video"]
@@ -53,7 +58,7 @@ def test_the_distance_is_scipys_mahalanobis_with_the_ledoit_wolf_covariance():
 
 
 def test_new_seconds_of_the_same_kind_are_as_often_unlike_as_training_seconds():
-    usual = measure_training_seconds(training_clips(count=15))["audio"]  # 90 seconds of 16 channels: few
+    usual = measure_training_seconds(training_clips(count=15)).statistics["audio"]  # 90 seconds of 16 channels: few
     fresh = np.concatenate([pool_seconds(clip)["audio"] for clip in training_clips(300, seed=5)])
     shares = usual.percentile(usual.distance(fresh))
     assert np.mean(shares >= 90) == pytest.approx(0.10, abs=0.06)
@@ -65,7 +70,7 @@ def test_new_seconds_of_the_same_kind_are_as_often_unlike_as_training_seconds():
 
 def test_a_strange_second_is_called_unlike_and_the_others_are_not():
     usual = measure_training_seconds(training_clips())
-    clip = Tokens(*(part.clone() for part in usual_tokens(usual)))
+    clip = ordinary_clip(usual)
     clip.video[2] += 3.0
     found = ood_seconds(nothing_measured(len(clip.video)), clip, usual)
     assert [(one.second, one.kind) for one in found] == [(2, "unlike")]
@@ -73,11 +78,43 @@ def test_a_strange_second_is_called_unlike_and_the_others_are_not():
     assert found[0].value == 100
 
 
-def usual_tokens(usual) -> tuple[torch.Tensor, torch.Tensor]:
-    """Five seconds at the training mean."""
-    means = (torch.from_numpy(usual[name].mean).float() for name in ("video", "audio"))
-    video, audio = (mean.expand(5, 3, WIDTH) for mean in means)
-    return video, audio
+def test_a_second_that_is_more_average_than_seconds_are_is_unlike_as_well():
+    usual = measure_training_seconds(training_clips())
+    clip = ordinary_clip(usual)
+    clip.audio[1] = torch.from_numpy(usual.statistics["audio"].mean)
+    found = ood_seconds(nothing_measured(len(clip.video)), clip, usual)
+    assert [(one.second, one.kind, one.words) for one in found] == [
+        (1, "unlike", "sound more average than 100 % of the training seconds")
+    ]
+    assert found[0].value == 0
+
+
+def test_as_few_ordinary_seconds_are_too_near_as_too_far():
+    usual = measure_training_seconds(training_clips(count=200)).statistics["video"]
+    fresh = np.concatenate([pool_seconds(clip)["video"] for clip in training_clips(300, seed=5)])
+    shares = usual.percentile(usual.distance(fresh))
+    assert np.mean(shares <= AVERAGE_PERCENTILE) == pytest.approx(0.01, abs=0.008)
+    assert np.mean(shares >= UNLIKE_PERCENTILE) == pytest.approx(0.01, abs=0.008)
+
+
+@pytest.mark.parametrize(("share", "words"), [
+    (99.96, "sound unlike 99.9 % of the training seconds"), (99.0, "sound unlike 99 % of the training seconds"),
+    (98.9, ""), (50.0, ""), (1.1, ""), (1.0, "sound more average than 99 % of the training seconds"),
+    (0.04, "sound more average than 99.9 % of the training seconds"),
+])  # fmt: skip
+def test_shares_are_never_rounded_up(share, words):
+    assert unlike_words("sound", share) == words
+
+
+def ordinary_clip(usual: TrainingSeconds) -> Tokens:
+    """Five seconds whose pooled tokens lie as far from the centre as half of the training seconds."""
+    parts = []
+    for name in ("video", "audio"):
+        own = usual.statistics[name]
+        step = np.linalg.inv(own.whiten)[0]
+        vector = own.mean + step * np.median(own.quantiles) / own.distance((own.mean + step)[None])
+        parts.append(torch.from_numpy(vector).float().repeat(5, 3, 1))
+    return Tokens(*parts)
 
 
 def nothing_measured(seconds: int):
@@ -125,28 +162,31 @@ def test_a_clip_without_sound_is_not_called_silent(tmp_path):
 def test_statistics_come_back_from_the_folder_and_leave_the_checkpoint_what_it_was(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
     assert load_training_seconds(bundle) is None
-    usual = measure_training_seconds(training_clips())
+    usual = measure_training_seconds(training_clips(tokens=GRID))
     save_training_seconds(tmp_path / "tiny", usual, identity(tmp_path / "tiny"))
     assert identity(tmp_path / "tiny") == bundle.summary.sha256
     back = load_training_seconds(bundle)
     vectors = pool_seconds(training_clips(1, seed=4)[0])
-    for name in ("video", "audio"):
-        distance = usual[name].distance(vectors[name])
-        np.testing.assert_allclose(back[name].distance(vectors[name]), distance, rtol=1e-4)
-        np.testing.assert_allclose(back[name].percentile(distance), usual[name].percentile(distance), atol=0.2)
-        assert back[name].seconds == usual[name].seconds
+    for name, own in usual.statistics.items():
+        distance = own.distance(vectors[name])
+        np.testing.assert_allclose(back.statistics[name].distance(vectors[name]), distance, rtol=1e-4)
+        np.testing.assert_allclose(back.statistics[name].percentile(distance), own.percentile(distance), atol=0.2)
+        assert back.statistics[name].seconds == own.seconds
+    assert set(back.statistics) == {"video", "audio"}
 
 
 def test_statistics_of_an_older_checkpoint_are_found_under_their_older_name(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
-    save_training_seconds(tmp_path / "tiny", measure_training_seconds(training_clips()), bundle.summary.sha256)
+    save_training_seconds(
+        tmp_path / "tiny", measure_training_seconds(training_clips(tokens=GRID)), bundle.summary.sha256
+    )
     (tmp_path / "tiny" / FILE).rename(tmp_path / "tiny" / "familiarity.safetensors")
-    assert set(load_training_seconds(bundle)) == {"video", "audio"}
+    assert set(load_training_seconds(bundle).statistics) == {"video", "audio"}
 
 
 def test_statistics_that_are_damaged_or_of_another_checkpoint_are_refused_in_one_line(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
-    usual = measure_training_seconds(training_clips())
+    usual = measure_training_seconds(training_clips(tokens=GRID))
     other = save_tiny(tmp_path / "other", seed=3)
     save_training_seconds(tmp_path / "tiny", usual, identity(other))
     with pytest.raises(
@@ -157,19 +197,24 @@ def test_statistics_that_are_damaged_or_of_another_checkpoint_are_refused_in_one
     with pytest.raises(CheckpointError, match=r"training-seconds.safetensors: damaged"):
         load_training_seconds(bundle)
     (tmp_path / "tiny" / FILE).unlink()
-    narrow = {name: type(one)(one.mean[:4], one.whiten[:4, :4], one.quantiles, 9) for name, one in usual.items()}
-    save_training_seconds(tmp_path / "tiny", narrow, identity(tmp_path / "tiny"))
+    narrow = {
+        name: type(one)(one.mean[:4], one.whiten[:4, :4], one.quantiles, 9) for name, one in usual.statistics.items()
+    }
+    save_training_seconds(tmp_path / "tiny", TrainingSeconds(narrow), identity(tmp_path / "tiny"))
     with pytest.raises(CheckpointError, match="does not fit the checkpoint's 16 channels"):
         load_training_seconds(bundle)
 
 
-def test_too_few_clips_and_channels_that_never_vary_do_no_harm():
-    assert measure_training_seconds(training_clips(MIN_TRAINING_CLIPS - 1)) == {}
+def test_too_few_clips_and_channels_that_never_vary_do_no_harm(tmp_path):
+    few = measure_training_seconds(
+        training_clips(MIN_TRAINING_CLIPS - 1, tokens=GRID), tiny_bundle(tmp_path / "tiny").model
+    )
+    assert few == TrainingSeconds({}, None, None)
     training = training_clips()
     for clip in training:
         clip.audio[:] = 1.0
-    usual = measure_training_seconds(training)["audio"]
+    usual = measure_training_seconds(training).statistics["audio"]
     assert usual.distance(np.ones((1, WIDTH)))[0] == pytest.approx(0, abs=1e-3)
     assert np.isfinite(usual.distance(np.zeros((1, WIDTH)))).all()
     silent = [Tokens(clip.video, None) for clip in training]
-    assert list(measure_training_seconds(silent)) == ["video"]
+    assert list(measure_training_seconds(silent).statistics) == ["video"]

@@ -6,16 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import pearsonr
 
+from sec2sec.explanations.effects import RANDOM_SECONDS, SIMILAR_SECONDS
 from sec2sec.explanations.randomisation import HARDLY_CHANGES
-from sec2sec.explanations.results import OutOfDistribution, Stability
+from sec2sec.explanations.results import OutOfDistribution, SecondEffects, Stability
 from sec2sec.explanations.stability import with_stability
+from sec2sec.explanations.verdict import with_witnesses
 from sec2sec.explanations.witnesses import (
     MAX_UNKNOWN_SHARE,
     familiarity_witness,
     further_witnesses,
     learning_witness,
     length_witness,
+    reference_witnesses,
     stability_witnesses,
 )
 from tests.helpers import synthetic
@@ -37,6 +41,44 @@ def test_unknown_seconds_speak_against_the_attention_where_most_of_the_effect_is
     assert MAX_UNKNOWN_SHARE == 0.5
     assert witness.grade == grade
     assert witness.words.startswith(f"{len(unknown)} of 3 seconds")
+
+
+def against(reference: str, whole: np.ndarray) -> SecondEffects:
+    unknown = np.full_like(whole, np.nan)
+    return SecondEffects(reference, whole, unknown, unknown, unknown)
+
+
+def test_effects_must_hold_when_real_training_seconds_stand_in_each_place():
+    rng = np.random.default_rng(0)
+    own, noise = rng.normal(size=(2, 12))
+    own -= own.mean()
+    noise -= noise.mean()
+    noise -= own * (noise @ own) / (own @ own)  # no correlation with it
+    noise *= np.linalg.norm(own) / np.linalg.norm(noise)
+    effects = [against("training mean", own), against("neighbouring second", -own)]
+    assert list(reference_witnesses(effects)) == [], "the neighbour is another question"
+    shifted = against(RANDOM_SECONDS, 3 * own - 7)  # another reference adds nearly the same to every effect
+    (witness,) = reference_witnesses([*effects, shifted])
+    assert (witness.grade, witness.name) == ("holds", "reference")
+    assert "r = 1.00 (random)" in witness.words
+    for r, grade in ((0.51, "holds"), (0.49, "weak"), (-0.8, "weak")):
+        planted = against(SIMILAR_SECONDS, r * own + np.sqrt(1 - r**2) * noise)
+        assert pearsonr(own, planted.whole).statistic == pytest.approx(r)
+        (witness,) = reference_witnesses([*effects, shifted, planted])
+        assert witness.grade == grade
+        assert f"1.00 (random) and {r:.2f}".replace("-", "−") in witness.words
+    constant = against(RANDOM_SECONDS, np.full(12, 0.1))
+    assert list(reference_witnesses([*effects, constant])) == [], "nothing to correlate with"
+
+
+def test_effects_that_do_not_hold_turn_trust_into_careful_and_say_so():
+    made = synthetic.explanation(targets=("arousal",)).targets["arousal"]
+    assert made.verdict.word == "trust"
+    (witness,) = reference_witnesses([*made.effects, against(RANDOM_SECONDS, -made.effect)])
+    changed = with_witnesses(made.verdict, [witness])
+    assert changed.word == "careful"
+    assert changed.sentence.endswith("the effects correlate with these at r = −1.00 (random).")
+    assert changed.reasons[0].startswith("Reference is weak: with real training seconds in the place of each second")
 
 
 def test_a_clip_longer_than_any_of_the_training_is_told():

@@ -138,6 +138,14 @@ def test_unfamiliar_seconds_in_a_row_are_one_sentence() -> None:
     assert verdict.unfamiliar_words(found) == ["2–5 s: silent, no sound", "3–4 s: black, no light"]
 
 
+def test_seconds_unlike_in_different_ways_are_different_sentences() -> None:
+    words = ["picture unlike 99.2 %", "picture unlike 99.7 %", "picture more average than 99 %", "sound unlike 99 %"]
+    found = [OutOfDistribution(s, "unlike", said, 0.0) for s, said in enumerate(words)]
+    assert verdict.unfamiliar_words(found) == [
+        "0–2 s: picture unlike 99.2 %", "2–3 s: picture more average than 99 %", "3–4 s: sound unlike 99 %",
+    ]  # fmt: skip
+
+
 def test_predictions_say_what_the_model_learned_from() -> None:
     made = synthetic.explanation(duration=9.4)
     said = words.predictions(made, ["arousal"])

@@ -302,3 +302,11 @@ def test_orders_are_those_that_their_names_say() -> None:
     shuffled = in_node(ORDER, order, [["shuffle"]] * 20)
     assert all(sorted(one) == [0, 1, 2, 3, 4] for one in shuffled)
     assert len({tuple(one) for one in shuffled}) > 1
+
+
+def test_a_reference_without_sound_and_picture_alone_says_so_in_the_list() -> None:
+    """One that replaces whole seconds; in a clip of one second the neighbour has no effects at all."""
+    cases = [[0.1, -0.2], [0.1, None]], [[0.1, -0.2], [None, None]], [[None], [None]]
+    given = [[{"reference": "seconds", "whole": whole, "audio": audio}] for whole, audio in cases]
+    names = in_node(files.HERE / "lanes.js", "({referenceName}, effects) => referenceName(effects)", given)
+    assert names == ["seconds", "seconds (whole seconds alone)", "seconds"]
