@@ -59,7 +59,7 @@ from sec2sec.training.mean_attention import profile
 from sec2sec.training.opening import OpenedData
 
 TARGETS = ("arousal", "valence", "synchrony")
-RECORDED = ("split", "clips", "unusable", "targets", "pointing", "pointing_by_target")  # of a report
+RECORDED = ("split", "clips", "unusable", "targets", "pointing", "pointing_by_target", "pointing_gains")  # of a report
 LEARNED_LENGTHS = (2, 30)  # s, of the clips to learn from
 LEARNED, UNSEEN = (0.0, 0.5), (0.5, 1.0)  # parts of the films behind the clips to learn from and behind the others
 TURNED_AWAY_ON = 200  # training clips that teach a model to look away
@@ -360,8 +360,8 @@ def save(folder: Path, model: Sec2Sec, variant: Variant, prepared: Prepared, rec
         },
     )
     by_modality = (tokens.split(data.length.tolist()) for tokens in (data.video, data.audio))
-    statistics = measure_training_seconds(Tokens(video, audio) for video, audio in zip(*by_modality, strict=True))
-    save_training_seconds(folder, statistics, identity(folder))
+    clips = (Tokens(video, audio) for video, audio in zip(*by_modality, strict=True))
+    save_training_seconds(folder, measure_training_seconds(clips, model), identity(folder))
     return metrics
 
 
