@@ -398,9 +398,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         variant: drain(teach(prepared, recipe, variant, chosen.attention, progress), shown) for variant in (DEMO, PAPER)
     }
     models[WRONG] = turn_away(models[PAPER], prepared)
-    for variant, model in models.items():
-        folder = chosen.out / variant.folder
-        evaluate(folder, save(folder, model, variant, prepared, recipe), chosen.work, recipe, chosen.workers)
+    metrics = {
+        variant: save(chosen.out / variant.folder, model, variant, prepared, recipe)
+        for variant, model in models.items()
+    }
+    for variant, known in metrics.items():
+        evaluate(chosen.out / variant.folder, known, chosen.work, recipe, chosen.workers)
 
 
 if __name__ == "__main__":
