@@ -115,7 +115,7 @@ def _columns() -> str:
 
 `carrier` says which modality speaks in a decisive second or a decoy: *both* and they agree, one alone (*video*,
 *audio*), or they contradict each other (*opposite*). For synchrony it is *pair*: neither modality alone tells
-anything, only the two patterns side by side. `planted.csv` in the folder of a level has the planted states themselves."""
+anything, only the two patterns side by side. The planted states themselves are in `planted.csv` of each level."""
 
 
 def _scored() -> str:

@@ -99,7 +99,6 @@ def croissant(about: Mapping[str, Any], files: Mapping[str, tuple[str, int]], le
             _splits(),
             _table("clips", "clips.csv", "every clip with its labels", CLIPS, CLIPS_COLUMNS, ("id",)),
             _table("truth", "truth.csv", "what is planted", TRUTH, TRUTH_COLUMNS, ("clip", "target", "second")),
-            *(_videos(level) for level in levels),
         ],
     }
 
@@ -124,7 +123,7 @@ def _file_set(level: str) -> dict[str, Any]:
         "@type": "cr:FileSet",
         "@id": f"{level}-clips",
         "name": f"{level}-clips",
-        "description": f"The clips of the level {level}.",
+        "description": f"The clips of the level {level}, picture (H.264) and sound (AAC).",
         "encodingFormat": "video/mp4",
         "includes": f"{level}/clips/*.mp4",
     }
@@ -163,7 +162,7 @@ def _table(
             "@id": f"{name}/{column}",
             "name": column,
             "description": meaning,
-            "dataType": kind,
+            "dataType": [kind, "cr:Label"] if column in TARGETS else kind,
             "source": {"fileObject": {"@id": file}, "extract": {"column": column}},
         }
         if column == "split":
@@ -176,34 +175,4 @@ def _table(
         "description": description,
         "key": [{"@id": f"{name}/{column}"} for column in key],
         "field": fields,
-    }
-
-
-def _videos(level: str) -> dict[str, Any]:
-    """The files of one level, each known by the name of its clip."""
-    source = {"fileSet": {"@id": f"{level}-clips"}}
-    name = f"{level}-videos"
-    return {
-        "@type": "cr:RecordSet",
-        "@id": name,
-        "name": name,
-        "description": f"The files of the level {level}.",
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{name}/clip",
-                "name": "clip",
-                "description": "name of the clip",
-                "dataType": "sc:Text",
-                "source": {**source, "extract": {"fileProperty": "filename"}, "transform": {"regex": r"^(.*)\.mp4$"}},
-            },
-            {
-                "@type": "cr:Field",
-                "@id": f"{name}/content",
-                "name": "content",
-                "description": "picture (H.264) and sound (AAC)",
-                "dataType": "sc:VideoObject",
-                "source": {**source, "extract": {"fileProperty": "content"}},
-            },
-        ],
     }

@@ -60,15 +60,10 @@ def suite_steps(
 ) -> Steps[Suite]:
     """Make what is not there yet. clips: of each level; lengths: of the shortest and the longest clip, in s.
 
-    url: where the suite will be found. Raises SettingsError for levels that there are not, DataError for a folder that
-    holds something else, and both as make_clips does. Files that a person changed since stay as they are.
+    url: where the suite will be found. Files that a person changed since stay as they are. Raises SettingsError as
+    levels_of and make_clips do, DataError for a folder that holds something else.
     """
-    directory = Path(directory)
-    if unknown := [level for level in levels if level not in LEVELS]:
-        raise SettingsError(f"there is no level {', '.join(unknown)}; the levels are {', '.join(LEVELS)}")
-    if not levels:
-        raise SettingsError(f"no level is named; the levels are {', '.join(LEVELS)}")
-    levels = tuple(level for level in LEVELS if level in levels)
+    directory, levels = Path(directory), levels_of(levels)
     splits = ":".join(map(str, shares))
     settings: dict[str, Any] = {
         "generator": GENERATOR_VERSION,
@@ -83,6 +78,14 @@ def suite_steps(
     yield Progress(1, 1, "hashing the clips and writing the tables")
     kept = _write_files(directory, manifest, url)
     return Suite(clips * len(levels), levels, tuple(kept))
+
+
+def levels_of(names: Sequence[str]) -> tuple[Level, ...]:
+    """The levels of some names, each once and in the order of LEVELS. Raises SettingsError."""
+    wanted = {name.strip() for name in names}
+    if unknown := sorted(wanted - set(LEVELS)):
+        raise SettingsError(f"there is no level {', '.join(map(repr, unknown))}; the levels are {', '.join(LEVELS)}")
+    return tuple(level for level in LEVELS if level in wanted)
 
 
 def _claim(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:

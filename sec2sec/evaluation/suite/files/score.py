@@ -141,7 +141,13 @@ def read_scores(path: Path, truth: Mapping[Key, Truth], *, unsigned: bool = Fals
         not unsigned and any((rows[part] < 0).any() for rows in columns.values()) for part in (slice(1), slice(1, 3))
     )
     return {
-        key: Scores(rows[0], *(rows[1:] if len(rows) == 3 else (None, None)), signed, signed_modalities)
+        key: Scores(
+            rows[0],
+            rows[1] if len(rows) == 3 else None,
+            rows[2] if len(rows) == 3 else None,
+            signed,
+            signed_modalities,
+        )
         for key, rows in columns.items()
     }
 
@@ -411,20 +417,25 @@ def _with_interval(values: Floats, weights: Floats) -> dict[str, Any]:
 def as_text(report: Mapping[str, Any]) -> str:
     """A table for each level and target, what is missing, and what the figures mean."""
     kind = "signed" if report["signed"] else "not signed"
-    parts = [f"{report['scores']}: {report['clips']} clips of the split {report['split']}; its scores are {kind}"]
+    count = _counted(report["clips"])
+    parts = [f"{report['scores']}: {count} of the split {report['split']}; its scores are {kind}"]
     shown: list[str] = []
     for level, targets in report["levels"].items():
         for target, explainers in targets.items():
             lines, names = _table(explainers)
             shown += [name for name in names if name not in shown]
             clips = explainers[OWN]["pointing"]["clips"]
-            parts.append("\n".join([f"{level}, {target} ({clips} clips)", *lines]))
+            parts.append("\n".join([f"{level}, {target} ({_counted(clips)})", *lines]))
     for target, clips in report["missing"].items():
         if clips:
             more = f" and {len(clips) - MAX_NAMED} more" if len(clips) > MAX_NAMED else ""
-            parts.append(f"no scores of {target} for {len(clips)} clips: {', '.join(clips[:MAX_NAMED])}{more}")
+            parts.append(f"no scores of {target} for {_counted(len(clips))}: {', '.join(clips[:MAX_NAMED])}{more}")
     parts.append("\n".join(f"{name}: {FIGURES[name]}" for name in FIGURES if name in shown))
     return "\n\n".join(parts)
+
+
+def _counted(clips: int) -> str:
+    return f"{clips} clip{'s' if clips != 1 else ''}"
 
 
 def _table(explainers: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
