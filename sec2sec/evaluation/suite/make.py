@@ -19,7 +19,7 @@ from typing import Any
 
 from sec2sec import __version__
 from sec2sec.datasets.known_truth import CLIPS_COLUMNS, LEVELS, Level, make_clips
-from sec2sec.datasets.known_truth.generate import GENERATOR_VERSION, as_csv
+from sec2sec.datasets.known_truth.generate import GENERATOR_VERSION, MANIFEST_FILE, as_csv
 from sec2sec.datasets.known_truth.states import LENGTHS
 from sec2sec.datasets.table import DataError
 from sec2sec.errors import SettingsError
@@ -92,7 +92,9 @@ def _claim(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of the folder, which is ours now. Raises DataError where it holds something else."""
     file = directory / MANIFEST
     if not file.exists():
-        ours = (*LEVELS, TRUTH_FILE, CLIPS_FILE, CARD, METADATA, SUMS, *PROGRAMS)
+        ours = [TRUTH_FILE, CLIPS_FILE, CARD, METADATA, SUMS, *PROGRAMS]
+        # clips of ours are there where an earlier run was stopped; make_clips compares their settings
+        ours += [level for level in LEVELS if not (directory / level / MANIFEST_FILE).is_file()]
         if taken := [name for name in ours if (directory / name).exists()]:
             raise DataError(
                 f"{directory}: already has {', '.join(taken)}, which `suite make` did not write; choose another folder"
