@@ -168,6 +168,8 @@ def test_where_one_modality_speaks_alone_it_has_to_have_the_larger_size_and_need
 def test_scores_far_apart_and_a_truth_of_one_second_have_figures():
     huge = np.array([1e308, -1e308, 1e308, 0.0])
     assert figures(truth_of(4, [0]), Scores(huge, signed=True))["mass"] == pytest.approx(1 / 3)
+    spread = figures(truth_of(4, [0]), Scores(huge))  # not signed, and farther apart than a float reaches
+    assert (spread["pointing"], spread["precision"], spread["auroc"]) == (0.5, 0.5, pytest.approx(2.5 / 3))
     one = figures(truth_of(1, [0]), Scores(np.ones(1)))
     assert (one["pointing"], one["precision"], one["mass"]) == (1, 1, 1)
     assert math.isnan(one["auroc"])

@@ -108,7 +108,8 @@ def _claim(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         found = {name: manifest["settings"][name] for name in settings}
-        known = manifest["schema"] == SCHEMA and dict(manifest["files"]) is not None and bool(manifest["made"])
+        kinds = isinstance(manifest["files"], dict) and isinstance(manifest["made"], str)
+        known = manifest["schema"] == SCHEMA and kinds
     except (ValueError, TypeError, KeyError):
         known = False
     if not known:

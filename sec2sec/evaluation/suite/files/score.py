@@ -251,7 +251,8 @@ def figures(truth: Truth, scores: Scores) -> dict[str, float]:
 
 def _highest(size: Floats, wanted: Bools) -> float:
     """Share of the wanted among the highest seconds, which are one but for ties to single precision."""
-    return float(wanted[np.isclose(size, size.max(), rtol=1e-6, atol=0)].mean())
+    highest = size.max()
+    return float(wanted[size >= highest - 1e-6 * abs(highest)].mean())
 
 
 def _mass(size: Floats, wanted: Bools) -> float:
@@ -273,7 +274,7 @@ def average_precision(size: Floats, wanted: Bools) -> float:
         return math.nan
     order = np.argsort(-size, kind="stable")
     hits = np.cumsum(wanted[order])
-    ends = np.flatnonzero(np.append(np.diff(size[order]) != 0, True))  # of each run of equal scores
+    ends = np.flatnonzero(np.append(size[order][1:] != size[order][:-1], True))  # of each run of equal scores
     return float((np.diff(hits[ends], prepend=0) * hits[ends] / (ends + 1)).sum() / hits[-1])
 
 
