@@ -412,6 +412,8 @@ def test_loader_and_scorer_run_where_there_is_no_sec2sec(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == score(folder, file)
     assert alone(folder / "score.py", file).stdout.startswith("scores.csv: 3 clips of the split test")
+    broken = f"'{sys.executable}' '{folder / 'score.py'}' '{file}' | true"  # nobody reads what it says
+    assert subprocess.run(["bash", "-c", f"set -o pipefail; {broken}"], capture_output=True).returncode == 0
     refused = alone(folder / "score.py", tmp_path / "none.csv")
     assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
     lines = ["id,path,arousal,synchrony,split,group,level", *(f"c{n},c.mp4,1,0,test,c{n},plain" for n in range(4))]

@@ -18,6 +18,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -467,7 +468,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ScoresError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
-    print(json.dumps(report, indent=1, allow_nan=False) if options.json else as_text(report))
+    try:
+        print(json.dumps(report, indent=1, allow_nan=False) if options.json else as_text(report), flush=True)
+    except BrokenPipeError:  # whoever read the output has seen enough; what Python flushes at its end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
