@@ -20,12 +20,12 @@ import yaml
 
 from sec2sec.cli import command_parser
 from sec2sec.datasets.known_truth import LEVELS, TARGETS, generate, make_clips, read_planted
-from sec2sec.datasets.known_truth.states import CUES
+from sec2sec.datasets.known_truth.states import CUES, RULES
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
 from sec2sec.errors import SettingsError
 from sec2sec.evaluation.suite import make
-from sec2sec.evaluation.suite.card import FILM_LEVELS, LEVEL_NOTES, Made, card
+from sec2sec.evaluation.suite.card import Made, card
 from sec2sec.evaluation.suite.croissant import CONTEXT
 from sec2sec.evaluation.suite.files.load import load
 from sec2sec.evaluation.suite.make import Suite, suite_steps
@@ -121,15 +121,13 @@ def test_the_truth_is_what_was_planted(tmp_path, undrawn):
                     else:
                         assert row["carrier"] == ""
     assert count == len(rows)
-    for level in ("plain", "cluttered"):
-        for target in ("arousal", "valence"):
-            kinds = {
-                carrier for of, name, decisive, carrier in carriers if (of, name, decisive) == (level, target, True)
-            }
-            assert kinds == {"both"}
     assert {carrier for _, name, decisive, carrier in carriers if name == "synchrony" and decisive} == {"pair"}
-    assert {carrier for level, name, decisive, carrier in carriers
-            if (level, name, decisive) == ("cluttered", "arousal", False)} >= {"opposite"}  # fmt: skip
+    for level in LEVELS:
+        for target in CUES:
+            of_both = [{c for of, name, d, c in carriers if (of, name, d) == (level, target, decisive)}
+                       for decisive in (True, False)]  # fmt: skip
+            assert of_both == [{"both"}, {"opposite"}]
+        assert any(row["opposed"] == "1" for row in rows if row["level"] == level) == RULES[level].opposed
 
 
 def test_the_loader_gives_paths_that_decode_and_the_truth_of_each_second(suite):
@@ -157,25 +155,26 @@ def test_the_card_has_the_front_matter_of_the_hub_and_says_how_it_was_made(suite
     assert metadata["task_categories"] == ["video-classification"]
     assert metadata["size_categories"] == ["n<1K"]
     assert {entry["data_files"] for entry in metadata["configs"]} == {"clips.csv", "truth.csv"}
-    licences = metadata["license"] if isinstance(metadata["license"], list) else [metadata["license"]]
-    assert ("cc-by-3.0" in licences) == bool(set(FILM_LEVELS) & set(LEVELS)) == ("Blender" in body)
-    assert "apache-2.0" in licences
-    assert set(LEVEL_NOTES) >= set(LEVELS)
+    assert metadata["license"] == ["apache-2.0", "cc-by-3.0"]
     for level in LEVELS:
-        assert f"| {level} | 1 | 0 | 1 | {LEVEL_NOTES[level]} |" in body
+        assert f"| {level} | 1 | 0 | 1 | {RULES[level].words} |" in body
     command = re.search(r"^    (sec2sec suite make .*)$", body, re.MULTILINE)[1]
     options = command_parser(shlex.split(command)[1:]).parse_args(shlex.split(command)[1:])
     assert (options.clips, options.seed, options.levels, options.splits) == (2, SEED, "all", (1, 0, 1))
     assert sha256(suite / "SHA256SUMS") in body
 
 
-def test_film_of_others_is_named_in_the_licence():
-    made = Made("sec2sec suite make DIR", "2026-11-27", {"sec2sec": "0.1.0"}, {"film": {"test": 2000}}, 0, "0" * 64)
-    text = card(made)
-    metadata = yaml.safe_load(text.split("---\n")[1])
-    assert metadata["license"] == ["apache-2.0", "cc-by-3.0"]
-    assert metadata["size_categories"] == ["1K<n<10K"]
-    assert "© Blender\nFoundation, durian.blender.org" in text
+def test_film_of_others_is_named_where_there_is_any():
+    def card_of(level: str) -> str:
+        return card(Made("sec2sec suite make DIR", "2026-11-27", {"sec2sec": "0.1.0"}, {level: {"test": 2000}}, 0, "0"))
+
+    assert yaml.safe_load(card_of("film").split("---\n")[1])["license"] == ["apache-2.0", "cc-by-3.0"]
+    assert "© Blender\nFoundation, durian.blender.org" in card_of("film")
+    assert "the same few\n  recordings" in card_of("film")
+    metadata = yaml.safe_load(card_of("plain").split("---\n")[1])
+    assert (metadata["license"], metadata["size_categories"]) == ("apache-2.0", ["1K<n<10K"])
+    assert "Blender" not in card_of("plain")
+    assert "recordings" not in card_of("plain")
 
 
 def test_sha256sum_finds_every_file_as_it_was_hashed(suite):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sec2sec.datasets.known_truth import TARGETS
+from sec2sec.datasets.known_truth import TARGETS, Level
+from sec2sec.datasets.known_truth.states import RULES
 from sec2sec.evaluation.suite.croissant import TRUTH
 from sec2sec.evaluation.suite.files.score import FIGURES
 from sec2sec.tables import pipe_table
@@ -22,14 +23,6 @@ LICENCE_URLS = {
     GENERATED_LICENCE: "https://www.apache.org/licenses/LICENSE-2.0",
     FILM_LICENCE: "https://creativecommons.org/licenses/by/3.0/",
 }
-FILM_LEVELS = ("film",)  # whose clips show film that others made
-LEVEL_NOTES = {
-    "plain": "Generated clips; seconds that do not decide are all nearly alike.",
-    "cluttered": "Seconds that do not decide are noisy, also with speech, wind or silence; some clips have a decoy.",
-    "film": "Behind the clip runs real film; what is planted are edits of its picture and its sound.",
-    "opposed": "Some decisive seconds speak against the label of their clip.",
-    "unseen-timbre": "Sounds and shapes that the other levels do not have.",
-}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))  # classes of the Hugging Face Hub
 
 
@@ -40,7 +33,7 @@ class Made:
     command: str
     date: str  # as 2026-11-27
     versions: Mapping[str, str]  # of programs that the files depend on
-    clips: Mapping[str, Mapping[str, int]]  # level → split → clips
+    clips: Mapping[Level, Mapping[str, int]]  # level → split → clips
     seed: int
     sums_sha256: str  # of SHA256SUMS
 
@@ -50,10 +43,14 @@ class Made:
         return sum(sum(splits.values()) for splits in self.clips.values())
 
     @property
+    def films(self) -> list[Level]:
+        """Levels whose clips show film that others made."""
+        return [level for level in self.clips if RULES[level].film]
+
+    @property
     def licences(self) -> list[str]:
         """Of the clips, as the Hugging Face Hub calls them."""
-        film = any(level in FILM_LEVELS for level in self.clips)
-        return [GENERATED_LICENCE, *([FILM_LICENCE] if film else [])]
+        return [GENERATED_LICENCE, *([FILM_LICENCE] if self.films else [])]
 
 
 def card(made: Made) -> str:
@@ -71,32 +68,34 @@ def card(made: Made) -> str:
     }
     # a value as JSON is YAML as well, and PyYAML is in some of our extras alone
     text = "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in front.items())
-    parts = [_what(made), _use(), _columns(), _scored(), _how(made), _licence(made)]
+    parts = [_what(made), _use(), _columns(), _scored(made), _how(made), _licence(made)]
     return f"---\n{text}---\n\n" + "\n\n".join(parts) + "\n"
 
 
 def _what(made: Made) -> str:
     rows = [
-        [level, *(str(splits.get(split, 0)) for split in ("train", "validation", "test")), LEVEL_NOTES[level]]
+        [level, *(str(splits.get(split, 0)) for split in ("train", "validation", "test")), RULES[level].words]
         for level, splits in made.clips.items()
     ]
     return f"""# {NAME}
 
 {DESCRIPTION}
 
-{pipe_table(["level", "train", "validation", "test", "what is hard about it"], rows)}
+{pipe_table(["level", "train", "validation", "test", "its clips have"], rows)}
 
-Each clip has a label, 0 or 1, for {", ".join(TARGETS)}. In one to three decisive seconds of the clip sound and picture
+Each clip has a label, 0 or 1, for {", ".join(TARGETS)}. In a few decisive seconds of the clip sound and picture
 together say which: much motion, loud, fast and colourful for high arousal; bright, warm, high and in major for high
-valence; flashes and beats at the same eighths of a second for synchrony. All other seconds say next to nothing. A decoy
-is a second as odd as a decisive one that says nothing."""
+valence; flashes and beats at the same eighths of a second for synchrony. There are one to three of them; clips of the
+level opposed have up to five, some against the label. All other seconds say next to nothing. Most clips have decoys:
+seconds as odd as decisive ones that say nothing, because sound and picture contradict each other."""
 
 
 def _use() -> str:
     return """## Use
 
-Train a model on the clips of the split `train`, or take any program that looks at clips. Let it explain the test clips:
-one number for each clip, target and second, in a file with the columns `clip,target,second,score`. Then:
+Train a model on the clips of the split `train`, or take any program that looks at clips. Leave the level unseen-timbre
+out of training: its sounds are to be new to the model. Let the program explain the test clips: one number for each
+clip, target and second, in a file with the columns `clip,target,second,score`. Then:
 
     python score.py SCORES.csv
 
@@ -118,8 +117,11 @@ def _columns() -> str:
 anything, only the two patterns side by side. The planted states themselves are in `planted.csv` of each level."""
 
 
-def _scored() -> str:
+def _scored(made: Made) -> str:
     rows = [[name, meaning] for name, meaning in FIGURES.items()]
+    film = f"""
+- How it is on film that a model never saw. Clips of the level {", ".join(made.films)} have parts of the same few
+  recordings behind them in every split. What these show themselves was not planted, and is more than nothing."""
     return f"""## What is scored
 
 {pipe_table(["figure", "meaning"], rows)}
@@ -133,7 +135,7 @@ What it does not show:
 - Which modality matters more in a decisive second. Picture and sound are planted about equally strong there, so that
   only their signs can be right or wrong. Unsigned scores of modalities are scored only where one modality speaks alone.
 - Anything about people. Labels follow from rules in a program; nobody rated a clip.
-- Places within the picture, and times within a second."""
+- Places within the picture, and times within a second.{film if made.films else ""}"""
 
 
 def _how(made: Made) -> str:
@@ -148,12 +150,11 @@ SHA256SUMS` compares them), whose own is `{made.sums_sha256}`."""
 
 
 def _licence(made: Made) -> str:
-    film = [level for level in made.clips if level in FILM_LEVELS]
     text = f"""## Licence
 
 Programs, tables and generated clips: [Apache-2.0]({LICENCE_URLS[GENERATED_LICENCE]})."""
-    if film:
-        text += f""" Clips of the level {", ".join(film)} contain parts of the trailer of *Sintel*, © Blender
+    if made.films:
+        text += f""" Clips of the level {", ".join(made.films)} contain parts of the trailer of *Sintel*, © Blender
 Foundation, durian.blender.org, [CC BY 3.0]({LICENCE_URLS[FILM_LICENCE]}); they were cut, scaled, edited and encoded
 again. Whoever passes these clips on names the Blender Foundation."""
     return text
