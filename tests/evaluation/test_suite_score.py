@@ -201,6 +201,7 @@ def test_the_report_has_every_level_and_target_beside_what_needs_no_explainer(fo
     assert own[SHUFFLED]["mass"]["value"] == pytest.approx(own[CHANCE]["mass"]["value"], abs=0.15)
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     text = as_text(report)
+    assert text.startswith("perfect.csv: 3 clips of the split test; 1 clip of other splits left out; its scores are si")
     assert "plain, arousal (2 clips)" in text
     assert "cluttered, synchrony (1 clip)" in text
     assert all(f"\n{name}: " in text for name in FIGURES if name != "opposed")

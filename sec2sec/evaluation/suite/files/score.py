@@ -46,7 +46,7 @@ FIGURES = {
     "precision": "average precision of decisive seconds within a clip",
     "auroc": "share of pairs of a decisive and another second in the right order; equal ones count half",
     "mass": "share of the sizes of all scores that lies on decisive seconds",
-    "decoy": "of clips with a decoy, those whose highest second is the decoy: less is better",
+    "decoy": "of clips with a decoy, those whose highest second is one: less is better",
     "sign": "share of decisive seconds whose score has the sign of their evidence; signed scores alone",
     "opposed": "the same of decisive seconds that speak against the label of their clip",
     "modality": "share of decisive seconds where picture and sound are right: both signs where both speak, else the "
@@ -420,7 +420,8 @@ def as_text(report: Mapping[str, Any]) -> str:
     """A table for each level and target, what is missing, and what the figures mean."""
     kind = "signed" if report["signed"] else "not signed"
     count = _counted(report["clips"])
-    parts = [f"{report['scores']}: {count} of the split {report['split']}; its scores are {kind}"]
+    others = f"; {_counted(report['other_splits'])} of other splits left out" if report["other_splits"] else ""
+    parts = [f"{report['scores']}: {count} of the split {report['split']}{others}; its scores are {kind}"]
     shown: list[str] = []
     for level, targets in report["levels"].items():
         for target, explainers in targets.items():
