@@ -158,7 +158,7 @@ def _write_files(directory: Path, manifest: dict[str, Any], url: str) -> list[st
     a file is known as ours whenever this stops.
     """
     settings = manifest["settings"]
-    rows = {level: _clips_of(directory, level) for level in settings["levels"]}
+    rows: dict[Level, list[dict[str, str]]] = {level: _clips_of(directory, level) for level in settings["levels"]}
     truth = [
         row
         for level, clips in rows.items()
@@ -210,7 +210,7 @@ def _clips_of(directory: Path, level: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _made(manifest: Mapping[str, Any], rows: Mapping[str, list[dict[str, str]]], sums_sha256: str) -> Made:
+def _made(manifest: Mapping[str, Any], rows: Mapping[Level, list[dict[str, str]]], sums_sha256: str) -> Made:
     settings = manifest["settings"]
     levels = "" if settings["levels"] == list(LEVELS) else f" --levels {','.join(settings['levels'])}"
     command = f"sec2sec suite make DIR --clips {settings['clips']} --seed {settings['seed']}{levels} --splits "
