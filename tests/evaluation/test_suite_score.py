@@ -75,6 +75,7 @@ def wanted_and_scores(draw) -> tuple[np.ndarray, np.ndarray]:
     return wanted, np.array(values, float)
 
 
+@settings(deadline=None)
 @given(st.composite(wanted_and_scores)())
 def test_average_precision_and_auroc_are_those_of_scikit_learn_with_ties_as_well(case):
     wanted, values = case
