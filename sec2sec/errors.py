@@ -3,6 +3,7 @@
 Anything else is a mistake of this program: it keeps its traceback. Each sentence names what was found and what to do.
 
     ValueError
+    ├── ScoresError             evaluation.suite.files.score: scores of an explainer; it stands alone, without this file
     └── UserError
         ├── SettingsError       a setting or an option
         │   └── DeviceError     a device that is not there

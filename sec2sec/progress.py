@@ -72,3 +72,12 @@ def until(stop: Callable[[], bool], steps: Steps[R]) -> Steps[R | None]:
             yield progress
             if stop():
                 return None
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss, or h:mm:ss."""
+    if not seconds >= 0:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -57,6 +57,8 @@ def test_a_file_that_is_not_ours_is_kept_unless_somebody_says_overwrite(tmp_path
         b'second,"from, s","to, s",attention (share)\n',
         b"method,target,column,value,low,high,clips\nattention,all,mass,1,,,\n",
         b"<!-- made with sec2sec -->\n4 clips",
+        b"clip,target,second,score,video,audio,method,checkpoint\nplain-0-00000,arousal,0,1,,,attention,demo\n",
+        b'{"schema": "sec2sec.suite/1", "scores": "mine.csv"}',
         b"",
     ],
 )
@@ -77,6 +79,8 @@ def test_what_we_wrote_is_replaced_and_an_empty_file_too(tmp_path, content):
         b'{"schema": "sec2sec.checkpoint/1", "encoder": {}}',
         b'{"schema": "sec2sec.run/1", "config": {}}',
         b"My notes\n<!-- made with sec2sec -->\n",
+        b"clip,target,second,score,video,audio\nplain-0-00000,arousal,0,1,,\n",
+        b'{"schema": "sec2sec.suite-folder/1", "settings": {}}',
     ],
 )
 def test_a_text_that_speaks_of_us_is_not_ours(tmp_path, content):

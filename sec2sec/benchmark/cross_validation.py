@@ -16,12 +16,11 @@ from typing import Any
 from sec2sec.benchmark.fold_results import collect_folds, predictions_of_folds
 from sec2sec.benchmark.fold_tables import write_tables
 from sec2sec.checkpoints import environment
-from sec2sec.datasets.extract import clock
 from sec2sec.datasets.folds import count_folds, take_fold
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
 from sec2sec.datasets.table import Table, some
 from sec2sec.files import write_atomically, write_json
-from sec2sec.progress import Progress, Steps, relay
+from sec2sec.progress import Progress, Steps, clock, relay
 from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.save import generator_settings

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli.terminal import list_unusable, show
-from sec2sec.progress import Progress
+from sec2sec.progress import Progress, clock
 
 if TYPE_CHECKING:
     from sec2sec.training.train import TrainingResult
@@ -25,8 +25,6 @@ def print_progress(progress: Progress) -> None:
 
 def print_epoch(report: Mapping[str, Any]) -> None:
     """The figures of an epoch."""
-    from sec2sec.datasets.extract import clock
-
     best = " best" if report["best"] else ""
     selected = f"selected by {report['selected']:.4f}  " if report["selected"] != report["score"] else ""
     print(

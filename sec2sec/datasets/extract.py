@@ -27,7 +27,7 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import BATCH_SECONDS, encode_clip
 from sec2sec.media import MediaError, Second, open_clip
 from sec2sec.media.isolated import read_clip
-from sec2sec.progress import Progress, Steps
+from sec2sec.progress import Progress, Steps, clock
 from sec2sec.workers import check_shared_memory, end_if_started_by_import, why_they_ended
 
 MAX_CLIP_SECONDS = 120.0  # of a clip of a data set: a worker holds a whole clip, 1 MB per second
@@ -149,15 +149,6 @@ def encoding_progress(done: int, total: int, clips_per_second: float = 0.0, seco
 def pace(clips_per_second: float) -> str:
     """A rate that is no 0.0: the paper's encoders take seconds per clip on a CPU."""
     return f"{clips_per_second:.1f} clips/s" if clips_per_second >= 1 else f"{1 / clips_per_second:.1f} s a clip"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss."""
-    if not seconds >= 0:
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def extract_steps(
