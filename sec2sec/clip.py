@@ -35,7 +35,7 @@ from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
-from sec2sec.explanations.difference import Difference, explain_difference
+from sec2sec.explanations.difference import Difference, check_lengths, explain_difference
 from sec2sec.explanations.features import FeatureThread, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
 from sec2sec.explanations.masker import Masker, SecondMasker, masker_of
@@ -247,6 +247,7 @@ class EncodedClip:
         if before.model.model is not self.model.model and not identity == before.model.summary.sha256 != "":
             names = f"{before.model.summary.name} and {self.model.summary.name}"
             raise AskError(f"the two clips were encoded for {names}; encode both with one model")
+        check_lengths(before.masker.seconds, self.masker.seconds, (before.info.name, self.info.name))
         return explain_difference(before.masker, self.masker)
 
     def explain(self) -> PresentedExplanation:

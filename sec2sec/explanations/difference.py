@@ -118,12 +118,13 @@ def explain_difference(before: Masker, after: Masker) -> dict[str, Difference]:
         return differences(masker_between(before, after, sound & picture), sound, picture)
 
 
-def check_lengths(before: int, after: int) -> None:
-    """ExplanationError where two versions have another number of seconds."""
+def check_lengths(before: int, after: int, names: tuple[str, str] = ("the first version", "the second one")) -> None:
+    """ExplanationError where two versions, by their names, have another number of seconds."""
     if before != after:
+        one, other = names
         raise ExplanationError(
-            f"The two versions have {before} and {after} seconds, so that their seconds cannot be paired; "
-            "compare versions of the same length"
+            f"{one} has {before} seconds and {other} has {after}: seconds are paired by their place, so compare versions, "
+            "or parts, of the same length"
         )
 
 

@@ -259,7 +259,10 @@ def test_two_windows_of_a_film_are_paired_by_place(bundle, tmp_path):
 
 def test_other_lengths_and_other_models_are_refused_in_a_sentence(bundle, tmp_path):
     one, other = (random_tokens(bundle.model, seconds) for seconds in (4, 5))
-    with pytest.raises(ExplanationError, match=r"4 and 5 seconds.*of the same length"):
+    with pytest.raises(
+        ExplanationError,
+        match=r"first version has 4 seconds and the second one has 5: .*, or parts, of the same length",
+    ):
         asked(bundle.model, one, other)
     clip = EncodedClip(bundle, one, summary_of(one))
     another = tiny_bundle(tmp_path / "another", seed=1)

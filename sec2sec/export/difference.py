@@ -1,0 +1,60 @@
+"""Why two versions of a clip are predicted otherwise → JSON (schema sec2sec.difference/1) and lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+
+from sec2sec.clip import EncodedClip
+from sec2sec.explanations.difference import Difference
+
+SCHEMA = "sec2sec.difference/1"
+
+
+def to_json(a: EncodedClip, b: EncodedClip, differences: Mapping[str, Difference]) -> dict[str, Any]:
+    """All figures with all their digits, because their sum is exact."""
+    return {
+        "schema": SCHEMA,
+        "checkpoint": {"name": b.model.summary.name, "sha256": b.model.summary.sha256},
+        "a": {**asdict(a.info), "warnings": list(a.info.warnings)},
+        "b": {**asdict(b.info), "warnings": list(b.info.warnings)},
+        "targets": {name: _figures(name, one) for name, one in differences.items()},
+    }
+
+
+def _figures(name: str, difference: Difference) -> dict[str, Any]:
+    values = {field.name: getattr(difference, field.name) for field in fields(difference)}
+    plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in values.items()}
+    return {"change": difference.change, "sentence": difference.sentence(name), **plain}
+
+
+def as_text(a: EncodedClip, b: EncodedClip, differences: Mapping[str, Difference]) -> str:
+    """A sentence for each target, then what each second adds by sound and by picture; diagnostics are left out."""
+    summary = b.model.summary
+    shown = {name: one for name, one in differences.items() if name not in summary.diagnostics}
+    lines = [
+        f"{label}: {clip.info.name}, {clip.info.seconds} seconds from {clip.info.start:g} s"
+        for label, clip in (("A", a), ("B", b))
+    ]
+    lines += [f"note: {warning}" for clip in (a, b) for warning in clip.info.warnings]
+    lines += [f"model: {summary.name}. {summary.trained_on}", ""]
+    lines += [one.sentence(name) for name, one in shown.items()]
+    lines += ["", how_measured(next(iter(shown.values()))), ""]
+    lines.append("second " + "".join(f"| {name:<10}  sound  picture " for name in shown))
+    rows = [(str(second), second) for second in range(b.info.seconds)]
+    for label, second in [*rows, ("all", slice(None))]:
+        parts = [(one.sound[second].sum(), one.picture[second].sum()) for one in shown.values()]
+        lines.append(f"{label:>6} " + "".join(f"| {'':<10} {sound:>+6.3f} {seen:>+8.3f} " for sound, seen in parts))
+    return "\n".join(lines)
+
+
+def how_measured(difference: Difference) -> str:
+    """Where the figures come from, in a sentence: exact, or estimated with which error."""
+    what = "sound and picture: what each adds to the change from A to B"
+    if not difference.orders:
+        return f"{what}; exact Shapley values of all that differs."
+    error = max(difference.sound_error.max(), difference.picture_error.max())
+    return f"{what}; Shapley values from {difference.orders} random orders, standard error at most {error:.4f}."
