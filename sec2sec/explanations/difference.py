@@ -123,8 +123,8 @@ def check_lengths(before: int, after: int, names: tuple[str, str] = ("the first 
     if before != after:
         one, other = names
         raise ExplanationError(
-            f"{one} has {before} seconds and {other} has {after}: seconds are paired by their place, so compare versions, "
-            "or parts, of the same length"
+            f"{one} has {before} seconds and {other} has {after}: seconds are paired by their place, so compare "
+            "versions, or parts, of the same length"
         )
 
 

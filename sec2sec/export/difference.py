@@ -44,9 +44,9 @@ def as_text(a: EncodedClip, b: EncodedClip, differences: Mapping[str, Difference
     lines += [one.sentence(name) for name, one in shown.items()]
     lines += ["", how_measured(next(iter(shown.values()))), ""]
     lines.append("second " + "".join(f"| {name:<10}  sound  picture " for name in shown))
-    rows = [(str(second), second) for second in range(b.info.seconds)]
-    for label, second in [*rows, ("all", slice(None))]:
-        parts = [(one.sound[second].sum(), one.picture[second].sum()) for one in shown.values()]
+    rows = [(str(second), slice(second, second + 1)) for second in range(b.info.seconds)]
+    for label, part in [*rows, ("all", slice(None))]:
+        parts = [(one.sound[part].sum(), one.picture[part].sum()) for one in shown.values()]
         lines.append(f"{label:>6} " + "".join(f"| {'':<10} {sound:>+6.3f} {seen:>+8.3f} " for sound, seen in parts))
     return "\n".join(lines)
 
