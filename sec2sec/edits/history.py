@@ -94,3 +94,18 @@ class History:
         if not (0 <= first < len(plans) and 0 <= last < len(plans)):
             raise EditError(f"There are {len(self.done)} edits; compare versions from 0, the clip as it is, up to that")
         return self.lab.difference(plans[first], plans[last])
+
+    def difference_of_parts(self, first: int, second: int, seconds: int) -> dict[str, Difference]:
+        """Why two parts of the edited clip are predicted otherwise, each as a clip of its own, by target.
+
+        first, second: where they begin, s; seconds: how long each is. Raises EditError as `difference` does.
+        """
+        total = len(self.plan)
+        if seconds < 1 or min(first, second) < 0 or max(first, second) + seconds > total:
+            raise EditError(
+                f"Parts of {seconds} s from {first} s and from {second} s do not lie in the edited clip, which has "
+                f"{total} s; choose shorter or earlier ones"
+            )
+        if first == second:
+            raise EditError("Both parts begin at the same second; choose another start for one of them")
+        return self.lab.difference(self.plan[first : first + seconds], self.plan[second : second + seconds])

@@ -89,6 +89,8 @@ class Difference:
         while named < min(len(parts), MAX_NAMED) and abs(parts[named][0]) >= SHOWN and size < SHARE_NAMED * total:
             size += abs(parts[named][0])
             named += 1
+        if named == len(parts) - 1 and abs(parts[named][0]) >= SHOWN:
+            named += 1  # its name is as short as "1 other change"
         words = [f"{what} {in_signs(value)}" for value, what in parts[:named]]
         if rest := [value for value, _ in parts[named:]]:
             others = f"{len(rest)} {'other ' if named else ''}change{'s' if len(rest) > 1 else ''}"

@@ -44,6 +44,7 @@ from sec2sec.ui.events import (
 from sec2sec.ui.examples import Example
 from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.lab.payload import encode
+from sec2sec.ui.lab.why import answer
 from sec2sec.ui.messages import alert, errors_as_messages, message_for, status
 from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
@@ -65,7 +66,7 @@ class Layout:
         self.clip_id = clip_id  # of the explained clip, in the cache
         self.view = gr.HTML(
             html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-            css_template=files.style(files.SHARED_STYLE, HERE / "lab.css"),
+            css_template=files.style(files.SHARED_STYLE, HERE / "lab.css", HERE / "why.css"),
             js_on_load=files.script(HERE / "lab.js"),
             apply_default_css=False,
             elem_id="lab",
@@ -135,10 +136,12 @@ class LabTab:
         return {self.layout.view: value, self.layout.film: gr.update(visible=True), self.layout.status: ""}
 
     def edit_at_once(self, key: str | None, event: gr.EventData) -> Updates:
-        """An edit that tokens express, undo, redo or clear."""
-        clip = self.cache.get(key)
+        """An edit that tokens express, undo, redo or clear; or why the prediction changed."""
+        clip, request = self.cache.get(key), event_data(event)
         with clip.for_a_moment():
-            return {self.layout.view: encode(clip, act(clip, event_data(event))), self.layout.status: ""}
+            asked = "why" in request
+            value = encode(clip, why=answer(clip, request["why"])) if asked else encode(clip, act(clip, request))
+            return {self.layout.view: value, self.layout.status: ""}
 
     def edit_slowly(self, key: str | None, event: gr.EventData) -> Iterator[Updates]:
         """An edit that pixels must be decoded for, or another clip's sound."""
