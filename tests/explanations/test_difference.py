@@ -299,6 +299,8 @@ def test_the_sentence_names_what_carries_the_change_and_what_the_rest_comes_to()
         "valence rose by 0.241, from 0.500 to 0.741 (sound +0.151, picture +0.090): the sound of 2–3 s +0.150, "
         "the picture of 1–2 s +0.100, 3 other changes −0.009 together."
     )
+    single = difference([0, 0.002, 0.15, 0], [0, 0, 0, 0])
+    assert single.sentence("a").endswith(": the sound of 2–3 s +0.150, the sound of 1–2 s +0.002.")
     cancelled = difference([0.1, -0.1], [0, 0])
     assert cancelled.sentence("a") == "a stays at 0.500: the sound of 0–1 s +0.100, the sound of 1–2 s −0.100."
     idle = difference([1e-5, 0], [0, 1e-5])
