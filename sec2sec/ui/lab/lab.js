@@ -10,7 +10,7 @@ import {orderOf} from './order.js';
 import {Strip} from './strip.js';
 import {WhyView} from './why.js';
 
-/** They may need pixels or sound decoded: queued, with progress. */
+/** They may need pixels or sound decoded: queued, with progress, as the question why is. */
 const SLOW = ['freeze', 'blur', 'soundtrack'];
 /** They are of the selected seconds. */
 const OF_SECONDS = ['mute', 'blank', 'freeze', 'blur', 'drop', 'remove'];
@@ -156,7 +156,7 @@ class LabView {
     const {action, pick} = button.dataset;
     const edit = /** @type {EditName} */ (button.dataset.edit);
     if (pick) this.strip.selectAll(/** @type {'all' | 'none' | 'invert'} */ (pick));
-    else if (action === 'why') this.send('select', {why: this.why.question});
+    else if (action === 'why') this.send('submit', {why: this.why.question});
     else if (action) this.send('select', {action});
     else this.send(SLOW.includes(edit) ? 'submit' : 'select', {edit: {edit, ...this.settingsOf(edit)}});
   }

@@ -136,16 +136,15 @@ class LabTab:
         return {self.layout.view: value, self.layout.film: gr.update(visible=True), self.layout.status: ""}
 
     def edit_at_once(self, key: str | None, event: gr.EventData) -> Updates:
-        """An edit that tokens express, undo, redo or clear; or why the prediction changed."""
-        clip, request = self.cache.get(key), event_data(event)
+        """An edit that tokens express, undo, redo or clear."""
+        clip = self.cache.get(key)
         with clip.for_a_moment():
-            asked = "why" in request
-            value = encode(clip, why=answer(clip, request["why"])) if asked else encode(clip, act(clip, request))
-            return {self.layout.view: value, self.layout.status: ""}
+            return {self.layout.view: encode(clip, act(clip, event_data(event))), self.layout.status: ""}
 
     def edit_slowly(self, key: str | None, event: gr.EventData) -> Iterator[Updates]:
-        """An edit that pixels must be decoded for, or another clip's sound."""
-        yield from self.edit(self.cache.get(key), event_data(event))
+        """An edit that pixels must be decoded for, or another clip's sound; or why the prediction changed."""
+        clip, request = self.cache.get(key), event_data(event)
+        yield from self.tell_why(clip, request["why"]) if "why" in request else self.edit(clip, request)
 
     def take_sound(self, key: str | None, path: str | None) -> Iterator[Updates]:
         """The soundtrack of a visitor's own file."""
@@ -167,6 +166,18 @@ class LabTab:
             yield self.show(clip, refusal=message_for(error))
             return
         yield self.show(clip)
+
+    def tell_why(self, clip: ExplainedClip, question: Any) -> Iterator[Updates]:
+        """Explain the change of the prediction: a thousand predictions, where an edit takes a hundred."""
+        own = self.layout
+        yield {own.status: status("Explaining the change"), own.stop: gr.update(visible=True)}
+
+        def work(channel: Channel) -> dict[str, Any]:
+            with clip.lock:
+                return answer(clip, question)
+
+        why = yield from follow(work, own.status, limit=self.settings.job_seconds)
+        yield {own.view: encode(clip, why=why), **self.end("")}
 
     def stop(self, key: str | None) -> Updates:
         """Stop was pressed."""
