@@ -50,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
     # an edited file is often a few milliseconds longer, which would make a second more
     end_b = start_b + a.info.duration if options.end_b is None else options.end_b
     b = drain_to_terminal(encode_steps(options.b, model, start=start_b, end=end_b))
-    found = b.differences(a)
+    figures = model.summary, a.info, b.info, b.differences(a)
     if options.json:
-        write_output(options.json, json_bytes(to_json(a, b, found), indent=None))
-    print_result(as_text(a, b, found), options.json)
+        write_output(options.json, json_bytes(to_json(*figures), indent=None))
+    print_result(as_text(*figures), options.json)
     return 0

@@ -62,6 +62,11 @@ class Difference:
         both: np.ndarray = self.sound + self.picture
         return both
 
+    @property
+    def largest_error(self) -> float:
+        """The largest standard error of a part."""
+        return float(max(self.sound_error.max(), self.picture_error.max()))
+
     def sentence(self, target: str) -> str:
         """Which seconds carry the change, and whether by sound or picture. target: its name."""
         if not (self.sound_changed.any() or self.picture_changed.any()):

@@ -218,6 +218,12 @@ def test_why_between_two_versions_is_told_of_the_targets_shown_and_sums_to_the_c
     assert why["changed"] == {"sound": [False, True, False, False], "picture": [False, True, True, False]}
 
 
+def test_why_with_no_target_that_a_visitor_may_read_has_no_figures(clip, monkeypatch):
+    tab.act(clip, {"edit": {"edit": "mute", "seconds": [1]}})
+    monkeypatch.setattr(ExplainedClip, "shown_targets", [])
+    assert asked(clip, {"versions": [0, 1]})["targets"] == []
+
+
 def test_why_between_two_parts_of_the_edited_clip_is_that_of_two_clips(clip, encoded_clip):
     why = asked(clip, {"parts": [0, 2, 2]})
     tokens, model = encoded_clip.tokens, encoded_clip.model.model

@@ -22,11 +22,10 @@ def answer(clip: ExplainedClip, question: Any) -> dict[str, Any]:
         return {"refused": str(error)}
     shown = {name: differences[name] for name in clip.shown_targets}
     one = next(iter(differences.values()))
-    errors = [max(each.sound_error.max(), each.picture_error.max()) for each in shown.values()]
     return {
         "refused": "",
         "orders": one.orders,
-        "error": max(errors),
+        "error": max(each.largest_error for each in differences.values()),
         "changed": {"sound": one.sound_changed.tolist(), "picture": one.picture_changed.tolist()},
         "targets": [_of_target(name, each) for name, each in shown.items()],
     }
