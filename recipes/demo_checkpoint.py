@@ -372,11 +372,22 @@ def evaluate(folder: Path, metrics: dict[str, Any], work: Path, recipe: Recipe, 
     for clips in recipe.test:
         table = read_table(make_set(work, clips, workers))
         report = drain(evaluate_steps(bundle, OpenedData(table), split="all", workers=workers)).report
-        metrics[clips.name] = {k: v for k, v in report.items() if k in RECORDED}
+        metrics[clips.name] = recorded(report)
         print(json.dumps({"stage": clips.name, **report}), flush=True)
     metrics["minutes"] = round((time.perf_counter() - began) / 60, 1)
     write_json(folder / "metrics.json", metrics)
     (folder / "card.md").write_text(demo_card(bundle.config, metrics))
+
+
+def recorded(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the checkpoint keeps of a report: figures, without curves and lists of clips."""
+    kept = {name: value for name, value in report.items() if name in RECORDED}
+    return kept | {
+        "targets": {
+            target: {name: value for name, value in figures.items() if name not in ("curves", "worst")}
+            for target, figures in report["targets"].items()
+        }
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

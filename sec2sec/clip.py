@@ -35,6 +35,7 @@ from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
 from sec2sec.explanations.collect import collect_explanation, second_effects
+from sec2sec.explanations.difference import Difference, check_lengths, explain_difference
 from sec2sec.explanations.features import FeatureThread, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
 from sec2sec.explanations.masker import Masker, SecondMasker, masker_of
@@ -233,6 +234,21 @@ class EncodedClip:
         chosen = other._second(by)
         tokens = (None if own is None else own[chosen] for own in (other.tokens.video, other.tokens.audio))
         return self._with([self._second(second)], modality, *tokens)
+
+    def differences(self, before: EncodedClip) -> dict[str, Difference]:
+        """Why this clip is predicted otherwise than another version or part of it, by target.
+
+        before: of the same model and length; seconds are paired by their place. Raises ExplanationError for another
+        length.
+
+            edited.differences(clip)["arousal"].sound   # (T,) what the sound of each second adds to the change
+        """
+        identity = self.model.summary.sha256  # empty for a model that was never saved
+        if before.model.model is not self.model.model and not identity == before.model.summary.sha256 != "":
+            names = f"{before.model.summary.name} and {self.model.summary.name}"
+            raise AskError(f"the two clips were encoded for {names}; encode both with one model")
+        check_lengths(before.masker.seconds, self.masker.seconds, (before.info.name, self.info.name))
+        return explain_difference(before.masker, self.masker)
 
     def explain(self) -> PresentedExplanation:
         """Everything: predictions, effects, verdicts and all evidence of every target."""

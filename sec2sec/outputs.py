@@ -24,7 +24,9 @@ HEAD = 4 * 1024**2  # bytes in which a film says what made it, after the index o
 # How each kind of result that we write begins. A text that merely speaks of sec2sec is somebody's own, and a checkpoint
 # or a training cannot be had again by the same command.
 BEGINNINGS = (
-    re.compile(rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(comparison|data|evaluation|explanations?|profile|suite)/'),
+    re.compile(
+        rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(comparison|data|difference|evaluation|explanations?|profile|suite)/'
+    ),
     re.compile(rb'\s*<!doctype html>.{,1000}<meta name="generator" content="sec2sec">', re.I | re.S),
     re.compile(rb'second,"from, s","to, s",'),
     re.compile(rb"method,target,column,value,low,high,clips\n"),

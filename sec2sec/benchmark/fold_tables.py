@@ -14,7 +14,7 @@ from sec2sec.datasets.folds import EACH_GROUP
 from sec2sec.files import write_atomically, write_json
 from sec2sec.metrics import DEFAULT_THRESHOLD, SHOWN, figure, span, title_of
 from sec2sec.tables import TextTable, counted
-from sec2sec.training.citing import bibtex
+from sec2sec.training.bibliography import bibtex
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import TrainConfig
 

@@ -24,7 +24,8 @@ from sec2sec.device import pick_device
 from sec2sec.files import write_atomically, write_json
 from sec2sec.plots.pdf import figure_files
 from sec2sec.progress import Progress, Steps, clock, until
-from sec2sec.training.citing import MANIFEST, REFERENCES, bibtex, code_commit, hardware_facts, library_versions
+from sec2sec.training.bibliography import REFERENCES, bibtex
+from sec2sec.training.citing import MANIFEST, code_commit, hardware_facts, library_versions
 from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.save import generator_settings

@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
         "explain",
         "Predict how a clip will be perceived, and which seconds, sounds and places decide the prediction.",
     ),
+    "difference": (
+        "difference",
+        "Explain why two versions or two parts of a clip are predicted otherwise: which seconds, sound or picture.",
+    ),
     "app": ("app", "Start the app and serve it to a browser."),
     "evaluate": ("evaluate", "Measure a checkpoint on a data set, next to trivial baselines."),
     "compare": ("compare", "Test whether one of two trained models is better than the other on the same clips."),

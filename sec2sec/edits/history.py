@@ -10,6 +10,7 @@ import numpy as np
 from sec2sec.edits.lab import Lab, Step
 from sec2sec.edits.plan import EditError, Picture, Plan
 from sec2sec.edits.types import Edit
+from sec2sec.explanations.difference import Difference
 
 MAX_EDITS = 50
 MAX_MADE_SECONDS = 600  # of frozen and blurred pictures at once: bounds memory
@@ -83,3 +84,28 @@ class History:
         for done in self.done:
             yield done, done.step.prediction - before
             before = done.step.prediction
+
+    def difference(self, first: int, last: int) -> dict[str, Difference]:
+        """Why the prediction after `last` edits is another than after `first`; 0: of the clip as it is, by target.
+
+        Raises EditError where there are not so many edits, or where the lab cannot tell.
+        """
+        plans = [self.lab.start, *(done.plan for done in self.done)]
+        if not (0 <= first < len(plans) and 0 <= last < len(plans)):
+            raise EditError(f"There are {len(self.done)} edits; compare versions from 0, the clip as it is, up to that")
+        return self.lab.difference(plans[first], plans[last])
+
+    def difference_of_parts(self, first: int, second: int, seconds: int) -> dict[str, Difference]:
+        """Why two parts of the edited clip are predicted otherwise, each as a clip of its own, by target.
+
+        first, second: where they begin, s; seconds: how long each is. Raises EditError as `difference` does.
+        """
+        total = len(self.plan)
+        if seconds < 1 or min(first, second) < 0 or max(first, second) + seconds > total:
+            raise EditError(
+                f"Parts of {seconds} s from {first} s and from {second} s do not lie in the edited clip, which has "
+                f"{total} s; choose shorter or earlier ones"
+            )
+        if first == second:
+            raise EditError("Both parts begin at the same second; choose another start for one of them")
+        return self.lab.difference(self.plan[first : first + seconds], self.plan[second : second + seconds])

@@ -23,6 +23,7 @@ from sec2sec.edits.plan import (
     MEAN_SOUND,
     SILENCE,
     ClipTracks,
+    EditError,
     Picture,
     Plan,
     PlannedSecond,
@@ -30,12 +31,14 @@ from sec2sec.edits.plan import (
     first_plan,
 )
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.explanations.difference import MIN_PAIRS, Difference, cells_of_pair, changed_seconds, differences
 from sec2sec.explanations.embeddings import SecondEmbeddings, embed_seconds, to_numpy
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
 
 MAX_SECONDS_FOR_EFFECTS = 60  # measuring each second of a longer clip takes longer than a click may
+MAX_CELLS_HERE = 1 << 18  # of LSTM for a difference: under a second, as a click may take
 
 Encode = Callable[[Sequence[Second]], Tokens]  # decoded seconds → tokens on the CPU
 
@@ -114,12 +117,7 @@ class Lab:
     @torch.inference_mode()
     def step(self, plan: Plan) -> Step:
         """Prediction, attention and (in clips that are not long) the effect of each second of the edited clip."""
-        new = [pair for pair in dict.fromkeys(plan) if pair not in self._joints]
-        if new:
-            embedded = embed_seconds(self.model, self._tokens(new))
-            self._neither = embedded.neither[:1]
-            for i, pair in enumerate(new):
-                self._joints[pair] = (embedded.both[i], embedded.audio_only[i], embedded.video_only[i])
+        self._embed(plan)
         both, sound, picture = (torch.stack([self._joints[pair][index] for pair in plan]) for index in range(3))
         if len(plan) > MAX_SECONDS_FOR_EFFECTS:
             logits, weights = self.model.temporal(both[None], torch.ones(1, len(both), dtype=torch.bool))
@@ -131,6 +129,39 @@ class Lab:
             occlusion = SecondMasker(self.model, Tokens(None, None), embeddings).occlusion
             prediction, attention, effect = occlusion.prediction, occlusion.attention, occlusion.effect
         return Step(prediction, attention, effect)
+
+    def difference(self, before: Plan, after: Plan) -> dict[str, Difference]:
+        """Why the prediction differs between two plans, by target. Raises EditError where that cannot be told here."""
+        if len(before) != len(after):
+            raise EditError(
+                f"One version has {len(before)} s and the other {len(after)} s: their seconds cannot be paired; choose "
+                "two versions between which no second was dropped"
+            )
+        sound, picture = changed_seconds(self.model, self._tokens(before), self._tokens(after))
+        players = int(sound.sum() + picture.sum())
+        if MIN_PAIRS * cells_of_pair(players, len(after)) > MAX_CELLS_HERE:
+            raise EditError(
+                f"The two versions differ in {players} sounds and pictures of {len(after)} s: too many for an answer "
+                "at once; choose two versions that differ less"
+            )
+        new_sound = [PlannedSecond(old.picture, new.sound) for old, new in zip(before, after, strict=True)]
+        new_picture = [PlannedSecond(new.picture, old.sound) for old, new in zip(before, after, strict=True)]
+        versions = (after, new_sound, new_picture, before)
+        self._embed([pair for version in versions for pair in version])
+        embeddings = [torch.stack([self._joints[pair][0] for pair in version]) for version in versions]
+        masker = SecondMasker(self.model, Tokens(None, None), SecondEmbeddings(*embeddings))
+        with masker.threads():
+            return differences(masker, sound, picture, MAX_CELLS_HERE)
+
+    @torch.inference_mode()
+    def _embed(self, plan: Sequence[PlannedSecond]) -> None:
+        """Joint vectors of the pairs that were not met before."""
+        new = [pair for pair in dict.fromkeys(plan) if pair not in self._joints]
+        if new:
+            embedded = embed_seconds(self.model, self._tokens(new))
+            self._neither = embedded.neither[:1]
+            for i, pair in enumerate(new):
+                self._joints[pair] = (embedded.both[i], embedded.audio_only[i], embedded.video_only[i])
 
     def _tokens(self, seconds: Sequence[PlannedSecond]) -> Tokens:
         """Both modalities of some planned seconds, stacked."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 from collections.abc import Iterable, Mapping
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,14 @@ from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.splits import leaks
 from sec2sec.datasets.table import SPLITS, Table
 from sec2sec.paths import program_paths
+from sec2sec.training.bibliography import REFERENCES, bibtex
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.save import generator_settings
 from sec2sec.training.settings import TrainConfig, as_json
 
 SCHEMA = "sec2sec.manifest/1"
-MANIFEST, REFERENCES = "manifest.json", "references.bib"
+MANIFEST = "manifest.json"
 PAPER = "sun2024sec2sec"
 OF_DATA = {
     liris.NAME: ("baveye2015liris",),
@@ -164,15 +164,3 @@ def sources(data: str, systems: Iterable[str], preset: str) -> list[str]:
     if preset == "paper" and any(SYSTEMS[name].uses_encoder_tokens for name in names):
         keys += OF_PAPER_ENCODERS
     return list(dict.fromkeys(keys))
-
-
-def bibtex(keys: Iterable[str]) -> str:
-    """The entries of references.bib with these keys, in their order."""
-    entries = all_entries()
-    return "\n\n".join(entries[key] for key in keys) + "\n"
-
-
-def all_entries() -> dict[str, str]:
-    """Every entry of references.bib by its key."""
-    text = (resources.files(__package__) / REFERENCES).read_text(encoding="utf-8")
-    return {re.split(r"[{,]", entry)[1]: entry.strip() for entry in re.split(r"\n(?=@)", text)}

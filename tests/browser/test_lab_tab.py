@@ -82,6 +82,10 @@ def figures(page: Page, which: str) -> list[float]:
     return [float(text) for text in page.locator(f".lab-bar.is-{which} > b").all_inner_texts()]
 
 
+def number(text: str) -> float:
+    return float(text.replace("−", "-").replace("±", ""))
+
+
 @pytest.fixture(scope="module")
 def engine(checkpoints: Path, clip: Path) -> Callable[[list[Edit]], tuple[list[float], list[float]]]:
     """What the library itself says of a list of edits: predictions before and after, diagnostics left out."""
@@ -259,6 +263,63 @@ def test_removed_seconds_change_the_prediction_but_cannot_be_rendered(page: Page
     assert page.locator("#lab-render").is_enabled()
 
 
+def why(page: Page) -> None:
+    answered(page, lambda: page.click("[data-action=why]"))
+
+
+def test_why_it_changed_names_the_edited_second_and_its_figures_sum_to_the_change(page: Page) -> None:
+    assert page.locator("[data-action=why]").is_disabled()
+    select(page, 6)
+    press(page, "mute")
+    select(page, 3)
+    press(page, "blank")
+    page.locator("[data-action=why]").focus()
+    answered(page, lambda: page.keyboard.press("Enter"))
+    assert page.evaluate("document.activeElement.dataset.action") == "why", "the keyboard stays where it was"
+    sentence = page.locator(".lab-why-target[data-target=arousal] p").inner_text()
+    before, after = figures(page, "before")[0], figures(page, "after")[0]
+    assert f"from {before:.3f} to {after:.3f}" in sentence
+    assert "the sound of 6–7 s" in sentence
+    assert "the picture of 3–4 s" in sentence
+    page.locator(".lab-why-more summary").click()
+    rows = [row.split("\t") for row in page.locator(".lab-why-table tr").all_inner_texts()]
+    assert rows[0][:4] == ["second", "arousal: sound", "arousal: picture", "arousal: both"]
+    assert rows[7][0] == "6–7 s"
+    assert rows[1][1:4] == ["same"] * 3
+    assert rows[7][2] == "same"
+    assert number(rows[7][1]) + number(rows[4][2]) == pytest.approx(after - before, abs=2.1e-3)
+    assert number(rows[-1][3]) == pytest.approx(after - before, abs=1.1e-3)
+    bars = page.locator(".lab-why-target[data-target=arousal] .lab-why-bars > div")
+    assert bars.count() == 10
+    heights = [bars.nth(i).locator("i.is-sound").bounding_box()["height"] for i in range(10)]
+    assert [i for i, height in enumerate(heights) if height > 1] == [6]
+    page.select_option(".lab-why-from", "1")  # what the second edit alone did
+    why(page)
+    assert "picture of 3–4 s" in page.locator(".lab-why-target[data-target=arousal] p").inner_text()
+    assert "sound" not in page.locator(".lab-why-target[data-target=arousal] p").inner_text()
+    press(page, "mute")
+    expect(page.locator(".lab-why-target")).to_have_count(0)  # it was of another version
+
+
+def test_why_between_two_parts_and_what_has_no_answer(page: Page) -> None:
+    page.select_option(".lab-why-of", "parts")
+    assert page.locator(".lab-why-second").input_value() == "5"
+    why(page)
+    expect(page.locator(".lab-why-target")).to_have_count(2)
+    assert page.locator(".lab-why-target").first.locator(".lab-why-bars > div").count() == 5
+    page.fill(".lab-why-second", "8")
+    why(page)
+    expect(page.locator(".lab-why-answer")).to_contain_text("do not lie in the edited clip, which has 10 s")
+    page.fill(".lab-why-second", "0")
+    assert page.locator("[data-action=why]").is_disabled()
+    page.select_option(".lab-why-of", "versions")
+    select(page, 0)
+    press(page, "drop")
+    why(page)
+    expect(page.locator(".lab-why-answer")).to_contain_text("no second was dropped")
+    expect(page.locator(".lab-why-more")).to_be_hidden()
+
+
 def test_soundtrack_of_a_file_of_ones_own(page: Page, tmp_path: Path, engine: Callable[..., tuple]) -> None:
     mine = make_clip(tmp_path / "my tune.mp4", 4, sound="tone")
     answered(page, lambda: take(page, mine))
@@ -308,6 +369,8 @@ def test_lab_fits_a_phone_and_has_enough_contrast(app: App, new_page: NewPage, c
     open_lab(page)
     select(page, 1)
     press(page, "mute")
+    why(page)
+    page.locator(".lab-why-more summary").click()
     page.locator(".lab-more summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate(CONTRAST) == []

@@ -37,6 +37,8 @@ from sec2sec.edits import (
 from sec2sec.edits.history import History
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
+from sec2sec.explanations.difference import explain_difference
+from sec2sec.explanations.masker import masker_of
 from sec2sec.media import open_clip
 from sec2sec.render.movie import LOSSLESS, Quality
 from tests.edits.test_plan import sounds
@@ -204,6 +206,48 @@ def test_changes_of_all_edits_add_up(bench):
     bench.apply(*EXAMPLES[:5])
     total = sum(change for _, change in bench.history.changes())
     assert bench.history.before.prediction + total == pytest.approx(bench.history.after.prediction)
+
+
+def test_difference_of_two_versions_is_that_of_their_tokens_and_sums_to_the_change_shown(bench, monkeypatch):
+    bench.apply(Mute((1, 2)), Blank((2,)), Freeze((3, 4)))
+    steps = [bench.history.before, *(done.step for done in bench.history.done)]
+    plans = [bench.lab.start, *(done.plan for done in bench.history.done)]
+    for first, last in ((0, 3), (1, 2), (3, 1)):
+        maskers = [masker_of(bench.lab.model, bench.lab._tokens(plans[end])) for end in (first, last)]
+        expected = explain_difference(*maskers)
+        found = bench.history.difference(first, last)
+        for k, name in enumerate(found):
+            np.testing.assert_allclose(found[name].sound, expected[name].sound, atol=1e-6)
+            np.testing.assert_allclose(found[name].picture, expected[name].picture, atol=1e-6)
+            shown = steps[last].prediction[k] - steps[first].prediction[k]
+            assert found[name].whole.sum() == pytest.approx(shown, abs=1e-6)
+    whole = bench.history.difference(0, 3)["arousal"]
+    assert list(np.flatnonzero(whole.sound_changed)) == [1, 2]
+    assert list(np.flatnonzero(whole.picture_changed)) == [2, 3, 4]
+    joined = []
+    co_attend = bench.lab.model.co_attend
+    monkeypatch.setattr(
+        bench.lab.model, "co_attend", lambda *given, **more: joined.append(len(given[0])) or co_attend(*given, **more)
+    )
+    bench.history.difference(0, 3)
+    assert joined == [], "every pair of sound and picture was met before"
+
+
+def test_difference_that_cannot_be_told_is_refused_in_a_sentence(bench, bundle):
+    bench.apply(Mute((1,)), Drop((0,)))
+    with pytest.raises(EditError, match=r"5 s and the other 4 s: .* no second was dropped"):
+        bench.history.difference(0, 2)
+    for first, last in ((0, 3), (-1, 1)):
+        with pytest.raises(EditError, match="There are 2 edits"):
+            bench.history.difference(first, last)
+    seconds = 600
+    generator = torch.Generator().manual_seed(0)
+    means = bundle.model.reference_video, bundle.model.reference_audio
+    tokens = Tokens(*(torch.randn(seconds, *mean.shape, generator=generator) for mean in means))
+    history = History(Lab(bundle.model, tokens, ClipTracks(seconds), lambda some: tokens, 8))
+    history.apply(Reorder(tuple(range(seconds))[::-1]))
+    with pytest.raises(EditError, match="differ in 1200 sounds and pictures of 600 s: too many"):
+        history.difference(0, 1)
 
 
 def test_impossible_edit_leaves_everything_as_it_was(bench):

@@ -6,10 +6,14 @@ import csv
 import io
 import itertools
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sec2sec import DEMO, load
 from sec2sec.cli import main
@@ -20,15 +24,17 @@ from sec2sec.datasets.table import DataError
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.scoreboard import as_csv, as_markdown, score, scoreboard_steps, winner, write_scoreboard
+from sec2sec.evaluation.scoreboard.cumulative import cumulative_differences
 from sec2sec.evaluation.scoreboard.score import COLUMNS, DECIDING, NO_MODEL, deletion_gaps, figures
 from sec2sec.evaluation.yardsticks import ABOUT, measure_cues, yardstick_scores
-from sec2sec.explanations.curves import curve_steps, random_orders
+from sec2sec.explanations.curves import curve_steps, curves, measure_chance, most_attended_first, random_orders
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.methods import METHODS, SIGNED, YARDSTICKS
 from sec2sec.media import open_clip
 from sec2sec.metrics import pointing
 from sec2sec.progress import drain
 from tests.helpers.datasets import clip_folder
+from tests.helpers.explaining import full_pass
 from tests.helpers.models import ENCODER, save_tiny, tiny_bundle
 
 
@@ -102,6 +108,81 @@ def test_the_deletion_gap_is_random_area_minus_own_area_by_slow_loops(tmp_path, 
             assert found[name][target] == pytest.approx(gap, abs=1e-5)
 
 
+def test_cpd_and_cpp_are_sums_of_single_steps_by_slow_loops(tmp_path):
+    model = tiny_bundle(tmp_path / "tiny").model
+    generator = torch.Generator().manual_seed(0)
+    video = torch.randn(5, ENCODER.visual_tokens, ENCODER.width, generator=generator)
+    audio = torch.randn(5, ENCODER.audio_tokens, ENCODER.width, generator=generator)
+    scores = {"one": torch.randn(3, 5, generator=generator).numpy(), "ones": np.ones((3, 5))}
+    found = cumulative_differences(masker_of(model, Tokens(video, audio)), scores)
+    mean_video, mean_audio = model.references(5)
+
+    def mean_over_counts(order, target) -> float:
+        values = []
+        for count in range(6):
+            seen, heard = video.clone(), audio.clone()
+            gone = list(order[:count])
+            seen[gone], heard[gone] = mean_video[gone], mean_audio[gone]
+            values.append(full_pass(model, seen, heard)[target])
+        sums = [sum(abs(values[k] - values[k + 1]) for k in range(count)) for count in range(6)]
+        return sum((one + other) / 2 / 5 for one, other in itertools.pairwise(sums))
+
+    for target in range(3):
+        for name, order in (("one", np.argsort(-np.abs(scores["one"][target]))), ("ones", np.arange(5))):
+            cpd, cpp = found[name][:, target]
+            assert cpd == pytest.approx(mean_over_counts(order, target), abs=1e-6)
+            assert cpp == pytest.approx(mean_over_counts(order[::-1], target), abs=1e-6)
+
+
+def masker_with(weights: np.ndarray) -> Any:
+    """A clip whose seconds add their weights to a logit, as far as a masked predictor is asked."""
+
+    def predictor(picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-((picture & sound) @ weights.T)))
+
+    return SimpleNamespace(
+        predictor=predictor, seconds=weights.shape[1], targets=("arousal", "valence")[: len(weights)]
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), seconds=st.integers(2, 12))
+def test_where_all_effects_have_one_sign_cpd_and_cpp_rank_methods_as_the_signed_curves_do(seed, seconds):
+    rng = np.random.default_rng(seed)
+    weights = rng.exponential(size=(2, seconds)) * np.array([[1.0], [-1.0]])  # one target that rises, one that falls
+    scores = {f"method {i}": rng.normal(size=(2, seconds)) for i in range(6)} | {"right": weights}
+    masker = masker_with(weights)
+    cumulative, gaps = cumulative_differences(masker, scores), deletion_gaps(masker, scores)
+    chance = measure_chance(masker.predictor, seconds)
+    everything = np.ones((1, seconds), dtype=bool)
+    prediction = masker.predictor(everything, everything)[0]
+    signs = np.array([1, -1])
+    for k in range(2):
+        deleted, inserted = [], []
+        for name, own in scores.items():
+            deletion, insertion = curves(masker.predictor, most_attended_first(np.abs(own)), signs, chance)[k]
+            cpd, cpp = cumulative[name][:, k]
+            assert cpd == pytest.approx(abs(prediction[k] - deletion.area), abs=1e-9)
+            assert cpp == pytest.approx(abs(prediction[k] - insertion.area), abs=1e-9)
+            deleted.append((cpd, signs[k] * -deletion.area, gaps[name][k]))
+            inserted.append((-cpp, signs[k] * insertion.area))
+        for rows in (deleted, inserted):
+            ahead = np.array(rows)[:, None] - np.array(rows)[None]  # of each method over each other, by each figure
+            differ = np.abs(ahead[..., 0]) > 1e-9
+            assert (np.sign(ahead[differ]) == np.sign(ahead[differ][:, :1])).all()
+            assert np.abs(ahead[~differ]).max() < 1e-8
+
+
+def test_where_effects_oppose_each_other_cpd_counts_what_the_signed_curve_cancels():
+    weights = np.array([[2.0, -2.0, 0.1, 0.0, 0.0, 0.0]])
+    masker = masker_with(weights)
+    scores = {"by size": weights, "one sign": np.array([[2.0, 0.01, 0.1, 0.0, 0.0, 0.0]])}
+    cumulative, gaps = cumulative_differences(masker, scores), deletion_gaps(masker, scores)
+    assert cumulative["by size"][0, 0] > cumulative["one sign"][0, 0]
+    assert cumulative["by size"][1, 0] < cumulative["one sign"][1, 0]
+    assert gaps["by size"][0] < gaps["one sign"][0], "once both are gone, nothing has changed"
+
+
 def test_planted_seconds_are_found_by_effect_and_gradients_and_not_by_the_yardsticks(board):
     for name in ("occlusion (training mean)", "integrated gradients"):
         assert board["methods"][name]["pointing"]["value"] == 1
@@ -113,6 +194,9 @@ def test_planted_seconds_are_found_by_effect_and_gradients_and_not_by_the_yardst
         assert abs(board["methods"]["random"]["deletion"]["value"]) < 0.03
     assert board["methods"]["random"]["mass"]["value"] == pytest.approx(board["chance"], abs=0.05)
     assert board["winner"] not in YARDSTICKS
+    best, chance = (board["methods"][name] for name in ("occlusion (training mean)", "random"))
+    assert best["cpd"]["value"] > chance["cpd"]["value"]
+    assert best["cpp"]["value"] < chance["cpp"]["value"]
 
 
 def test_what_needs_no_model_is_scored_beside_the_methods_and_cannot_win(board, planted):
@@ -183,6 +267,15 @@ def test_the_best_mean_rank_wins_and_a_yardstick_never_does():
         "random": method(1, 1, 1, 1, 1),
     }
     assert winner(methods) == "b"
+
+
+def test_the_report_cites_where_cpd_and_cpp_come_from(board):
+    assert board["references"].startswith("@inproceedings{jang2025timing,")
+    assert "Jang, Hyeongwon and Kim, Changhun and Yang, Eunho" in board["references"]
+    text = as_markdown(board)
+    for column in ("cpd", "cpp"):
+        assert f"- {column}: cumulative prediction" in text
+        assert f"{board['methods']['attention']['by_target']['valence'][column]:.3f}" in text
 
 
 def test_the_table_is_written_as_markdown_csv_and_json(board, tmp_path):

@@ -13,11 +13,14 @@ from sec2sec.clip import EncodedClip
 from sec2sec.config import MediaLimits
 from sec2sec.edits import EditError, Freeze, Mute, Soundtrack
 from sec2sec.errors import UserError
+from sec2sec.explanations.difference import explain_difference
+from sec2sec.explanations.masker import masker_of
 from sec2sec.media import MediaError
 from sec2sec.ui.bounded_cache import ClipGoneError
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.lab import tab
 from sec2sec.ui.lab.payload import encode
+from sec2sec.ui.lab.why import answer
 from sec2sec.ui.work import Channel
 from tests.helpers import clips
 from tests.helpers.explaining import encoded
@@ -188,6 +191,61 @@ def test_payload_says_what_the_history_says(clip):
     again = json.loads(encode(clip))
     assert again["serial"] == payload["serial"] + 1
     assert "stills" not in again
+
+
+# ---- why did it change?
+
+
+def asked(clip: ExplainedClip, question: object) -> dict:
+    return json.loads(encode(clip, why=answer(clip, question)))["why"]
+
+
+def test_why_between_two_versions_is_told_of_the_targets_shown_and_sums_to_the_change(clip):
+    assert json.loads(encode(clip))["why"] is None
+    tab.act(clip, {"edit": {"edit": "mute", "seconds": [1]}})
+    tab.act(clip, {"edit": {"edit": "blank", "seconds": [1, 2]}})
+    for first, last in ((0, 2), (1, 2), (2, 0)):
+        why = asked(clip, {"versions": [first, last]})
+        expected = clip.history.difference(first, last)
+        assert [target["name"] for target in why["targets"]] == ["arousal", "valence"]
+        for target in why["targets"]:
+            one = expected[target["name"]]
+            assert target["sentence"] == one.sentence(target["name"])
+            assert sum(target["sound"]) + sum(target["picture"]) == pytest.approx(target["change"], abs=1e-5)
+            assert target["sound"] == pytest.approx(one.sound, abs=1e-6)
+        assert why["refused"] == ""
+        assert why["orders"] == 0
+    assert why["changed"] == {"sound": [False, True, False, False], "picture": [False, True, True, False]}
+
+
+def test_why_with_no_target_that_a_visitor_may_read_has_no_figures(clip, monkeypatch):
+    tab.act(clip, {"edit": {"edit": "mute", "seconds": [1]}})
+    monkeypatch.setattr(ExplainedClip, "shown_targets", [])
+    assert asked(clip, {"versions": [0, 1]})["targets"] == []
+
+
+def test_why_between_two_parts_of_the_edited_clip_is_that_of_two_clips(clip, encoded_clip):
+    why = asked(clip, {"parts": [0, 2, 2]})
+    tokens, model = encoded_clip.tokens, encoded_clip.model.model
+    expected = explain_difference(masker_of(model, tokens.part(0, 2)), masker_of(model, tokens.part(2, 4)))
+    for target in why["targets"]:
+        assert target["sound"] == pytest.approx(expected[target["name"]].sound, abs=1e-5)
+        assert target["picture"] == pytest.approx(expected[target["name"]].picture, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [(None, "no question"), ({"versions": [0]}, "no question"), ({"versions": ["0", 1]}, "no question"),
+     ({"versions": [True, 0]}, "no question"), ({"versions": [0, 9]}, "There are 1 edits"),
+     ({"parts": [0, 3, 2]}, "do not lie in the edited clip, which has 3 s"), ({"parts": [0, 1, 0]}, "do not lie"),
+     ({"parts": [-1, 1, 1]}, "do not lie"), ({"parts": [1, 1, 2]}, "the same second"),
+     ({"versions": [0, 1]}, "no second was dropped")],
+)  # fmt: skip
+def test_why_is_refused_in_a_sentence_where_it_cannot_be_told(clip, question, words):
+    tab.act(clip, {"edit": {"edit": "drop", "seconds": [0]}})
+    why = asked(clip, question)
+    assert words in why["refused"]
+    assert set(why) == {"refused"}
 
 
 def test_payload_names_removed_seconds_as_not_renderable(clip):

@@ -25,6 +25,7 @@ from sec2sec.datasets.known_truth import Planted, read_planted
 from sec2sec.datasets.table import DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
+from sec2sec.evaluation.scoreboard.cumulative import SOURCES, cumulative_differences, largest_first
 from sec2sec.evaluation.yardsticks import LOUDEST, MIDDLE, ODD_ONE_OUT, measure_cues, yardstick_scores
 from sec2sec.explanations.curves import curve_steps, present_after, random_orders
 from sec2sec.explanations.masker import Masker, masker_of
@@ -33,14 +34,18 @@ from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.metrics import DRAWS, LEVEL, draws, pointing
 from sec2sec.model import Model
 from sec2sec.progress import Progress, Steps
+from sec2sec.training.bibliography import bibtex
 
 LUCKY_DRAWS = 20  # of random scores a clip: its figures are their mean
 
-# What is measured, in the order of the columns; the first five decide which method wins. More is better in all.
+# What is measured, in the order of the columns. More is better in all but cpp.
 COLUMNS = {
     "pointing": "the highest second is a planted one (pointing game, Zhang et al. 2018)",
     "mass": "share of all scores that lies on planted seconds",
     "deletion": "how much faster the prediction falls to its baseline than in random orders",
+    "cpd": "cumulative prediction difference: sizes of the prediction's steps while the highest seconds are taken away "
+    "first, as a mean over their number (Jang et al. 2025)",
+    "cpp": "cumulative prediction preservation: the same with the lowest seconds first, so that less is better",
     "strength": "rank correlation with the planted strength of every second",
     "order": "share of pairs of planted seconds that it puts in the order of their strength",
     "decoy": "of clips with a decoy, those where every planted second stands above it",
@@ -48,6 +53,8 @@ COLUMNS = {
     "retraining": "rank correlation with the same method on the same system trained again",
 }
 NO_MODEL = (MIDDLE, LOUDEST, ODD_ONE_OUT)  # beside "last first", which is a method of explanation like any other
+# Those that decide which method wins. CPD and CPP do not: where effects oppose each other, an order may earn both by
+# letting the prediction swing.
 DECIDING = ("pointing", "mass", "deletion", "strength", "order")
 
 
@@ -110,6 +117,7 @@ def scoreboard_steps(
         "chance": float(np.mean(collected.decisive)),
         "methods": methods,
         "winner": winner(methods),
+        "references": bibtex(SOURCES),
     }
     return Scored(report, unusable)
 
@@ -161,14 +169,17 @@ class Collected:
         scores |= {name: rng.random((targets, seconds)) for name in lucky}
         retrained |= {name: [rng.random((targets, seconds)) for _ in again] for name in lucky}
         decisive = planted.decisive[:seconds]
-        gaps = deletion_gaps(masker_of(model, tokens), scores)
+        masker = masker_of(model, tokens)
+        gaps, cumulative = deletion_gaps(masker, scores), cumulative_differences(masker, scores)
         by_method: dict[str, list[dict[str, float]]] = {name: [] for name in scores}
         for name, of_targets in scores.items():
             for k in self.which:
                 own, evidence = of_targets[k], planted.evidence[model.config.targets[k]][:seconds]
                 columns = figures(own, evidence, decisive, planted.decoy[:seconds], signed=name in SIGNED)
                 alike = [float(rank_correlation(np.abs(own), np.abs(other[k]))) for other in retrained[name]]
-                columns |= {"deletion": gaps[name][k], "retraining": float(np.mean(alike)) if alike else math.nan}
+                cpd, cpp = cumulative[name][:, k]
+                columns |= {"deletion": gaps[name][k], "cpd": float(cpd), "cpp": float(cpp)}
+                columns["retraining"] = float(np.mean(alike)) if alike else math.nan
                 by_method[name].append(columns)
         random = [by_method.pop(name) for name in lucky]
         by_method[RANDOM] = [
@@ -229,7 +240,7 @@ def deletion_gaps(masker: Masker, scores: Mapping[str, Scores]) -> dict[str, np.
     """
     predict, seconds, targets = masker.predictor, masker.seconds, len(masker.targets)
     steps, chance = curve_steps(seconds), random_orders(seconds)
-    own = np.argsort(-np.abs(np.concatenate(list(scores.values()))), axis=1, kind="stable")  # (methods · K, T)
+    own = largest_first(scores)  # (methods · K, T)
     remaining = present_after(np.concatenate([own, chance]), steps, insertion=False)
     values = predict(*[remaining.reshape(-1, seconds)] * 2).reshape(len(remaining), len(steps), targets)
     areas = np.trapezoid(values, steps / seconds, axis=1)  # (methods · K + R, K)

@@ -8,8 +8,9 @@ import {change, percent, secondSpan} from '../../viewer/numbers.js';
 import {valueOf} from '../../viewer/page.js';
 import {orderOf} from './order.js';
 import {Strip} from './strip.js';
+import {WhyView} from './why.js';
 
-/** They may need pixels or sound decoded: queued, with progress. */
+/** They may need pixels or sound decoded: queued, with progress, as the question why is. */
 const SLOW = ['freeze', 'blur', 'soundtrack'];
 /** They are of the selected seconds. */
 const OF_SECONDS = ['mute', 'blank', 'freeze', 'blur', 'drop', 'remove'];
@@ -44,6 +45,7 @@ class LabView {
     this.trigger = trigger;
     this.root = find(element, '.lab', HTMLElement);
     this.strip = new Strip(this.root, () => this.enable());
+    this.why = new WhyView(this.root, () => this.enable());
     this.order = this.select('.lab-order');
     this.ownOrder = this.input('.lab-typed');
     this.root.addEventListener('click', event => this.onClick(event));
@@ -92,8 +94,9 @@ class LabView {
     this.strip.draw(lab.seconds, this.stills);
     this.drawBars(lab);
     this.drawEdits(lab);
-    this.find('.lab-table').replaceChildren(table(lab));
+    this.find('.lab-seconds').replaceChildren(table(lab));
     this.drawSoundtracks(lab);
+    this.why.draw(lab);
     this.enable();
     this.root.dataset.serial = String(lab.serial);
   }
@@ -107,6 +110,7 @@ class LabView {
     for (const button of this.buttons('[data-edit]')) button.disabled = !this.canDo(lab, button.dataset.edit ?? '');
     for (const button of this.buttons('[data-action=undo], [data-action=clear]')) button.disabled = !lab.edits.length;
     for (const button of this.buttons('[data-action=redo]')) button.disabled = !lab.undone;
+    for (const button of this.buttons('[data-action=why]')) button.disabled = !this.why.canAsk;
     const render = document.querySelector('#lab-render');
     if (!(render instanceof HTMLButtonElement)) return;
     render.disabled = !lab.renderable;
@@ -152,6 +156,7 @@ class LabView {
     const {action, pick} = button.dataset;
     const edit = /** @type {EditName} */ (button.dataset.edit);
     if (pick) this.strip.selectAll(/** @type {'all' | 'none' | 'invert'} */ (pick));
+    else if (action === 'why') this.send('submit', {why: this.why.question});
     else if (action) this.send('select', {action});
     else this.send(SLOW.includes(edit) ? 'submit' : 'select', {edit: {edit, ...this.settingsOf(edit)}});
   }

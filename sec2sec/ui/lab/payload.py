@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from sec2sec.ui.clip_cache import ExplainedClip
 from sec2sec.viewer.payload import as_json
 
 
-def encode(clip: ExplainedClip, refused: str = "", stills: bool = False) -> str:
+def encode(clip: ExplainedClip, refused: str = "", stills: bool = False, why: Mapping[str, Any] | None = None) -> str:
     """The state after the last edit.
 
-    refused: why one was not possible. stills: send the pictures too, which is needed once per clip.
+    refused: why one was not possible. stills: send the pictures too, which is needed once per clip. why: the answer to
+    why the prediction changed, where that was asked.
     """
     history, explanation = clip.history, clip.explanation
     assert history is not None
@@ -52,6 +53,7 @@ def encode(clip: ExplainedClip, refused: str = "", stills: bool = False) -> str:
         "undone": len(history.undone),
         "renderable": all(second.renderable for second in history.plan),
         "soundtracks": list(clip.soundtracks),
+        "why": why,
     }
     if stills:
         small = [shrink_still(still) for still in clip.preview.stills]

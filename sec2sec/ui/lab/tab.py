@@ -44,6 +44,7 @@ from sec2sec.ui.events import (
 from sec2sec.ui.examples import Example
 from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.lab.payload import encode
+from sec2sec.ui.lab.why import answer
 from sec2sec.ui.messages import alert, errors_as_messages, message_for, status
 from sec2sec.ui.models import Models, on_cpu
 from sec2sec.ui.player import Player
@@ -65,7 +66,7 @@ class Layout:
         self.clip_id = clip_id  # of the explained clip, in the cache
         self.view = gr.HTML(
             html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-            css_template=files.style(files.SHARED_STYLE, HERE / "lab.css"),
+            css_template=files.style(files.SHARED_STYLE, HERE / "lab.css", HERE / "why.css"),
             js_on_load=files.script(HERE / "lab.js"),
             apply_default_css=False,
             elem_id="lab",
@@ -141,8 +142,9 @@ class LabTab:
             return {self.layout.view: encode(clip, act(clip, event_data(event))), self.layout.status: ""}
 
     def edit_slowly(self, key: str | None, event: gr.EventData) -> Iterator[Updates]:
-        """An edit that pixels must be decoded for, or another clip's sound."""
-        yield from self.edit(self.cache.get(key), event_data(event))
+        """An edit that pixels must be decoded for, or another clip's sound; or why the prediction changed."""
+        clip, request = self.cache.get(key), event_data(event)
+        yield from self.tell_why(clip, request["why"]) if "why" in request else self.edit(clip, request)
 
     def take_sound(self, key: str | None, path: str | None) -> Iterator[Updates]:
         """The soundtrack of a visitor's own file."""
@@ -164,6 +166,18 @@ class LabTab:
             yield self.show(clip, refusal=message_for(error))
             return
         yield self.show(clip)
+
+    def tell_why(self, clip: ExplainedClip, question: Any) -> Iterator[Updates]:
+        """Explain the change of the prediction: a thousand predictions, where an edit takes a hundred."""
+        own = self.layout
+        yield {own.status: status("Explaining the change"), own.stop: gr.update(visible=True)}
+
+        def work(channel: Channel) -> dict[str, Any]:
+            with clip.lock:
+                return answer(clip, question)
+
+        why = yield from follow(work, own.status, limit=self.settings.job_seconds)
+        yield {own.view: encode(clip, why=why), **self.end("")}
 
     def stop(self, key: str | None) -> Updates:
         """Stop was pressed."""

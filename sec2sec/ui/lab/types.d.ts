@@ -18,8 +18,23 @@ export interface Lab {
   undone: number;
   renderable: boolean;
   soundtracks: string[];
+  /** The answer to why the prediction changed, where that was asked. */
+  why: Why | null;
   /** JPEGs in base64 of the clip's own seconds; sent once a clip. */
   stills?: (string | null)[];
+}
+
+/** What lab/why.py answers; only `refused` where it could not. */
+export interface Why {
+  /** Why there is no answer, or ''. */
+  refused: string;
+  /** How many orders were drawn; 0 where the figures are exact. */
+  orders: number;
+  /** The largest standard error. */
+  error: number;
+  /** Of each second, whether the model reads another one. */
+  changed: {sound: boolean[]; picture: boolean[]};
+  targets: {name: string; change: number; sentence: string; sound: number[]; picture: number[]}[];
 }
 
 export interface Target {
