@@ -367,16 +367,14 @@ def save(folder: Path, model: Sec2Sec, variant: Variant, prepared: Prepared, rec
 
 def evaluate(folder: Path, metrics: dict[str, Any], work: Path, recipe: Recipe, workers: int) -> None:
     """Figures on unseen seeds, into metrics.json and the card."""
-    began = time.perf_counter()
     bundle = load_checkpoint(folder, "cpu")
     for clips in recipe.test:
         table = read_table(make_set(work, clips, workers))
         report = drain(evaluate_steps(bundle, OpenedData(table), split="all", workers=workers)).report
         metrics[clips.name] = recorded(report)
         print(json.dumps({"stage": clips.name, **report}), flush=True)
-    metrics["minutes"] = round((time.perf_counter() - began) / 60, 1)
     write_json(folder / "metrics.json", metrics)
-    (folder / "card.md").write_text(demo_card(bundle.config, metrics))
+    (folder / "card.md").write_text(demo_card(folder.name, bundle.config, metrics))
 
 
 def recorded(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,12 +107,12 @@ def _gain_words(row: MetricRow, report: Mapping[str, Any]) -> str:
     return gain_words(report["targets"][row.target]["gain"])
 
 
-def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """The bundled checkpoint's, with its three stages and its test sets of generated clips."""
+def demo_card(name: str, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """A bundled checkpoint's, with its three stages and its test sets of generated clips."""
     model, encoder, provenance = config["model"], config["encoder"], config["provenance"]
     sizes = provenance["encoder_size"] + provenance["model_size"]
     lines = [
-        "# The demo checkpoint",
+        f"# The checkpoint {name}",
         "",
         f"**{config['trained_on']}** Its predictions on real film are illustrations, never findings about people.",
         "",
@@ -127,14 +127,15 @@ def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "Known-truth clips: MP4 files made by `python -m sec2sec make-clips`, in which a few decisive seconds carry "
         "the cues of arousal (motion, loudness, tempo, saturation), valence (brightness, warm hue, consonance, pitch) "
         "and synchrony (flashes and beats in the same eighths of a second). Three stages: the encoders learned the "
-        "planted states of each second, co-attention the planted evidence of each second, the whole model soft targets "
-        "of whole clips.",
+        "planted states of each second, co-attention the planted evidence of each second, the layer over seconds soft "
+        "targets of whole clips.",
         "",
-        "| set | clips | seed | level | without a decisive second |",
-        "|---|---|---|---|---|",
+        "| set | clips | seed | level | seconds | without a decisive second |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {data['name']} | {data['clips']} | {data['seed']} | {data['level']} | {data['neutral']:.0%} |"
+        f"| {data['name']} | {data['clips']} | {data['seed']} | {data['level']} | "
+        f"{'–'.join(map(str, data['lengths']))} | {data['neutral']:.0%} |"
         for data in provenance["data"]
     ]
     for name, report in metrics.items():
@@ -148,7 +149,7 @@ def demo_card(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "1994), and a film can mean the opposite of its loudness.",
         "- Synchrony has no truth on real clips: it is shown on known-truth clips alone.",
         ABOUT_ATTENTION,
-        *_made_by(provenance["command"], metrics["minutes"], provenance["environment"]),
+        *_made_by(provenance["command"], None, provenance["environment"]),
     ]
     return "\n".join(lines)
 
@@ -174,7 +175,8 @@ def _results(name: str, report: Mapping[str, Any], recipe: Mapping[str, Any]) ->
     return lines
 
 
-def _made_by(command: str, minutes: float, versions: Mapping[str, Any]) -> list[str]:
+def _made_by(command: str, minutes: float | None, versions: Mapping[str, Any]) -> list[str]:
     """The last lines of every card."""
     numbers = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return ["", f"Made by `{command}` in {minutes} minutes; versions: {numbers}.", ""]
+    time = "" if minutes is None else f" in {minutes} minutes"
+    return ["", f"Made by `{command}`{time}; versions: {numbers}.", ""]
