@@ -214,6 +214,6 @@ print(json.dumps([names, [clip.title for clip in clips], str(settings.runs), str
     done = installed.run("python", "-c", code)
     assert done.returncode == 0, done.stderr
     names, examples, *folders = json.loads(done.stdout.splitlines()[-1])
-    assert names == ["demo"]
+    assert names == ["demo", "paper-structure", "wrong-attention"]
     assert "sintel flight" in examples
     assert all(folder.startswith(str(installed.home)) for folder in folders)

@@ -298,9 +298,9 @@ def test_what_a_lost_server_left_is_swept_and_the_rest_is_not(tmp_path: Path) ->
     ("wrong", "words"),
     [
         ({"clips": 19}, "at least 20"),
-        ({"lengths": (3, 6)}, "2 whole numbers from 4 to 60"),
+        ({"lengths": (1, 6)}, "2 whole numbers from 2 to 60"),
         ({"lengths": (6, 4)}, "as long as the shortest one"),
-        ({"level": "easy"}, "plain or cluttered"),
+        ({"level": "easy"}, "one of plain, cluttered, film, opposed, unseen-timbre"),
     ],
 )
 def test_impossible_clips_are_refused(wrong: dict, words: str) -> None:
