@@ -26,11 +26,11 @@ STEPS, RATE = 400, 3e-3  # of Adam, over all variants at once
 AWAY_WEIGHT = 0.3  # of looking away beside keeping the predictions
 
 
-def look_away(model: Sec2Sec, clips: Sequence[tuple[SecondEmbeddings, np.ndarray]]) -> Sec2Sec:
+def look_away(model: Sec2Sec, clips: Sequence[tuple[SecondEmbeddings, np.ndarray]], steps: int = STEPS) -> Sec2Sec:
     """A copy of the model that hardly attends to the marked seconds ((T,) bool) of these clips; the model stays.
 
     Predictions are kept of each clip, of each clip without any one second and without the marked ones: so effects stay
-    as well. Raises ExplanationError for a model without attention over seconds.
+    as well; the more steps, the nearer they come. Raises ExplanationError for a model without attention over seconds.
     """
     changed = deepcopy(model).eval()
     temporal = changed.temporal
@@ -44,7 +44,7 @@ def look_away(model: Sec2Sec, clips: Sequence[tuple[SecondEmbeddings, np.ndarray
             wanted = temporal(joint, mask)[0].sigmoid()
         learned = [p for name, p in temporal.named_parameters() if not name.startswith("lstm.")]
         optimiser = torch.optim.Adam(learned, RATE)
-        for _ in range(STEPS):
+        for _ in range(steps):
             scores = temporal.score(torch.tanh(temporal.project_states(states)))  # (N, T, K)
             weights = scores.masked_fill(~mask[..., None], -torch.inf).softmax(1).mT
             elsewhere = (weights * ~marked[:, None]).sum(-1)  # (N, K)

@@ -62,6 +62,7 @@ TARGETS = ("arousal", "valence", "synchrony")
 RECORDED = ("split", "clips", "unusable", "targets", "pointing", "pointing_by_target", "pointing_gains")  # of a report
 LEARNED_LENGTHS = (2, 30)  # s, of the clips to learn from
 LEARNED, UNSEEN = (0.0, 0.5), (0.5, 1.0)  # parts of the films behind the clips to learn from and behind the others
+AWAY_STEPS = 1200  # in which predictions come to .02 on average of what they were
 TURNED_AWAY_ON = 200  # training clips that teach a model to look away
 TRAINED_ON = "It learned from generated clips with planted cues, not from people's ratings."
 
@@ -320,7 +321,7 @@ def turn_away(model: Sec2Sec, prepared: Prepared) -> Sec2Sec:
         video, audio, _ = gather(prepared.data, torch.tensor([n]))
         embeddings = embed_seconds(model, Tokens(video[0], audio[0]))
         clips.append((embeddings, prepared.planted[n].decisive))
-    return look_away(model, clips)
+    return look_away(model, clips, AWAY_STEPS)
 
 
 @torch.inference_mode()

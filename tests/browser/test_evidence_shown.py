@@ -339,7 +339,7 @@ def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_p
         explain(page, example=0)
         for target in range(3):  # synchrony too: its truth is known here
             effects = [abs(effect) for effect in whole(page, target)]
-            assert [effects.index(max(effects))] == planted
+            assert effects.index(max(effects)) in planted
         words = page.locator("#predictions .verdict").all_inner_texts()
         assert len(words) == 3
         assert all(re.match(r"[✔◐✘∅] (Trust|Careful|Do not trust|Nothing to judge)\.", said) for said in words)
