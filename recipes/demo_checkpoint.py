@@ -222,13 +222,11 @@ class Variant:
 
     folder: str
     temporal: Temporal
-    about: str  # after what it learned from
+    about: str  # after what it learned from, where it is not what one expects
     contrast: float = 0.0  # as of teach_clips
 
 
-DEMO = Variant(
-    "demo", "attention-pooling-lstm", "Whatever the clip does to its prediction goes through its attention.", 0.1
-)
+DEMO = Variant("demo", "attention-pooling-lstm", "", 0.1)
 PAPER = Variant("paper-structure", "attention-lstm", "Its structure is the paper's, attention and last state.")
 WRONG = Variant(
     "wrong-attention",
@@ -348,7 +346,7 @@ def save(folder: Path, model: Sec2Sec, variant: Variant, prepared: Prepared, rec
         folder,
         encoders=prepared.encoders,
         model=model,
-        trained_on=f"{TRAINED_ON} {variant.about}",
+        trained_on=f"{TRAINED_ON} {variant.about}".strip(),
         card="",
         metrics=metrics,
         diagnostics=("synchrony",),

@@ -78,9 +78,7 @@ def reference_witnesses(effects: Sequence[SecondEffects]) -> Iterator[Witness]:
     if figures:
         listed = " and ".join(f"{r_words(r)} ({name})" for name, r in figures.items())
         grade: Grade = "holds" if min(figures.values()) >= MIN_REFERENCE_CORRELATION else "weak"
-        words = (
-            f"with real training seconds in the place of each second, the effects correlate with these at r = {listed}"
-        )
+        words = f"against real training seconds the effects agree with r = {listed}"
         yield Witness("reference", grade, words, f"at least {MIN_REFERENCE_CORRELATION:g}")
 
 

@@ -77,7 +77,7 @@ def test_effects_that_do_not_hold_turn_trust_into_careful_and_say_so():
     (witness,) = reference_witnesses([*made.effects, against(RANDOM_SECONDS, -made.effect)])
     changed = with_witnesses(made.verdict, [witness])
     assert changed.word == "careful"
-    assert changed.sentence.endswith("the effects correlate with these at r = −1.00 (random).")
+    assert changed.sentence.endswith("against real training seconds the effects agree with r = −1.00 (random).")
     assert changed.reasons[0].startswith("Reference is weak: with real training seconds in the place of each second")
 
 
