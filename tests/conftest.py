@@ -16,6 +16,17 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     os.environ.setdefault("OMP_NUM_THREADS", str(share))
 
 
+@pytest.fixture
+def one_thread():
+    """For tests of tiny tensors: threads would only wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A folder with a data set, a checkpoint to start from and, once a test has filled it, a token cache."""

@@ -30,17 +30,10 @@ from sec2sec.viewer.payload import encode
 from tests.helpers import clips
 from tests.helpers.systems import TARGETS, built, saved, tokens
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WHOLE = [name for name, system in SYSTEMS.items() if not system.recurrent]
 every_system = pytest.mark.parametrize("name", SYSTEMS)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tensors here are tiny: threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @every_system

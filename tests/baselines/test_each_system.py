@@ -40,14 +40,7 @@ from sec2sec.training.train import train_steps
 from tests.helpers import clips
 from tests.helpers.systems import built, tokens
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tensors here are tiny: threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -33,16 +33,9 @@ from tests.helpers.explaining import full_pass, random_tokens, summary_of
 from tests.helpers.models import tiny_bundle
 from tests.helpers.systems import built
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TARGETS = 3
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tensors here are tiny: threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,11 @@ from sec2sec.model import Model
 from tests.helpers.explaining import full_pass, random_tokens
 from tests.helpers.systems import TARGETS, built
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SECONDS = 5
 KINDS = {"sec2sec-sa-ca": SecondMasker, "cma": InputMasker, "vit-vivit": LateFusionMasker}
 every_kind = pytest.mark.parametrize("name", KINDS)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tensors here are tiny: threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def slow_prediction(model: Model, tokens: Tokens, picture: np.ndarray, sound: np.ndarray) -> np.ndarray:

@@ -12,6 +12,8 @@ from sec2sec.config import ModelConfig
 from sec2sec.metrics import TrainingLabels, measure, pointing
 from sec2sec.model import Sec2Sec
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.mark.parametrize("seed", range(3))
 def test_metrics_equal_scikit_learns(seed):
@@ -48,15 +50,6 @@ def test_pointing_of_a_constant_is_chance_and_of_a_tie_its_share():
         assert pointing(np.full(5, same)[::-1], decisive[::-1]) == pytest.approx(decisive.mean())
     assert pointing(np.array([0.1, 0.4, 0.1, 0.4, 0.0]), decisive) == 0.5
     assert pointing(np.array([0.2, 0.2, 0.2, 0.2, 0.2001]), decisive) == 0
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Tensors here are tiny: threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def planted(clips: int = 48, seconds: int = 3) -> TokenData:
