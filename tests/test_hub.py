@@ -10,12 +10,22 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 import sec2sec
+from sec2sec import DEMO
 from sec2sec.checkpoint_files import FILES, OPTIONAL_FILES
 from sec2sec.checkpoints import CheckpointError, identity, load_checkpoint
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.explanations.out_of_distribution import (
+    TrainingSeconds,
+    load_training_seconds,
+    measure_training_seconds,
+    save_training_seconds,
+)
 from sec2sec.hub.download import is_hub_name
 from sec2sec.hub.push import prepare_upload, upload_checkpoint
 from tests.helpers import clips
@@ -91,6 +101,38 @@ def test_a_checkpoint_comes_back_as_it_was_pushed(hub, checkpoint, tmp_path):
     assert [line for line in there.stdout.splitlines() if "arousal" in line] == [
         line for line in here.stdout.splitlines() if "arousal" in line
     ]
+
+
+def test_training_seconds_stay_here_unless_they_are_asked_for_or_were_generated(tmp_path):
+    own = save_tiny(tmp_path / "own")
+    config = load_checkpoint(own, "cpu").encoders.config
+    clips_of_somebody = (
+        Tokens(torch.randn(3, config.visual_tokens, config.width), torch.randn(3, config.audio_tokens, config.width))
+        for _ in range(12)
+    )
+    save_training_seconds(own, measure_training_seconds(clips_of_somebody), identity(own))
+    kept = load_training_seconds(load_checkpoint(own, "cpu"))
+    assert kept.sample is not None
+
+    def uploaded(source: Path, **options) -> tuple[TrainingSeconds, str]:
+        upload = prepare_upload(source, "user/tiny", **options)
+        folder = tmp_path / "there"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name, content in upload.files.items():
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+        return load_training_seconds(load_checkpoint(folder, "cpu")), upload.as_text()
+
+    there, said = uploaded(own)
+    assert there.sample is None
+    assert "without the training seconds" in said
+    np.testing.assert_allclose(there.statistics["video"].quantiles, kept.statistics["video"].quantiles)
+    there, said = uploaded(own, with_training_seconds=True)
+    assert torch.equal(there.sample.tokens.video, kept.sample.tokens.video)
+    assert "without the training seconds" not in said
+    there, said = uploaded(DEMO)
+    assert there.sample is not None
+    assert "without the training seconds" not in said
 
 
 def test_the_page_on_the_hub_has_the_card_and_the_metadata(hub, checkpoint, tmp_path):

@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--datasets", nargs="+", default=[], metavar="ID", help="data sets of the Hub that the model learned from"
     )
+    parser.add_argument(
+        "--with-training-seconds",
+        action="store_true",
+        help="upload the training seconds that are kept as tokens too, where your data allow it (default: only "
+        "those of generated clips)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be uploaded, and upload nothing")
 
 
@@ -37,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         private=not options.public,
         licence=options.licence,
         datasets=options.datasets,
+        with_training_seconds=options.with_training_seconds,
     )
     print(upload.as_text(), flush=True)
     if options.dry_run:

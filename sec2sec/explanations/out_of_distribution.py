@@ -182,6 +182,11 @@ def centre(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def save_training_seconds(folder: Path, training: TrainingSeconds, checkpoint: str) -> None:
     """Write them into a checkpoint's folder. checkpoint: its SHA-256. Raises OSError."""
+    write_atomically(folder / FILE, as_safetensors(training, checkpoint))
+
+
+def as_safetensors(training: TrainingSeconds, checkpoint: str) -> bytes:
+    """The content of such a file. checkpoint: the SHA-256 of that to which it belongs."""
     measured: dict[str, SecondStatistics] = dict(training.statistics.items())
     if training.joint is not None:
         measured["joint"] = training.joint
@@ -193,7 +198,7 @@ def save_training_seconds(folder: Path, training: TrainingSeconds, checkpoint: s
     if training.sample is not None:
         tensors |= {f"sample.{name}": own for name, own in training.sample.tokens.present.items()}
     about = {"checkpoint": checkpoint} | {f"{name}.seconds": str(own.seconds) for name, own in measured.items()}
-    write_atomically(folder / FILE, save({name: t.contiguous() for name, t in tensors.items()}, metadata=about))
+    return save({name: t.contiguous() for name, t in tensors.items()}, metadata=about)
 
 
 def load_training_seconds(bundle: Bundle) -> TrainingSeconds | None:

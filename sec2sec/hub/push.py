@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sec2sec.checkpoint_files import FILES, OPTIONAL_FILES, CheckpointError
 from sec2sec.checkpoints import TRAINED_FOLDER, load_checkpoint
 from sec2sec.errors import SettingsError
+from sec2sec.explanations.out_of_distribution import FILE as TRAINING_SECONDS
+from sec2sec.explanations.out_of_distribution import as_safetensors, load_training_seconds
 from sec2sec.extras import require_extra
 from sec2sec.hub.card import OTHER_LICENCE, hub_card, licence_of
 from sec2sec.hub.download import HUB_NAME, hub_errors_in_words, without_log_of_hub
 
+KEPT_BACK = "  without the training seconds that are kept as tokens (--with-training-seconds uploads them as well)"
 CARD = "README.md"  # which the Hub shows; card.md goes along, as a part of the checkpoint
 
 
@@ -24,6 +27,7 @@ class Upload:
     private: bool
     licence: str
     files: Mapping[str, Path | bytes]  # by name there
+    kept_back: bool = False  # whether training seconds, which the folder has as tokens, stay here
 
     def as_text(self) -> str:
         """For a person, before it is done."""
@@ -36,6 +40,7 @@ class Upload:
             [
                 f"to {self.repository} ({who}, {licence}):",
                 *(f"  {name:<30}{size:>14,} B" for name, size in sizes.items()),
+                *([KEPT_BACK] if self.kept_back else []),
             ]
         )
 
@@ -45,13 +50,22 @@ def _size(content: Path | bytes) -> int:
 
 
 def prepare_upload(
-    source: Path, repository: str, *, private: bool = True, licence: str = "", datasets: Sequence[str] = ()
+    source: Path,
+    repository: str,
+    *,
+    private: bool = True,
+    licence: str = "",
+    datasets: Sequence[str] = (),
+    with_training_seconds: bool = False,
 ) -> Upload:
     """Check a run folder or a checkpoint folder, and make its card.
 
     licence: an identifier of the Hub; if empty apache-2.0 for a model of generated clips, else "other". datasets:
-    identifiers of the Hub. Raises CheckpointError for a folder that is no checkpoint, or holds anything else as well;
-    SettingsError for a name that the Hub cannot have.
+    identifiers of the Hub. with_training_seconds: pass on the seconds of training clips that are kept as tokens, which
+    is always done where the clips were generated.
+
+    Raises CheckpointError for a folder that is no checkpoint, or holds anything else as well; SettingsError for a name
+    that the Hub cannot have.
     """
     if not HUB_NAME.fullmatch(repository) or "@" in repository:
         raise SettingsError(f"{repository}: a checkpoint on the Hub is called user/name")
@@ -67,7 +81,13 @@ def prepare_upload(
     licence = licence or licence_of(bundle)
     card = hub_card(bundle, repository, licence, datasets).encode()
     names = [name for name in (*FILES, *OPTIONAL_FILES) if name in own]
-    return Upload(repository, private, licence, {CARD: card, **{name: folder / name for name in names}})
+    files: dict[str, Path | bytes] = {CARD: card, **{name: folder / name for name in names}}
+    known = load_training_seconds(bundle)
+    kept_back = known is not None and known.sample is not None and licence_of(bundle) == OTHER_LICENCE
+    if known is not None and kept_back and not with_training_seconds:
+        files[TRAINING_SECONDS] = as_safetensors(replace(known, sample=None), bundle.summary.sha256)
+        return Upload(repository, private, licence, files, kept_back=True)
+    return Upload(repository, private, licence, files)
 
 
 def upload_checkpoint(upload: Upload) -> str:
