@@ -53,14 +53,18 @@ QUESTIONS = {
     "copy": "a copy of the model on the CPU, as the Lab makes it",
 }
 
+POOLING = {"temporal": "attention-pooling-lstm"}
 CHECKS = (
     Check("first", "The first explanation of a process", "agreement:first_explanation", 15),
     Check("examples", "All example clips on the CPU and on the GPU", "agreement:example_clips", 20),
     Check("paper-clip", "A 10-second clip with the paper preset", "speed:paper_clip", 15, memory=True),
     Check("train-frozen", "Training from cached tokens", "trainings:frozen", 5),
+    Check("train-float16", "Training in 16-mixed", "trainings:frozen", 5, {"precision": "16-mixed"}),
+    Check("train-pooling", "Training of attention pooling", "trainings:frozen", 5, POOLING),
     Check("train-tuned", "Training with tuned encoders", "trainings:tuned", 6, memory=True),
     Check("epoch-full", "An epoch at full grids", "trainings:paper_epoch", 35, {"grids": "full"}, memory=True),
     Check("extraction", "Extraction: clips per second", "extraction:extraction", 80, memory=True),
+    Check("tests", "The project's own CUDA tests", "questions:cuda_tests", 25),
     Check("precision", "What half precision and TF32 move", "agreement:precisions", 10),
     Check("lstm", "The LSTM under autocast", "agreement:lstm", 4),
     Check("tokens", "The same tokens on the CPU and on the GPU", "agreement:same_tokens", 4),
@@ -84,7 +88,6 @@ CHECKS = (
     Check("vivit-tuned", "Training of published ViViT", "trainings:published", 20, {"name": "vivit"}, memory=True),
     Check("avm-tuned", "Training of published AVM", "trainings:published", 15, {"name": "avm"}, memory=True),
     Check("decoding", "Decoding 720p beside encoding", "extraction:decoding", 8),
-    Check("tests", "The project's own CUDA tests", "questions:cuda_tests", 25),
 )
 BY_NAME = {check.name: check for check in CHECKS}
 assert len(BY_NAME) == len(CHECKS)

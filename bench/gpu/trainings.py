@@ -76,9 +76,10 @@ def small(setting: Setting, system: str, **changes: Any) -> TrainConfig:
     return TrainConfig(**{"data": str(setting.data), "epochs": 2, "batch": 4, "system": system, **changes})
 
 
-def frozen(setting: Setting) -> Iterator[Row]:
-    """SA-CA from cached tokens."""
-    yield from rows_of(setting, "frozen", small(setting, "sec2sec-sa-ca"))
+def frozen(setting: Setting, **changes: Any) -> Iterator[Row]:
+    """SA-CA from cached tokens, with these settings changed."""
+    name = "-".join(["frozen", *map(str, changes.values())])
+    yield from rows_of(setting, name, small(setting, "sec2sec-sa-ca", **changes))
 
 
 def tuned(setting: Setting) -> Iterator[Row]:
