@@ -2,9 +2,9 @@
 
     python -m recipes.calibrate_verdict build/calibration
 
-Puts clips together from generated seconds and from real film with edits (calibration_seconds.py), trains small models
-on them (calibration_models.py), puts attention of every kind in the place of theirs (calibration_kinds.py), and counts
-the verdict's words. Prints the table as Markdown.
+Puts clips together from seconds of generated scenes and of real film with edits (calibration_seconds.py), trains small
+models on them (calibration_models.py), puts attention of every kind in the place of theirs (calibration_kinds.py), and
+counts the verdict's words. Prints the table as Markdown.
 
 Words are those of the five criteria alone: further witnesses can only turn "trust" into "careful". The seconds are
 embedded once, the random orders of a clip are run once for all kinds of attention, and every finished part of the table
@@ -160,7 +160,7 @@ def run_part(scene: Scene, pool: Pool, models: Mapping[str, Sec2Sec], part: int)
     chance = np.random.default_rng([scene.seconds, scene.opposed, SOURCES.index(scene.source), part])
     another: dict[str, np.ndarray | None] = dict.fromkeys(models)
     for number in range(PART):
-        chosen = compose(pool, scene.seconds, scene.opposed, scene.source == "film", chance)
+        chosen = compose(pool, scene.seconds, scene.opposed, chance)
         planted = PlantedSeconds(np.abs(pool.evidence[chosen]).T, pool.decisive[chosen])
         base = WITH_MEMORY if number % 2 else MEMORYLESS
         masker = masker_of_clip(models[base], pool, chosen)
