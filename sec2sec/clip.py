@@ -34,7 +34,7 @@ from sec2sec.encoders.tokens import Modality, Tokens
 from sec2sec.encoding import batched, encode_seconds, join_tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations.attention import co_attention
-from sec2sec.explanations.collect import collect_explanation, second_effects
+from sec2sec.explanations.collect import collect_steps, second_effects
 from sec2sec.explanations.difference import Difference, check_lengths, explain_difference
 from sec2sec.explanations.features import FeatureThread, Measured
 from sec2sec.explanations.gradients import TokenGradients, token_gradients
@@ -58,7 +58,7 @@ from sec2sec.files import write_atomically
 from sec2sec.media import MediaError
 from sec2sec.media.isolated import read_clip
 from sec2sec.preview import PreviewCollector
-from sec2sec.progress import Progress, Steps, drain
+from sec2sec.progress import Progress, Steps, drain, relay, timed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,17 +252,24 @@ class EncodedClip:
 
     def explain(self) -> PresentedExplanation:
         """Everything: predictions, effects, verdicts and all evidence of every target."""
-        return self._explanation
+        return drain(self.explain_steps())
 
-    @cached_property
-    def _explanation(self) -> PresentedExplanation:
-        began = time.perf_counter()
-        result = collect_explanation(self.model, self.masker, self.info, {}, self.measured)
+    def explain_steps(self) -> Steps[PresentedExplanation]:
+        """The same, a part at a time."""
+        if self._answer:
+            return self._answer[0]
+        result, took = yield from timed(collect_steps(self.model, self.masker, self.info, {}, self.measured))
         taken = dict(self.seconds_taken)
         if taken:
-            taken["explaining"] = taken.get("explaining", 0.0) + time.perf_counter() - began
+            taken["explaining"] = taken.get("explaining", 0.0) + took
         own = {f.name: getattr(result, f.name) for f in fields(result)} | {"seconds_taken": taken}
-        return PresentedExplanation(**own, preview=self.preview)
+        self._answer.append(PresentedExplanation(**own, preview=self.preview))
+        return self._answer[0]
+
+    @cached_property
+    def _answer(self) -> list[PresentedExplanation]:
+        """The explanation, once it was made."""
+        return []
 
     @cached_property
     def _scores(self) -> dict[str, np.ndarray | None]:
@@ -395,7 +402,7 @@ def explain_steps(
     """The same, and its explanation made: `explain()` of what is returned costs nothing more."""
     clip = yield from encode_steps(path, model, start=start, end=end, limits=limits, tracks=tracks)
     yield Progress(9, 10, "Measuring the effect of each second", "explaining")
-    clip.explain()
+    yield from relay(clip.explain_steps(), lambda progress: replace(progress, done=9 + progress.fraction, total=10))
     return clip
 
 

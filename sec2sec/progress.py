@@ -9,6 +9,7 @@ Closing the generator between two steps cancels the work.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -58,6 +59,20 @@ def relay(steps: Steps[R], change: Callable[[Progress], Progress]) -> Steps[R]:
                 result: R = end.value
                 return result
             yield change(progress)
+
+
+def timed(steps: Steps[R]) -> Steps[tuple[R, float]]:
+    """The same steps; their result comes with the seconds that they took, without those between them."""
+    taken = 0.0
+    with closing(steps):
+        while True:
+            began = time.perf_counter()
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                return end.value, taken + time.perf_counter() - began
+            taken += time.perf_counter() - began
+            yield progress
 
 
 def until(stop: Callable[[], bool], steps: Steps[R]) -> Steps[R | None]:

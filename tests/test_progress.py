@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from sec2sec.clip import encode_steps, explain_steps
-from sec2sec.progress import Progress, Steps, drain, relay, until
+from sec2sec.progress import Progress, Steps, drain, relay, timed, until
 from tests.helpers import clips
 from tests.helpers.models import tiny_bundle
 
@@ -116,13 +117,32 @@ def test_closing_between_two_steps_ends_the_work(clip, bundle, monkeypatch):
         next(steps)
 
 
-def test_explaining_is_encoding_and_one_step_more(clip, bundle):
+def test_steps_that_are_timed_take_what_they_worked_and_not_what_lay_between(monkeypatch):
+    times = iter([0.0, 1.0, 10.0, 12.0, 50.0, 53.0])
+    monkeypatch.setattr("sec2sec.progress.time.perf_counter", lambda: next(times))
+    assert drain(timed(counting(2))) == ("2 done", 1.0 + 2.0 + 3.0)
+
+
+def test_between_two_parts_of_an_explanation_nothing_of_its_mode_is_left(clip, bundle):
+    encoded = drain(encode_steps(clip, bundle))
+    for _ in encoded.explain_steps():
+        assert not torch.is_inference_mode_enabled()
+    steps = encoded.explain_steps()
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value is encoded.explain()
+
+
+def test_explaining_is_encoding_and_then_one_part_after_the_other(clip, bundle):
     encoding: list[Progress] = []
     whole: list[Progress] = []
     drain(encode_steps(clip, bundle), encoding.append)
     drain(explain_steps(clip, bundle), whole.append)
-    assert whole[:-1] == encoding
-    assert (whole[-1].stage, whole[-1].fraction) == ("explaining", pytest.approx(0.9))
+    assert whole[: len(encoding)] == encoding
+    parts = whole[len(encoding) :]
+    assert {part.stage for part in parts} == {"explaining"}
+    assert [part.fraction for part in parts] == pytest.approx([0.9, 0.92, 0.94, 0.96, 0.98])
+    assert len({part.message for part in parts}) == 5
     assert [step.message for step in encoding][::2] == [
         "Opening the clip", "Decoded and encoded 8 s", "Decoded and encoded 10 s",
     ]  # fmt: skip

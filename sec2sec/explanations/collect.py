@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
@@ -35,6 +36,11 @@ from sec2sec.explanations.results import (
 from sec2sec.explanations.shapley import shapley
 from sec2sec.explanations.verdict import are_alike, under_other_weights, verdicts, with_witnesses
 from sec2sec.explanations.witnesses import further_witnesses
+from sec2sec.progress import Progress, Steps, drain
+
+PARTS = 5  # of the work, about as long as each other
+
+R = TypeVar("R")
 
 
 def collect_explanation(
@@ -50,33 +56,43 @@ def collect_explanation(
     audio-visual features and of seconds out of distribution. Raises CheckpointError where the checkpoint's record of
     its training seconds is damaged.
     """
-    with masker.threads():
-        return _collect(bundle, masker, clip, seconds_taken, measured)
+    return drain(collect_steps(bundle, masker, clip, seconds_taken, measured))
 
 
-@torch.inference_mode()
-def _collect(
+def collect_steps(
     bundle: Bundle,
     masker: Masker,
     clip: ClipSummary,
     seconds_taken: Mapping[str, float],
-    measured: Callable[[], Measured] | None,
-) -> Explanation:
-    occlusion, by_second = masker.occlusion, masker.by_second
+    measured: Callable[[], Measured] | None = None,
+) -> Steps[Explanation]:
+    """The same, a part at a time: whoever runs it can end it, or let somebody else go first, in between."""
+
+    def computed(question: Callable[[], R]) -> R:
+        with masker.threads(), torch.inference_mode():  # neither may stay in force in whoever runs the steps
+            return question()
+
+    occlusion, by_second = computed(lambda: masker.occlusion), masker.by_second
     training = load_training_seconds(bundle)
-    effects = second_effects(masker, training)
-    judgements = verdicts(
-        masker.predictor,
-        occlusion,
-        None if by_second is None else under_other_weights(by_second),
-        effort=masker.effort,
-        alike=are_alike(*masker.second_vectors),
+    effects = computed(lambda: second_effects(masker, training))
+    yield _progress(1, "Judging whether the explanation is true")
+    judgements = computed(
+        lambda: verdicts(
+            masker.predictor,
+            occlusion,
+            None if by_second is None else under_other_weights(by_second),
+            effort=masker.effort,
+            alike=are_alike(*masker.second_vectors),
+        )
     )
-    shares = shapley(masker.predictor, effects[0])
+    yield _progress(2, "Sharing the effect between sound and picture")
+    shares = computed(lambda: shapley(masker.predictor, effects[0]))
     gradients = tests = None
     if by_second is not None:
-        gradients = gradient_evidence(by_second)
-        tests = randomisation_test(by_second, gradients)
+        gradients = computed(lambda: gradient_evidence(by_second))
+        yield _progress(3, "Comparing with random weights")
+        tests = computed(lambda: randomisation_test(by_second, gradients))
+    yield _progress(4, "Measuring sound and picture")
     attention = occlusion.attention
     targets = {
         name: TargetExplanation(
@@ -92,14 +108,31 @@ def _collect(
         )
         for k, name in enumerate(masker.targets)
     }
+    of_seconds = None if measured is None else measured()
+    return computed(lambda: _with_familiarity(bundle, masker, clip, seconds_taken, targets, training, of_seconds))
+
+
+def _progress(done: int, message: str) -> Progress:
+    return Progress(done, PARTS, message, "explaining")
+
+
+def _with_familiarity(
+    bundle: Bundle,
+    masker: Masker,
+    clip: ClipSummary,
+    seconds_taken: Mapping[str, float],
+    targets: dict[str, TargetExplanation],
+    training: TrainingSeconds | None,
+    of_seconds: Measured | None,
+) -> Explanation:
+    """The explanation of these targets, with what is out of distribution, the features, and what both say of trust."""
     unlike: tuple[OutOfDistribution, ...] = ()
     features: tuple[Feature, ...] = ()
-    if measured is not None:
-        of_seconds = measured()
+    if of_seconds is not None:
         unlike = ood_seconds(of_seconds, masker.tokens, training)
         features = features_of(of_seconds, {name: target.effect for name, target in targets.items()})
     for name, target in targets.items():
-        further = further_witnesses(target, None if measured is None else unlike, bundle.metrics, name)
+        further = further_witnesses(target, None if of_seconds is None else unlike, bundle.metrics, name)
         targets[name] = replace(target, verdict=with_witnesses(target.verdict, list(further)))
     return Explanation(
         clip,
