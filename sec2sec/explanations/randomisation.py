@@ -37,6 +37,7 @@ from sec2sec.explanations.relevance import relevance
 from sec2sec.explanations.results import Gradients, RandomisationTest
 from sec2sec.model import Sec2Sec
 from sec2sec.threads import map_on_threads
+from sec2sec.words import listed
 
 SEEDS = 3
 HARDLY_CHANGES = 0.5  # rank correlation with the trained model's, once everything that it depends on is random
@@ -158,14 +159,10 @@ def warning(similar: Mapping[Kind, float]) -> str:
     stays = [kind for kind, value in similar.items() if value >= HARDLY_CHANGES]
     if not stays:
         return ""
-    listed = _join_phrases([f"the {KINDS[kind]} (rank correlation {similar[kind]:.2f})" for kind in stays])
+    kinds = listed([f"the {KINDS[kind]} (rank correlation {similar[kind]:.2f})" for kind in stays])
     is_plural = len(stays) > 1 or stays[0] in ("maps", "integrated")
     changes, so = ("barely change", "they do") if is_plural else ("barely changes", "it does")
-    return f"With random weights, {listed} {changes}, so {so} not show what the model learned."
-
-
-def _join_phrases(phrases: list[str]) -> str:
-    return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if len(phrases) > 1 else phrases)
+    return f"With random weights, {kinds} {changes}, so {so} not show what the model learned."
 
 
 def hardly_changes(test: RandomisationTest | None, kind: Kind) -> bool:

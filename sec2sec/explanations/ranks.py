@@ -98,3 +98,9 @@ def _permutations(count: int) -> np.ndarray:
         return np.array(list(permutations(range(count))), dtype=np.intp)
     rows = np.tile(np.arange(count), (RANDOM_PERMUTATIONS, 1))
     return np.random.default_rng(count).permuted(rows, axis=1)
+
+
+def evenness(weights: np.ndarray) -> float:
+    """Entropy of weights (T,) that sum to 1, as a share of that of equal ones; 1 of a single second."""
+    weights = np.maximum(weights, 1e-12)
+    return float(-(weights * np.log(weights)).sum() / np.log(len(weights))) if len(weights) > 1 else 1.0

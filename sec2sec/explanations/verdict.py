@@ -41,7 +41,7 @@ from sec2sec.explanations.curves import (
 )
 from sec2sec.explanations.embeddings import all_seconds, clips_per_pass, to_numpy
 from sec2sec.explanations.masker import Effort, MaskedPredictor, SecondMasker
-from sec2sec.explanations.ranks import correlation_tests, permutation_test
+from sec2sec.explanations.ranks import correlation_tests, evenness, permutation_test
 from sec2sec.explanations.results import NEARLY_UNIFORM, Grade, Occlusion, OrderCurve, Verdict, Witness, Word
 from sec2sec.model import AttentionLSTM
 
@@ -91,9 +91,8 @@ class Evidence:
 
     @property
     def evenness(self) -> float:
-        """Entropy of the attention as a share of that of equal weights; 1 of a single second."""
-        weights = np.maximum(self.attention, 1e-12)
-        return float(-(weights * np.log(weights)).sum() / np.log(len(weights))) if len(weights) > 1 else 1.0
+        """Entropy of the attention as a share of that of equal weights."""
+        return evenness(self.attention)
 
     @property
     def order_share(self) -> float:

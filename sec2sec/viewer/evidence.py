@@ -13,6 +13,7 @@ from sec2sec.explanations.results import OrderCurve, OutOfDistribution, Shapley,
 from sec2sec.explanations.verdict import p_words, share_words
 from sec2sec.plots.svg import Svg, order_curve
 from sec2sec.tables import TextTable
+from sec2sec.words import signed
 
 SYMBOLS: dict[Word, str] = {"trust": "✔", "careful": "◐", "do not trust": "✘", "nothing to judge": "∅"}
 ERASER_CAPTION = (
@@ -104,11 +105,6 @@ def unfamiliar_words(unfamiliar: Sequence[OutOfDistribution]) -> list[str]:
 def _way(one: OutOfDistribution) -> tuple[str, str]:
     """In which way a second is out of distribution; of one that is unlike its words, up to their figure."""
     return one.kind, re.split(r"\d", one.words)[0] if one.kind == "unlike" else ""
-
-
-def signed(value: float) -> str:
-    """Two digits and a true minus."""
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def figure(rho: float) -> str:

@@ -15,7 +15,9 @@ import numpy as np
 from sec2sec import plots
 from sec2sec.explanations.randomisation import KINDS
 from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation, Preview
+from sec2sec.explanations.sentences import decisive_second
 from sec2sec.export.as_table import Column, columns, to_csv
+from sec2sec.viewer.definitions import glossary
 from sec2sec.viewer.evidence import unfamiliar_words
 from sec2sec.viewer.lanes import TITLES, lanes
 
@@ -65,6 +67,7 @@ def view_payload(
         "mfcc": mfcc_image(preview.mfcc),
         "maps": maps(explanation.co_attention, 0 if preview.mfcc is None else preview.mfcc.shape[1]),
         "relevance": _relevance(explanation, shown),
+        "glossary": glossary(explanation, shown),
     }
 
 
@@ -119,7 +122,8 @@ def _target(explanation: Explanation, name: str) -> dict[str, Any]:
         {"reference": effects.reference} | {part: _list(getattr(effects, part)) for part in PARTS}
         for effects in target.effects
     ]
-    return {"name": name, "attention": _list(target.attention), "references": references}
+    decisive = decisive_second(target)
+    return {"name": name, "attention": _list(target.attention), "references": references, "decisive": decisive}
 
 
 def _column(column: Column) -> dict[str, Any]:

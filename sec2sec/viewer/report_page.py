@@ -21,7 +21,7 @@ from sec2sec import __version__
 from sec2sec.explanations.results import Explanation
 from sec2sec.viewer import files
 from sec2sec.viewer.cards import card_values
-from sec2sec.viewer.definitions import DEFINITIONS
+from sec2sec.viewer.definitions import definitions
 from sec2sec.viewer.templates import render
 
 HERE = Path(str(resources.files(__package__)))
@@ -55,7 +55,7 @@ def report_page(
         clip_name=clip_summary.name,
         styles="\n".join([files.style(*files.PAGE_STYLES, HERE / "report.css"), view_style]),
         view=files.markup(),
-        definitions=DEFINITIONS,
+        definitions=definitions(explanation, shown),
         facts=facts,
         card=card,
         payload=inert(payload),

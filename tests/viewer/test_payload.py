@@ -191,6 +191,20 @@ def test_partial_second_is_named_but_keeps_its_own_hatching() -> None:
     assert sent_of(synthetic.explanation(evidence=False))["unfamiliar"] == {"seconds": [], "words": []}
 
 
+def test_the_decisive_second_is_sent_and_none_where_there_is_none() -> None:
+    made = synthetic.explanation()
+    sent = sent_of(made)["targets"]
+    assert [one["decisive"] for one in sent] == [int(np.abs(made.targets[one["name"]].effect).argmax()) for one in sent]
+    assert sent_of(synthetic.explanation(1))["targets"][0]["decisive"] is None
+
+
+def test_the_glossary_has_the_words_that_are_shown_and_no_others() -> None:
+    full = sent_of(synthetic.explanation(stable=True))["glossary"]
+    assert {"Arousal", "Valence", "Effect", "Attention", "Stability", "Co-attention"} <= set(full)
+    bare = synthetic.explanation(targets=("interest",), evidence=False, attention=False, absent="none", has_audio=False)
+    assert list(sent_of(bare)["glossary"]) == ["Prediction", "Baseline", "Effect", "Training average"]
+
+
 def test_evidence_costs_less_than_the_page_weighed_before() -> None:
     plain = synthetic.explanation(evidence=False)
     full = synthetic.explanation(stable=True)

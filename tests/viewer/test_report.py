@@ -13,7 +13,7 @@ import pytest
 
 from sec2sec.config import MediaLimits
 from sec2sec.viewer import payload
-from sec2sec.viewer.definitions import DEFINITIONS
+from sec2sec.viewer.definitions import definitions
 from sec2sec.viewer.report import playable
 from sec2sec.viewer.report_page import packed_plotly, report_page
 from tests.helpers import synthetic
@@ -83,8 +83,10 @@ def test_payload_and_clip_come_back_as_they_were() -> None:
 def test_page_says_what_every_figure_means_and_what_was_asked() -> None:
     page = made_page()[0]
     assert "0" * 64 in page
-    assert all(f"<dt>{term}</dt>" in page for term, _, _ in DEFINITIONS)
-    assert all(source for _, _, source in DEFINITIONS)
+    explained = definitions(synthetic.explanation(targets=("arousal",)), ["arousal"])
+    assert {"Arousal", "Effect", "Verdict", "Unfamiliar"} <= {one.term for one in explained}
+    assert all(f"<dt>{one.term}</dt>" in page and one.words and one.source for one in explained)
+    assert "<dt>Valence</dt>" not in page  # nor any other word that this page does not say
     assert not re.search(
         r"\$[a-z]+\b(?=[<\s])", re.sub(r"<script.*?</script>", "", page, flags=re.S)
     )  # no slot is left

@@ -6,7 +6,7 @@ import functools
 
 import jinja2
 
-LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "medium"), (0.8, "high"))
+from sec2sec.words import level
 
 
 @functools.cache
@@ -20,11 +20,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["level"] = level
     return environment
-
-
-def level(prediction: float) -> str:
-    """A prediction of 0..1 in words."""
-    return next((words for limit, words in LEVELS if prediction < limit), "very high")
 
 
 def render(template: str, **values: object) -> str:

@@ -1,0 +1,23 @@
+"""Figures and enumerations as words, the same on every screen, page and terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "medium"), (0.8, "high"))
+
+
+def listed(words: Sequence[str]) -> str:
+    """An enumeration: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def signed(value: float, places: int = 2) -> str:
+    """A number with its sign and a true minus; what rounds to nothing has no sign."""
+    digits = f"{value:+.{places}f}"
+    return digits[1:] if float(digits) == 0 else digits.replace("-", "−")
+
+
+def level(prediction: float) -> str:
+    """A prediction of 0..1 in words, by the two places that are shown of it."""
+    return next((words for limit, words in LEVELS if round(prediction, 2) < limit), "very high")
