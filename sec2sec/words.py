@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+BASELINE = "the same length, every second at the training average"  # what a prediction is measured against
 LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "medium"), (0.8, "high"))
 
 
@@ -13,7 +15,9 @@ def listed(words: Sequence[str]) -> str:
 
 
 def signed(value: float, places: int = 2) -> str:
-    """A number with its sign and a true minus; what rounds to nothing has no sign."""
+    """A number with its sign and a true minus; what rounds to nothing has no sign, what was not measured is a dash."""
+    if not math.isfinite(value):
+        return "–"
     digits = f"{value:+.{places}f}"
     return digits[1:] if float(digits) == 0 else digits.replace("-", "−")
 

@@ -392,7 +392,7 @@ def test_the_table_ends_a_partial_second_where_the_clip_ends_and_says_what_is_un
     assert rows["end"].tolist() == [1, 2, pytest.approx(2.6, abs=0.05)]
     words = rows["out_of_distribution"].tolist()
     assert "silent" not in words[0]
-    assert "silent: no sound above −60 dB" in words[2]
+    assert "silent: there is no sound above −60 dB" in words[2]
     assert "partial" in words[2]
 
 

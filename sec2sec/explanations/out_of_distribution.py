@@ -291,9 +291,9 @@ def ood_seconds(
 def unlike_words(what: str, share: float) -> str:
     """What is to be said of a second that lies farther than `share` % of the training seconds; mostly nothing."""
     if share >= UNLIKE_PERCENTILE:
-        return f"{what} unlike {_rounded_down(share)} % of the training seconds"
+        return f"the {what} is less typical than in {_rounded_down(share)} % of the training seconds"
     if share <= AVERAGE_PERCENTILE:
-        return f"{what} more average than {_rounded_down(100 - share)} % of the training seconds"
+        return f"the {what} is more average than in {_rounded_down(100 - share)} % of the training seconds"
     return ""
 
 
@@ -305,10 +305,10 @@ def _empty_second(measured: Measured, second: int) -> Iterator[OutOfDistribution
     """What a second lacks, whatever the model learned."""
     peak, black, change = measured.peak[second], measured.black[second], measured.stillness[second]
     if peak <= SILENT_PEAK:
-        yield OutOfDistribution(second, "silent", f"no sound above −{-SILENT_PEAK:.0f} dB", float(peak))
+        yield OutOfDistribution(second, "silent", f"there is no sound above −{-SILENT_PEAK:.0f} dB", float(peak))
     if black >= BLACK_SHARE:
-        yield OutOfDistribution(second, "black", f"{black:.0%} of the picture is black", 100 * float(black))
+        yield OutOfDistribution(second, "black", f"{100 * black:.0f} % of the picture is black", 100 * float(black))
     elif change <= FROZEN_CHANGE:
         yield OutOfDistribution(second, "frozen", "the picture does not move", 100 * float(change))
     if measured.partial[second]:
-        yield OutOfDistribution(second, "partial", "less than a whole second", float("nan"))
+        yield OutOfDistribution(second, "partial", "it holds less than a whole second", float("nan"))

@@ -34,7 +34,7 @@ from sec2sec.explanations.gradients import integrated_gradients
 from sec2sec.explanations.masker import SecondMasker
 from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.explanations.relevance import relevance
-from sec2sec.explanations.results import Gradients, RandomisationTest
+from sec2sec.explanations.results import Gradients, RandomisationTest, Verdict
 from sec2sec.model import Sec2Sec
 from sec2sec.threads import map_on_threads
 from sec2sec.words import listed
@@ -163,6 +163,18 @@ def warning(similar: Mapping[Kind, float]) -> str:
     is_plural = len(stays) > 1 or stays[0] in ("maps", "integrated")
     changes, so = ("barely change", "they do") if is_plural else ("barely changes", "it does")
     return f"With random weights, {kinds} {changes}, so {so} not show what the model learned."
+
+
+def judged(verdict: Verdict) -> tuple[Kind, ...]:
+    """Of which kinds the verdict has heard what random weights would have given."""
+    return ("attention", "effect") if any(witness.name == "learning" for witness in verdict.witnesses) else ()
+
+
+def unjudged_warning(test: RandomisationTest | None, verdict: Verdict) -> str:
+    """The warning of what the verdict has not heard; empty where nothing is left to say."""
+    if test is None:
+        return ""
+    return warning({kind: float(getattr(test, kind)[-1]) for kind in KINDS if kind not in judged(verdict)})
 
 
 def hardly_changes(test: RandomisationTest | None, kind: Kind) -> bool:

@@ -111,6 +111,11 @@ class Witness:
     threshold: str = ""  # what it takes to hold
 
     @property
+    def against_threshold(self) -> str:
+        """The figures with what it takes to hold; a clause."""
+        return f"{self.words}; {self.threshold} is asked" if self.threshold else self.words
+
+    @property
     def reason(self) -> str:
         """Grade and figures as a sentence."""
         threshold = f" (threshold {self.threshold})" if self.threshold else ""
@@ -211,7 +216,7 @@ class OutOfDistribution:
 
     second: int
     kind: Literal["silent", "black", "frozen", "partial", "unlike"]
-    words: str  # "no sound above −60 dB", "picture unlike 99 % of the training seconds"
+    words: str  # a clause: "the picture is less typical than in 99 % of the training seconds"
     value: float  # in the unit that `words` names; of "unlike" the share of training seconds nearer the centre, %
 
 

@@ -31,7 +31,6 @@ from sec2sec.words import level, listed, signed
 MAX_NAMED = 2  # seconds that did equally much; of more, the rest is counted
 MIN_ATTENTION_SPREAD = 0.001  # share of the clip; below it two seconds get the same attention
 ABOUT_EQUAL, NEARLY_AS_MUCH, HARDLY = 0.95, 0.75, 0.1  # effect of one modality as a share of the other's
-NO_ATTENTION = "This model has no attention over seconds."
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,9 @@ def _signed(effect: float) -> str:
     return signed(effect, 2 if abs(effect) >= MIN_EFFECT else 3)
 
 
-def span(second: int, clip: ClipSummary) -> str:
-    """A second by where it begins and ends in the file."""
-    begin = clip.start + second
-    return f"{begin:g}–{begin + 1:g} s"
+def span(second: int, clip: ClipSummary, last: int | None = None) -> str:
+    """A second, or all from it to the last, by where they begin and end in the file."""
+    return f"{clip.start + second:g}–{clip.start + (second if last is None else last) + 1:g} s"
 
 
 def prediction_words(name: str, prediction: float) -> str:
@@ -200,10 +198,8 @@ def _compared(stronger: str, weaker: str, share: float) -> str:
 
 def attention_words(attention: np.ndarray | None, moved: Sequence[int], clip: ClipSummary) -> str:
     """Where the model's attention points, beside the seconds that moved the prediction most."""
-    if attention is None:
-        return NO_ATTENTION
-    if len(attention) == 1 or not np.isfinite(attention).all():
-        return ""
+    if attention is None or len(attention) == 1 or not np.isfinite(attention).all():
+        return ""  # the verdict says so
     if evenness(attention) >= NEARLY_UNIFORM:
         return "The model's attention is nearly even and points nowhere."
     top = np.flatnonzero(attention > attention.max() - MIN_ATTENTION_SPREAD).tolist()

@@ -104,7 +104,7 @@ def with_stability(explanation: E, bands: Bands) -> E:
     """The same explanation with the bands of its targets, and what they say for or against its verdicts."""
 
     def with_bands(target: TargetExplanation, own: tuple[Stability, ...]) -> TargetExplanation:
-        witnesses = list(stability_witnesses(target.attention, own))
+        witnesses = list(stability_witnesses(target.attention, own, explanation.clip.start))
         return replace(target, stability=own, verdict=with_witnesses(target.verdict, witnesses))
 
     targets = {name: with_bands(target, bands[name]) for name, target in explanation.targets.items()}

@@ -5,7 +5,7 @@ Attention over seconds claims that the seconds it weighs are those the predictio
 - use: does the prediction move when other weights stand in the place of the attention (Jain & Wallace 2019)?
 - unevenness: does the attention name any seconds, or is it nearly the same everywhere?
 - mass: do seconds get attention in the amount of their |effect|? Pearson, one-sided permutation test.
-- position: and that beyond what their place alone gets, in a clip of average seconds?
+- position: and that beyond what their place alone gets, with every second at the training average?
 - order: do the large steps of the prediction come early when the most attended seconds are taken away first, or put
   back first, whatever the sign of each step? (curves.py)
 
@@ -78,7 +78,7 @@ class Evidence:
     shuffled: float  # change of the prediction under shuffled weights, median
     uniform: float  # under equal weights
     mass: tuple[float, float]  # r and p
-    position: tuple[float, float]  # the same of what the attention adds to that of a clip of average seconds
+    position: tuple[float, float]  # the same of the attention beyond that with every second at the training average
     level: float = MAX_P_HOLDS
     family: int = 1
     nothing: str = field(default="")  # why there is nothing to judge, as a sentence
@@ -259,7 +259,8 @@ def sentence_of(word: Word, weakest: Witness) -> str:
     """What the word means here, by its weakest reason; of a failure that says it all, the reason alone."""
     if word == "do not trust" and weakest.name in SAY_IT_ALL:
         return f"{weakest.words[0].upper()}{weakest.words[1:]}."
-    return f"{OPENINGS[word]}: {weakest.words}."
+    figures = weakest.against_threshold if weakest.grade == "weak" else weakest.words
+    return f"{OPENINGS[word]}: {figures}."
 
 
 def word_of(witnesses: Sequence[Witness]) -> Word:
@@ -327,9 +328,12 @@ def mass_criterion(r: float, p: float, level: float) -> Witness:
 def position_criterion(r: float, p: float, level: float) -> Witness:
     """Whether the agreement is more than the place of a second gives."""
     if not np.isfinite(r):
-        words = "the attention is that of a clip of average seconds, so it never looked at this one"
+        words = "the attention is that of seconds at the training average, so it never looked at this clip"
         return Witness("position", "fails", words)
-    words = f"beyond what average seconds get at the same places, they agree with r = {r_words(r)} ({p_words(p)})"
+    words = (
+        "attention beyond what seconds at the training average get at the same places agrees with the size of the "
+        f"effect with r = {r_words(r)} ({p_words(p)})"
+    )
     return Witness("position", grade_of(p, level), words, f"p ≤ {level:.3g}")
 
 

@@ -39,7 +39,8 @@ def further_witnesses(
     unlike: None where the seconds were not measured. metrics: the checkpoint's, which know the lengths of its training.
     """
     if target.randomisation is not None and np.isfinite(target.randomisation.attention[-1]):
-        yield learning_witness(float(target.randomisation.attention[-1]))
+        test = target.randomisation
+        yield learning_witness(float(test.attention[-1]), float(test.effect[-1]))
     if unlike is not None:
         yield familiarity_witness(target.effect, unlike)
     yield from reference_witnesses(target.effects)
@@ -48,10 +49,15 @@ def further_witnesses(
         yield length_witness(len(target.effect), longest)
 
 
-def learning_witness(similarity: float) -> Witness:
-    """Whether the attention would have come out like this without any training."""
-    grade: Grade = "weak" if similarity >= HARDLY_CHANGES else "holds"
-    words = f"with random weights the attention has a rank correlation of {r_words(similarity)} with this one"
+def learning_witness(attention: float, effect: float) -> Witness:
+    """Whether attention, or the effects that it agrees with, would have come out like this without any training.
+
+    attention, effect: rank correlation with those of random weights; an effect that is NaN says nothing.
+    """
+    grade: Grade = "weak" if attention >= HARDLY_CHANGES or effect >= HARDLY_CHANGES else "holds"
+    words = f"with random weights the attention has a rank correlation of {r_words(attention)} with this one"
+    if np.isfinite(effect):
+        words += f", and the effects have one of {r_words(effect)} with these"
     return Witness("learning", grade, words, f"below {HARDLY_CHANGES:g}")
 
 
@@ -88,15 +94,21 @@ def length_witness(seconds: int, longest: int) -> Witness:
     return Witness("length", "weak" if seconds > longest else "holds", words)
 
 
-def stability_witnesses(attention: np.ndarray | None, bands: Sequence[Stability]) -> Iterator[Witness]:
-    """Whether the most attended second stays so under other cuts, or in other seeds of the training."""
+def stability_witnesses(
+    attention: np.ndarray | None, bands: Sequence[Stability], start: float = 0.0
+) -> Iterator[Witness]:
+    """Whether the most attended second stays so under other cuts, or in other seeds of the training.
+
+    start: of the analysed part, s into the file.
+    """
     if attention is None:
         return
     top, equal = int(attention.argmax()), 1 / len(attention)
     for band in bands:
         lowest = float(band.attention_low[top])
+        place = f"{start + top:g}–{start + top + 1:g} s"
         words = (
-            f"over {band.over}, the most attended second ({top}–{top + 1} s) keeps at least {share_words(lowest)} of "
+            f"over {band.over}, the most attended second ({place}) keeps at least {share_words(lowest)} of "
             f"the attention; an equal share is {share_words(equal)}"
         )
         yield Witness("stability", "holds" if lowest > equal else "weak", words)

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from sec2sec.explanations.results import NEARLY_UNIFORM, Explanation
+from sec2sec.explanations.randomisation import unjudged_warning
+from sec2sec.explanations.results import NEARLY_UNIFORM, Explanation, TargetExplanation
+from sec2sec.explanations.sentences import answer, span
+from sec2sec.words import BASELINE, signed
 
 
 def as_text(explanation: Explanation) -> str:
-    """Predictions and their verdicts, then a row a second: attention, effects, entropy of the co-attention."""
+    """The answer for each target with its verdict, the clip and the model, then all figures, a row a second."""
     clip, maps = explanation.clip, explanation.co_attention
-    lines = [f"{clip.name}: {clip.seconds} seconds from {clip.start:g} s, {clip.duration:.2f} s in all"]
+    shown = {n: t for n, t in explanation.targets.items() if n not in explanation.checkpoint.diagnostics}
+    lines = [line for name, target in shown.items() for line in _answer(explanation, name, target)]
+    lines += ["", f"{clip.name}: {clip.seconds} seconds from {clip.start:g} s, {clip.duration:.2f} s in all"]
     lines += [f"note: {warning}" for warning in clip.warnings]
     lines += [f"model: {explanation.checkpoint.name}. {explanation.checkpoint.trained_on}", ""]
-    shown = {n: t for n, t in explanation.targets.items() if n not in explanation.checkpoint.diagnostics}
     for name, target in shown.items():
-        lines.append(f"{name} {target.prediction:.3f}  (with every second at the training mean: {target.baseline:.3f})")
-        lines += [f"  {line}" for line in _evidence(explanation, name)]
+        lines.append(f"{name} {target.prediction:.3f}  (baseline {target.baseline:.3f}: {BASELINE})")
+        lines += [f"  {line}" for line in _evidence(target)]
     lines += ["", "attention: share of the clip; effect: prediction minus the prediction without that second"]
-    header = "second " + "".join(f"| {name:<10} attention  effect  sound  picture " for name in shown)
+    header = f"{'second':<10}" + "".join(f"| {name:<10} attention  effect   sound  picture " for name in shown)
     lines.append(header + "| co-attention entropy")
     entropy = maps.entropy
     for second in range(clip.seconds):
-        row = f"{second:>6} "
+        row = f"{span(second, clip):<10}"
         for target in shown.values():
             attention = "      none" if target.attention is None else f"{target.attention[second]:>10.1%}"
             effects = (target.effect[second], target.effect_audio[second], target.effect_video[second])
-            row += f"| {'':<10}{attention} {effects[0]:>+7.3f} {effects[1]:>+6.3f} {effects[2]:>+8.3f} "
+            row += f"| {'':<10}{attention}" + "".join(f" {signed(effect, 3):>7}" for effect in effects) + "  "
         row += f"| {entropy[second]:.2f}" if len(entropy) else "| none"
         lines.append(row)
     if maps.absent:
@@ -40,15 +44,19 @@ def as_text(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _evidence(explanation: Explanation, target: str) -> list[str]:
-    """What a person must know before believing the explanation of a target."""
-    evidence = explanation.targets[target]
-    lines = [f"{evidence.verdict.word.capitalize()}. {evidence.verdict.sentence}"]
-    if evidence.randomisation is not None and evidence.randomisation.warning:
-        lines.append(evidence.randomisation.warning)
-    if evidence.shapley is not None:
-        pulls = f"sound {evidence.shapley.sound:+.3f}, picture {evidence.shapley.picture:+.3f}"
-        lines.append(f"From the baseline: {pulls}" + ("; they disagree." if evidence.shapley.conflict else "."))
-    for band in evidence.stability:
+def _answer(explanation: Explanation, name: str, target: TargetExplanation) -> list[str]:
+    """What is to be read first of a target, and whether its attention can be believed."""
+    return [answer(explanation, name).text, f"  {target.verdict.word.capitalize()}. {target.verdict.sentence}"]
+
+
+def _evidence(target: TargetExplanation) -> list[str]:
+    """What else a person should know of a target."""
+    lines = []
+    if warning := unjudged_warning(target.randomisation, target.verdict):
+        lines.append(warning)
+    if target.shapley is not None:
+        pulls = f"sound {signed(target.shapley.sound, 3)}, picture {signed(target.shapley.picture, 3)}"
+        lines.append(f"From the baseline: {pulls}" + ("; they disagree." if target.shapley.conflict else "."))
+    for band in target.stability:
         lines.append(f"Over {band.over}: prediction {band.prediction_low:.3f} to {band.prediction_high:.3f}.")
     return lines

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sec2sec.explanations.results import Explanation
+from sec2sec.explanations.sentences import answer
 from sec2sec.viewer.evidence import VerdictView, tug_of, tug_reach
 from sec2sec.viewer.templates import render
+from sec2sec.words import BASELINE
 
 
 def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
@@ -25,23 +27,30 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
         tail = clip.duration - (clip.seconds - 1)
         warnings.append(f"The last second holds only {tail:.2f} s; the rest of it is padding (hatched).")
     cards = [
-        (name, target, tug_of(target.shapley, reach), VerdictView.of(name, target.verdict))
+        (
+            name,
+            target,
+            answer(explanation, name),
+            tug_of(target.shapley, reach),
+            VerdictView.of(name, target.verdict),
+        )
         for name, target in targets.items()
     ]
     return {
         "cards": cards,
+        "baseline": BASELINE,
         "checkpoint": explanation.checkpoint,
-        "average": average_seconds_words(explanation),
+        "average": training_average_words(explanation),
         "warnings": warnings,
     }
 
 
-def average_seconds_words(explanation: Explanation) -> str:
-    """Where the average second, which baseline and effects are measured against, lies; empty where it is not known."""
+def training_average_words(explanation: Explanation) -> str:
+    """Where the training average, which baseline and effects are measured against, lies; empty where it is unknown."""
     if not explanation.reference_distances:
         return ""
     distances = "; ".join(place.words for place in explanation.reference_distances)
     return (
-        "The average second, which baseline and effects are measured against, is no second of a film. Its distance "
+        "The training average, which baseline and effects are measured against, is no second of a film. Its distance "
         f"from the centre of the training seconds: {distances}."
     )

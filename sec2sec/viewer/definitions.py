@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sec2sec.explanations.results import Explanation, TargetExplanation
 from sec2sec.viewer.evidence import MIN_CORRELATION_NAMED
+from sec2sec.words import BASELINE
 
 Shown = Callable[[Explanation, list[TargetExplanation]], bool]
 
@@ -80,8 +81,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition(
         "Baseline",
-        "The prediction for the same length with every second at the training average; what the clip itself does is "
-        "the difference from it.",
+        f"The prediction for {BASELINE}; what the clip itself does is the difference from it.",
         "prediction − baseline = what the clip changes",
     ),
     Definition(

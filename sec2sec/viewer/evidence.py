@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sec2sec.explanations.results import OrderCurve, OutOfDistribution, Shapley, TargetExplanation, Verdict, Word
+from sec2sec.explanations.results import (
+    ClipSummary,
+    OrderCurve,
+    OutOfDistribution,
+    Shapley,
+    TargetExplanation,
+    Verdict,
+    Word,
+)
+from sec2sec.explanations.sentences import span
 from sec2sec.explanations.verdict import p_words, share_words
 from sec2sec.plots.svg import Svg, order_curve
-from sec2sec.tables import TextTable
-from sec2sec.words import signed
+from sec2sec.tables import TextTable, counted
+from sec2sec.words import listed, signed
 
 SYMBOLS: dict[Word, str] = {"trust": "✔", "careful": "◐", "do not trust": "✘", "nothing to judge": "∅"}
 ERASER_CAPTION = (
     "The prediction without the k most attended seconds and with them alone. Comprehensiveness: its change when they "
     "go (large is good); sufficiency: its change when they alone stay (small is good). DeYoung et al. 2020."
 )
+MAX_UNFAMILIAR_NAMED = 4  # places of a clip; of many more nobody reads the reasons
 MIN_CORRELATION_NAMED = 0.6  # |ρ| from which on a feature is said to correlate with an effect
 
 
@@ -87,24 +96,23 @@ def along(correlation: Mapping[str, float], names: Sequence[str]) -> str:
     return "; ".join(phrases)
 
 
-def unfamiliar_words(unfamiliar: Sequence[OutOfDistribution]) -> list[str]:
-    """One sentence for each run of seconds that are out of distribution in the same way."""
-    runs: list[tuple[int, int, OutOfDistribution]] = []
-    for one in sorted(unfamiliar, key=lambda u: (_way(u), u.second)):
-        if runs and _way(runs[-1][2]) == _way(one) and runs[-1][1] == one.second - 1:
-            runs[-1] = (runs[-1][0], one.second, runs[-1][2])
+def unfamiliar_words(unlike: Sequence[OutOfDistribution], clip: ClipSummary) -> list[str]:
+    """What is out of distribution in each second, with its own reasons; neighbours with the very same ones together.
+
+    Of many the first are named, and the last entry counts the seconds of the rest.
+    """
+    reasons: dict[int, list[str]] = {}
+    for one in sorted(unlike, key=lambda one: one.second):
+        reasons.setdefault(one.second, []).append(one.words)
+    runs: list[tuple[int, int, list[str]]] = []
+    for second, own in reasons.items():
+        if runs and runs[-1][1:] == (second - 1, own):
+            runs[-1] = (runs[-1][0], second, own)
         else:
-            runs.append((one.second, one.second, one))
-    runs.sort(key=lambda run: run[:2])
-    return [
-        f"{first}–{last + 1} s: {one.words if one.kind == 'unlike' else f'{one.kind}, {one.words}'}"  # it says the kind
-        for first, last, one in runs
-    ]
-
-
-def _way(one: OutOfDistribution) -> tuple[str, str]:
-    """In which way a second is out of distribution; of one that is unlike its words, up to their figure."""
-    return one.kind, re.split(r"\d", one.words)[0] if one.kind == "unlike" else ""
+            runs.append((second, second, own))
+    named = [f"{span(first, clip, last)}: {listed(own)}" for first, last, own in runs[:MAX_UNFAMILIAR_NAMED]]
+    rest = sum(last - first + 1 for first, last, _ in runs[MAX_UNFAMILIAR_NAMED:])
+    return [*named, f"and {counted(rest, 'more second')}, in the table"] if rest else named
 
 
 def figure(rho: float) -> str:
@@ -154,7 +162,11 @@ def _figures(verdict: Verdict) -> list[tuple[str, str]]:
         ("Evenness: entropy of the attention, share of that of equal weights", verdict.evenness, _number),
         ("Mass: correlation of attention with the size of the effect, r", verdict.mass_correlation, _number),
         ("p of it, one-sided, by permutation", verdict.mass_p_value, _p_number),
-        ("Position: r of the attention beyond that to average seconds", verdict.position_correlation, _number),
+        (
+            "Position: r of the attention beyond that with every second at the training average",
+            verdict.position_correlation,
+            _number,
+        ),
         ("p of this, one-sided, by permutation", verdict.position_p_value, _p_number),
         ("Order: share of random orders that are later", verdict.order_share, _number),
         ("Rank correlation of attention with the size of the effect, ρ", verdict.rank_correlation, _number),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from sec2sec import plots
-from sec2sec.explanations.randomisation import Kind, hardly_changes
+from sec2sec.explanations.randomisation import Kind, hardly_changes, judged
 from sec2sec.explanations.results import Explanation, Preview, TargetExplanation
 from sec2sec.viewer.evidence import along
 
@@ -71,8 +71,10 @@ def _questions(
 
 
 def _warning(target: TargetExplanation, part: Kind) -> str:
-    """Where a lane would look much the same with random weights; what it says in full stands with the figures."""
-    return "see the sanity check below" if hardly_changes(target.randomisation, part) else ""
+    """Where a lane would look much the same with random weights: where that is said in full."""
+    if not hardly_changes(target.randomisation, part):
+        return ""
+    return "see the verdict" if part in judged(target.verdict) else "see the sanity check below"
 
 
 def _in(group: Group, is_open: bool, figure: plots.Figure, **more: Any) -> plots.Figure:

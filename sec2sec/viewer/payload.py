@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sec2sec import plots
-from sec2sec.explanations.randomisation import KINDS
+from sec2sec.explanations.randomisation import KINDS, unjudged_warning
 from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.explanations.sentences import decisive_second
 from sec2sec.export.as_table import Column, columns, to_csv
@@ -133,18 +133,19 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _sanity(explanation: Explanation, name: str) -> dict[str, Any] | None:
-    test = explanation.targets[name].randomisation
+    target = explanation.targets[name]
+    test, warning = target.randomisation, unjudged_warning(target.randomisation, target.verdict)
     if test is None:
         return None
     similar = {part: _list(getattr(test, part)) for part in KINDS}
-    return {"target": name, "warning": test.warning, "steps": list(test.steps)} | similar
+    return {"target": name, "warning": warning, "steps": list(test.steps)} | similar
 
 
 def _unfamiliar(explanation: Explanation) -> dict[str, Any]:
     """The seconds that are hatched (a partial one has a hatching of its own), and all of them in words."""
     unlike = explanation.out_of_distribution
     hatched = sorted({one.second for one in unlike if one.kind != "partial"})
-    return {"seconds": hatched, "words": unfamiliar_words(unlike)}
+    return {"seconds": hatched, "words": unfamiliar_words(unlike, explanation.clip)}
 
 
 def _relevance(explanation: Explanation, names: list[str]) -> list[dict[str, Any]]:

@@ -189,7 +189,7 @@ def test_unfamiliar_seconds_are_hatched_and_named(page: Page) -> None:
     assert mark is not None
     assert mark["x"] == pytest.approx(thumb["x"], abs=2)
     said = page.locator(".s2s-unfamiliar")
-    expect(said).to_contain_text("3–4 s: silent, no sound above −60 dB")
+    expect(said).to_contain_text("3–4 s: no sound above −60 dB")
     expect(said).to_contain_text("6–7 s: frozen")
 
 

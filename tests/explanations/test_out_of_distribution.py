@@ -74,7 +74,7 @@ def test_a_strange_second_is_called_unlike_and_the_others_are_not():
     clip.video[2] += 3.0
     found = ood_seconds(nothing_measured(len(clip.video)), clip, usual)
     assert [(one.second, one.kind) for one in found] == [(2, "unlike")]
-    assert found[0].words == "picture unlike 100 % of the training seconds"
+    assert found[0].words == "the picture is less typical than in 100 % of the training seconds"
     assert found[0].value == 100
 
 
@@ -84,7 +84,7 @@ def test_a_second_that_is_more_average_than_seconds_are_is_unlike_as_well():
     clip.audio[1] = torch.from_numpy(usual.statistics["audio"].mean)
     found = ood_seconds(nothing_measured(len(clip.video)), clip, usual)
     assert [(one.second, one.kind, one.words) for one in found] == [
-        (1, "unlike", "sound more average than 100 % of the training seconds")
+        (1, "unlike", "the sound is more average than in 100 % of the training seconds")
     ]
     assert found[0].value == 0
 
@@ -98,9 +98,10 @@ def test_as_few_ordinary_seconds_are_too_near_as_too_far():
 
 
 @pytest.mark.parametrize(("share", "words"), [
-    (99.96, "sound unlike 99.9 % of the training seconds"), (99.0, "sound unlike 99 % of the training seconds"),
-    (98.9, ""), (50.0, ""), (1.1, ""), (1.0, "sound more average than 99 % of the training seconds"),
-    (0.04, "sound more average than 99.9 % of the training seconds"),
+    (99.96, "the sound is less typical than in 99.9 % of the training seconds"),
+    (99.0, "the sound is less typical than in 99 % of the training seconds"),
+    (98.9, ""), (50.0, ""), (1.1, ""), (1.0, "the sound is more average than in 99 % of the training seconds"),
+    (0.04, "the sound is more average than in 99.9 % of the training seconds"),
 ])  # fmt: skip
 def test_shares_are_never_rounded_up(share, words):
     assert unlike_words("sound", share) == words
@@ -143,7 +144,7 @@ def test_planted_silence_black_stillness_and_a_partial_second_are_found(tmp_path
     tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
     found = ood_seconds(collector.finish(), tokens)
     assert [(one.second, one.kind) for one in found] == [(1, "black"), (2, "frozen"), (3, "silent"), (4, "partial")]
-    assert found[2].words == "no sound above −60 dB"
+    assert found[2].words == "there is no sound above −60 dB"
     assert all(len(second.samples) == SAMPLE_RATE for second in seconds)
 
 

@@ -157,7 +157,7 @@ def test_attention_that_never_looked_at_the_clip_is_not_trusted_where_it_happens
     changes = np.array([0.5]), np.array([0.5])
     (by_place,) = verdicts(additive(weights), replace(occlusion, baseline_attention=ramp[None]), changes)
     assert by_place.word == "do not trust"
-    assert "it never looked at this one" in by_place.sentence
+    assert "it never looked at this clip" in by_place.sentence
     assert verdicts(additive(weights), occlusion, changes)[0].word == "trust"
 
 
@@ -263,7 +263,9 @@ def test_the_sentence_gives_the_weakest_reason_and_the_reasons_begin_with_it():
         verdict = judged(RANKED, attention)
         grades = [witness.grade for witness in verdict.witnesses]
         assert grades == sorted(grades, key=["fails", "weak", "not measured", "holds"].index)
-        assert verdict.sentence.endswith(f": {verdict.witnesses[0].words}.")
+        weakest = verdict.witnesses[0]
+        figures = weakest.against_threshold if weakest.grade == "weak" else weakest.words
+        assert verdict.sentence.endswith(f": {figures}.")
         assert verdict.sentence.count(". ") == 0
         assert verdict.reasons == tuple(witness.reason for witness in verdict.witnesses)
         assert f"r = {verdict.mass_correlation:.2f}".replace("-", "−") in " ".join(verdict.reasons)

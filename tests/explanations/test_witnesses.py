@@ -26,10 +26,20 @@ from tests.helpers import synthetic
 
 
 def test_attention_that_random_weights_give_as_well_was_not_learned():
-    assert learning_witness(HARDLY_CHANGES).grade == "weak"
-    assert learning_witness(HARDLY_CHANGES - 0.01).grade == "holds"
-    assert "0.72" in learning_witness(0.72).words
-    assert "of −0.43 with" in learning_witness(-0.43).words
+    below = HARDLY_CHANGES - 0.01
+    assert learning_witness(HARDLY_CHANGES, 0.0).grade == "weak"
+    assert learning_witness(below, below).grade == "holds"
+    assert learning_witness(-0.43, 0.72).words == (
+        "with random weights the attention has a rank correlation of −0.43 with this one, and the effects have one of "
+        "0.72 with these"
+    )
+
+
+def test_effects_that_random_weights_give_as_well_make_no_attention_trusted():
+    assert learning_witness(0.0, HARDLY_CHANGES).grade == "weak"
+    unmeasured = learning_witness(0.0, float("nan"))
+    assert unmeasured.grade == "holds"
+    assert "effects" not in unmeasured.words
 
 
 @pytest.mark.parametrize(("unknown", "grade"), [([], "holds"), ([0], "holds"), ([1], "weak"), ([0, 1], "weak")])
@@ -77,7 +87,10 @@ def test_effects_that_do_not_hold_turn_trust_into_careful_and_say_so():
     (witness,) = reference_witnesses([*made.effects, against(RANDOM_SECONDS, -made.effect)])
     changed = with_witnesses(made.verdict, [witness])
     assert changed.word == "careful"
-    assert changed.sentence.endswith("against real training seconds the effects agree with r = −1.00 (random).")
+    assert (
+        "against real training seconds the effects agree with r = −1.00 (random); at least 0.5 is asked."
+        in changed.sentence
+    )
     assert changed.reasons[0].startswith("Reference is weak: against real training seconds")
 
 
@@ -96,6 +109,7 @@ def test_the_most_attended_second_must_stay_above_an_equal_share():
     attention = np.array([0.1, 0.7, 0.1, 0.1])
     assert [w.grade for w in stability_witnesses(attention, [band(0.3), band(0.25)])] == ["holds", "weak"]
     assert "(1–2 s)" in next(stability_witnesses(attention, [band(0.3)])).words
+    assert "(5–6 s)" in next(stability_witnesses(attention, [band(0.3)], 4.0)).words  # of a part of a file
     assert list(stability_witnesses(None, [band(0.3)])) == []
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from sec2sec.explanations import Explanation, TargetExplanation
+from sec2sec.explanations.randomisation import warning
 from sec2sec.explanations.results import (
     Feature,
     Gradients,
@@ -21,8 +22,8 @@ from sec2sec.explanations.results import (
     Verdict,
     Word,
 )
+from sec2sec.explanations.witnesses import learning_witness
 
-WARNING = "The attention hardly changes when the predictor is random: it does not show what the model learned."
 VERDICTS: tuple[Word, ...] = ("trust", "careful", "do not trust")  # of the first, second and third target
 FEATURES = (
     ("loudness", "dB"), ("motion", "grey levels a frame"), ("cuts", "a second"), ("brightness", "share"),
@@ -76,17 +77,21 @@ def _target(
         share = np.zeros(seconds) if attention is None else attention
         over = "cuts shifted by ±0.25 and ±0.5 s"
         bands = (Stability(over, share * 0.8, share * 1.2, whole - 0.01, whole + 0.02, 0.4, 0.6),)
+    judgement = target.verdict
+    if judgement.word != "nothing to judge":
+        judgement = replace(judgement, witnesses=(learning_witness(float(like[-1]), float(unlike[-1])),))
     return replace(
         target,
+        verdict=judgement,
         effects=(*target.effects, neighbour),
         randomisation=RandomisationTest(
             steps,
             np.full(4, np.nan) if attention is None else like,
             unlike,
-            unlike,
+            like,
             last,
             last,
-            WARNING if index == 1 else "",
+            warning({"attention": float("nan") if attention is None else like[-1], "maps": like[-1]}),
         ),
         shapley=shapley,
         profile=None if attention is None else ProfileDeviation(attention - flat, attention - flat[::-1]),

@@ -16,6 +16,7 @@ import torch
 from gradio_client.utils import is_valid_file
 
 from sec2sec.explanations.results import OutOfDistribution, Shapley, TargetExplanation
+from sec2sec.explanations.sentences import answer
 from sec2sec.explanations.verdict import mass_criterion, order_criterion
 from sec2sec.media import MediaError
 from sec2sec.media.isolated import ABANDONED
@@ -56,6 +57,8 @@ def test_card_says_the_verdict_of_its_target_and_of_no_other() -> None:
         found = made.targets[name].verdict
         sentence = f"{verdict.SYMBOLS[found.word]}</span> {word}.</b> {found.sentence}"
         assert said.count(sentence) == 1
+        assert said.count(f"> {word}.") == 1  # and nowhere else
+        assert f'<p class="answer">{answer(made, name).reasons}</p>' in said.replace("&#39;", "'")
         assert words.predictions(made, [name]).count('class="agreement verdict') == 1
         assert sentence in words.predictions(made, [name])
     plain = synthetic.explanation(evidence=False)
@@ -131,19 +134,37 @@ def test_cues_that_go_along_are_named() -> None:
     assert verdict.along(found, ["other"]) == ""
 
 
-def test_unfamiliar_seconds_in_a_row_are_one_sentence() -> None:
-    found = [OutOfDistribution(s, "silent", "no sound", 0.0) for s in (4, 2, 3)] + [
-        OutOfDistribution(3, "black", "no light", 0.0)
-    ]
-    assert verdict.unfamiliar_words(found) == ["2–5 s: silent, no sound", "3–4 s: black, no light"]
+SUMMARY = synthetic.explanation(20).clip
 
 
-def test_seconds_unlike_in_different_ways_are_different_sentences() -> None:
-    words = ["picture unlike 99.2 %", "picture unlike 99.7 %", "picture more average than 99 %", "sound unlike 99 %"]
-    found = [OutOfDistribution(s, "unlike", said, 0.0) for s, said in enumerate(words)]
-    assert verdict.unfamiliar_words(found) == [
-        "0–2 s: picture unlike 99.2 %", "2–3 s: picture more average than 99 %", "3–4 s: sound unlike 99 %",
+def unlike(second: int, reason: str) -> OutOfDistribution:
+    return OutOfDistribution(second, "unlike", reason, 0.0)
+
+
+def test_unfamiliar_seconds_with_the_same_reasons_are_named_together() -> None:
+    found = [unlike(second, "there is no sound") for second in (4, 2, 3)]
+    assert verdict.unfamiliar_words(found, SUMMARY) == ["2–5 s: there is no sound"]
+    assert verdict.unfamiliar_words([*found, unlike(3, "it is black")], SUMMARY) == [
+        "2–3 s: there is no sound", "3–4 s: there is no sound and it is black", "4–5 s: there is no sound",
     ]  # fmt: skip
+
+
+def test_each_unfamiliar_second_has_its_own_reason() -> None:
+    """Its neighbour's picture is no reason of a second whose sound is meant."""
+    reasons = ["the picture is less typical than in 99.6 %", "the sound is less typical than in 99.8 %"]
+    found = [unlike(second, reason) for second, reason in enumerate(reasons, 7)]
+    assert verdict.unfamiliar_words(found, SUMMARY) == [f"7–8 s: {reasons[0]}", f"8–9 s: {reasons[1]}"]
+    part = dataclasses.replace(SUMMARY, start=4.0)
+    assert verdict.unfamiliar_words(found[:1], part) == [f"11–12 s: {reasons[0]}"]
+
+
+def test_of_many_unfamiliar_seconds_the_rest_is_counted() -> None:
+    found = [unlike(second, f"reason {second // 2}") for second in range(12)]
+    told = verdict.unfamiliar_words(found, SUMMARY)
+    assert told[0] == "0–2 s: reason 0"
+    assert told[-1] == "and 4 more seconds, in the table"
+    assert verdict.unfamiliar_words(found[:9], SUMMARY)[-1] == "and 1 more second, in the table"
+    assert verdict.unfamiliar_words([], SUMMARY) == []
 
 
 def test_predictions_say_what_the_model_learned_from() -> None:

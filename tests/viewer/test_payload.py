@@ -187,7 +187,7 @@ def test_the_lane_that_random_weights_leave_alone_is_the_one_that_warns(part: st
 def test_partial_second_is_named_but_keeps_its_own_hatching() -> None:
     unfamiliar = sent_of(synthetic.explanation(duration=9.4))["unfamiliar"]
     assert unfamiliar["seconds"] == [3, 6]
-    assert "9–10 s: partial, only a part of it is clip" in unfamiliar["words"]
+    assert "9–10 s: only a part of it is clip" in unfamiliar["words"]
     assert sent_of(synthetic.explanation(evidence=False))["unfamiliar"] == {"seconds": [], "words": []}
 
 
