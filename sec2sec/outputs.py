@@ -28,7 +28,8 @@ BEGINNINGS = (
         rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(comparison|data|difference|evaluation|explanations?|profile|suite)/'
     ),
     re.compile(rb'\s*<!doctype html>.{,1000}<meta name="generator" content="sec2sec">', re.I | re.S),
-    re.compile(rb'second,"from, s","to, s",'),
+    re.compile(rb"target,second,start,end,attention,verdict,effect,"),
+    re.compile(rb'second,"from, s","to, s",'),  # of earlier versions
     re.compile(rb"method,target,column,value,low,high,clips\n"),
     re.compile(rb"clip,target,second,score,video,audio,method,checkpoint\n"),
     re.compile(rb"<!-- made with sec2sec -->\n"),

@@ -28,9 +28,11 @@ SECONDS = 6
 TARGETS = ("arousal", "valence", "synchrony")
 COLUMNS = [
     "target", "second", "start", "end", "attention", "verdict", "effect", "effect_audio", "effect_video", "interaction",
-    "effect_low", "effect_high", "shapley_audio", "shapley_video", "integrated_gradients", "entropy",
-    "out_of_distribution",
+    "effect_low", "effect_high", "shapley_audio", "shapley_video", "conflict", "integrated_gradients",
+    "attention_beyond_start", "attention_beyond_end",
 ]  # fmt: skip
+NEIGHBOUR = ["effect_neighbour", "effect_audio_neighbour", "effect_video_neighbour", "interaction_neighbour"]
+OF_THE_CLIP = ["entropy", "out_of_distribution"]
 FEATURES = ["loudness", "motion", "cuts", "brightness", "saturation", "tempo", "onset_strength", "speech"]
 
 
@@ -355,7 +357,7 @@ def test_the_json_is_that_of_the_explanation(explanation, folder):
 
 def test_the_table_has_a_row_per_target_and_second_with_the_very_numbers(explanation):
     table = explanation.to_frame()
-    assert list(table.columns) == COLUMNS + FEATURES
+    assert list(table.columns) == COLUMNS + NEIGHBOUR + OF_THE_CLIP + FEATURES
     assert len(table) == len(TARGETS) * SECONDS
     assert table["target"].tolist() == np.repeat(TARGETS, SECONDS).tolist()
     for name, target in explanation.targets.items():
@@ -442,7 +444,7 @@ def test_what_a_whole_clip_system_cannot_be_asked_is_refused_with_its_title(whol
 def test_the_table_of_a_whole_clip_system_leaves_empty_what_it_cannot_say(whole_clip):
     explanation = whole_clip.explain()
     table = explanation.to_frame()
-    assert list(table.columns) == COLUMNS + FEATURES
+    assert list(table.columns) == COLUMNS + OF_THE_CLIP + FEATURES
     assert len(table) == 3 * 4
     for column in ("integrated_gradients", "entropy"):
         assert table[column].isna().all()

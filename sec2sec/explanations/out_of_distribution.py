@@ -290,6 +290,8 @@ def ood_seconds(
 
 def unlike_words(what: str, share: float) -> str:
     """What is to be said of a second that lies farther than `share` % of the training seconds; mostly nothing."""
+    if share >= 100:
+        return f"the {what} is less typical than in any training second"
     if share >= UNLIKE_PERCENTILE:
         return f"the {what} is less typical than in {_rounded_down(share)} % of the training seconds"
     if share <= AVERAGE_PERCENTILE:

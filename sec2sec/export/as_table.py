@@ -1,4 +1,4 @@
-"""Explanation → columns, one figure a second in each: the table on the screen, and a CSV for a spreadsheet."""
+"""Explanation → tables: columns for the screen, and one tidy table, a row per target and second, as CSV and frame."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sec2sec.explanations.effects import NEIGHBOUR, RANDOM_SECONDS, SIMILAR_SECONDS
 from sec2sec.explanations.results import Explanation, OutOfDistribution, TargetExplanation
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by spreadsheets
+SUFFIXES = {NEIGHBOUR: "neighbour", RANDOM_SECONDS: "random_seconds", SIMILAR_SECONDS: "similar_seconds"}
 
 Unit = Literal["share", "prediction", "logits", "value", "words"]
 
@@ -40,62 +44,86 @@ def columns(explanation: Explanation, names: Sequence[str]) -> list[Column]:
 
 
 def to_csv(explanation: Explanation, names: Sequence[str]) -> str:
-    """One row a second. A heading never begins with a name from a file: spreadsheets run what begins with “=”."""
-    listed = columns(explanation, names)
-    units = {"share": " (share)", "prediction": " (prediction)", "logits": " (logits)", "value": "", "words": ""}
+    """The tidy table of the targets `names`; what was not measured is an empty cell.
+
+    A name from a file that a spreadsheet would run as a formula gets an apostrophe before it.
+    """
     out = io.StringIO()
     sheet = csv.writer(out, lineterminator="\n")
-    heads = [f"{c.name}{f' of {c.target}' if c.target else ''}{units[c.unit]}" for c in listed]
-    sheet.writerow(["second", "from, s", "to, s", *heads])
-    for second in range(explanation.clip.seconds):
-        cells = [_cell(column.values[second]) for column in listed]
-        sheet.writerow([second + 1, second, min(second + 1, explanation.clip.duration), *cells])
+    blocks = tidy(explanation, names)
+    heads = list(dict.fromkeys(head for block in blocks for head in block))
+    sheet.writerow([_cell(head) for head in heads])
+    nothing = [np.nan] * explanation.clip.seconds
+    for block in blocks:
+        for row in zip(*(block.get(head, nothing) for head in heads), strict=True):
+            sheet.writerow([_cell(value) for value in row])
     return out.getvalue()
 
 
 def to_frame(explanation: Explanation) -> pd.DataFrame:
-    """A tidy table, one row per target and second, with the figures of each second in short columns.
+    """The tidy table of all targets: one row per target and second; NaN where there is no figure.
 
-    target, second (from 0), start and end in s from the beginning of the analysed part; attention (share of the clip);
-    verdict, the word on the attention of that target; effect, effect_audio, effect_video, interaction, effect_low and
-    effect_high (over the references), shapley_audio and shapley_video, all in units of the prediction;
-    integrated_gradients in logits; entropy of the co-attention (1 is uniform); out_of_distribution in words; and the
-    audio-visual features under their names. NaN where there is none.
+    docs/reference/table.md says what each column holds, and its unit.
     """
     import pandas as pd  # half a second to import
 
+    return pd.concat([pd.DataFrame(block) for block in tidy(explanation, list(explanation.targets))], ignore_index=True)
+
+
+def tidy(explanation: Explanation, names: Sequence[str]) -> list[dict[str, Sequence[Any] | np.ndarray]]:
+    """For each target its columns of T entries: the same for a CSV and a frame, so that one script reads both."""
     seconds = np.arange(explanation.clip.seconds)
+    begin, end = explanation.clip.start, explanation.clip.start + explanation.clip.duration
     nothing = np.full(len(seconds), np.nan)
     entropy = explanation.co_attention.entropy
-    of_the_clip: dict[str, Any] = {
-        "entropy": entropy if entropy.size else nothing,
-        "out_of_distribution": unfamiliar(explanation.out_of_distribution, explanation),
-        **{feature.name.replace(" ", "_"): feature.values for feature in explanation.features},
-    }
-    frames = [
-        pd.DataFrame(
-            {
-                "target": name,
-                "second": seconds,
-                "start": seconds,
-                "end": np.minimum(seconds + 1, explanation.clip.duration),
-                "attention": nothing if target.attention is None else target.attention,
-                "verdict": target.verdict.word,
-                "effect": target.effect,
-                "effect_audio": target.effect_audio,
-                "effect_video": target.effect_video,
-                "interaction": target.effects[0].interaction,
-                "effect_low": target.effect_range[0],
-                "effect_high": target.effect_range[1],
-                "shapley_audio": nothing if target.shapley is None else target.shapley.sound_seconds,
-                "shapley_video": nothing if target.shapley is None else target.shapley.picture_seconds,
-                "integrated_gradients": nothing if target.gradients is None else target.gradients.integrated,
-                **of_the_clip,
-            }
-        )
-        for name, target in explanation.targets.items()
+    return [
+        {
+            "target": [name] * len(seconds),
+            "second": seconds,
+            "start": begin + seconds,
+            "end": np.minimum(begin + seconds + 1, end),
+            **_figures(explanation.targets[name], nothing),
+            "entropy": entropy if entropy.size else nothing,
+            "out_of_distribution": unfamiliar(explanation.out_of_distribution, explanation),
+            **{feature.name.replace(" ", "_"): feature.values for feature in explanation.features},
+        }
+        for name in names
     ]
-    return pd.concat(frames, ignore_index=True)
+
+
+def _figures(target: TargetExplanation, nothing: np.ndarray) -> dict[str, Sequence[Any] | np.ndarray]:
+    """What there is of each second of one target. Columns that always are, then those of what can be measured."""
+    shapley, gradients, profile = target.shapley, target.gradients, target.profile
+    figures: dict[str, Sequence[Any] | np.ndarray] = {
+        "attention": nothing if target.attention is None else target.attention,
+        "verdict": [target.verdict.word] * len(nothing),
+        "effect": target.effect,
+        "effect_audio": target.effect_audio,
+        "effect_video": target.effect_video,
+        "interaction": target.effects[0].interaction,
+        "effect_low": target.effect_range[0],
+        "effect_high": target.effect_range[1],
+        "shapley_audio": nothing if shapley is None else shapley.sound_seconds,
+        "shapley_video": nothing if shapley is None else shapley.picture_seconds,
+        "conflict": nothing if shapley is None else shapley.conflict_seconds.astype(float),
+        "integrated_gradients": nothing if gradients is None else gradients.integrated,
+        "attention_beyond_start": nothing if profile is None else profile.from_start,
+        "attention_beyond_end": nothing if profile is None else profile.from_end,
+    }
+    for effects in target.effects[1:]:
+        suffix = SUFFIXES.get(effects.reference, effects.reference.replace(" ", "_"))
+        figures[f"effect_{suffix}"] = effects.whole
+        if effects.split:
+            figures[f"effect_audio_{suffix}"] = effects.audio
+            figures[f"effect_video_{suffix}"] = effects.video
+            figures[f"interaction_{suffix}"] = effects.interaction
+    for band in target.stability:
+        suffix = "cuts" if band.over.startswith("cuts") else "seeds"
+        figures[f"attention_low_{suffix}"] = band.attention_low
+        figures[f"attention_high_{suffix}"] = band.attention_high
+        figures[f"effect_low_{suffix}"] = band.effect_low
+        figures[f"effect_high_{suffix}"] = band.effect_high
+    return figures
 
 
 def unfamiliar(seconds: Sequence[OutOfDistribution], explanation: Explanation) -> tuple[str, ...]:
@@ -149,7 +177,8 @@ def _evidence(name: str, target: TargetExplanation) -> Iterator[Column]:
         yield Column(name, f"highest effect, {band.over}", "prediction", band.effect_high)
 
 
-def _cell(value: float | str) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, str):
-        return value
-    return f"{value:.7g}" if np.isfinite(value) else ""
+        return f"'{value}" if value.startswith(FORMULA) else value
+    number = float(value)  # type: ignore[arg-type]
+    return f"{number:.7g}" if np.isfinite(number) else ""

@@ -9,7 +9,6 @@ from sec2sec.explanations.results import Explanation
 from sec2sec.explanations.sentences import answer
 from sec2sec.viewer.evidence import VerdictView, tug_of, tug_reach
 from sec2sec.viewer.templates import render
-from sec2sec.words import BASELINE
 
 
 def predictions(explanation: Explanation, shown: Sequence[str]) -> str:
@@ -38,7 +37,6 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
     ]
     return {
         "cards": cards,
-        "baseline": BASELINE,
         "checkpoint": explanation.checkpoint,
         "average": training_average_words(explanation),
         "warnings": warnings,

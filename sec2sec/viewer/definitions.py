@@ -62,6 +62,15 @@ def _any_relevance(explanation: Explanation, targets: list[TargetExplanation]) -
     return any(t.gradients is not None and t.gradients.relevance_video is not None for t in targets)
 
 
+def as_markdown() -> str:
+    """All of them, as docs/reference/words.md."""
+    rows = "\n".join(f"| {one.term} | {one.words} | {one.source} |" for one in DEFINITIONS)
+    return f"{PAGE}\n\n| word | what it means | source |\n|---|---|---|\n{rows.replace('|ρ|', 'abs(ρ)')}\n"
+
+
+PAGE = """# Words on the screen
+
+What a word of the app or of a report means. Both show the same sentences beside their figures."""
 TARGETS = ("Arousal", "Valence")  # those that are explained where they are shown
 DEFINITIONS: tuple[Definition, ...] = (
     Definition(

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from sec2sec.datasets.known_truth import make_clips
+from sec2sec.explanations.sentences import answer
 from tests.browser.driver import App, explain, play
 from tests.helpers import synthetic as made_up
 
@@ -144,6 +145,7 @@ def test_verdict_follows_its_figures(page: Page) -> None:
     found, _ = known()
     card = page.locator("#predictions .card").first
     expect(card.locator(".verdict")).to_contain_text("✔ Trust.")
+    expect(card.locator(".answer")).to_have_text(answer(known()[1], "arousal").reasons)
     expect(page.locator("#predictions .card").nth(1).locator(".verdict")).to_contain_text("◐ Careful.")
     expect(card.locator("svg").first).to_be_hidden()
     card.locator("summary").click()
@@ -167,9 +169,11 @@ def test_verdict_follows_its_figures(page: Page) -> None:
 
 
 def test_failed_sanity_check_warns_on_the_map_itself(page: Page) -> None:
-    expect(button(page, "attention valence")).to_contain_text("⚠ see the sanity check below")
+    expect(button(page, "attention valence")).to_contain_text("⚠ see the verdict")
     expect(button(page, "attention arousal")).not_to_contain_text("⚠")
-    expect(page.locator(".s2s-co .s2s-warning")).to_contain_text("valence: The attention hardly changes")
+    expect(page.locator(".s2s-co .s2s-warning")).to_contain_text(
+        "valence: With random weights, the co-attention maps (rank correlation 0.80)"
+    )
     page.get_by_text("Figures of the sanity check").click()
     row = page.locator(".s2s-sanity tr", has_text="valence: attention")
     assert row.locator("td").all_inner_texts() == ["0.90", "0.85", "0.80", "0.80"]
@@ -190,7 +194,7 @@ def test_unfamiliar_seconds_are_hatched_and_named(page: Page) -> None:
     assert mark["x"] == pytest.approx(thumb["x"], abs=2)
     said = page.locator(".s2s-unfamiliar")
     expect(said).to_contain_text("3–4 s: no sound above −60 dB")
-    expect(said).to_contain_text("6–7 s: frozen")
+    expect(said).to_contain_text("6–7 s: the picture stands still")
 
 
 def test_pictures_show_attention_or_relevance_and_say_which(page: Page) -> None:
@@ -236,9 +240,8 @@ def test_everything_is_in_the_table_and_the_csv(page: Page) -> None:
         page.get_by_role("button", name="Download as CSV").click()
     assert waiting.value.suggested_filename.endswith(".sec2sec.csv")
     rows = list(csv.DictReader(Path(waiting.value.path()).read_text().splitlines()))
-    assert float(rows[1]["Shapley value of the sound of arousal (prediction)"]) == pytest.approx(
-        found.shapley.sound_seconds[1], rel=1e-4
-    )
+    assert (rows[1]["target"], rows[1]["second"]) == ("arousal", "1")
+    assert float(rows[1]["shapley_audio"]) == pytest.approx(found.shapley.sound_seconds[1], rel=1e-4)
 
 
 def test_open_lanes_cost_playback_nothing(page: Page) -> None:

@@ -74,7 +74,7 @@ def test_a_strange_second_is_called_unlike_and_the_others_are_not():
     clip.video[2] += 3.0
     found = ood_seconds(nothing_measured(len(clip.video)), clip, usual)
     assert [(one.second, one.kind) for one in found] == [(2, "unlike")]
-    assert found[0].words == "the picture is less typical than in 100 % of the training seconds"
+    assert found[0].words == "the picture is less typical than in any training second"
     assert found[0].value == 100
 
 

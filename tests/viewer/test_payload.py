@@ -6,7 +6,9 @@ import base64
 import csv
 import io
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sec2sec.explanations import Explanation
-from sec2sec.export.as_table import columns, to_csv
+from sec2sec.export.as_table import columns, tidy, to_csv, to_frame
 from sec2sec.viewer import payload
 from tests.helpers import synthetic
 
@@ -129,7 +131,7 @@ def test_every_kind_of_clip_is_sent(case: dict) -> None:
     everything = case.get("evidence", True) and not case.get("absent")
     assert sum(key.startswith("tug ") for key in keys) == (2 if everything else 0)
     assert bool(sent["relevance"]) == everything
-    assert len(sent["csv"].splitlines()) == seconds + 1
+    assert len(sent["csv"].splitlines()) == 2 * seconds + 1  # of two targets
 
 
 def test_lanes_beyond_attention_and_effect_are_folded_at_first() -> None:
@@ -212,22 +214,50 @@ def test_evidence_costs_less_than_the_page_weighed_before() -> None:
     assert len(payload.encode(full, synthetic.preview(full))) < 1.5 * before
 
 
-def test_csv_holds_every_figure() -> None:
+def test_csv_has_a_row_per_target_and_second_with_the_very_figures_of_the_frame() -> None:
+    made = synthetic.explanation(stable=True, duration=9.4)
+    made = replace(made, clip=replace(made.clip, start=4.0))
+    rows = list(csv.DictReader(io.StringIO(to_csv(made, list(made.targets)))))
+    frame = to_frame(made)
+    assert [row["target"] for row in rows] == list(frame["target"])
+    assert [int(row["second"]) for row in rows] == list(frame["second"])
+    assert list(rows[0]) == list(frame.columns)
+    assert all(re.fullmatch(r"[a-z_]+", head) for head in rows[0])
+    for head in frame.columns.difference(["target", "verdict", "out_of_distribution"]):
+        written = [float(row[head]) if row[head] else np.nan for row in rows]
+        np.testing.assert_allclose(written, frame[head].astype(float), rtol=1e-6, err_msg=head)
+    assert rows[0]["start"] == "4"  # of the file, as on the axis
+    assert rows[9]["end"] == "13.4"
+    assert "unlike 99 %" in rows[3]["out_of_distribution"]
+
+
+def test_every_column_of_the_table_is_explained_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "table.md").read_text(encoding="utf-8")
     made = synthetic.explanation(stable=True)
-    names = ["arousal", "valence"]
-    rows = list(csv.DictReader(io.StringIO(to_csv(made, names))))
+    (block,) = tidy(made, ["arousal"])
+    assert [head for head in block if f"`{head}`" not in page] == []
+
+
+def test_csv_leaves_out_no_figure_of_the_screen() -> None:
+    made = synthetic.explanation(stable=True)
+    shown = [column for column in columns(made, ["arousal"]) if column.unit != "words"]
+    (block,) = tidy(made, ["arousal"])
+    written = [np.asarray(values, float) for head, values in block.items() if not isinstance(values[0], str)]
+    for column in shown:
+        values = np.asarray(column.values, float)
+        assert any(np.array_equal(values, own, equal_nan=True) for own in written), column.name
+
+
+def test_csv_has_only_the_targets_that_are_shown() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(synthetic.explanation(), ["valence"]))))
+    assert {row["target"] for row in rows} == {"valence"}
     assert len(rows) == 10
-    assert len(rows[0]) == len(columns(made, names)) + 3
-    shapley = made.targets["valence"].shapley
-    assert shapley is not None
-    said = [float(row["Shapley value of the sound of valence (prediction)"]) for row in rows]
-    assert said == pytest.approx(shapley.sound_seconds, rel=1e-5)
-    assert "unlike 99 %" in rows[3]["unfamiliar"]
-    assert rows[9]["speech, share"] == ""  # NaN is an empty cell
 
 
-def test_csv_never_begins_a_cell_with_a_name_from_a_file() -> None:
-    made = synthetic.explanation(targets=("=HYPERLINK(1)",))
-    heads = next(csv.reader(io.StringIO(to_csv(made, ["=HYPERLINK(1)"]))))
-    assert any("=HYPERLINK(1)" in head for head in heads)
-    assert not any(head.startswith(("=", "+", "-", "@")) for head in heads)
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1"])
+def test_csv_never_begins_a_cell_with_what_a_spreadsheet_runs(name: str) -> None:
+    made = synthetic.explanation(targets=(name,))
+    cells = [cell for row in csv.reader(io.StringIO(to_csv(made, [name]))) for cell in row]
+    assert f"'{name}" in cells
+    formulas = [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
+    assert all(re.fullmatch(r"-[\d.e-]+", cell) for cell in formulas)  # negative numbers alone

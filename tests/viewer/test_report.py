@@ -13,12 +13,13 @@ import pytest
 
 from sec2sec.config import MediaLimits
 from sec2sec.viewer import payload
-from sec2sec.viewer.definitions import definitions
+from sec2sec.viewer.definitions import as_markdown, definitions
 from sec2sec.viewer.report import playable
 from sec2sec.viewer.report_page import packed_plotly, report_page
 from tests.helpers import synthetic
 from tests.helpers.clips import make_clip
 
+ROOT = Path(__file__).parents[2]
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
@@ -93,6 +94,11 @@ def test_page_says_what_every_figure_means_and_what_was_asked() -> None:
     assert "The clip itself is not in this page" in page
 
 
+def test_the_page_of_the_documentation_has_the_same_words() -> None:
+    """Written anew by: python -c "from sec2sec.viewer import definitions as d; print(d.as_markdown(), end='')"."""
+    assert (ROOT / "docs" / "reference" / "words.md").read_text(encoding="utf-8") == as_markdown()
+
+
 def test_plotly_is_packed_to_less_than_half() -> None:
     assert 1e6 < len(packed_plotly()) < 2.3e6
 
@@ -128,4 +134,4 @@ def test_command_writes_page_json_and_csv(tmp_path: Path) -> None:
     said = json.loads((tmp_path / "out.json").read_text())
     shown = {target["name"] for target in json.loads(page.texts["payload"])["targets"]}
     assert shown == set(said["targets"]) - set(said["checkpoint"]["diagnostics"])
-    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + said["clip"]["seconds"]
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + len(shown) * said["clip"]["seconds"]

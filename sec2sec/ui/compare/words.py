@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from sec2sec.explanations.agreement import MIN_SECONDS_FOR_AGREEMENT, Agreement
 from sec2sec.explanations.results import Explanation
 from sec2sec.viewer.templates import render
-from sec2sec.words import BASELINE
 
 LETTERS = "ABCD"
 NOT_DEFINED = (
@@ -55,5 +54,4 @@ def side_by_side(explanations: Sequence[Explanation], shown: Sequence[Sequence[s
         rows=[(name, [e.targets[name] if name in targets else None for e, targets in sides]) for name in names],
         models={e.checkpoint.name: e.checkpoint.trained_on for e in explanations}.items(),
         warnings=notes,
-        baseline=BASELINE,
     )
