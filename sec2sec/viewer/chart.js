@@ -3,6 +3,7 @@
 /** @import {MainLane} from './scales.js' */
 /** @import {View} from './view.js' */
 import {make, makeSvg} from './dom.js';
+import {explained} from './glossary.js';
 import {isNumber, percent, secondSpan, signed} from './numbers.js';
 import {
   attentionTop,
@@ -42,7 +43,7 @@ export class Chart {
     this.scale = effectScale(payload.targets);
     this.attentionTop = attentionTop(payload.targets, this.view.count);
     this.host.setAttribute('aria-label', this.words());
-    this.names.replaceChildren(...this.lanes.map(laneName));
+    this.names.replaceChildren(...this.lanes.map(lane => laneName(lane, payload.glossary)));
     this.drawKeys();
   }
 
@@ -242,17 +243,18 @@ export class Chart {
 
   /** What the marks mean, and which scale is whose. */
   drawKeys() {
-    const {clip, targets, planted = {}} = this.view.payload;
+    const {clip, targets, planted = {}, glossary} = this.view.payload;
     const keys = [
-      key('s2s-key-up', 'bar up: the second raises the prediction'),
-      key('s2s-key-down', 'bar down: it lowers it (effect, scale at the left)'),
+      ['s2s-key-up', 'bar up: the second raises the prediction'],
+      ['s2s-key-down', 'bar down: it lowers it (effect, scale at the left)'],
     ];
     if (targets.some(target => target.attention)) {
-      keys.push(key('s2s-key-outline', 'outline: where the model looked (attention, scale at the right)'));
+      keys.push(['s2s-key-outline', 'outline: where the model looked (attention, scale at the right)']);
     }
-    if (Object.keys(planted).length) keys.push(key('s2s-key-planted', 'planted: what was put into this clip'));
-    if (clip.partial) keys.push(key('s2s-key-partial', 'last second: only a part'));
-    this.view.find('.s2s-keys').replaceChildren(...keys);
+    if (Object.keys(planted).length) keys.push(['s2s-key-planted', 'planted: what was put into this clip']);
+    if (clip.partial) keys.push(['s2s-key-partial', 'last second: only a part']);
+    const entry = (/** @type {string[]} */ [mark, words]) => key(mark, ...explained(words, glossary));
+    this.view.find('.s2s-keys').replaceChildren(...keys.map(entry));
   }
 }
 
@@ -261,12 +263,13 @@ function shareTick(share) {
   return `${Number((100 * share).toPrecision(1))} %`;
 }
 
-/** @param {MainLane} lane */
-function laneName({kind, name, top, height}) {
-  return make('div', {class: `s2s-name is-${kind}`, style: `top:${top}px;height:${height}px`}, make('b', {}, name));
+/** @param {MainLane} lane @param {{[term: string]: string}} [glossary] */
+function laneName({kind, name, top, height}, glossary) {
+  const words = make('b', {}, ...explained(name, glossary));
+  return make('div', {class: `s2s-name is-${kind}`, style: `top:${top}px;height:${height}px`}, words);
 }
 
-/** @param {string} mark @param {string} words */
-export function key(mark, words) {
-  return make('span', {}, make('i', {class: mark}), words);
+/** An entry of a legend. @param {string} mark @param {(Node | string)[]} words */
+export function key(mark, ...words) {
+  return make('span', {}, make('i', {class: mark}), make('span', {class: 's2s-words'}, ...words));
 }

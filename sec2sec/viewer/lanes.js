@@ -5,9 +5,10 @@
 import {key} from './chart.js';
 import {find, make} from './dom.js';
 import {isNumber, secondSpan} from './numbers.js';
+import {isOfStability, stabilityWords} from './stability.js';
 import {remember, remembered} from './storage.js';
 
-const TITLE_PX = 20;
+const TITLE_PX = 24; // a heading is a button
 const GROUP_PX = 24;
 const BOTTOM_PX = 40; // of the figure: ticks and the axis's title
 const FOLD = 'more lanes'; // where it is remembered whether they are open at all
@@ -32,6 +33,7 @@ export class Lanes {
   constructor(view) {
     this.view = view;
     this.fold = find(view.root, '.s2s-more', HTMLDetailsElement);
+    this.stable = view.find('.s2s-stable');
     this.host = view.find('.s2s-folds');
     this.hatches = view.find('.s2s-hatches');
   }
@@ -41,6 +43,22 @@ export class Lanes {
     this.fold.open = Boolean(this.folds[FOLD]);
     this.drawLegend();
     this.drawUnfamiliar();
+    const words = stabilityWords(this.view.payload);
+    this.stable.hidden = !words.length;
+    this.stable.replaceChildren(...words.map(sentence => make('p', {}, sentence)));
+  }
+
+  /** What somebody has just asked for is open and in sight. */
+  showStability() {
+    const lanes = this.view.payload.lanes.filter(isOfStability);
+    if (!lanes.length) return;
+    for (const {layout} of lanes) {
+      this.folds[layout.meta.key] = true;
+      this.folds[groupKey(layout.meta.group)] = true;
+    }
+    this.folds[FOLD] = this.fold.open = true;
+    remember('folds', this.folds);
+    this.view.timeline.draw().then(() => this.stable.scrollIntoView({block: 'start'}));
   }
 
   // ---- folding ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // The synchronised view of one clip: what it listens to on its page.
 /** @import {Component, ViewProps, ViewServer} from './types.d.ts' */
 import {around} from './dom.js';
+import {showMeanings} from './glossary.js';
 import {watchTheme, whenRemoved} from './page.js';
 import {takeKeys} from './shortcuts.js';
 import {View} from './view.js';
@@ -31,6 +32,7 @@ export function start(component) {
   takeKeys(view, signal);
   takeButtons(view, signal);
   view.playback.listen(signal);
+  showMeanings(view.root, signal);
   followComparison(view, signal);
 
   const sizes = new ResizeObserver(() => {

@@ -6,6 +6,7 @@ import {find} from './dom.js';
 import {Lanes} from './lanes.js';
 import {secondSpan, signed, wholePercent} from './numbers.js';
 import {valueOf} from './page.js';
+import {isOfStability} from './stability.js';
 import {Playback} from './playback.js';
 import {Player} from './player.js';
 import {decisiveSecond, effectsOf} from './scales.js';
@@ -88,6 +89,7 @@ export class View {
       this.player.showDecisive(decisiveSecond(this.data.targets) ?? 0);
     }
     this.timeline.draw().catch(error => console.error(error));
+    if (isSame && before && !before.lanes.some(isOfStability)) this.lanes.showStability();
     this.root.dataset.ready = 'true'; // the main lanes are drawn at once
   }
 

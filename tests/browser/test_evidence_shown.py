@@ -260,16 +260,23 @@ def test_open_lanes_cost_playback_nothing(page: Page) -> None:
 def test_stability_is_measured_on_demand_and_then_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic().url)
     explain(page, example=0)
-    open_more_lanes(page)
-    button(page, "group more").click()
-    expect(button(page, "tug arousal")).to_be_visible()
-    expect(page.locator(".s2s-fold[data-key^='stability effect']")).to_have_count(0)
+    expect(page.locator(".s2s-stack")).to_be_hidden()
+    expect(page.locator(".s2s-stable")).to_be_hidden()
     page.locator("#stability").click()
-    button(page, "stability effect arousal cuts shifted by ±0.25 and ±0.5 s").click()
+    over = "cuts shifted by ±0.25 and ±0.5 s"
+    for what in ("attention", "effect"):  # open and in sight, without another press
+        expect(button(page, f"stability {what} arousal {over}")).to_have_attribute("aria-expanded", "true")
+    said = page.locator(".s2s-stable p")
+    expect(said.first).to_contain_text(f"arousal, {over}: the effect of")
+    expect(said.first).to_be_in_viewport()
     found, _ = known()
     (band,) = found.stability
-    page.wait_for_function("document.querySelectorAll('.s2s-fold[aria-expanded=true]').length === 7")
-    y = page.evaluate("document.querySelector('.s2s-plot').data.filter(t => t.meta?.part === 'whisker').at(-1).y")
+    second = int(abs(found.effect).argmax())
+    low, high = (f"{value:+.3f}".replace("-", "−") for value in (band.effect_low[second], band.effect_high[second]))
+    expect(said.first).to_contain_text(f"stayed between {low} and {high}")
+    whiskers = "document.querySelector('.s2s-plot').data.filter(t => t.meta?.part === 'whisker')"
+    page.wait_for_function(f"{whiskers}.length >= 4")
+    y = page.evaluate(f"{whiskers}.filter(t => t.y.length === {3 * SECONDS})[3].y")
     assert y[0::3] == pytest.approx(band.effect_low, abs=1e-6)
     assert y[1::3] == pytest.approx(band.effect_high, abs=1e-6)
     with page.expect_download() as waiting:
