@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from bench.row import Row
 from sec2sec import DEMO
-from tests.browser.driver import App, explain, lags, launch_browser, play, upload
+from tests.browser.driver import App, explain, lags, launch_browser, play, time_axis, upload
 
 FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 24 frames per second
 SECONDS = 10.0
@@ -38,11 +38,10 @@ def playback(clip: Path, checkpoints: Path) -> dict[str, Any]:
         upload(page, clip)
         explain(page)
         seen = play(page, SECONDS)
-        plot = page.locator(".s2s-plot .nsewdrag").last.bounding_box()
+        start, width, _ = time_axis(page)
         lanes = page.locator(".s2s-lanes").bounding_box()
         count = page.locator(".s2s-figures tbody tr").count()
         browser.close()
-    assert plot is not None, "the timeline has no plot area"
     assert lanes is not None, "the timeline has no lanes"
-    seen["off"] = [time - (x - plot["x"] + lanes["x"]) / plot["width"] * count for time, x in seen["heads"]]
+    seen["off"] = [time - (x - start + lanes["x"]) / width * count for time, x in seen["heads"]]
     return seen

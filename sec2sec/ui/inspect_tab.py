@@ -76,11 +76,11 @@ class Layout:
                     self.downloads = Downloads()
                 self.stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
                 self.status = gr.HTML(status(PICK_CLIP), elem_id="status")
+                self.film = AnnotatedFilm(settings, cache, clip_id).box
+            with gr.Column(scale=1, min_width=320, elem_classes="right"):
                 self.player = Player(
                     label="Clip", show_label=False, interactive=False, elem_id=PLAYER, buttons=[], height="auto"
                 )
-                self.film = AnnotatedFilm(settings, cache, clip_id).box
-            with gr.Column(scale=1, min_width=320, elem_classes="right"):
                 self.cards = gr.HTML(elem_id="predictions")
                 self.view = clip_view(
                     video_id=PLAYER,

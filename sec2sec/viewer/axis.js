@@ -5,9 +5,6 @@ const NARROW = 520; // px; below it, labels and margins shrink
 const SHORTEST_SPAN = 15; // seconds that stay on the axis however far one zooms in
 
 export class Axis {
-  /** px, the figure's fixed right margin. */
-  right = 14;
-
   constructor() {
     /** First second on the axis, and the end of its last one. */
     this.from = 0;
@@ -20,9 +17,14 @@ export class Axis {
     return this.width < NARROW;
   }
 
-  /** px, the figure's fixed left margin, so that stills and playhead line up with the axis. */
+  /** px, the figure's fixed left margin, with names and scales: stills and playhead line up with the axis. */
   get left() {
-    return this.isNarrow ? 46 : 58;
+    return this.isNarrow ? 98 : 148;
+  }
+
+  /** px, the figure's fixed right margin, with the scale of attention. */
+  get right() {
+    return this.isNarrow ? 36 : 46;
   }
 
   get span() {

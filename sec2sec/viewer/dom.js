@@ -41,6 +41,15 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A new element of a drawing. @param {string} tag @param {{[name: string]: string | number}} [attributes]
+ * @param {(Node | string)[]} children */
+export function makeSvg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
+}
+
 /** @param {Node | string | number} child */
 function asNodeOrText(child) {
   return typeof child === 'number' ? String(child) : child;

@@ -1,12 +1,18 @@
-// Which lanes are open, under which reference the effect is shown, and all open ones stacked on one x-axis.
+// The lanes beyond the main timeline: which are open, under which reference the effect is shown, and all open ones
+// stacked on one x-axis. Plotly draws them, and is loaded once somebody asks for them.
 /** @import {Lane, Part, Reference, Trace} from './types.d.ts' */
 /** @import {View} from './view.js' */
-import {make} from './dom.js';
+import {key} from './chart.js';
+import {find, make} from './dom.js';
 import {isNumber, secondSpan} from './numbers.js';
+import {isOfStability, stabilityWords} from './stability.js';
+import {remember, remembered} from './storage.js';
 
-const TITLE_PX = 20;
+const TITLE_PX = 24; // a heading is a button
 const GROUP_PX = 24;
 const BOTTOM_PX = 40; // of the figure: ticks and the axis's title
+const FOLD = 'more lanes'; // where it is remembered whether they are open at all
+const MAIN = 'sound'; // stands in the main timeline, as it is
 const GREY = 'rgba(128,138,153,0.22)';
 
 /** A heading of the stack, of a group or of a lane.
@@ -26,17 +32,48 @@ export class Lanes {
   /** @param {View} view */
   constructor(view) {
     this.view = view;
+    this.fold = find(view.root, '.s2s-more', HTMLDetailsElement);
+    this.stable = view.find('.s2s-stable');
     this.host = view.find('.s2s-folds');
     this.hatches = view.find('.s2s-hatches');
   }
 
   load() {
     this.reference = 0;
+    this.fold.open = Boolean(this.folds[FOLD]);
     this.drawLegend();
     this.drawUnfamiliar();
+    const words = stabilityWords(this.view.payload);
+    this.stable.hidden = !words.length;
+    this.stable.replaceChildren(...words.map(sentence => make('p', {}, sentence)));
+  }
+
+  /** What somebody has just asked for is open and in sight. */
+  showStability() {
+    const lanes = this.view.payload.lanes.filter(isOfStability);
+    if (!lanes.length) return;
+    for (const {layout} of lanes) {
+      this.folds[layout.meta.key] = true;
+      this.folds[groupKey(layout.meta.group)] = true;
+    }
+    this.folds[FOLD] = this.fold.open = true;
+    remember('folds', this.folds);
+    this.view.timeline.draw().then(() => this.stable.scrollIntoView({block: 'start'}));
   }
 
   // ---- folding ----------------------------------------------------------------------------------------------------
+
+  get isOpen() {
+    return this.fold.open;
+  }
+
+  /** The fold of all of them was opened or closed. */
+  toggled() {
+    if (this.isOpen === Boolean(this.folds[FOLD])) return; // by load()
+    this.folds[FOLD] = this.isOpen;
+    remember('folds', this.folds);
+    if (this.view.data) this.view.timeline.draw();
+  }
 
   /** @param {string} group */
   isGroupOpen(group) {
@@ -44,7 +81,7 @@ export class Lanes {
   }
 
   /** @param {string} key @param {boolean} open */
-  fold(key, open) {
+  setOpen(key, open) {
     this.folds[key] = open;
     remember('folds', this.folds);
     this.view.timeline.draw().then(() => this.headingOf(key)?.focus());
@@ -61,7 +98,8 @@ export class Lanes {
     const rows = [];
     let top = 0;
     for (const [group, title] of this.view.payload.groups) {
-      const members = this.view.payload.lanes.filter(lane => lane.layout.meta.group === group);
+      const isOf = (/** @type {Lane} */ {layout: {meta}}) => meta.group === group && meta.key !== MAIN;
+      const members = this.view.payload.lanes.filter(isOf);
       if (!members.length) continue;
       const open = this.isGroupOpen(group);
       if (title) {
@@ -90,7 +128,7 @@ export class Lanes {
           'aria-expanded': String(row.open),
           style: `top:${row.top}px`,
           title: row.detail,
-          onclick: () => this.fold(row.key, !row.open),
+          onclick: () => this.setOpen(row.key, !row.open),
         },
         make('i', {'aria-hidden': 'true'}, row.open ? '▾' : '▸'),
         make('b', {}, row.title),
@@ -213,7 +251,7 @@ export class Lanes {
     if (unfamiliar.seconds.length) items.push(key('s2s-key-unfamiliar', 'unfamiliar to the model'));
     if (clip.partial) items.push(key('s2s-key-partial', 'last second: only a part'));
     if (references.length > 1) items.unshift(this.referenceChoice(references));
-    this.view.find('.s2s-legend').replaceChildren(...items);
+    this.view.find('.s2s-parts').replaceChildren(...items);
   }
 
   /** @param {Reference[]} references */
@@ -283,11 +321,6 @@ function along(members) {
   return titles.length ? `correlated with an effect here: ${titles.join(', ')}` : '';
 }
 
-/** @param {string} mark @param {string} words */
-function key(mark, words) {
-  return make('span', {}, make('i', {class: mark}), words);
-}
-
 /** Sorted seconds → the intervals that they fill. @param {number[]} seconds @returns {[from: number, to: number][]} */
 export function runs(seconds) {
   /** @type {[number, number][]} */
@@ -298,24 +331,4 @@ export function runs(seconds) {
     else intervals.push([second, second + 1]);
   }
   return intervals;
-}
-
-// ---- what a visitor chose, beyond the page ------------------------------------------------------------------------
-
-/** @template {object} T @param {string} name @param {T} otherwise @returns {T} */
-function remembered(name, otherwise) {
-  try {
-    return Object.assign(otherwise, JSON.parse(localStorage.getItem('sec2sec.' + name) ?? '{}'));
-  } catch {
-    return otherwise; // a browser may forbid storage
-  }
-}
-
-/** @param {string} name @param {object} value */
-function remember(name, value) {
-  try {
-    localStorage.setItem('sec2sec.' + name, JSON.stringify(value));
-  } catch {
-    // a browser may forbid storage: then it is forgotten with the page
-  }
 }

@@ -1,7 +1,9 @@
 // The synchronised view of one clip: what it listens to on its page.
 /** @import {Component, ViewProps, ViewServer} from './types.d.ts' */
 import {around} from './dom.js';
+import {showMeanings} from './glossary.js';
 import {watchTheme, whenRemoved} from './page.js';
+import {takeKeys} from './shortcuts.js';
 import {View} from './view.js';
 
 const MEDIA_EVENTS = [
@@ -15,6 +17,7 @@ const MEDIA_EVENTS = [
   'loadedmetadata',
   'emptied',
   'error',
+  'volumechange',
 ];
 const DRAG_PX = 8; // a press that moves farther is no click
 
@@ -28,6 +31,8 @@ export function start(component) {
   takePointer(view, signal);
   takeKeys(view, signal);
   takeButtons(view, signal);
+  view.playback.listen(signal);
+  showMeanings(view.root, signal);
   followComparison(view, signal);
 
   const sizes = new ResizeObserver(() => {
@@ -63,6 +68,15 @@ function followVideo(view, signal) {
         const video = event.target;
         if (!(video instanceof HTMLVideoElement) || !video.closest('#' + props.video_id) || !view.data) return;
         if (['seeked', 'emptied', 'error'].includes(name)) player.target = null;
+        if (name === 'loadedmetadata') {
+          player.onLoaded();
+          view.playback.apply();
+        }
+        if (name === 'volumechange') view.playback.show();
+        if (name === 'play') {
+          player.onPlay();
+          player.watchFrames();
+        }
         const isPlaying = !video.paused && !video.ended;
         if (button.dataset.playing !== String(isPlaying)) {
           button.dataset.playing = String(isPlaying);
@@ -83,13 +97,16 @@ function takePointer(view, signal) {
   const {timeline, player} = view;
   /** @type {{x: number, y: number} | null} */
   let pressed = null;
-  timeline.box.addEventListener(
+  view.root.addEventListener(
     'pointerdown',
     event => {
-      pressed = around(event, '.s2s-thumb, .s2s-fold') ? null : {x: event.clientX, y: event.clientY};
+      const isInLanes = around(event, '.s2s-lanes, .s2s-stack') && !around(event, '.s2s-thumb, .s2s-fold, .s2s-name');
+      pressed = isInLanes ? {x: event.clientX, y: event.clientY} : null;
     },
     {capture: true, signal},
   );
+  timeline.box.addEventListener('pointermove', event => timeline.drawTip(view.data && event), {signal});
+  timeline.box.addEventListener('pointerleave', () => timeline.drawTip(null), {signal});
   document.addEventListener(
     'pointerup', // on the document: plotly lays a cover over the page while pressed
     event => {
@@ -113,35 +130,6 @@ function takePointer(view, signal) {
   );
 }
 
-/** Keys in the view, on the page where nothing has the focus.
- * @param {View} view @param {AbortSignal} signal */
-function takeKeys(view, signal) {
-  const {root} = view;
-  document.addEventListener(
-    'keydown',
-    event => {
-      const isOurs = event.target instanceof Node && root.contains(event.target);
-      if (isOurs || (event.target === document.body && root.offsetParent)) onKey(view, event);
-    },
-    {signal},
-  );
-}
-
-/** @param {View} view @param {KeyboardEvent} event */
-function onKey(view, event) {
-  const ownKeys = around(event, 'select, input, textarea, summary, .s2s-grid, .s2s-table');
-  if (!view.data || ownKeys || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-  const step = event.shiftKey ? 10 : 1;
-  const at = view.selected;
-  const to = {ArrowLeft: at - step, ArrowRight: at + step, Home: 0, End: view.count - 1}[event.key];
-  if (to !== undefined) view.player.seek(to);
-  else if (event.key === ' ' && !around(event, 'button:not(.s2s-thumb)')) view.player.togglePlay();
-  else return;
-  event.preventDefault();
-  if (to === undefined || !around(event, '.s2s-thumbs')) return;
-  view.timeline.thumbs.find(({button}) => button.tabIndex === 0)?.button.focus();
-}
-
 /** @param {View} view @param {AbortSignal} signal */
 function takeButtons(view, signal) {
   const {player, timeline} = view;
@@ -155,6 +143,7 @@ function takeButtons(view, signal) {
   click('.s2s-csv', () => view.table.saveCsv());
   click('.s2s-in', () => timeline.zoom(0.5));
   click('.s2s-out', () => timeline.zoom(2));
+  view.lanes.fold.addEventListener('toggle', () => view.lanes.toggled(), {signal});
   view.find('.s2s-all input').addEventListener('change', () => view.table.draw(), {signal});
 }
 

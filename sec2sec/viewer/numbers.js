@@ -17,9 +17,11 @@ export function wholePercent(value) {
   return isNumber(value) ? Math.round(100 * value) + ' %' : NONE;
 }
 
-/** An effect, with its sign. @param {unknown} value */
+/** An effect, with its sign where it does not round to nothing. @param {unknown} value */
 export function signed(value) {
-  return isNumber(value) ? (value < 0 ? '−' : '+') + Math.abs(value).toFixed(3) : NONE;
+  if (!isNumber(value)) return NONE;
+  const digits = Math.abs(value).toFixed(3);
+  return (Number(digits) ? (value < 0 ? '−' : '+') : '') + digits;
 }
 
 /** A change with its sign, or ± where it rounds to nothing. @param {number} value @param {number} decimals */

@@ -1,8 +1,13 @@
 // The video: its time is the view's time. What seeks and plays it, and the link that carries its time.
+/** @import {Moment} from './types.d.ts' */
 /** @import {View} from './view.js' */
 
 const AFTER = 0.001; // s; a seek lands just within its second, whatever a browser rounds
 const BEFORE_END = 0.02; // s; a seek to the very end would end the playback
+const NEAR_END = 0.05; // s; playback that has come so far begins anew
+const STILL = 0.5; // of a second; where its still was taken
+const FRAME = 1 / 25; // s, until the clip has shown how long its frames last
+const LONGEST_FRAME = 0.2; // s between two frames that follow each other
 
 export class Player {
   loop = false;
@@ -15,6 +20,11 @@ export class Player {
   frameRequest = 0;
   /** Whether the link that this page was opened with has been followed. */
   arrived = false;
+  /** Where the clip stands since it was explained, until somebody moves it: then Play begins at its beginning.
+   * @type {Moment | null} */
+  opening = null;
+  /** s, of a frame of this video. */
+  frameSeconds = FRAME;
 
   /** @param {View} view */
   constructor(view) {
@@ -46,6 +56,7 @@ export class Player {
   reset() {
     this.target = null;
     this.cursor = 0;
+    this.opening = null;
   }
 
   // ---- following it -----------------------------------------------------------------------------------------------
@@ -60,6 +71,7 @@ export class Player {
     const {view} = this;
     if (!view.data || !view.element.isConnected) return;
     const {time, isPlaying} = this;
+    if (this.endWithPart(time)) return;
     if (isPlaying && this.loop && this.target === null && !(time >= view.selected && time < view.selected + 1)) {
       this.seek(view.selected, true);
     }
@@ -80,6 +92,7 @@ export class Player {
   /** Go to a second; `force`: to its beginning, even from within. @param {number} to @param {boolean} [force] */
   seek(to, force = false) {
     const {view} = this;
+    this.opening = null;
     const second = view.clamp(to);
     const video = this.loaded;
     const isThere = second === view.current && this.target === null;
@@ -95,6 +108,29 @@ export class Player {
     this.moveTo(video, second, 0);
     if (second !== view.current) view.setCurrent(second); // now: keys may repeat faster than frames come
     this.kick();
+  }
+
+  /** The very picture that a still shows. @param {number} second */
+  showStill(second) {
+    this.seek(second);
+    this.seekWithin(second, STILL);
+  }
+
+  /** The second that counted most, before anybody has chosen one. @param {number} second */
+  showDecisive(second) {
+    const {view} = this;
+    this.opening = {second, inside: STILL};
+    this.cursor = second;
+    view.current = second;
+    view.root.dataset.current = String(second);
+    const video = this.loaded;
+    if (video?.paused) this.moveTo(video, second, STILL);
+  }
+
+  /** The length of the video is known: it stands where it was to stand. */
+  onLoaded() {
+    const {opening, loaded} = this;
+    if (opening && loaded?.paused) this.moveTo(loaded, opening.second, opening.inside);
   }
 
   /** Go to a moment within a second, where that does not disturb playback.
@@ -120,14 +156,74 @@ export class Player {
   }
 
   togglePlay() {
-    const {video, time} = this;
+    const {video} = this;
     if (!video) return;
-    if (!video.paused) {
-      video.pause();
+    if (!video.paused) video.pause();
+    else video.play().catch(() => {}); // the browser may refuse: its own controls remain
+  }
+
+  /** Playback begins, whoever asked for it: within the analysed part, and where nobody chose a place, at its start. */
+  onPlay() {
+    const {opening, loaded, time} = this;
+    if (!loaded) return;
+    const isUntouched = opening !== null && Math.abs(time - opening.second - opening.inside) < NEAR_END;
+    this.opening = null;
+    if (!isUntouched && time >= -NEAR_END && time < this.view.payload.clip.duration - NEAR_END) return;
+    this.moveTo(loaded, 0, 0);
+    this.view.setCurrent(0);
+  }
+
+  /** Where the analysed part ends and the file goes on, playback ends. @param {number} time s */
+  endWithPart(time) {
+    const {video, view} = this;
+    const {duration, offset} = view.payload.clip;
+    if (!video || video.paused || this.target !== null || time < duration) return false;
+    if (!(video.duration > offset + duration + NEAR_END)) return false; // the file ends there by itself
+    video.pause();
+    this.moveTo(video, view.count - 1, duration - (view.count - 1) - BEFORE_END);
+    return true;
+  }
+
+  /** s forward or back, whichever second that is. @param {number} seconds */
+  skip(seconds) {
+    this.goTo(this.time + seconds);
+  }
+
+  /** One frame forward or back. @param {1 | -1} direction */
+  step(direction) {
+    this.video?.pause();
+    this.goTo(this.time + direction * this.frameSeconds);
+  }
+
+  /** A moment of the analysed part. @param {number} time s */
+  goTo(time) {
+    const {view} = this;
+    const within = Math.min(Math.max(time, 0), view.payload.clip.duration - BEFORE_END);
+    const second = view.clamp(Math.floor(within));
+    this.opening = null;
+    const video = this.loaded;
+    if (!video) {
+      this.seek(second);
       return;
     }
-    if (time < 0 || time >= this.view.payload.clip.duration - 0.05) this.seek(0, true);
-    video.play().catch(() => {}); // the browser may refuse: its own controls remain
+    if (view.pinned !== null && view.pinned !== second) view.setPinned(second);
+    this.moveTo(video, second, within - second);
+    if (second !== view.current) view.setCurrent(second);
+    this.kick();
+  }
+
+  /** How long its frames last, learned from those that it shows. */
+  watchFrames() {
+    const {video} = this;
+    if (!video) return;
+    let last = NaN;
+    const shown = (/** @type {number} */ _, /** @type {VideoFrameCallbackMetadata} */ {mediaTime}) => {
+      const apart = mediaTime - last;
+      if (apart > 0 && apart < LONGEST_FRAME) this.frameSeconds = apart;
+      last = mediaTime;
+      if (!video.paused) video.requestVideoFrameCallback(shown);
+    };
+    video.requestVideoFrameCallback?.(shown);
   }
 
   /** @param {boolean} on */
@@ -139,19 +235,23 @@ export class Player {
 
   // ---- the link: #t=3&s=5, the time and the pinned second, both in seconds of the analysed part -------------------
 
-  /** Only for the first clip on this page: what is in the link afterwards, we wrote ourselves. */
+  /** Only for the first clip on this page: what is in the link afterwards, we wrote ourselves. Returns whether the link
+   * names a second of this clip. */
   followLink() {
     const {view} = this;
-    if (this.arrived || !view.props.link) return;
+    if (this.arrived || !view.props.link) return false;
     this.arrived = true;
     const fields = new URLSearchParams(location.hash.slice(1));
     const time = parseFloat(fields.get('t') ?? '');
     const pinned = parseInt(fields.get('s') ?? '', 10);
-    if (pinned >= 0 && pinned < view.count) view.setPinned(pinned);
-    if (time >= 0 && time < view.count) {
+    const isPinned = pinned >= 0 && pinned < view.count;
+    const hasTime = time >= 0 && time < view.count;
+    if (isPinned) view.setPinned(pinned);
+    if (hasTime) {
       this.cursor = time;
       this.seek(Math.floor(time), true);
-    }
+    } else if (isPinned) this.showDecisive(pinned);
+    return isPinned || hasTime;
   }
 
   /** After a person's choice, never during playback. @param {number} second */

@@ -40,6 +40,12 @@ export interface Failure {
   error: string;
 }
 
+/** A moment of the analysed part: within which second, and which share of it has passed. */
+export interface Moment {
+  second: number;
+  inside: number;
+}
+
 // ---- plotly.js, as far as it is used ------------------------------------------------------------------------------
 
 // Plotly's own records: too many fields to name those that only pass through.
@@ -83,6 +89,10 @@ export interface Payload {
   csv: string;
   targets: Target[];
   sanity: Sanity[];
+  /** Of each target the seconds that were planted, where the truth of the clip is known. */
+  planted?: {[target: string]: number[]};
+  /** What words on the screen mean. */
+  glossary?: {[term: string]: string};
   /** The seconds that are hatched, and all unfamiliar ones in words. */
   unfamiliar: {seconds: number[]; words: string[]};
   /** A JPEG in base64 for each second. */
@@ -134,6 +144,8 @@ export type Reference = {reference: string} & Record<Part, (number | null)[]>;
 export interface Target {
   name: string;
   attention: number[] | null;
+  /** The second that counted most; null where none did. */
+  decisive?: number | null;
   references: Reference[];
 }
 

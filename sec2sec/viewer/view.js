@@ -4,9 +4,12 @@ import {plotly} from './charts.js';
 import {CoAttention} from './coattention.js';
 import {find} from './dom.js';
 import {Lanes} from './lanes.js';
-import {secondSpan, wholePercent} from './numbers.js';
+import {secondSpan, signed, wholePercent} from './numbers.js';
 import {valueOf} from './page.js';
+import {isOfStability} from './stability.js';
+import {Playback} from './playback.js';
 import {Player} from './player.js';
+import {decisiveSecond, effectsOf} from './scales.js';
 import {FigureTable} from './table.js';
 import {Timeline} from './timeline.js';
 
@@ -25,6 +28,7 @@ export class View {
     this.server = server;
     this.root = find(element, '.s2s', HTMLElement);
     this.player = new Player(this);
+    this.playback = new Playback(this);
     this.timeline = new Timeline(this);
     this.lanes = new Lanes(this);
     this.table = new FigureTable(this);
@@ -64,10 +68,10 @@ export class View {
   // ---- the value from Python --------------------------------------------------------------------------------------
 
   load() {
+    const before = this.data;
     this.data = valueOf(this.props);
-    this.current = -1;
-    this.pinned = null;
-    this.player.reset();
+    const isSame = Boolean(before && this.data && isOneClip(before, this.data)); // of which more is known now
+    if (!isSame) this.forget();
     this.find('.s2s-empty').hidden = Boolean(this.data);
     this.find('.s2s-body').hidden = !this.data;
     delete this.root.dataset.ready;
@@ -75,21 +79,27 @@ export class View {
       this.timeline.clear();
       return;
     }
-    this.current = 0;
-    this.root.dataset.current = '0';
-    this.player.setLoop(false);
-    this.writePin();
     this.timeline.load();
     this.lanes.load();
     this.table.draw();
     this.coattention.load();
-    this.timeline.draw().then(
-      () => {
-        this.player.followLink();
-        this.root.dataset.ready = 'true';
-      },
-      error => console.error(error),
-    );
+    this.writePin();
+    this.playback.apply();
+    if (!isSame && !this.player.followLink() && this.props.link) {
+      this.player.showDecisive(decisiveSecond(this.data.targets) ?? 0);
+    }
+    this.timeline.draw().catch(error => console.error(error));
+    if (isSame && before && !before.lanes.some(isOfStability)) this.lanes.showStability();
+    this.root.dataset.ready = 'true'; // the main lanes are drawn at once
+  }
+
+  /** Nothing of the clip before stays. */
+  forget() {
+    this.current = 0;
+    this.pinned = null;
+    this.root.dataset.current = '0';
+    this.player.reset();
+    this.player.setLoop(false);
   }
 
   // ---- the selection ----------------------------------------------------------------------------------------------
@@ -134,10 +144,11 @@ export class View {
 
   /** A second in words, for the slider. @param {number} second */
   describe(second) {
-    const attention = this.payload.targets
-      .filter(target => target.attention)
-      .map(target => `${target.name} attention ${wholePercent(target.attention?.[second])}`);
-    return [`${secondSpan(second)} of ${this.count} s`, ...attention].join(', ');
+    const targets = this.payload.targets.map(target => {
+      const attention = target.attention ? `, attention ${wholePercent(target.attention[second])}` : '';
+      return `${target.name} effect ${signed(effectsOf(target)[second])}${attention}`;
+    });
+    return [`${secondSpan(second)} of ${this.count} s`, ...targets].join(', ');
   }
 
   writeNow() {
@@ -152,4 +163,10 @@ export class View {
     button.setAttribute('aria-pressed', String(this.pinned !== null));
     button.textContent = this.pinned !== null ? `Pinned: ${secondSpan(this.pinned)}` : 'Pin second';
   }
+}
+
+/** Whether two payloads are of one clip, explained by one model. @param {Payload} a @param {Payload} b */
+function isOneClip(a, b) {
+  const key = a.places?.key;
+  return key !== undefined && key === b.places?.key;
 }

@@ -30,8 +30,7 @@ PROBE = """() => {
   const shown = (now, frame) => { log.frames.push([frame.expectedDisplayTime, frame.mediaTime]); again(); };
   const again = () => video.requestVideoFrameCallback(shown);
   again();
-  const head = document.querySelector('.s2s-playhead'), scrub = document.querySelector('.s2s-plot .xy .plot')
-    || document.querySelector('.s2s-plot');
+  const head = document.querySelector('.s2s-playhead');
   const look = () => {
     if (!video.paused) log.heads.push([video.currentTime, new DOMMatrix(getComputedStyle(head).transform).m41]);
     requestAnimationFrame(look);
@@ -121,6 +120,20 @@ def explain(page: Page, example: int | None = None) -> None:
     page.click("#explain")
     page.wait_for_selector(".s2s[data-ready=true]", timeout=120_000)
     page.wait_for_selector("#stop", state="hidden", timeout=120_000)
+
+
+def time_axis(page: Page) -> tuple[float, float, float]:
+    """Where the time axis of the timeline begins in the page, how long it is, and where it lies; px."""
+    box = page.locator(".s2s-chart .is-line").first.bounding_box()
+    assert box is not None, "the timeline has no axis"
+    return box["x"], box["width"], box["y"]
+
+
+def open_more_lanes(page: Page, view: str = "#view") -> None:
+    """Unfold the lanes beyond the main ones, and wait until they are drawn. view: elem_id of one of several."""
+    if page.locator(f"{view} .s2s-more[open]").count() == 0:
+        page.locator(f"{view} .s2s-more > summary").click()
+    page.wait_for_selector(f"{view} .s2s[data-lanes=drawn]")
 
 
 def play(page: Page, seconds: float, start: float = 0.0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.explanations.sentences import answer
-from tests.browser.driver import App, explain, play
+from tests.browser.driver import App, explain, open_more_lanes, play
 from tests.helpers import synthetic as made_up
 
 NewPage = Callable[..., Page]
@@ -24,6 +24,7 @@ SECONDS = 9  # of the first example, which lends the made-up explanation its pla
 def page(synthetic: Callable[..., App], new_page: NewPage) -> Page:
     page = new_page(synthetic(stable=True).url)
     explain(page, example=0)
+    open_more_lanes(page)
     return page
 
 
@@ -80,6 +81,7 @@ def test_legend_chooses_what_is_drawn_and_the_browser_remembers(page: Page) -> N
     assert visible("interaction")
     page.reload()
     explain(page, example=0)
+    page.wait_for_selector(".s2s[data-lanes=drawn]")  # that they are open is remembered
     assert [visible(part) for part in ("interaction", "whisker")] == [True, False]
 
 
@@ -89,7 +91,7 @@ def test_lanes_fold_by_keyboard_and_are_drawn_only_when_open(page: Page) -> None
             "Object.keys(document.querySelector('.s2s-plot').layout).filter(k => k.startsWith('yaxis')).length"
         )  # type: ignore[no-any-return]
 
-    assert lanes_drawn() == 5  # sound, and attention and effect of two targets
+    assert lanes_drawn() == 4  # attention and effect of two targets
     cues = button(page, "group cues")
     expect(cues).to_have_attribute("aria-expanded", "false")
     expect(cues).to_contain_text("correlated with an effect here: loudness, brightness")  # before anybody opens it
@@ -98,17 +100,18 @@ def test_lanes_fold_by_keyboard_and_are_drawn_only_when_open(page: Page) -> None
     page.keyboard.press("Enter")
     expect(cues).to_have_attribute("aria-expanded", "true")
     expect(button(page, "cue loudness")).to_contain_text("dB · correlates with the effect on arousal (ρ = 0.91)")
-    assert lanes_drawn() == 12
+    assert lanes_drawn() == 11
     expect(cues).to_be_focused()  # folding must not throw a keyboard user out
     button(page, "attention arousal").press("Space")
     expect(button(page, "attention arousal")).to_have_attribute("aria-expanded", "false")
-    assert lanes_drawn() == 11
+    assert lanes_drawn() == 10
     button(page, "group more").click()
-    assert lanes_drawn() == 11  # each of them is folded until asked for
+    assert lanes_drawn() == 10  # each of them is folded until asked for
     button(page, "tug arousal").click()
     page.wait_for_function("document.querySelector('.s2s-plot').data.some(t => t.name === 'conflict')")
     page.reload()
     explain(page, example=0)
+    page.wait_for_selector(".s2s[data-lanes=drawn]")  # that they are open is remembered
     expect(button(page, "tug arousal")).to_have_attribute("aria-expanded", "true")
     expect(button(page, "attention arousal")).to_have_attribute("aria-expanded", "false")
 
@@ -131,7 +134,7 @@ def test_every_lane_has_axis_and_title_and_lies_where_its_heading_says(page: Pag
         }"""
     )
     assert found["x"] == "time, s"
-    assert len(found["axes"]) == len(found["heads"]) == 5 + 7 + 10
+    assert len(found["axes"]) == len(found["heads"]) == 4 + 7 + 10
     bottom = 0.0
     for (title, top, end), head in zip(found["axes"], found["heads"], strict=True):
         assert title
@@ -202,6 +205,7 @@ def test_pictures_show_attention_or_relevance_and_say_which(page: Page) -> None:
     gradients = made.targets["valence"].gradients
     assert gradients is not None
     assert gradients.relevance_video is not None
+    page.locator(".s2s-thumb").first.click()
     page.locator(".s2s-co").scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.s2s-co').dataset.second === '0'")
     expect(page.locator(".s2s-co figcaption").first).to_contain_text("Where the sound looks attention")
@@ -215,6 +219,7 @@ def test_pictures_show_attention_or_relevance_and_say_which(page: Page) -> None:
 
 
 def test_overlay_is_judged_against_an_equal_share(page: Page) -> None:
+    page.locator(".s2s-thumb").first.click()
     page.locator(".s2s-co").scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.s2s-co').dataset.second === '0'")
     for figure in page.locator(".s2s-over").all():
@@ -227,6 +232,7 @@ def test_everything_is_in_the_table_and_the_csv(page: Page) -> None:
     found, _ = known()
     table = page.locator(".s2s-figures table")
     expect(table.locator("th", has_text="interaction")).to_have_count(0)
+    page.locator(".s2s-figures > summary").click()
     page.get_by_label("everything that was measured").check()
     heads = table.locator("thead tr").nth(1).locator("th").all_inner_texts()
     assert "Shapley value of the sound" in heads
@@ -257,15 +263,23 @@ def test_open_lanes_cost_playback_nothing(page: Page) -> None:
 def test_stability_is_measured_on_demand_and_then_drawn(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic().url)
     explain(page, example=0)
-    button(page, "group more").click()
-    expect(button(page, "tug arousal")).to_be_visible()
-    expect(page.locator(".s2s-fold[data-key^='stability effect']")).to_have_count(0)
+    expect(page.locator(".s2s-stack")).to_be_hidden()
+    expect(page.locator(".s2s-stable")).to_be_hidden()
     page.locator("#stability").click()
-    button(page, "stability effect arousal cuts shifted by ±0.25 and ±0.5 s").click()
+    over = "cuts shifted by ±0.25 and ±0.5 s"
+    for what in ("attention", "effect"):  # open and in sight, without another press
+        expect(button(page, f"stability {what} arousal {over}")).to_have_attribute("aria-expanded", "true")
+    said = page.locator(".s2s-stable p")
+    expect(said.first).to_contain_text(f"arousal, {over}: the effect of")
+    expect(said.first).to_be_in_viewport()
     found, _ = known()
     (band,) = found.stability
-    page.wait_for_function("document.querySelectorAll('.s2s-fold[aria-expanded=true]').length === 7")
-    y = page.evaluate("document.querySelector('.s2s-plot').data.filter(t => t.meta?.part === 'whisker').at(-1).y")
+    second = int(abs(found.effect).argmax())
+    low, high = (f"{value:+.3f}".replace("-", "−") for value in (band.effect_low[second], band.effect_high[second]))
+    expect(said.first).to_contain_text(f"stayed between {low} and {high}")
+    whiskers = "document.querySelector('.s2s-plot').data.filter(t => t.meta?.part === 'whisker')"
+    page.wait_for_function(f"{whiskers}.length >= 4")
+    y = page.evaluate(f"{whiskers}.filter(t => t.y.length === {3 * SECONDS})[3].y")
     assert y[0::3] == pytest.approx(band.effect_low, abs=1e-6)
     assert y[1::3] == pytest.approx(band.effect_high, abs=1e-6)
     with page.expect_download() as waiting:
@@ -286,6 +300,7 @@ def test_report_plays_without_a_network(page: Page, new_page: NewPage, tmp_path:
     assert [change[2] for change in seen["changes"]][:2] == [1, 2]
     expect(page.locator("#predictions .verdict").first).to_contain_text("✔ Trust.")
     expect(page.get_by_text("What the figures mean")).to_be_visible()
+    open_more_lanes(page)
     button(page, "group cues").click()
     expect(button(page, "cue loudness")).to_be_visible()
     page.locator(".s2s-thumb").nth(5).click()
@@ -315,6 +330,7 @@ def test_every_kind_of_clip_is_drawn_on_a_narrow_screen(
 ) -> None:
     page = new_page(synthetic(**options).url, width=360, height=740)
     explain(page, example=0)
+    open_more_lanes(page)
     for key in ("group cues", "group more"):
         if button(page, key).count():
             button(page, key).click()
@@ -340,6 +356,7 @@ def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_p
     with App("--checkpoints", str(checkpoints), "--examples", str(tmp_path / "clips")) as app:
         page = new_page(app.url)
         explain(page, example=0)
+        open_more_lanes(page)
         for target in range(3):  # synchrony too: its truth is known here
             effects = [abs(effect) for effect in whole(page, target)]
             assert effects.index(max(effects)) in planted

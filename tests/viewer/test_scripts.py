@@ -156,8 +156,9 @@ def test_figures_are_rounded_and_signed_as_python_does() -> None:
     )
     for value, (signed, change, correlation, percent) in zip(values, written, strict=True):
         digits = f"{abs(value):.3f}"
-        assert signed == ("−" if value < 0 else "+") + digits
-        assert change == ("±" if float(digits) == 0 else signed[0]) + digits
+        sign = "−" if value < 0 else "+"
+        assert signed == (sign if float(digits) else "") + digits  # no sign where nothing is left
+        assert change == (sign if float(digits) else "±") + digits
         assert correlation == f"{value:.2f}".replace("-", "−")
         assert percent == f"{100 * value:.1f} %"
 
