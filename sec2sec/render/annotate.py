@@ -1,5 +1,8 @@
 """The clip with its explanation burnt in: playhead, attention and effect bars, predictions, co-attention; sound kept.
 
+The film lasts as long as the explained part, and CARD_SECONDS longer: a card with the verdicts closes it. A card hides
+nothing, which words over the last seconds would, of a short clip all.
+
 T seconds, H heads, V visual and A audio tokens in a second.
 """
 
@@ -16,13 +19,18 @@ from PIL import Image
 from sec2sec.config import MediaLimits
 from sec2sec.errors import ExplanationError
 from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation
+from sec2sec.export.headlines import headlines
 from sec2sec.media import Clip, MediaError, open_clip
+from sec2sec.render.card import STRIP_PX, closing_card, draw_strip
 from sec2sec.render.chart import GROUND, Box, Chart, draw_chart, draw_footer, draw_panel, wrapped
 from sec2sec.render.frames import Screen, soundtrack
-from sec2sec.render.movie import Progress, write_film
+from sec2sec.render.movie import Closing, Progress, write_film
 
 WIDTH, HEIGHT = 1280, 720  # pixels
 MARGIN_PX = 16
+STRIP = Box(MARGIN_PX, 8, WIDTH - 2 * MARGIN_PX, STRIP_PX)  # of names
+TOP_PX = STRIP.top + STRIP.height + 8  # where the rest begins
+CARD_SECONDS = 3.0  # of the card at the end
 MAX_TARGETS = 5  # more lanes than ten would be too low to read
 MAX_FPS = 30  # frames a second
 PLAYHEAD = (255, 92, 108)
@@ -43,25 +51,38 @@ def annotate(
 ) -> None:
     """Writes the explained part of a clip as H.264 and AAC in MP4, 1280×720, with the explanation beside the picture.
 
+    At its end stands a card with the verdicts, CARD_SECONDS long and without sound.
     targets: which to draw, at most MAX_TARGETS; default: all but diagnostics. overlay: also burn in where the sound's
     co-attention lies in the picture. progress takes the share that is done; what it raises stops the work.
     Raises MediaError for a file that cannot be read or is not the one that was explained, ExplanationError for an
     unknown target, OSError where `out` cannot be written.
     """
+    summary, clip = explanation.clip, open_explained(path, explanation, limits)
+    names = chosen_targets(explanation, targets)
+    seconds = seconds_of(explanation)
+    sound = soundtrack(clip, seconds) if summary.has_audio and clip.has_audio else None
+    with ExitStack() as stack:
+        film = AnnotatedFrames(clip if summary.has_video else None, explanation, names, sound, overlay)
+        stack.enter_context(closing(film))
+        rate = max(1, min(round(clip.fps or 25), MAX_FPS))
+        card = Closing(film.card(), CARD_SECONDS)
+        write_film(Path(out), seconds, rate, film.at, sound, closing=card, progress=progress)
+
+
+def open_explained(path: Path | str, explanation: Explanation, limits: MediaLimits | None) -> Clip:
+    """The part of the file that was explained. Raises MediaError where it is another file."""
     summary = explanation.clip
     limits = limits or MediaLimits(max_seconds=math.inf)
     end = summary.start + summary.duration
     clip = open_clip(path, start=summary.start, end=end, limits=limits, tracks=summary.tracks)
     if clip.sha256 != summary.sha256:
         raise MediaError(f"{clip.name}: is not the file that was explained ({summary.name}); explain it again")
-    shown = {name: explanation.targets[name] for name in chosen_targets(explanation, targets)}
-    seconds = min(summary.duration, float(summary.seconds))
-    sound = soundtrack(clip, seconds) if summary.has_audio and clip.has_audio else None
-    with ExitStack() as stack:
-        film = _Frames(clip if summary.has_video else None, explanation, list(shown), sound, overlay)
-        stack.enter_context(closing(film))
-        rate = max(1, min(round(clip.fps or 25), MAX_FPS))
-        write_film(Path(out), seconds, rate, film.at, sound, progress=progress)
+    return clip
+
+
+def seconds_of(explanation: Explanation) -> float:
+    """How long the explained part plays, s."""
+    return min(explanation.clip.duration, float(explanation.clip.seconds))
 
 
 def chosen_targets(explanation: Explanation, targets: Sequence[str] | None) -> list[str]:
@@ -80,27 +101,27 @@ def chosen_targets(explanation: Explanation, targets: Sequence[str] | None) -> l
 def layout(aspect: float | None, targets: int, footer: int) -> tuple[Box | None, Box, Box, Box]:
     """Boxes of picture, panel, chart and footer. aspect: width ÷ height of the picture; None: sound alone."""
     foot = Box(MARGIN_PX, HEIGHT - MARGIN_PX - 20 * footer + 2, WIDTH - 2 * MARGIN_PX, 20 * footer)
-    above = foot.top - 8 - MARGIN_PX  # px of height for the rest
+    above = foot.top - 8 - TOP_PX  # px of height for the rest
     lanes = 2 * targets + (aspect is None)
     lane = 62 if targets == 1 else 54 if targets == 2 else 46 if targets == 3 else 34
     wanted = lanes * (lane + 8) + 34
     if aspect is not None and aspect < 1:  # upright: the picture at the left, all the rest beside it
         width = min(int(above * aspect), WIDTH // 2)
-        picture = Box(MARGIN_PX, MARGIN_PX, width, min(above, int(width / aspect)))
+        picture = Box(MARGIN_PX, TOP_PX, width, min(above, int(width / aspect)))
         left = MARGIN_PX + width + MARGIN_PX
-        chart = Box(left, MARGIN_PX + above - wanted, WIDTH - MARGIN_PX - left, wanted)
-        return picture, Box(left, MARGIN_PX, WIDTH - MARGIN_PX - left, chart.top - MARGIN_PX - 10), chart, foot
-    chart = Box(MARGIN_PX, MARGIN_PX + above - wanted, WIDTH - 2 * MARGIN_PX, wanted)
-    free = chart.top - MARGIN_PX - 10
+        chart = Box(left, TOP_PX + above - wanted, WIDTH - MARGIN_PX - left, wanted)
+        return picture, Box(left, TOP_PX, WIDTH - MARGIN_PX - left, chart.top - TOP_PX - 10), chart, foot
+    chart = Box(MARGIN_PX, TOP_PX + above - wanted, WIDTH - 2 * MARGIN_PX, wanted)
+    free = chart.top - TOP_PX - 10
     if aspect is None:
-        return None, Box(MARGIN_PX, MARGIN_PX, WIDTH - 2 * MARGIN_PX, free), chart, foot
+        return None, Box(MARGIN_PX, TOP_PX, WIDTH - 2 * MARGIN_PX, free), chart, foot
     width = min(int(free * aspect), WIDTH - 2 * MARGIN_PX - 360)
-    picture = Box(MARGIN_PX, MARGIN_PX, width, int(width / aspect))
+    picture = Box(MARGIN_PX, TOP_PX, width, int(width / aspect))
     left = MARGIN_PX + width + MARGIN_PX
-    return picture, Box(left, MARGIN_PX, WIDTH - MARGIN_PX - left, free), chart, foot
+    return picture, Box(left, TOP_PX, WIDTH - MARGIN_PX - left, free), chart, foot
 
 
-class _Frames:
+class AnnotatedFrames:
     """The frame of every instant: what stands still is drawn once, what a second says once a second."""
 
     def __init__(
@@ -110,14 +131,15 @@ class _Frames:
         self.targets = {name: explanation.targets[name] for name in targets}
         seen = clip is not None and clip.has_video
         summary, model = explanation.clip, explanation.checkpoint
-        lines = wrapped(f"Model {model.name}. {model.trained_on.strip()}", WIDTH - 2 * MARGIN_PX, 16, 2)
+        self._footer = wrapped(f"Model {model.name}. {model.trained_on.strip()}", WIDTH - 2 * MARGIN_PX, 16, 2)
         aspect = clip.width / clip.height if clip is not None and seen else None
-        self.picture, self.panel, box, foot = layout(aspect, len(targets), len(lines))
+        self.picture, self.panel, box, self._foot = layout(aspect, len(targets), len(self._footer))
         self.chart = Chart(box, summary.seconds)
         canvas = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
         envelope = None if seen or sound is None else loudness(sound, self.chart.right - self.chart.left)
         draw_chart(canvas, self.chart, self.targets, summary.start, envelope)
-        draw_footer(canvas, foot, lines)
+        draw_strip(canvas, STRIP, summary.name)
+        draw_footer(canvas, self._foot, self._footer)
         self._still = canvas
         self._overlay = _Overlay(explanation.co_attention, self.picture) if overlay and self.picture else None
         self._screen = None
@@ -141,6 +163,11 @@ class _Frames:
         frame[self.chart.box.top : self.chart.bottom + 4, x - 1 : x + 2] = PLAYHEAD
         return frame
 
+    def card(self) -> np.ndarray:
+        """(HEIGHT, WIDTH, 3) uint8 with which the film closes."""
+        said = headlines(self.explanation, list(self.targets))
+        return closing_card((WIDTH, HEIGHT), STRIP, self.explanation.clip.name, said, self._foot, self._footer)
+
     def _of_second(self, second: int) -> np.ndarray:
         canvas = self._still.copy()
         notes = ["effect: the prediction minus the prediction without that second; up raises it, down lowers it"]
@@ -154,6 +181,7 @@ class _Frames:
         return frame
 
     def close(self) -> None:
+        """Close the file."""
         if self._screen is not None:
             self._screen.close()
 

@@ -5,6 +5,7 @@ Drawn once with PIL; while the film plays only the playhead, the marked second a
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ def plain(text: str) -> str:
     return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in decomposed)
 
 
+@functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """PIL's own font. size: px."""
     return ImageFont.load_default(size=size)
@@ -217,7 +219,7 @@ def draw_panel(
     pen.rectangle([box.left, box.top, box.left + box.width - 1, box.top + box.height - 1], fill=PANEL)
     left, width, top = box.left + 16, box.width - 32, box.top + 10
     begin = start + second
-    pen.text((left, top), f"{begin:g}–{begin + 1:g} s", font=font(20), fill=INK, anchor="lt")
+    pen.text((left, top), plain(f"{begin:g}–{begin + 1:g} s"), font=font(20), fill=INK, anchor="lt")
     top += 30
     lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
     row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))
