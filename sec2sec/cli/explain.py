@@ -1,9 +1,10 @@
-"""`explain`: one clip, in the terminal and as JSON, page or film."""
+"""`explain`: one clip, in the terminal and as JSON, page, film or figure."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotate", type=Path, metavar="FILE", help="write the clip with the explanation burnt in to this file (MP4)"
     )
     output.add_argument(
-        "--overlay", action="store_true", help="burn the co-attention into the film of --annotate as well"
+        "--gif",
+        type=Path,
+        metavar="FILE",
+        help="write ten seconds as a GIF for slides: those around the one that counted most, then the verdicts; at most 8 MB",
+    )
+    output.add_argument(
+        "--overlay", action="store_true", help="burn the co-attention into --annotate and --gif as well"
     )
 
 
@@ -153,6 +160,7 @@ def explain_features(options: argparse.Namespace) -> int:
         "--seeds": options.seeds,
         "--report": options.report,
         "--annotate": options.annotate,
+        "--gif": options.gif,
     }
     if options_of_file := [name for name, value in needs_file.items() if value]:
         verb = "needs" if len(options_of_file) == 1 else "need"
@@ -175,7 +183,7 @@ def claim_outputs(options: argparse.Namespace) -> None:
     beside = [options.report.with_suffix(suffix) for suffix in REPORT_SUFFIXES] if options.report else []
     if options.json and options.json.resolve() not in [path.resolve() for path in beside]:
         outputs.claim(options.json)
-    for path in (*beside, options.report, options.annotate):
+    for path in (*beside, options.report, options.annotate, options.gif):
         if path:
             outputs.claim(path)
 
@@ -207,19 +215,29 @@ def write_results(
         if options.token_gradients:
             add_token_gradients(value["targets"], clip)
         write_output(options.json, json_bytes(value, indent=None))
+    write_films(options, explanation, limits)
+    print_result(as_text(explanation), options.json)
+
+
+def write_films(options: argparse.Namespace, explanation: Explanation, limits: MediaLimits) -> None:
+    """Write the annotated film and the GIF where they are asked for."""
+    written = {"overlay": options.overlay, "limits": limits}
     if options.annotate:
         from sec2sec.render.annotate import annotate  # moviepy takes half a second to import
 
-        annotate(
-            options.clip,
-            explanation,
-            options.annotate,
-            overlay=options.overlay,
-            limits=limits,
-            progress=lambda share: show(f"{share:4.0%}  Writing the annotated clip"),
-        )
+        shown = progress_line("Writing the annotated clip")
+        annotate(options.clip, explanation, options.annotate, progress=shown, **written)
         show("", last=True)
-    print_result(as_text(explanation), options.json)
+    if options.gif:
+        from sec2sec.render.gif import write_gif
+
+        write_gif(options.clip, explanation, options.gif, progress=progress_line("Writing the GIF"), **written)
+        show("", last=True)
+
+
+def progress_line(words: str) -> Callable[[float], None]:
+    """What shows a share that is done on the terminal."""
+    return lambda share: show(f"{share:4.0%}  {words}")
 
 
 def add_token_gradients(targets: dict[str, Any], clip: EncodedClip) -> None:

@@ -9,14 +9,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sec2sec.export.headlines import Headline
-from sec2sec.render.chart import GROUND, INK, LEVEL, LINE, SOFT, UP, Box, draw_footer, font, shortened, wrapped
+from sec2sec.render.chart import GROUND, INK, LINE, SOFT, WORD_COLOURS, Box, draw_footer, font, shortened, wrapped
 
 PRODUCT = "sec2sec"
 STRIP_TEXT_PX = 32  # 9 px on a telephone of 360 px, which shows the film at 0.28 of its size
 STRIP_PX = 40  # of height
 LARGEST_TEXT_PX, SMALLEST_TEXT_PX = 34, 16
 MAX_LINES = 99  # of one sentence: enough for any
-WORD_COLOURS = {"trust": LEVEL, "careful": UP, "do not trust": "#ff5c6c"}  # beside the word, which says it
 
 
 def draw_strip(canvas: Image.Image, box: Box, clip_name: str) -> None:

@@ -20,6 +20,7 @@ GROUND, PANEL, INK, SOFT, LINE = "#12161d", "#1a2029", "#eef1f6", "#b3bdcb", "#4
 ATTENTION, WAVE = "#9aabc6", "#8fb0d0"
 LEVEL = "#46b3a6"
 UP, DOWN = "#e8793a", "#6aa4ea"  # plots' hues, lighter, for a ground that is always dark
+WORD_COLOURS = {"trust": LEVEL, "careful": UP, "do not trust": "#ff5c6c"}  # beside the word, which says it
 assert (RAISES, LOWERS) == ("#c2571a", "#3b78c4"), "UP and DOWN are these two, lightened"
 TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # s between labels of the axis
 MAX_TICKS = 15

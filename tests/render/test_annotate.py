@@ -17,14 +17,13 @@ from sec2sec.explanations import Explanation, TargetExplanation
 from sec2sec.export.headlines import headlines
 from sec2sec.media import MediaError, open_clip
 from sec2sec.media.playback import browser_can_play
-from sec2sec.render.annotate import (
-    CARD_SECONDS,
+from sec2sec.render.annotate import CARD_SECONDS, annotate
+from sec2sec.render.annotated_frames import (
     HEIGHT,
     PLAYHEAD,
     STRIP,
     WIDTH,
     AnnotatedFrames,
-    annotate,
     chosen_targets,
     layout,
 )

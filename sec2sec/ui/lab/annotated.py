@@ -9,7 +9,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from sec2sec.render.annotate import MAX_TARGETS, annotate
+from sec2sec.render.annotate import annotate
+from sec2sec.render.annotated_frames import MAX_TARGETS
 from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.events import AT_ONCE, Updates, follow, hide, run_in_queue
 from sec2sec.ui.gradio_private import served_path
