@@ -110,6 +110,20 @@ class PresentedExplanation(Explanation):
         page = report_page(self, encode(self, self.preview), shown, clip=film, mime=mime)
         write_atomically(Path(path), page.encode())
 
+    def to_figure(self, path: Path | str) -> None:
+        """Write the timeline with the verdicts, light, for a slide or a paper: .svg, .png or .pdf by the name's ending.
+
+        Raises SettingsError for another ending, MissingExtraError where reportlab is not installed, which PNG and PDF
+        need, OSError where it cannot be written.
+        """
+        from sec2sec.plots.files import check_figure, figure_bytes
+        from sec2sec.plots.timeline import timeline
+
+        check_figure(Path(path), "to_figure()")
+        shown = [name for name in self.targets if name not in self.checkpoint.diagnostics]
+        figure = timeline(self, shown, waveform=None if self.preview is None else self.preview.waveform)
+        write_atomically(Path(path), figure_bytes(figure, Path(path).suffix))
+
     def plot(self, target: str) -> go.Figure:
         """The effect of each second on one target, with its sound, its picture and the range over references."""
         require_extra("report", "plot()")

@@ -10,9 +10,10 @@ from sec2sec.paths import program_paths
 
 Extra = Literal["app", "report", "film", "train", "baselines", "h5", "tensorboard", "trackio", "wandb", "hub"]
 
-_REPORT, _FILM, _TRAIN = ("plotly",), ("moviepy",), ("lightning_fabric", "sklearn", "yaml", "reportlab")
+_REPORT, _FILM = ("plotly", "reportlab"), ("moviepy",)
+_TRAIN = ("lightning_fabric", "sklearn", "yaml", "reportlab")
 MODULES: dict[Extra, tuple[str, ...]] = {
-    "report": _REPORT,  # the offline page
+    "report": _REPORT,  # the offline page; figures as PNG and PDF
     "film": _FILM,  # annotated and edited clips as MP4
     "train": _TRAIN,  # train, search, benchmark, extract, profile, evaluate --figures
     "app": ("gradio", *_REPORT, *_FILM, *_TRAIN),

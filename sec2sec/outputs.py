@@ -20,6 +20,8 @@ from sec2sec.files import write_atomically
 STDOUT = Path("-")
 ROOM = 1024**2  # bytes that have to be free where nothing better is known of an output's size
 PDF_PRODUCER = "made with sec2sec"  # what a PDF says of the program that made it
+GIF_COMMENT = b"made with sec2sec"
+PNG_SOFTWARE = "made with sec2sec"
 HEAD = 4 * 1024**2  # bytes in which a film says what made it, after the index of its frames
 # How each kind of result that we write begins. A text that merely speaks of sec2sec is somebody's own, and a checkpoint
 # or a training cannot be had again by the same command.
@@ -35,6 +37,8 @@ BEGINNINGS = (
     re.compile(rb"<!-- made with sec2sec -->\n"),
     re.compile(rb"% made with sec2sec; "),  # LaTeX
     re.compile(rf"%PDF-.*/Producer \({PDF_PRODUCER}\)".encode(), re.S),
+    re.compile(rb"GIF89a.{,900}" + GIF_COMMENT, re.S),  # after its palette
+    re.compile(rf"\x89PNG.{{,900}}Software\x00{PNG_SOFTWARE}".encode("latin-1"), re.S),
     re.compile(rb"....ftyp.*made with sec2sec", re.S),  # the comment of a film
 )
 

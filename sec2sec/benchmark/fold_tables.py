@@ -10,11 +10,11 @@ from typing import Any
 from sec2sec.baselines import SYSTEMS
 from sec2sec.benchmark.citing import cited, manifest
 from sec2sec.benchmark.fold_results import as_csv
+from sec2sec.bibliography import bibtex
 from sec2sec.datasets.folds import EACH_GROUP
 from sec2sec.files import write_atomically, write_json
 from sec2sec.metrics import DEFAULT_THRESHOLD, SHOWN, figure, span, title_of
 from sec2sec.tables import TextTable, counted
-from sec2sec.training.bibliography import bibtex
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import TrainConfig
 

@@ -17,6 +17,7 @@ from sec2sec.benchmark.plan import FILE, Request, begin, noted, plan, plan_tunin
 from sec2sec.benchmark.tables import NUMBERS, as_csv
 from sec2sec.benchmark.tuning import choose
 from sec2sec.benchmark.work import MEASURED, is_done, steps
+from sec2sec.bibliography import REFERENCES, bibtex
 from sec2sec.checkpoints import environment
 from sec2sec.datasets.splits import leaks
 from sec2sec.datasets.table import SPLITS
@@ -24,7 +25,6 @@ from sec2sec.device import pick_device
 from sec2sec.files import write_atomically, write_json
 from sec2sec.plots.pdf import figure_files
 from sec2sec.progress import Progress, Steps, clock, until
-from sec2sec.training.bibliography import REFERENCES, bibtex
 from sec2sec.training.citing import MANIFEST, code_commit, hardware_facts, library_versions
 from sec2sec.training.hardware import Hardware, command
 from sec2sec.training.loop import TrainingError

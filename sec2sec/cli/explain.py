@@ -1,9 +1,10 @@
-"""`explain`: one clip, in the terminal and as JSON, page or film."""
+"""`explain`: one clip, in the terminal and as JSON, page, film or figure."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from sec2sec.outputs import Outputs, write_output
 
 if TYPE_CHECKING:
     from sec2sec.clip import EncodedClip
-    from sec2sec.explanations import Explanation
+    from sec2sec.explanations import Explanation, Preview
 
 REPORT_SUFFIXES = (".json", ".csv")  # of what stands beside a page
 REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
@@ -104,7 +105,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotate", type=Path, metavar="FILE", help="write the clip with the explanation burnt in to this file (MP4)"
     )
     output.add_argument(
-        "--overlay", action="store_true", help="burn the co-attention into the film of --annotate as well"
+        "--gif",
+        type=Path,
+        metavar="FILE",
+        help="write ten seconds for slides to this file (GIF, at most 8 MB): those around the second that counted "
+        "most, then the verdicts",
+    )
+    output.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="write the timeline with the verdicts to this file as a figure (.svg, .png or .pdf)",
+    )
+    output.add_argument(
+        "--overlay", action="store_true", help="burn the co-attention into --annotate and --gif as well"
     )
 
 
@@ -119,6 +133,10 @@ def run(options: argparse.Namespace) -> int:
         require_extra("report", "--report")
     if options.annotate:
         require_extra("film", "--annotate")
+    if options.figure:
+        from sec2sec.plots.files import check_figure
+
+        check_figure(options.figure, "--figure")
     limits = MediaLimits(
         max_seconds=options.max_seconds or MediaLimits.max_seconds, max_decoded=options.max_pixels or math.inf
     )
@@ -153,6 +171,8 @@ def explain_features(options: argparse.Namespace) -> int:
         "--seeds": options.seeds,
         "--report": options.report,
         "--annotate": options.annotate,
+        "--gif": options.gif,
+        "--figure": options.figure,
     }
     if options_of_file := [name for name, value in needs_file.items() if value]:
         verb = "needs" if len(options_of_file) == 1 else "need"
@@ -175,7 +195,7 @@ def claim_outputs(options: argparse.Namespace) -> None:
     beside = [options.report.with_suffix(suffix) for suffix in REPORT_SUFFIXES] if options.report else []
     if options.json and options.json.resolve() not in [path.resolve() for path in beside]:
         outputs.claim(options.json)
-    for path in (*beside, options.report, options.annotate):
+    for path in (*beside, options.report, options.annotate, options.gif, options.figure):
         if path:
             outputs.claim(path)
 
@@ -207,19 +227,42 @@ def write_results(
         if options.token_gradients:
             add_token_gradients(value["targets"], clip)
         write_output(options.json, json_bytes(value, indent=None))
+    write_films(options, explanation, limits)
+    if options.figure:
+        write_figure(options.figure, explanation, clip.preview)
+    print_result(as_text(explanation), options.json)
+
+
+def write_figure(path: Path, explanation: Explanation, preview: Preview | None) -> None:
+    """Write the timeline of the targets that people read."""
+    from sec2sec.plots.files import figure_bytes
+    from sec2sec.plots.timeline import timeline
+    from sec2sec.viewer.payload import shown_targets
+
+    waveform = None if preview is None else preview.waveform
+    figure = timeline(explanation, shown_targets(explanation, diagnostics=False), waveform=waveform)
+    write_output(path, figure_bytes(figure, path.suffix))
+
+
+def write_films(options: argparse.Namespace, explanation: Explanation, limits: MediaLimits) -> None:
+    """Write the annotated film and the GIF where they are asked for."""
+    written = {"overlay": options.overlay, "limits": limits}
     if options.annotate:
         from sec2sec.render.annotate import annotate  # moviepy takes half a second to import
 
-        annotate(
-            options.clip,
-            explanation,
-            options.annotate,
-            overlay=options.overlay,
-            limits=limits,
-            progress=lambda share: show(f"{share:4.0%}  Writing the annotated clip"),
-        )
+        shown = progress_line("Writing the annotated clip")
+        annotate(options.clip, explanation, options.annotate, progress=shown, **written)
         show("", last=True)
-    print_result(as_text(explanation), options.json)
+    if options.gif:
+        from sec2sec.render.gif import write_gif
+
+        write_gif(options.clip, explanation, options.gif, progress=progress_line("Writing the GIF"), **written)
+        show("", last=True)
+
+
+def progress_line(words: str) -> Callable[[float], None]:
+    """What shows a share that is done on the terminal."""
+    return lambda share: show(f"{share:4.0%}  {words}")
 
 
 def add_token_gradients(targets: dict[str, Any], clip: EncodedClip) -> None:

@@ -5,6 +5,7 @@ Drawn once with PIL; while the film plays only the playhead, the marked second a
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ GROUND, PANEL, INK, SOFT, LINE = "#12161d", "#1a2029", "#eef1f6", "#b3bdcb", "#4
 ATTENTION, WAVE = "#9aabc6", "#8fb0d0"
 LEVEL = "#46b3a6"
 UP, DOWN = "#e8793a", "#6aa4ea"  # plots' hues, lighter, for a ground that is always dark
+WORD_COLOURS = {"trust": LEVEL, "careful": UP, "do not trust": "#ff5c6c"}  # beside the word, which says it
 assert (RAISES, LOWERS) == ("#c2571a", "#3b78c4"), "UP and DOWN are these two, lightened"
 TICK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # s between labels of the axis
 MAX_TICKS = 15
@@ -36,6 +38,7 @@ def plain(text: str) -> str:
     return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in decomposed)
 
 
+@functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """PIL's own font. size: px."""
     return ImageFont.load_default(size=size)
@@ -217,7 +220,7 @@ def draw_panel(
     pen.rectangle([box.left, box.top, box.left + box.width - 1, box.top + box.height - 1], fill=PANEL)
     left, width, top = box.left + 16, box.width - 32, box.top + 10
     begin = start + second
-    pen.text((left, top), f"{begin:g}–{begin + 1:g} s", font=font(20), fill=INK, anchor="lt")
+    pen.text((left, top), plain(f"{begin:g}–{begin + 1:g} s"), font=font(20), fill=INK, anchor="lt")
     top += 30
     lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
     row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))

@@ -27,6 +27,14 @@ TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt70
 
 
 @dataclass(frozen=True)
+class Closing:
+    """A picture that stands after the film, without sound."""
+
+    picture: np.ndarray  # (height, width, 3) uint8
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Quality:
     """How a film is written."""
 
@@ -39,20 +47,19 @@ class Quality:
         "20",
         "-bf",
         "0",
-        "-vf",
-        TO_BT709,
         *TAGS,
         "-movflags",
         "+faststart",
         *COMMENT,
     )
+    filters: str = TO_BT709
     sound_codec: str = "aac"
     sound_suffix: str = ".m4a"  # while it is written: containers that round to milliseconds would put it out of step
     sound_bitrate: str | None = "192k"
 
 
 # Every pixel and sample as they are: what the tests compare with. Browsers do not play it.
-LOSSLESS = Quality(".mkv", "libx264rgb", "ultrafast", ("-qp", "0", "-bf", "0"), "pcm_s16le", ".wav", None)
+LOSSLESS = Quality(".mkv", "libx264rgb", "ultrafast", ("-qp", "0", "-bf", "0"), "", "pcm_s16le", ".wav", None)
 
 
 def write_film(
@@ -63,13 +70,14 @@ def write_film(
     sound: np.ndarray | None,
     *,
     quality: Quality | None = None,
+    closing: Closing | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Writes `seconds` s of picture at `fps` frames a second, sound (samples, 2) int16 at SOUND_RATE, or both.
 
     Each frame is what `picture` says of the middle of its time: files round time stamps, and here never to a frame off.
-    The file appears when it is whole; nothing half-written stays behind. Raises OSError for a folder that is not there
-    or closed, MediaError where writing fails.
+    closing makes a film that has a picture longer by its seconds. The file appears when it is whole; nothing
+    half-written stays behind. Raises OSError for a folder that is not there or closed, MediaError where writing fails.
     """
     assert picture is not None or sound is not None
     check_writable(out)
@@ -79,6 +87,8 @@ def write_film(
     def shown(time: float) -> np.ndarray:
         nonlocal reported
         assert picture is not None
+        if closing is not None and time >= seconds - 1e-6:
+            return closing.picture
         if progress is not None and int(time) > reported:
             reported = int(time)
             progress(min(1.0, time / seconds))
@@ -93,7 +103,7 @@ def write_film(
                     str(unfinished), SOUND_RATE, codec=quality.sound_codec, bitrate=quality.sound_bitrate, logger=None
                 )
             else:
-                film = VideoClip(frame_function=shown, duration=seconds)
+                film = VideoClip(frame_function=shown, duration=seconds if closing is None else seconds + 1 / fps)
                 film.audio = None if sound is None else _audio_clip(sound)
                 film.write_videofile(
                     str(unfinished),
@@ -104,7 +114,7 @@ def write_film(
                     audio_codec=quality.sound_codec,
                     audio_bitrate=quality.sound_bitrate,
                     temp_audiofile=str(Path(folder) / f"sound{quality.sound_suffix}"),
-                    ffmpeg_params=list(quality.parameters),
+                    ffmpeg_params=[*quality.parameters, *_filters(quality, closing, fps)],
                     logger=None,
                 )
         except OSError as error:  # moviepy's own message runs over many lines; its last says what ffmpeg said
@@ -113,6 +123,13 @@ def write_film(
             raise _write_error(out)
         unfinished.chmod(0o666 & ~current_umask())
         unfinished.replace(out)
+
+
+def _filters(quality: Quality, closing: Closing | None, fps: int) -> list[str]:
+    """The picture's way into the file. The closing picture comes to ffmpeg once: a pipe full of copies takes longer."""
+    held = "" if closing is None else f"tpad=stop_mode=clone:stop_duration={closing.seconds - 1 / fps:.4f}"
+    chain = ",".join(part for part in (quality.filters, held) if part)
+    return ["-vf", chain] if chain else []
 
 
 def _is_whole(film: Path) -> bool:

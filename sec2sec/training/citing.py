@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 from sec2sec.baselines import SYSTEMS
+from sec2sec.bibliography import REFERENCES, bibtex
 from sec2sec.checkpoints import identity
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.splits import leaks
 from sec2sec.datasets.table import SPLITS, Table
 from sec2sec.paths import program_paths
-from sec2sec.training.bibliography import REFERENCES, bibtex
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import RunFolder
 from sec2sec.training.save import generator_settings

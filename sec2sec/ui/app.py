@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.media.isolated import prepare_decoders
+from sec2sec.serving import page_head
 from sec2sec.serving.deletion import Deletion, UploadFolder, end_on_signals
 from sec2sec.serving.door import SPACES, Door, Limits
 from sec2sec.serving.log import guard_log, guard_output
@@ -24,7 +25,13 @@ from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.fair_queue import make_fair
 from sec2sec.ui.gpu import LENT
-from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often, tidy_failed_uploads
+from sec2sec.ui.gradio_private import (
+    UploadBrokenOffError,
+    grant_no_other_site,
+    look_less_often,
+    rewrite_page,
+    tidy_failed_uploads,
+)
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.sessions import MAX_SESSIONS, forget_closed_sessions
@@ -79,6 +86,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     grant_no_other_site()
     forget_closed_sessions()
     tidy_failed_uploads()
+    rewrite_page(page_head.with_our_head)
     deletion = uploads(settings.delete_after)
     if settings.training:
         delete_old_trainings(deletion, settings)
@@ -87,7 +95,8 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     code = Login(settings.class_code, framed=bool(limits.framed_by)) if settings.class_code else None
     door = Middleware(Door, limits=limits, deletion=deletion, broken_off=UploadBrokenOffError, login=code)
     demo.launch(
-        app_kwargs={"middleware": [door]},
+        app_kwargs={"middleware": [door], "routes": page_head.routes()},
+        favicon_path=page_head.ICON_PNG,
         server_name=settings.host,
         server_port=settings.port,
         theme=gr.themes.Base(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import jinja2
 from gradio import route_utils, routes
 from gradio.components import Component
 from gradio.route_utils import GradioMultiPartParser, MultiPartException  # type: ignore[attr-defined]
@@ -45,6 +46,17 @@ def served_path(component: Component, name: str) -> Path:
 def delete_when_old(component: Component, files: Iterable[Path]) -> None:
     """Let gradio delete files of its cache with those of a component."""
     component.temp_files.update(str(file) for file in files)
+
+
+def rewrite_page(rewrite: Callable[[str], str]) -> None:
+    """Let the template of the page pass through a function before it is filled, for apps launched from now on."""
+    name, environment = "frontend/index.html", routes.templates.env
+    loader = environment.loader
+    assert loader is not None, "gradio reads its page from a folder"
+    source, *_ = loader.get_source(environment, name)
+    environment.loader = jinja2.ChoiceLoader([jinja2.DictLoader({name: rewrite(source)}), loader])
+    assert environment.cache is not None
+    environment.cache.clear()
 
 
 def look_less_often(demo: gr.Blocks) -> None:

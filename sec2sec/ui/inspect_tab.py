@@ -34,7 +34,6 @@ from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_
 from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.gradio_private import served_path
-from sec2sec.ui.lab.annotated import AnnotatedFilm
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.places import places_function
@@ -73,10 +72,10 @@ class Layout:
                         "Explain", variant="primary", interactive=False, elem_id="explain", min_width=120
                     )
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
-                    self.downloads = Downloads()
                 self.stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
                 self.status = gr.HTML(status(PICK_CLIP), elem_id="status")
-                self.film = AnnotatedFilm(settings, cache, clip_id).box
+                self.downloads = Downloads(settings, cache, clip_id)
+                self.film = self.downloads.film.box
             with gr.Column(scale=1, min_width=320, elem_classes="right"):
                 self.player = Player(
                     label="Clip", show_label=False, interactive=False, elem_id=PLAYER, buttons=[], height="auto"
@@ -310,7 +309,7 @@ class InspectTab:
         layout.stop.click(
             lambda: self.set_busy(status("Stopped."), busy=False), None, layout.outputs_of_explain, **unqueued
         )
-        layout.downloads.connect(self.models, self.cache, layout.clip_id, layout.status)
+        layout.downloads.connect(self.models)
 
 
 def track_choices(labels: TrackLabels) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import base64
 import functools
 import gzip
 import json
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
 import plotly
 
 from sec2sec import __version__
+from sec2sec.citation import citation
 from sec2sec.explanations.results import Explanation
 from sec2sec.viewer import files
 from sec2sec.viewer.cards import card_values
@@ -35,10 +37,11 @@ def report_page(
     card: str = "",
     clip: bytes | None = None,
     mime: str = "video/mp4",
+    made: datetime | None = None,
 ) -> str:
     """payload: of viewer.payload for the targets `shown`. clip: the file as a browser plays it, to be embedded.
 
-    card: the checkpoint's, Markdown. Without a clip the stills stand for it.
+    card: the checkpoint's, Markdown. Without a clip the stills stand for it. made: when, in UTC; default: now.
     """
     clip_summary, checkpoint = explanation.clip, explanation.checkpoint
     facts = (
@@ -48,6 +51,7 @@ def report_page(
         ("SHA-256 of its weights", checkpoint.sha256),
         ("Learned from", checkpoint.trained_on),
         ("Made by", f"sec2sec {__version__}"),
+        ("Made on", (made or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")),
     )
     view_style = f"#view {{ {files.style(*files.VIEW_STYLES)} }}"
     return render(
@@ -58,6 +62,7 @@ def report_page(
         definitions=definitions(explanation, shown),
         facts=facts,
         card=card,
+        citation=citation(),
         payload=inert(payload),
         options=inert(json.dumps({"player": PLAYER_ID, "mime": mime})),
         embedded=base64.b64encode(clip).decode() if clip else "",

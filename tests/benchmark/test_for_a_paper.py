@@ -14,12 +14,13 @@ from sec2sec.benchmark.citing import cited
 from sec2sec.benchmark.document import as_latex, as_markdown, figures
 from sec2sec.benchmark.plan import requested
 from sec2sec.benchmark.run import benchmark_steps
+from sec2sec.bibliography import all_entries, bibtex
+from sec2sec.citation import SOFTWARE
 from sec2sec.evaluation.scoreboard.cumulative import SOURCES as OF_SCOREBOARD
 from sec2sec.files import safe_name
 from sec2sec.plots.svg import standalone
 from sec2sec.progress import drain
 from sec2sec.tables import TextTable, latex
-from sec2sec.training.bibliography import all_entries, bibtex
 from sec2sec.training.citing import OF_DATA, OF_PAPER_ENCODERS, OF_SYSTEMS, PAPER, licence
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -133,6 +134,7 @@ def test_every_key_has_an_entry_with_author_title_year_and_closed_braces():
     entries = all_entries()
     used = {
         PAPER,
+        SOFTWARE,
         *OF_PAPER_ENCODERS,
         *OF_SCOREBOARD,
         *(k for keys in (*OF_DATA.values(), *OF_SYSTEMS.values()) for k in keys),

@@ -1,4 +1,4 @@
-"""The Lab tab and the annotated film as a person uses them: the real app, a real clip, a real browser."""
+"""The Lab tab as a person uses it: the real app, a real clip, a real browser."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -341,24 +340,6 @@ def test_edited_clip_is_rendered_and_plays(page: Page) -> None:
     page.evaluate(f"{video}.muted = true, {video}.play()")
     page.wait_for_function(f"{video}.currentTime > 1")
     expect(page.locator("#lab-stop")).to_be_hidden()
-
-
-def test_annotated_clip_is_made_and_saved(app: App, new_page: NewPage, clip: Path, tmp_path: Path) -> None:
-    page = new_page(app.url)
-    expect(page.locator("#annotated")).to_be_hidden()
-    upload(page, clip)
-    explain(page)
-    page.locator("#annotated button").first.click()
-    page.click("#annotate")
-    page.wait_for_selector("#annotate-save", timeout=120_000)
-    with page.expect_download() as waiting:
-        page.locator("#annotate-save").click()
-    assert waiting.value.suggested_filename.endswith("-annotated.mp4")
-    saved = tmp_path / "saved.mp4"
-    waiting.value.save_as(saved)
-    with av.open(str(saved)) as film:
-        assert [stream.type for stream in film.streams] == ["video", "audio"]
-        assert film.duration / av.time_base == pytest.approx(10, abs=0.1)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

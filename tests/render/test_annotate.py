@@ -13,10 +13,21 @@ from PIL import ImageFont
 from sec2sec.cli import main
 from sec2sec.clip import explain
 from sec2sec.config import MediaLimits
-from sec2sec.explanations import TargetExplanation
+from sec2sec.explanations import Explanation, TargetExplanation
+from sec2sec.export.headlines import headlines
 from sec2sec.media import MediaError, open_clip
 from sec2sec.media.playback import browser_can_play
-from sec2sec.render.annotate import HEIGHT, PLAYHEAD, WIDTH, annotate, chosen_targets, layout
+from sec2sec.render.annotate import CARD_SECONDS, annotate
+from sec2sec.render.annotated_frames import (
+    HEIGHT,
+    PLAYHEAD,
+    STRIP,
+    WIDTH,
+    AnnotatedFrames,
+    chosen_targets,
+    layout,
+)
+from sec2sec.render.card import closing_card
 from sec2sec.render.chart import Chart, plain, shortened, width_of, wrapped
 from tests.edits.test_edits import sweep
 from tests.helpers import clips
@@ -68,12 +79,14 @@ def test_film_plays_in_browsers_with_its_length_and_size(film):
     clip = open_clip(film)
     assert browser_can_play(clip)
     assert (clip.width, clip.height) == (WIDTH, HEIGHT)
-    assert clip.duration == pytest.approx(SECONDS, abs=0.06)
+    assert clip.duration == pytest.approx(SECONDS + CARD_SECONDS, abs=0.06)
 
 
 def test_sound_is_kept_in_step(film, path):
     """The delay at which both soundtracks correlate best, and how well."""
     ours, theirs = (np.concatenate([s.samples for s in open_clip(p).seconds()]) for p in (film, path))
+    ours, after = ours[: len(theirs)], ours[len(theirs) + 1600 :]
+    assert np.abs(after).max(initial=0) < 0.01  # the card has no sound
     lags = np.arange(-400, 401)
     found = [np.corrcoef(ours[400 + lag : len(ours) - 400 + lag], theirs[400:-400])[0, 1] for lag in lags]
     assert max(found) > 0.98
@@ -83,7 +96,7 @@ def test_sound_is_kept_in_step(film, path):
 def test_playhead_moves_with_time(film):
     _, _, box, _ = layout(160 / 90, 2, 1)
     chart = Chart(box, SECONDS)
-    for time, frame in frames(film)[::10]:
+    for time, frame in frames(film)[: 24 * SECONDS : 10]:
         assert playhead(frame, chart) == pytest.approx(chart.x(time + 0.5 / 24), abs=2)
 
 
@@ -93,9 +106,67 @@ def test_picture_beside_the_chart_is_the_clips_own(path, explanation, tmp_path):
     assert box is not None
     shown = [
         clips.number(f[box.top : box.top + box.height, box.left : box.left + box.width])
-        for _, f in frames(tmp_path / "film.mp4")
+        for _, f in frames(tmp_path / "film.mp4")[: 24 * SECONDS]
     ]
     assert shown == list(range(24 * SECONDS))
+
+
+def card_of(explanation: Explanation) -> np.ndarray:
+    return AnnotatedFrames(None, explanation, chosen_targets(explanation, None), None, False).card()
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean difference of two pictures, of 255."""
+    return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+def test_the_film_ends_with_the_verdicts_and_begins_without_them(film, explanation):
+    shown, card = [frame for _, frame in frames(film)], card_of(explanation)
+    assert len(shown) == 24 * (SECONDS + CARD_SECONDS)
+    assert max(difference(frame, card) for frame in shown[24 * SECONDS :]) < 1
+    assert min(difference(frame, card) for frame in shown[: 24 * SECONDS]) > 5
+
+
+def test_the_card_says_the_word_and_the_sentence_of_each_target(explanation):
+    card = card_of(explanation)
+    for name, target in explanation.targets.items():
+        if name in explanation.checkpoint.diagnostics:
+            continue
+        for change in ({"word": "trust"}, {"sentence": "Another sentence about this attention."}):
+            other = replace(target, verdict=replace(target.verdict, **change))
+            changed = card_of(replace(explanation, targets={**explanation.targets, name: other}))
+            assert difference(card, changed) > 0.02, (name, change)
+
+
+@pytest.mark.parametrize("targets", [1, 2, 5])
+def test_the_card_holds_long_sentences_whole(explanation, targets):
+    """The words of a sentence of 300 letters are all there: with other last words the card is another one."""
+    long = "The attention names the wrong seconds, since other weights change next to nothing of this. " * 3
+    one = explanation.targets["arousal"]
+    strip, _, _, foot = STRIP, *layout(None, targets, 2)[1:]
+
+    def made(sentence: str) -> np.ndarray:
+        said = replace(one, verdict=replace(one.verdict, sentence=sentence, word="careful"))
+        many = replace(explanation, targets={f"t{i}": said for i in range(targets)})
+        return closing_card((WIDTH, HEIGHT), strip, "clip.mp4", headlines(many, list(many.targets)), foot, ["Model"])
+
+    assert difference(made(long + "It ends so."), made(long + "It ends as ever.")) > 0
+    assert (made(long)[foot.top - 10 : foot.top] == made("")[foot.top - 10 : foot.top]).all()  # nothing runs over
+
+
+def test_names_stand_above_every_frame_large_enough_for_a_telephone(film):
+    """Ink at both ends of the strip, as high at 360 px of width as letters that people read there."""
+    for _, frame in frames(film)[::24]:
+        strip = frame[STRIP.top : STRIP.top + STRIP.height].max(-1) > 150
+        for part in (strip[:, STRIP.left : STRIP.left + 120], strip[:, WIDTH - STRIP.left - 110 : WIDTH - STRIP.left]):
+            rows = np.flatnonzero(part.any(1))
+            assert (rows[-1] - rows[0]) * 360 / WIDTH >= 6
+
+
+def test_the_name_of_the_clip_is_in_the_strip(explanation):
+    other = replace(explanation, clip=replace(explanation.clip, name="another name.mp4"))
+    strip = slice(STRIP.top, STRIP.top + STRIP.height)
+    assert difference(card_of(explanation)[strip], card_of(other)[strip]) > 1
 
 
 def with_effect(target: TargetExplanation, effect: list[float]) -> TargetExplanation:
@@ -151,7 +222,7 @@ def test_any_clip_can_be_annotated(shape, folder, bundle, tmp_path):
     found = open_clip(tmp_path / "film.mp4")
     assert found.has_video
     assert found.has_audio == (shape != "silent")
-    assert found.duration == pytest.approx(1.7 if shape == "partial" else 1.0, abs=0.06)
+    assert found.duration == pytest.approx((1.7 if shape == "partial" else 1.0) + CARD_SECONDS, abs=0.06)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4"]
 
 
@@ -210,7 +281,7 @@ def test_command_writes_the_film_of_a_part(path, folder, tmp_path, capsys):
     out = tmp_path / "film.mp4"
     arguments = ["explain", str(path), "--checkpoint", str(folder / "tiny"), "--start", "1", "--annotate", str(out)]
     assert main(arguments) == 0
-    assert open_clip(out).duration == pytest.approx(SECONDS - 1, abs=0.06)
+    assert open_clip(out).duration == pytest.approx(SECONDS - 1 + CARD_SECONDS, abs=0.06)
     assert main([*arguments[:-1], str(tmp_path / "no" / "film.mp4")]) == 2
     assert "does not exist" in capsys.readouterr().err
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from sec2sec.bibliography import bibtex
 from sec2sec.checkpoints import Bundle
 from sec2sec.datasets.extract import as_decoded, decode_all
 from sec2sec.datasets.known_truth import Planted, read_planted
@@ -34,7 +35,6 @@ from sec2sec.explanations.ranks import rank_correlation
 from sec2sec.metrics import DRAWS, LEVEL, draws, pointing
 from sec2sec.model import Model
 from sec2sec.progress import Progress, Steps
-from sec2sec.training.bibliography import bibtex
 
 LUCKY_DRAWS = 20  # of random scores a clip: its figures are their mean
 
