@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,15 @@ from pathlib import Path
 
 from recipes.demo_checkpoint import UNSEEN, Recipe
 from sec2sec.datasets.known_truth import CLIPS_COLUMNS, LEVELS, PLANTED_COLUMNS, Level, make_clips
-from sec2sec.datasets.known_truth.generate import CLIPS_FILE, CLIPS_FOLDER, PLANTED_FILE, as_csv, write_whole
+from sec2sec.datasets.known_truth.generate import (
+    CLIPS_FILE,
+    CLIPS_FOLDER,
+    GENERATOR_VERSION,
+    MANIFEST_FILE,
+    PLANTED_FILE,
+    as_csv,
+    write_whole,
+)
 from sec2sec.progress import drain
 
 SEED = 3009  # the first from 3001 on with 11 to 13 of the clips in the upper class of every target
@@ -37,7 +46,7 @@ class Tables:
 
 
 def make(out: Path, workers: int | None = None) -> Tables:
-    """Write clips/*.mp4, clips.csv and planted.csv into out, which may hold those of an earlier run.
+    """Write clips/*.mp4, clips.csv, planted.csv and generator.json into out, which may hold those of an earlier run.
 
     AssertionError for a seed that a bundled checkpoint learned from.
     """
@@ -56,6 +65,10 @@ def make(out: Path, workers: int | None = None) -> Tables:
                 shutil.copyfile(clip, out / CLIPS_FOLDER / clip.name)
     write_whole(out / CLIPS_FILE, as_csv(CLIPS_COLUMNS, tables.clips))
     write_whole(out / PLANTED_FILE, as_csv(PLANTED_COLUMNS, tables.planted))
+    # a checkpoint's seeds are compared with this one: so it is known that it has not seen these clips
+    made = {"version": GENERATOR_VERSION, "seed": SEED, "level": " and ".join(CLIPS), "neutral": 0.0}
+    made |= {"lengths": [SHORTEST, LONGEST], "footage": list(UNSEEN)}
+    write_whole(out / MANIFEST_FILE, json.dumps(made, indent=1) + "\n")
     return tables
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from recipes import known_truth_clips
 from recipes.demo_checkpoint import Recipe
+from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.known_truth import LEVELS, TARGETS, planted_seconds, read_planted
 from sec2sec.datasets.open import open_data
+from sec2sec.evaluation.evaluate import seen_in_training
 from sec2sec.paths import program_paths
 
 FOLDER = program_paths().known_truth
@@ -34,6 +36,9 @@ def test_no_bundled_checkpoint_learned_from_their_seed(rows):
     learned = {clips.seed for clips in (*recipe.training, *recipe.validation)}
     assert {row["id"].split("-")[-2] for row in rows} == {str(known_truth_clips.SEED)}
     assert known_truth_clips.SEED not in learned
+    for name in ("demo", "paper-structure", "wrong-attention"):
+        bundle = load_checkpoint(program_paths().checkpoints / name, "cpu")
+        assert seen_in_training(bundle, FOLDER, "test") is False
     assert f"Their seed, {known_truth_clips.SEED}," in (FOLDER / "README.md").read_text()
 
 
