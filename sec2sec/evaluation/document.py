@@ -8,7 +8,17 @@ from typing import Any
 
 from sec2sec.evaluation.report import Calibration, EvaluationReport, Points, Roc, TargetReport, WorstClip
 from sec2sec.evaluation.yardsticks import ABOUT
-from sec2sec.metrics import MAIN, SHOWN, figure, gain_words, span, threshold_words, thresholds_of, title_of
+from sec2sec.metrics import (
+    DEFAULT_THRESHOLD,
+    MAIN,
+    SHOWN,
+    figure,
+    gain_words,
+    span,
+    threshold_words,
+    thresholds_of,
+    title_of,
+)
 from sec2sec.plots.svg import Series, Svg, chart
 from sec2sec.tables import MetricRow, TextTable, latex_document, metric_tables, rows_of_target
 from sec2sec.viewer import files
@@ -20,6 +30,8 @@ UNKNOWN_ORIGIN = (
     "figures on clips that it has seen say nothing about others."
 )
 MAX_UNUSABLE_NAMED = 20  # clips that the app's page names
+MAX_WRONG_SHOWN = 10  # clips farthest off, of each target
+MAX_UNSURE_SHOWN = 3  # of a target whose every clip is predicted right
 
 
 @dataclass(frozen=True)
@@ -34,10 +46,20 @@ class ChartView:
 
 @dataclass(frozen=True)
 class TargetView:
-    """The charts of a target, and the clips farthest off."""
+    """The charts of a target, and the clips that were predicted wrong."""
 
     charts: list[ChartView]
-    worst: TextTable
+    worst: ShownClips
+
+
+@dataclass(frozen=True)
+class ShownClips:
+    """The clips of a target that a page lists, and what they are. ranks: of each in the report's own list."""
+
+    title: str
+    table: TextTable
+    ranks: list[int]
+    stills: list[str]  # data URLs; empty for a clip without a picture, and on a page without pictures
 
 
 def as_page(report: EvaluationReport) -> str:
@@ -50,13 +72,18 @@ def as_page(report: EvaluationReport) -> str:
     return render("evaluation_page.html", **frame, **_values(report, unusable), level=2, in_app=False, unusable=[])
 
 
-def as_fragment(report: EvaluationReport, unusable: Sequence[str]) -> str:
-    """The same within the app's page: each clip farthest off is a button. unusable: clips, a sentence each. HTML."""
-    values = _values(report, [])
+def as_fragment(report: EvaluationReport, unusable: Sequence[str], stills: Mapping[str, str] | None = None) -> str:
+    """The same within the app's page: each clip that is listed is a button with its picture. HTML.
+
+    unusable: clips, a sentence each. stills: data URLs by the id of a clip.
+    """
+    values = _values(report, [], stills)
     return render("evaluation.html", **values, level=3, in_app=True, unusable=unusable, named=MAX_UNUSABLE_NAMED)
 
 
-def _values(report: EvaluationReport, unusable: Sequence[str]) -> dict[str, Any]:
+def _values(
+    report: EvaluationReport, unusable: Sequence[str], stills: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What both templates take."""
     counted = f"{report['clips']} clips of {report['data']} (split: {report['split']})."
     return {
@@ -64,7 +91,7 @@ def _values(report: EvaluationReport, unusable: Sequence[str]) -> dict[str, Any]
         "tables": metric_tables(report["targets"]),
         "pointing": pointing_lines(report),
         "targets": {
-            name: TargetView(charts_of(name, target), worst_table(name, target["worst"]))
+            name: TargetView(charts_of(name, target), shown_clips(name, target, stills or {}))
             for name, target in report["targets"].items()
         },
     }
@@ -164,10 +191,32 @@ def named_manifest(report: EvaluationReport) -> list[str]:
     return [f"Manifest of the training: {report['manifest']}"] if "manifest" in report else []
 
 
-def worst_table(name: str, clips: Sequence[WorstClip]) -> TextTable:
-    """The clips with the largest errors."""
+def shown_clips(name: str, target: TargetReport, stills: Mapping[str, str]) -> ShownClips:
+    """The clips farthest off, none of which is right; where all of a class are right, the least sure ones.
+
+    stills: as of as_fragment.
+    """
+    ranks = wrong_ranks(target)[:MAX_WRONG_SHOWN]
+    title = f"{name}: the clips farthest off"
+    if not ranks and target["kind"] == "binary":
+        ranks = list(range(min(MAX_UNSURE_SHOWN, len(target["worst"]))))
+        title = f"{name}: every clip is predicted right; these are the least sure"
+        if target["clips"] > len(target["worst"]) and float(target.get("accuracy") or 0) < 1:  # type: ignore[arg-type]
+            title = f"{name}: the clips with the largest errors, which the threshold still puts right"
+    clips = [target["worst"][rank] for rank in ranks]
     rows = [[clip["id"], *_worst_cells(clip), clip["path"]] for clip in clips]
-    return TextTable(f"{name}: the clips farthest off", ["clip", "truth", "prediction", "error", "file"], rows)
+    table = TextTable(title, ["clip", "truth", "prediction", "error", "file"], rows)
+    return ShownClips(title, table, ranks, [stills.get(clip["id"], "") for clip in clips])
+
+
+def wrong_ranks(target: TargetReport) -> list[int]:
+    """Places of the wrong ones among the listed clips: a class on the other side of its threshold, any score."""
+    if target["kind"] != "binary":
+        return list(range(len(target["worst"])))
+    threshold = target.get("threshold", DEFAULT_THRESHOLD)
+    return [
+        rank for rank, clip in enumerate(target["worst"]) if (clip["prediction"] > threshold) != (clip["truth"] > 0.5)
+    ]
 
 
 def _worst_cells(clip: WorstClip) -> tuple[str, str, str]:

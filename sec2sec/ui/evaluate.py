@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -15,12 +15,15 @@ from gradio.blocks import Block
 
 from sec2sec.datasets.archive import unpack_data
 from sec2sec.datasets.isolated import limits_of_upload, open_uploaded
+from sec2sec.datasets.known_truth import planted_seconds
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError
 from sec2sec.evaluation import document as page
 from sec2sec.evaluation.evaluate import Evaluated, SeenClipsError, evaluate_steps
 from sec2sec.evaluation.report import EvaluationReport, TargetReport
 from sec2sec.files import write_atomically
+from sec2sec.paths import program_paths
+from sec2sec.progress import Progress
 from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.opening import open_as_learned
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
@@ -31,6 +34,7 @@ from sec2sec.ui.inspect_tab import InspectTab
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.stills import still_of
 from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
@@ -38,6 +42,11 @@ from sec2sec.viewer.templates import render
 MAX_FILES = 20_000  # of an uploaded data set
 INCLUDE_SEEN = "Include clips that the model learned from"
 PICK_DATA = "Choose a data set, or upload one as a zip, then press Evaluate."
+PRESS = "Press Evaluate."
+# What no folder can be called: the clips that come with the program, and a visitor's own upload
+BUNDLED, UPLOADED = "/bundled", "/uploaded"
+BUNDLED_NAME = "Known truth"
+BUNDLED_TITLE = f"{BUNDLED_NAME} (24 generated clips)"
 HERE = Path(str(resources.files(__package__)))
 
 
@@ -45,11 +54,12 @@ HERE = Path(str(resources.files(__package__)))
 class LastEvaluation:
     """What one visitor evaluated last."""
 
-    model: str
-    worst: Mapping[str, list[Path]]  # target → clips, the farthest off first
+    model: str  # as Models.get takes it
+    folder: Path  # of the data set
+    worst: Mapping[str, list[tuple[str, Path]]]  # target → id and file of clips, the farthest off first
     unpacked: Path | None = None  # of their upload
 
-    def clip(self, target: Any, rank: Any) -> Path | None:
+    def clip(self, target: Any, rank: Any) -> tuple[str, Path] | None:
         """One of the clips farthest off. target, rank: from a browser."""
         clips = self.worst.get(target, []) if isinstance(target, str) else []
         return clips[rank] if isinstance(rank, int) and 0 <= rank < len(clips) else None
@@ -62,23 +72,26 @@ def data_sets_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
+def offered_data(settings: Settings, upload: str | None = None) -> list[tuple[str, str]]:
+    """What may be evaluated on, as labels with values. upload: file of the visitor's own."""
+    own = [(f"{Path(upload).name} (uploaded)", UPLOADED)] if upload is not None else []
+    bundled = [(BUNDLED_TITLE, BUNDLED)] if program_paths().known_truth.is_dir() else []
+    return [*own, *bundled, *((name, name) for name in data_sets_in(settings.data_sets))]
+
+
 class Layout:
     """The components of the tab; made within gr.Blocks."""
 
     def __init__(self, settings: Settings, models: Models) -> None:
-        names, offered = models.names(), data_sets_in(settings.data_sets)
+        names, offered = models.shared(), offered_data(settings)
         self.last = gr.State(None)  # LastEvaluation
         with gr.Row(elem_classes="inspect evaluate"):
             with gr.Column(scale=0, min_width=364, elem_classes="left"):
                 self.model = gr.Dropdown(
-                    names, value=names[0] if names else None, label="Model", elem_id="evaluate-model"
+                    names, value=names[0][1] if names else None, label="Model", elem_id="evaluate-model"
                 )
                 self.data = gr.Dropdown(
-                    offered,
-                    value=offered[0] if offered else None,
-                    label="Data set of this server",
-                    elem_id="evaluate-data",
-                    visible=bool(offered),
+                    offered, value=offered[0][1] if offered else None, label="Data set", elem_id="evaluate-data"
                 )
                 self.upload = upload_field("Upload a data set (zip)", [".zip"], "evaluate-upload")
                 gr.HTML(
@@ -96,7 +109,7 @@ class Layout:
                     self.evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
                     self.save = gr.DownloadButton("Report", visible=False, elem_id="evaluate-save", min_width=80)
-                self.status = gr.HTML(status(PICK_DATA), elem_id="evaluate-status")
+                self.status = gr.HTML(status(PRESS if offered else PICK_DATA), elem_id="evaluate-status")
             with gr.Column(scale=1, min_width=320, elem_classes="right"):
                 self.report = _report_view()
 
@@ -144,47 +157,61 @@ class EvaluateTab:
             **hide(own.save),
             **buttons(own.evaluate, own.stop, busy=True),
         }
-        folder, unpacked = self.open_data(data, zipped)
-        request = Request(folder, split, bool(include_seen), uploaded=unpacked is not None)
-        title = Path(zipped).stem if zipped is not None else folder.name
+        data_set = self.open_data(data, zipped)
+        folder, title = data_set.folder, data_set.title
+        request = Request(folder, split, bool(include_seen), uploaded=data_set.unpacked is not None)
         work = evaluation(self.models, model, request)
         try:
-            evaluated, device = yield from follow(work, own.status, limit=self.settings.job_seconds)
+            measured = yield from follow(work, own.status, limit=self.settings.job_seconds)
         except DataError as error:
             raise DataError(str(error).replace(str(folder), title)) from error
+        evaluated = measured.evaluated
         worst = {
-            name: [Path(clip["path"]) for clip in target["worst"]]
+            name: [(clip["id"], Path(clip["path"])) for clip in target["worst"]]
             for name, target in evaluated.report["targets"].items()
         }
         public = without_paths(evaluated.report, folder, title)
         written = served_path(own.save, f"{public['checkpoint']['name']} on {title}.html")
         write_atomically(written, page.as_page(public).encode())
+        unusable = [_named(line, folder) for line in evaluated.unusable]
+        done = f"Evaluated {public['clips']} clips of {title}. They were encoded on {measured.device}."
         yield {
-            **self.end(status(f"Evaluated {public['clips']} clips of {title}. They were encoded on {device}.")),
-            own.report: page.as_fragment(public, [_named(line, folder) for line in evaluated.unusable]),
+            **self.end(status(done)),
+            own.report: page.as_fragment(public, unusable, measured.stills),
             own.save: gr.update(value=str(written), visible=True),
-            own.last: LastEvaluation(public["checkpoint"]["name"], worst, unpacked),
+            own.last: LastEvaluation(model or "", folder, worst, data_set.unpacked),
         }
 
-    def open_data(self, name: str | None, zipped: str | None) -> tuple[Path, Path | None]:
-        """The folder of a data set of this server, or of an upload, and where that was unpacked."""
-        if zipped is not None:
+    def open_data(self, name: str | None, zipped: str | None) -> DataSet:
+        """What was chosen, an upload unpacked. Raises DataError."""
+        if name == UPLOADED and zipped is not None:
             upload = self.layout.upload
             unpacked = served_path(upload, "data")
             folder = unpack_data(zipped, unpacked, max_bytes=self.settings.limits.max_bytes, max_files=MAX_FILES)
             delete_when_old(upload, unpacked.rglob("*"))
-            return folder, unpacked
+            return DataSet(folder, Path(zipped).stem, unpacked)
+        if name == BUNDLED:
+            return DataSet(program_paths().known_truth, BUNDLED_NAME)
         if name not in data_sets_in(self.settings.data_sets):  # it comes from a browser: only what is listed is opened
             raise DataError(PICK_DATA)
-        return self.settings.data_sets / name, None
+        return DataSet(self.settings.data_sets / name, name)
+
+    def offer_upload(self, zipped: str | None) -> Updates:
+        """A zip was uploaded and is chosen now, or was taken away; what was said of another data set goes."""
+        own, offered = self.layout, offered_data(self.settings, zipped)
+        line = f"{Path(zipped).name} was uploaded. {PRESS}" if zipped is not None else PRESS if offered else PICK_DATA
+        value = offered[0][1] if offered else None
+        return {own.data: gr.update(choices=offered, value=value), own.status: status(line)}
 
     def open_clip(self, last: LastEvaluation | None, event: gr.EventData) -> Updates:
         """A clip of the report was pressed: it opens in Inspect."""
         sent = event_data(event)
-        path = last.clip(sent.get("target"), sent.get("rank")) if last is not None else None
-        if last is None or path is None:
+        clip = last.clip(sent.get("target"), sent.get("rank")) if last is not None else None
+        if last is None or clip is None:
             return {self.layout.status: gr.skip()}
+        name, path = clip
         chosen, words = probe_upload(str(path), self.settings)
+        chosen = replace(chosen, planted=planted_seconds(last.folder, name))
         if chosen.playable:  # a copy, because the rest of a data set is never served
             copy = served_path(self.layout.upload, path.name)
             shutil.copyfile(path, copy)
@@ -209,8 +236,10 @@ class EvaluateTab:
             on_error=self.refuse,
             at_once=1,  # it takes every clip of a data set: one at a time, beside the clips of others
         )
-        own.upload.upload(lambda: None, None, own.data, **AT_ONCE)  # one data set at a time is chosen
-        own.data.input(lambda: None, None, own.upload, **AT_ONCE)
+        for changed in (own.upload.upload, own.upload.clear):
+            changed(self.offer_upload, own.upload, [own.data, own.status], **AT_ONCE)
+        for choice in (own.data, own.split, own.include_seen, own.model):  # an error was about what they held before
+            choice.input(lambda: status(PRESS), None, own.status, **AT_ONCE)
         own.stop.click(lambda: self.end(status("Stopped.")), None, own.for_results, cancels=[running], **AT_ONCE)
         own.report.select(
             errors_as_messages(lambda message: {own.status: alert(message)})(self.open_clip),
@@ -238,14 +267,32 @@ class Request:
     uploaded: bool = False  # by a visitor: read by a process of its own, and no clip lies outside the folder
 
 
-def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple[Evaluated, str]]:
-    """Work that evaluates, and says on which device. It takes its turn on that device for each clip.
+@dataclass(frozen=True)
+class DataSet:
+    """What is chosen to evaluate on."""
+
+    folder: Path
+    title: str
+    unpacked: Path | None = None  # of an upload
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an evaluation found."""
+
+    evaluated: Evaluated
+    device: str  # where the clips were encoded, as it ends a sentence
+    stills: dict[str, str] = field(default_factory=dict)  # data URLs by the id of a clip, of those that are listed
+
+
+def evaluation(models: Models, name: str | None, request: Request) -> Work[Measured]:
+    """Work that evaluates. It takes its turn on the device for each clip.
 
     It asks nobody for a GPU: a lent one would wait for the decoder nearly all of its time, and a quota that ends
     before the data set does would lose the whole evaluation.
     """
 
-    def work(channel: Channel) -> tuple[Evaluated, str]:
+    def work(channel: Channel) -> Measured:
         with models.own_devices.least_busy() as device:
             bundle, lock = models.get(name, device.name), device.lock
             assert lock is not None, "it is a device of this process"
@@ -265,14 +312,32 @@ def evaluation(models: Models, name: str | None, request: Request) -> Work[tuple
                 try:
                     progress = next(steps)
                 except StopIteration as end:
-                    return end.value, device_words(bundle.device)
+                    evaluated: Evaluated = end.value
+                    break
                 except SeenClipsError as error:
                     raise DataError(f"{error.what}. Choose the split test, or tick “{INCLUDE_SEEN}”.") from error
                 finally:
                     lock.release()
                 channel.send(progress)
+        device_used = device_words(bundle.device)
+        return Measured(evaluated, device_used, stills_of(evaluated.report, channel, isolated=request.uploaded))
 
     return work
+
+
+def stills_of(report: EvaluationReport, channel: Channel, *, isolated: bool) -> dict[str, str]:
+    """A picture of each clip that the page lists, by id. isolated: a visitor brought the clips."""
+    shown = {
+        target["worst"][rank]["id"]: Path(target["worst"][rank]["path"])
+        for name, target in report["targets"].items()
+        for rank in page.shown_clips(name, target, {}).ranks
+    }
+    stills = {}
+    for done, (name, path) in enumerate(shown.items()):
+        channel.send(Progress(done, len(shown), "Reading pictures of the clips that are listed"))
+        if (still := still_of(path, isolated=isolated)) is not None:
+            stills[name] = still
+    return stills
 
 
 def without_paths(report: EvaluationReport, folder: Path, title: str) -> EvaluationReport:

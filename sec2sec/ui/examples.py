@@ -18,6 +18,8 @@ from sec2sec.viewer.templates import render
 
 log = logging.getLogger("sec2sec.ui")
 SCRIPT = Path(__file__).with_name("examples.js")
+FIRST_CLIP = "film-3009-00003"  # of the bundled data set: what the app opens on
+WRONG_MODEL = "wrong-attention"  # the bundled checkpoint that looks away from what counts, on purpose
 STILL_SECOND = 3  # the first frames of a clip are often black
 
 
@@ -37,16 +39,18 @@ class Example:
 
 def find_examples(folder: Path) -> list[Example]:
     """Every clip of the folder that can be read, by name."""
-    examples = []
-    for path in sorted(folder.glob("*.mp4")):
-        try:
-            clip = open_clip(path, frames_per_second=1)
-            stills = [second.still for second in itertools.islice(clip.seconds(), STILL_SECOND + 1)]
-        except MediaError as error:
-            log.warning("example left out: %s", error)
-            continue
-        examples.append(Example(path, clip.duration, stills[-1] if stills else None))
-    return examples
+    return [example for path in sorted(folder.glob("*.mp4")) if (example := read_example(path)) is not None]
+
+
+def read_example(path: Path) -> Example | None:
+    """A clip with its still; None for one that cannot be read, which the log names."""
+    try:
+        clip = open_clip(path, frames_per_second=1)
+        stills = [second.still for second in itertools.islice(clip.seconds(), STILL_SECOND + 1)]
+    except MediaError as error:
+        log.warning("example left out: %s", error)
+        return None
+    return Example(path, clip.duration, stills[-1] if stills else None)
 
 
 def example_tiles(examples: Sequence[Example]) -> gr.HTML:

@@ -52,7 +52,7 @@ class Layout:
     def __init__(
         self, settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State, examples: Sequence[Example]
     ) -> None:
-        names = models.names()
+        names = models.shared()
         self.chosen = gr.State(None)  # ChosenClip
         self.clip_id = clip_id  # of the explained clip, in the cache
         with gr.Row(elem_classes="inspect"):
@@ -63,7 +63,9 @@ class Layout:
                 self.video_track = gr.Dropdown([], label="Picture", visible=False, elem_id="video-track")
                 self.audio_track = gr.Dropdown([], label="Sound", visible=False, elem_id="audio-track")
                 with gr.Accordion("Model, and which part to analyse", open=False, elem_classes="options"):
-                    self.model = gr.Dropdown(names, value=names[0] if names else None, label="Model", elem_id="model")
+                    self.model = gr.Dropdown(
+                        names, value=names[0][1] if names else None, label="Model", elem_id="model"
+                    )
                     with gr.Row():
                         self.start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
                         self.end = gr.Number(None, label="End, s", min_width=80, elem_id="end")

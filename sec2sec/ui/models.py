@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +18,18 @@ from sec2sec.edits import cpu_model
 from sec2sec.explanations.stability import other_seed
 from sec2sec.jobs.job import Jobs
 from sec2sec.model import Sec2Sec
+from sec2sec.paths import program_paths
 from sec2sec.ui.devices import Devices, device_names
 from sec2sec.ui.gpu import LENT, LENT_GPU
 
 TRAINED = "trained/"  # before the id of a training whose model is meant
 MAX_TRAINED_LOADED = 8
+# What the checkpoints that come with the program are, in words; their names elsewhere are those of their folders
+BUNDLED_TITLES = {
+    "demo": "demo: uses its attention",
+    "paper-structure": "as the paper has it",
+    "wrong-attention": "attention wrong on purpose",
+}
 MAX_SEEDS = 8  # of one training that are compared: each encodes the clip once more
 
 
@@ -78,10 +85,28 @@ class Models:
         names = sorted(path.parent.name for path in self.folder.glob("*/config.json"))
         return sorted(names, key=lambda name: name != "demo")
 
+    def shared(self) -> list[tuple[str, str]]:
+        """What every visitor may choose, in words and as `get` takes it."""
+        return [(self.title(name), name) for name in self.names()]
+
     def choices(self, owner: str | None = None) -> list[tuple[str, str]]:
-        """What a visitor may choose, in words and as `get` takes it: the bundled ones, and of the trained their own."""
-        trained = [job for job in Jobs(self.runs).all(owner) if job.finished] if self.runs is not None else []
-        return [(name, name) for name in self.names()] + [(job.spec().title, TRAINED + job.id) for job in trained]
+        """What a visitor may choose: the shared ones, and of the trained their own; no two look alike."""
+        choices, times = self.shared(), Counter(title for title, _ in self.shared())
+        trained = Jobs(self.runs).all(owner) if self.runs is not None else []
+        named = []
+        for job in reversed(trained):  # the oldest keeps its name, whatever comes later
+            title = job.spec().title
+            times[title] += 1
+            if job.finished:
+                named.append((title if times[title] == 1 else f"{title} ({times[title]})", TRAINED + job.id))
+        return choices + named[::-1]
+
+    def title(self, name: str | None) -> str:
+        """A model in words. name: as `get` takes it. Raises JobError for a trained one that is not there."""
+        if self.runs is not None and name is not None and name.startswith(TRAINED):
+            return Jobs(self.runs).get(name.removeprefix(TRAINED)).spec().title
+        is_bundled = self.folder.resolve() == program_paths().checkpoints.resolve()
+        return BUNDLED_TITLES.get(name or "", name or "") if is_bundled else name or ""
 
     def get(self, name: str | None, device: str | None = None) -> Bundle:
         """Load a checkpoint, or hand out the one that is loaded. Raises CheckpointError, JobError for a trained one.

@@ -49,6 +49,14 @@ def tile(page: Page, name: str) -> None:
     expect(page.locator("#compare-status")).to_contain_text(name.replace(" ", "-"))
 
 
+def two_clips(page: Page, first: str, second: str) -> None:
+    """Choose A, which stays when the tab turns to two clips, then B."""
+    tile(page, first)
+    page.get_by_label("Two clips, one model").check()
+    expect(page.locator("#compare-status")).to_contain_text("Now pick the other")
+    tile(page, second)
+
+
 def compare(page: Page) -> None:
     page.locator("#compare:enabled").wait_for()
     page.evaluate("document.querySelector('#compare-status .status').textContent = ''")  # what an earlier one said
@@ -88,10 +96,7 @@ def two(app: App, new_page: NewPage) -> Page:
     """A visitor who has compared two films, of 10 and 9 s."""
     page = new_page(app.url)
     open_tab(page, "Compare")
-    page.get_by_label("Two clips, one model").check()
-    expect(page.locator("#compare-status")).to_contain_text("Pick two clips")
-    tile(page, "sintel flight")
-    tile(page, "sintel snow")
+    two_clips(page, "sintel flight", "sintel snow")
     compare(page)
     page.wait_for_selector("#view-b .s2s[data-ready=true]")
     page.wait_for_function(f"document.querySelector('#{PLAYERS[1]} video')?.readyState >= 3")
@@ -213,13 +218,35 @@ def test_three_models_share_the_axis(page: Page) -> None:
     expect(page.locator(".cmp-differ thead")).to_contain_text("C − B")
 
 
-def test_same_model_twice_is_refused_in_words(app: App, new_page: NewPage) -> None:
+def test_same_model_twice_cannot_be_submitted_and_says_why(app: App, new_page: NewPage) -> None:
     page = new_page(app.url)
     open_tab(page, "Compare")
     choose(page, "Model B", "demo")
-    tile(page, "sintel flight")
-    page.locator("#compare:enabled").click()
-    expect(page.locator("#compare-status")).to_contain_text("Choose two different models")
+    expect(page.locator("#compare-status")).to_contain_text("A and B are the same model")
+    expect(page.locator("#compare")).to_be_disabled()
+    choose(page, "Model B", "tiny")
+    expect(page.locator("#compare")).to_be_enabled()
+
+
+@pytest.fixture(scope="module")
+def fresh(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app as somebody finds it who has just cloned the project."""
+    with App("--checkpoints", str(checkpoints), "--runs", str(tmp_path_factory.mktemp("runs"))) as app:
+        yield app
+
+
+def test_one_press_compares_a_known_clip_through_two_bundled_models_with_their_verdicts(
+    fresh: App, new_page: NewPage
+) -> None:
+    page = new_page(fresh.url)
+    open_tab(page, "Compare")
+    compare(page)
+    table = page.locator("#compare-predictions")
+    expect(table.locator("thead")).to_contain_text("demo: uses its attention")
+    expect(table.locator("thead")).to_contain_text("attention wrong on purpose")
+    arousal = table.locator("tbody tr", has_text="arousal").locator("td")
+    expect(arousal.nth(1).locator(".verdict")).to_contain_text("Do not trust.")
+    expect(arousal.nth(0).locator(".verdict")).not_to_contain_text("Do not trust.")
 
 
 def test_either_player_drives_both(two: Page) -> None:
@@ -305,12 +332,10 @@ def test_nothing_overflows(app: App, new_page: NewPage, width: int, dark: bool, 
     page = new_page(app.url, width=width, dark=dark)
     open_tab(page, "Compare")
     if mode == "clips":
-        page.get_by_label("Two clips, one model").check()
-        expect(page.locator("#compare-status")).to_contain_text("Pick two clips")
-        tile(page, "sintel snow")
+        two_clips(page, "sintel snow", "sintel flight")
     else:
         choose(page, "Model B", "tiny")
-    tile(page, "sintel flight")
+        tile(page, "sintel flight")
     compare(page)
     page.wait_for_timeout(500)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

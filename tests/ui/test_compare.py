@@ -27,7 +27,7 @@ from sec2sec.media import MediaError
 from sec2sec.progress import Progress, drain
 from sec2sec.ui.bounded_cache import BoundedCache, ClipGoneError
 from sec2sec.ui.chosen_clip import WHOLE, ChosenClip, ClipResult
-from sec2sec.ui.compare import payload, tab, words
+from sec2sec.ui.compare import layout, payload, tab, words
 from sec2sec.ui.compare.board import Board, ResultKey
 from sec2sec.ui.compare.payload import Side
 from sec2sec.ui.models import Models
@@ -256,6 +256,40 @@ def test_predictions_stand_side_by_side_and_names_cannot_become_markup() -> None
     assert drawn.count("<small>baseline") == 2
 
 
+def test_each_models_verdict_stands_under_its_prediction() -> None:
+    made = [with_targets(arousal=target([1, 2, 3, 4])) for _ in range(2)]
+    weak = Verdict("do not trust", "It is as the weakest reason says.", ("a reason",), 0.1, 0.5)
+    made[1] = replace(made[1], targets={"arousal": replace(made[1].targets["arousal"], verdict=weak)})
+    drawn = " ".join(words.side_by_side(made, [["arousal"]] * 2, clips=False).split())
+    assert "∅</span> Nothing to judge.</b>" in drawn
+    assert "✘</span> Do not trust.</b> It is as the weakest reason says." in drawn
+
+
+# ---- what the tab opens with
+
+
+def test_it_opens_ready_with_a_clip_of_known_truth_and_two_bundled_models(tmp_path: Path) -> None:
+    settings = Settings(runs=tmp_path)
+    models = Models(settings.checkpoints, "cpu")
+    (example,) = layout.known_example()
+    board = layout.first_board([example], models, settings)
+    assert (board.ready, board.models) == (True, ("demo", "wrong-attention"))
+    assert board.words() == "film-3009-00003.mp4, 6.0 s. Press Compare."
+    assert {name: title for title, name in models.shared()}["wrong-attention"] == "attention wrong on purpose"
+
+
+def test_the_same_model_twice_cannot_be_submitted_and_it_says_why(tmp_path: Path) -> None:
+    own = compare_tab(tmp_path)
+    board = replace(Board(), clips=(ChosenClip("a.mp4", True), None), names=("a.mp4", ""), models=("one", "two"))
+    shown = own.choose_models(board, "one", "one")
+    assert not shown[own.layout.compare]["interactive"]
+    assert "the same model" in shown[own.layout.status]
+    shown = own.choose_models(shown[own.layout.board], "one", "two")
+    assert shown[own.layout.compare]["interactive"]
+    assert "Press Compare" in shown[own.layout.status]
+    assert "one model here" in own.choose_models(board, "one", None)[own.layout.status]
+
+
 # ---- what is kept in memory
 
 
@@ -268,7 +302,7 @@ def compare_tab(tmp_path: Path, delete_after: float = 60.0) -> tab.CompareTab:
     settings = Settings(checkpoints=tmp_path, examples=tmp_path, delete_after=delete_after)
     models = Models(tmp_path, "cpu")
     with gr.Blocks():
-        return tab.CompareTab(tab.Layout(settings, models, []), settings, models, [])
+        return tab.CompareTab(tab.Layout(settings, models, [], Board()), settings, models, [])
 
 
 def keys(clip: str, count: int) -> list[ResultKey]:

@@ -9,13 +9,15 @@ import pytest
 from sec2sec.datasets.learned_from import write_learned_from
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError
-from sec2sec.evaluation.document import as_fragment, as_page
+from sec2sec.evaluation.document import as_fragment, as_page, shown_clips
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
 from sec2sec.files import file_sha256
+from sec2sec.paths import program_paths
 from sec2sec.progress import drain
 from sec2sec.training.opening import OpenedData
 from sec2sec.ui import evaluate
 from sec2sec.ui.models import models_in
+from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import stream_from_thread
 from tests.helpers.datasets import clip_folder
 from tests.helpers.models import tiny_bundle
@@ -53,13 +55,35 @@ def test_report_tells_nothing_of_where_the_server_keeps_its_data(ended: Evaluate
     assert "Model tiny. Random weights, for tests." in drawn
 
 
-def test_every_worst_clip_has_a_button_that_says_which_it_is(ended: Evaluated, folder: Path) -> None:
-    drawn = as_fragment(evaluate.without_paths(ended.report, folder, "x"), [])
+def test_every_wrong_clip_has_a_button_with_its_picture_and_none_that_is_right_has(
+    ended: Evaluated, folder: Path
+) -> None:
+    stills = {clip["id"]: "data:image/jpeg;base64,AAAA" for clip in ended.report["targets"]["calm"]["worst"][:1]}
+    drawn = as_fragment(evaluate.without_paths(ended.report, folder, "x"), [], stills)
     for name, target in ended.report["targets"].items():
-        errors = [clip["error"] for clip in target["worst"]]
-        assert errors == sorted(errors, reverse=True)
         for rank, clip in enumerate(target["worst"]):
-            assert f'data-target="{name}" data-rank="{rank}">{clip["id"]}</button>' in drawn
+            is_wrong = name == "calm" or (clip["prediction"] > 0.5) != (clip["truth"] == 1)
+            assert (f'data-target="{name}" data-rank="{rank}"' in drawn) == is_wrong
+    assert drawn.count('<img src="data:image/jpeg;base64,AAAA" alt="">') >= 1
+
+
+def test_ten_clips_at_most_are_listed_and_where_all_are_right_the_least_sure(ended: Evaluated) -> None:
+    target = ended.report["targets"]["arousal"]
+    wrong = {**target["worst"][0], "truth": 1.0, "prediction": 0.1, "error": 0.9}
+    shown = shown_clips("arousal", {**target, "worst": [wrong] * 12}, {})
+    assert (len(shown.ranks), shown.title) == (10, "arousal: the clips farthest off")
+    right = {**wrong, "prediction": 0.7, "error": 0.3}
+    shown = shown_clips("arousal", {**target, "clips": 12, "worst": [right] * 12}, {})
+    assert (shown.ranks, "every clip is predicted right" in shown.title) == ([0, 1, 2], True)
+
+
+def test_the_clips_that_come_with_the_program_are_offered_first_and_an_upload_before_them(tmp_path: Path) -> None:
+    (tmp_path / "hosted").mkdir()
+    settings = Settings(data_sets=tmp_path)
+    bundled = (evaluate.BUNDLED_TITLE, evaluate.BUNDLED)
+    assert evaluate.offered_data(settings) == [bundled, ("hosted", "hosted")]
+    assert evaluate.offered_data(settings, "/x/mine.zip")[0] == ("mine.zip (uploaded)", evaluate.UPLOADED)
+    assert f"({len(open_data(program_paths().known_truth).rows)} generated clips)" in evaluate.BUNDLED_TITLE
 
 
 def test_classes_get_reliability_and_roc_and_scores_a_scatter(ended: Evaluated, folder: Path) -> None:
@@ -94,6 +118,7 @@ def test_clips_that_the_model_learned_from_are_refused_until_the_box_is_ticked(f
     with pytest.raises(DataError, match=r"learned from 1 of these 2 clips .*tick “Include clips that"):
         drain(stream_from_thread(evaluate.evaluation(models, "tiny", evaluate.Request(folder, "test"))))
     request = evaluate.Request(folder, "test", include_seen=True)
-    evaluated, _ = drain(stream_from_thread(evaluate.evaluation(models, "tiny", request)))
-    shown = as_fragment(evaluated.report, [])
+    measured = drain(stream_from_thread(evaluate.evaluation(models, "tiny", request)))
+    shown = as_fragment(measured.evaluated.report, [], measured.stills)
+    assert "data:image/jpeg;base64," in shown
     assert "The checkpoint learned from 1 of these clips (1 for train)" in shown

@@ -155,7 +155,7 @@ def test_a_drawing_is_markup_in_a_template_and_a_table_is_text() -> None:
     drawing = chart("t", "x", "y", [Series("s", "dot", [0.5], [0.5])], "text")
     views = {"figure": {"charts": [{"drawing": drawing, "words": "<i>", "table": None}], "worst": None}}
     table = TextTable("a & b", ["<b>", "x"], [["<i>"], ["<u>", "0.5 [0.4, 0.6]"], ["r", "<[>"]])
-    views["figure"]["worst"] = table  # type: ignore[assignment]
+    views["figure"]["worst"] = {"table": table}  # type: ignore[assignment]
     values = {"sentences": [], "tables": [], "pointing": [], "targets": views, "unusable": []}
     drawn = Parsed(render("evaluation.html", **values, level=2, in_app=False))
     tags = [tag for tag, _ in drawn.elements]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from sec2sec.errors import UserError
 from sec2sec.explanations.agreement import shared_targets
+from sec2sec.explanations.results import Explanation
 from sec2sec.ui.chosen_clip import WHOLE, ChosenClip, ClipResult, Part
 from sec2sec.ui.compare.payload import Side, compare_clips, compare_models, lanes_alone, side_by_side_lanes
 from sec2sec.ui.compare.words import LETTERS, side_by_side
@@ -19,6 +20,8 @@ MAX_MODELS = len(LETTERS)  # on one screen
 MAX_RESULTS = 8  # that are kept for a visitor, so that a pinned side is not computed again
 PICK_CLIP = "Pick an example or upload a clip, then press Compare."
 PICK_TWO_CLIPS = "Pick two clips, A and B, then press Compare."
+SAME_MODELS = "A and B are the same model. Choose two different ones."
+ONE_MODEL = "There is one model here. Train another in the Training tab, or compare two clips."
 Mode = Literal["models", "clips"]
 
 
@@ -38,6 +41,7 @@ class Board:
     mode: Mode = "models"
     clips: tuple[ChosenClip | None, ChosenClip | None] = (None, None)
     names: tuple[str, str] = ("", "")  # of the clips, as their visitor knows them
+    models: tuple[str | None, str | None] = (None, None)  # A and B, as they are chosen
     keys: tuple[ResultKey, ...] = ()  # what is on the screen
     results: Mapping[ResultKey, str] = field(default_factory=dict)  # ids in the cache
     played: Mapping[tuple[str, Part], str] = field(default_factory=dict)  # clips that were converted for playback
@@ -45,7 +49,17 @@ class Board:
     @property
     def ready(self) -> bool:
         """Whether there is something to compare."""
-        return self.clips[0] is not None and (self.mode == "models" or self.clips[1] is not None)
+        if self.mode == "models":
+            return self.clips[0] is not None and not self.missing_model
+        return None not in self.clips
+
+    @property
+    def missing_model(self) -> str:
+        """Why these two models cannot be compared, as a sentence; empty where they can."""
+        first, second = self.models
+        if None in self.models:
+            return ONE_MODEL
+        return SAME_MODELS if first == second else ""
 
     def clip(self, path: str) -> ChosenClip:
         """The clip of a path."""
@@ -71,6 +85,8 @@ class Board:
     def words(self) -> str:
         """Which clips were chosen, and what comes next."""
         if self.mode == "models":
+            if self.missing_model:
+                return self.missing_model
             return f"{self.names[0]}. Press Compare." if self.clips[0] else PICK_CLIP
         sides = zip("AB", self.names, self.clips, strict=True)
         chosen = [f"{letter}: {name}" for letter, name, clip in sides if clip]
@@ -103,7 +119,7 @@ def keys_of(
         return ResultKey(first.path, parts[0], model_a), ResultKey(second.path, parts[1], model_a)
     chosen = list(dict.fromkeys([model_a, model_b, *more]))[:MAX_MODELS]
     if len(chosen) < 2 or None in chosen:
-        raise UserError("Choose two different models, A and B.")
+        raise UserError(SAME_MODELS)
     return tuple(ResultKey(first.path, parts[0], name) for name in chosen)
 
 
@@ -113,13 +129,22 @@ def newest(results: Mapping[ResultKey, str], keys: Sequence[ResultKey]) -> dict[
     return {key: results[key] for key in [*others, *keys][-MAX_RESULTS:]}
 
 
-def screen_of(board: Board, results_by_key: Mapping[ResultKey, ClipResult]) -> Screen:
-    """Predictions, comparison and views of what is on the board."""
+def named(explanation: Explanation, title: str | None) -> Explanation:
+    """The explanation with its model in words, where there are any."""
+    if title is None:
+        return explanation
+    return replace(explanation, checkpoint=replace(explanation.checkpoint, name=title))
+
+
+def screen_of(board: Board, results_by_key: Mapping[ResultKey, ClipResult], titles: Mapping[str, str]) -> Screen:
+    """Predictions, comparison and views of what is on the board. titles: of models that are not called as in words."""
     results = [results_by_key[key] for key in board.keys]
     if not results:
         return Screen()
     is_clips = board.mode == "clips"
-    explanations = [result.explanation for result in results]
+    explanations = [
+        named(result.explanation, titles.get(key.model)) for key, result in zip(board.keys, results, strict=True)
+    ]
     clips = [board.clip(key.path) for key in board.keys]
     shown = [shown_targets(e, clip.known_truth) for e, clip in zip(explanations, clips, strict=True)]
     cards = side_by_side(explanations, shown, clips=is_clips)
@@ -131,8 +156,8 @@ def screen_of(board: Board, results_by_key: Mapping[ResultKey, ClipResult]) -> S
     ]
     if is_clips:
         views = [
-            encode(lanes_alone(result.explanation), result.preview, diagnostics=clip.known_truth, offset=offset)
-            for result, clip, offset in zip(results, clips, offsets, strict=True)
+            encode(lanes_alone(explanation), result.preview, diagnostics=clip.known_truth, offset=offset)
+            for explanation, result, clip, offset in zip(explanations, results, clips, offsets, strict=True)
         ]
         comparison = compare_clips(explanations, sides) if len(results) == 2 else None
         return Screen(cards, comparison, ("Clip A", "Clip B"), views)

@@ -11,18 +11,14 @@ from itertools import groupby
 from typing import Any
 
 import gradio as gr
-from gradio.blocks import Block
 
 from sec2sec.comparison import compare_steps
 from sec2sec.media import MediaError
 from sec2sec.progress import Progress, Steps
-from sec2sec.ui.bounded_cache import BoundedCache, ClipGoneError
-from sec2sec.ui.chosen_clip import CONVERTING, UPLOADS, ClipPart, ClipResult, limits_words, probe_upload
-from sec2sec.ui.clip_view import clip_view
+from sec2sec.ui.bounded_cache import ClipGoneError
+from sec2sec.ui.chosen_clip import CONVERTING, ClipPart, ClipResult, probe_upload
 from sec2sec.ui.compare.board import (
-    MAX_MODELS,
     PICK_CLIP,
-    PLAYERS,
     Board,
     Mode,
     ResultKey,
@@ -30,118 +26,23 @@ from sec2sec.ui.compare.board import (
     newest,
     screen_of,
 )
-from sec2sec.ui.compare.view import compare_view
+from sec2sec.ui.compare.layout import Layout, first_board, known_example
 from sec2sec.ui.compare.words import LETTERS
 from sec2sec.ui.devices import device_words, with_device_lock
-from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, run_in_queue, upload_field
-from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples
+from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, run_in_queue
+from sec2sec.ui.examples import (
+    Example,
+    example_of,
+    find_examples,
+)
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.gradio_private import served_path
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
-from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.viewer.templates import render
 
-MAX_BYTES = 1 << 29  # of all visitors' results; ten minutes of a clip take some 30 MB
 RESULTS_GONE = "This comparison is no longer in memory, because it is old or many others came after it; compare again."
-
-
-class Layout:
-    """The components of the tab; made within gr.Blocks."""
-
-    def __init__(self, settings: Settings, models: Models, examples: Sequence[Example]) -> None:
-        names = models.names()
-        self.results: BoundedCache[ClipResult] = BoundedCache(settings.delete_after, MAX_BYTES)
-        self.board = gr.State(Board(), delete_callback=self.forget)
-        with gr.Row(elem_classes="inspect compare"):
-            with gr.Column(scale=0, min_width=364, elem_classes="left"):
-                self.mode = gr.Radio(
-                    [("One clip, several models", "models"), ("Two clips, one model", "clips")],
-                    value="models",
-                    label="Compare",
-                    elem_id="compare-mode",
-                )
-                with gr.Row(elem_classes="pins"):
-                    self.pinned = gr.Radio(
-                        ["A", "B"],
-                        value="A",
-                        label="Pinned side",
-                        info="It stays; choices go to the other.",
-                        elem_id="compare-pinned",
-                        min_width=180,
-                    )
-                    self.swap = gr.Button("Swap A and B", elem_id="compare-swap", min_width=110)
-                with gr.Row():
-                    self.model_a = gr.Dropdown(
-                        names,
-                        value=_nth(names, 0),
-                        label="Model A",
-                        interactive=False,
-                        elem_id="model-a",
-                        min_width=150,
-                    )
-                    self.model_b = gr.Dropdown(
-                        names, value=_nth(names, 1), label="Model B", elem_id="model-b", min_width=150
-                    )
-                with gr.Accordion("More models, and which part to analyse", open=False, elem_classes="options"):
-                    self.more = gr.Dropdown(
-                        names,
-                        value=[],
-                        label=f"Further models, at most {MAX_MODELS - 2}",
-                        multiselect=True,
-                        max_choices=MAX_MODELS - 2,
-                        elem_id="model-more",
-                    )
-                    with gr.Row():
-                        self.start_a = gr.Number(None, label="Start of A, s", min_width=80, elem_id="start-a")
-                        self.start_b = gr.Number(
-                            None, label="Start of B, s", min_width=80, elem_id="start-b", visible=False
-                        )
-                        self.length = gr.Number(None, label="Length, s", min_width=80, elem_id="compare-length")
-                self.tiles = example_tiles(examples)
-                self.upload = upload_field("Upload a clip", UPLOADS, "compare-upload")
-                gr.HTML(limits_words(settings), elem_classes="limits")
-                with gr.Row(elem_classes="actions"):
-                    self.compare = gr.Button(
-                        "Compare", variant="primary", interactive=False, elem_id="compare", min_width=120
-                    )
-                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="compare-stop", min_width=80)
-                self.status = gr.HTML(status(PICK_CLIP), elem_id="compare-status")
-                with gr.Row(elem_classes="players"):
-                    self.players = [
-                        Player(
-                            label=f"Clip {letter}",
-                            interactive=False,
-                            elem_id=name,
-                            buttons=[],
-                            height="auto",
-                            min_width=150,
-                            visible=letter == "A",
-                        )
-                        for letter, name in zip("AB", PLAYERS, strict=True)
-                    ]
-            with gr.Column(scale=1, min_width=320, elem_classes="right"):
-                self.cards = gr.HTML(elem_id="compare-predictions")
-                self.comparison = compare_view(elem_id="compare-view")
-                self.headings: list[gr.HTML] = []
-                self.views: list[gr.HTML] = []
-                for letter, name in zip("ab", PLAYERS, strict=True):
-                    # style.css hides an empty view: gradio loses the properties of one that it has not mounted yet
-                    with gr.Column(elem_classes="side"):
-                        self.headings.append(gr.HTML(elem_id=f"heading-{letter}"))
-                        self.views.append(clip_view(video_id=name, elem_id=f"view-{letter}"))
-
-    def forget(self, board: Board) -> None:
-        """Forget what was computed for a visitor who left."""
-        for name in board.results.values():
-            self.results.discard(name)
-
-    @property
-    def for_results(self) -> list[Block]:
-        """What a comparison changes."""
-        answer = [self.cards, self.comparison, *self.headings, *self.views, *self.players]
-        return [self.board, self.status, self.compare, self.stop, *answer]
 
 
 class CompareTab:
@@ -176,7 +77,8 @@ class CompareTab:
         results = self.held(board, board.keys)
         if any(key not in results for key in board.keys):
             board, line = replace(board, keys=()), alert(RESULTS_GONE)
-        own, screen, is_clips = self.layout, screen_of(board, results), board.mode == "clips"
+        own, is_clips = self.layout, board.mode == "clips"
+        screen = screen_of(board, results, {name: title for title, name in self.models.shared()})
         headings = [render("heading.html", text=title) for title in screen.titles]
         views = [*screen.views, None, None][:2]  # an empty one is hidden
         player_a, player_b = own.players
@@ -290,6 +192,13 @@ class CompareTab:
             return {self.layout.upload: None}
         return {**self.choose(board, str(example.path), pinned), self.layout.upload: None}
 
+    def choose_models(self, board: Board, model_a: str | None, model_b: str | None) -> Updates:
+        """Another model was chosen: the same one twice cannot be compared, and it says why."""
+        board = replace(board, models=(model_a, model_b))
+        own = self.layout
+        ready = buttons(own.compare, own.stop, busy=False, ready=board.ready)
+        return {own.board: board, own.status: status(board.words()), **ready}
+
     def switch(self, board: Board, mode: Mode, pinned: str) -> Updates:
         """Several models, or two clips."""
         own = self.layout
@@ -326,7 +235,7 @@ class CompareTab:
         pinned = "B" if pinned == "A" else "A"
         keys = (*board.keys[1::-1], *board.keys[2:]) if len(board.keys) > 1 else ()
         if board.mode == "models":
-            board = replace(board, keys=keys)
+            board = replace(board, keys=keys, models=board.models[::-1])
             model_a, model_b = model_b, model_a
         else:
             board = replace(board, keys=keys, clips=board.clips[::-1], names=board.names[::-1])
@@ -365,6 +274,10 @@ class CompareTab:
         own.mode.input(
             self.switch, [own.board, own.mode, own.pinned], [*models, own.more, own.start_b, *results], **light
         )
+        for picker in models:
+            picker.input(
+                self.choose_models, [own.board, *models], [own.board, own.status, own.compare, own.stop], **light
+            )
         own.pinned.input(self.pin, [own.mode, own.pinned], models, **AT_ONCE)
         fields = [*models, own.start_a, own.start_b, own.pinned]
         own.swap.click(self.exchange, [own.board, *fields], [*fields, *results], **light)
@@ -373,8 +286,10 @@ class CompareTab:
 
 def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
     """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
-    examples = find_examples(settings.examples)
-    layout = Layout(settings, models, examples)
+    known = known_example()
+    gr.set_static_paths([example.path for example in known])
+    examples = [*known, *find_examples(settings.examples)]
+    layout = Layout(settings, models, examples, first_board(examples, models, settings))
     CompareTab(layout, settings, models, examples).connect()
     return [layout.model_a, layout.model_b, layout.more]
 
@@ -403,7 +318,3 @@ def free_models(mode: Mode, pinned: str) -> tuple[bool, bool]:
     The pinned side's cannot be changed by mistake; with two clips the one model always can.
     """
     return mode == "clips" or pinned != "A", mode == "clips" or pinned != "B"
-
-
-def _nth(names: list[str], n: int) -> str | None:
-    return names[n] if n < len(names) else None

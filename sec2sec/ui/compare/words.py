@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sec2sec.explanations.agreement import MIN_SECONDS_FOR_AGREEMENT, Agreement
 from sec2sec.explanations.results import Explanation
+from sec2sec.viewer.evidence import SYMBOLS
 from sec2sec.viewer.templates import render
 
 LETTERS = "ABCD"
@@ -53,5 +54,6 @@ def side_by_side(explanations: Sequence[Explanation], shown: Sequence[Sequence[s
         titles=list(zip(LETTERS, [e.clip.name if clips else e.checkpoint.name for e in explanations], strict=False)),
         rows=[(name, [e.targets[name] if name in targets else None for e, targets in sides]) for name in names],
         models={e.checkpoint.name: e.checkpoint.trained_on for e in explanations}.items(),
+        symbols=SYMBOLS,
         warnings=notes,
     )

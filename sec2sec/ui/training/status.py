@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import json
@@ -12,19 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sec2sec.config import MediaLimits
 from sec2sec.datasets.isolated import open_uploaded
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import TableLimits
 from sec2sec.jobs.expiry import TrainingExpiry
 from sec2sec.jobs.job import Job, Jobs, JobSpec, State
 from sec2sec.jobs.worker import in_words
-from sec2sec.media import MediaError
-from sec2sec.media.isolated import read_clip
 from sec2sec.plots.training import losses, scores
 from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.settings import TrainConfig, train_config
 from sec2sec.training.setup import load_data
+from sec2sec.ui.stills import still_of
 
 MAX_LISTED = 30  # trainings in the list
 KNOWN_TRUTH = "It learns from generated clips with planted cues, not from people's ratings."
@@ -180,22 +177,11 @@ def _examples(folder: str, ids: tuple[str, ...]) -> dict[str, Any]:
     planted = read_planted(table.directory) if (table.directory / "planted.csv").is_file() else {}
     return {
         name: {
-            "still": _still(path),
+            "still": still_of(path),
             "planted": planted[name].decisive.nonzero()[0].tolist() if name in planted else None,
         }
         for name, path in paths.items()
     }
-
-
-def _still(path: Path) -> str | None:
-    """The middle of the second second as a data URL; None for a clip without a picture, or one that is gone."""
-    try:
-        # in another process: a visitor may have brought it
-        seconds = list(read_clip(path, end=2.0, frames_per_second=1, limits=MediaLimits(isolated=True)).seconds())
-    except MediaError:
-        return None
-    still = seconds[-1].still if seconds else None
-    return f"data:image/jpeg;base64,{base64.b64encode(still).decode()}" if still else None
 
 
 def forget_examples() -> None:
