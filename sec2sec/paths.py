@@ -1,7 +1,7 @@
 """Where the program finds what comes with it, and where it puts what it makes.
 
 From a checkout, or an editable installation of one, everything lies in the folder of the checkout. Installed, the
-bundled checkpoint and the example clips are package data, and what is made goes to the user's own folders.
+bundled checkpoints and clips are package data, and what is made goes to the user's own folders.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class Paths:
 
     checkpoints: Path  # each folder in it is a checkpoint; `demo` comes with the program
     examples: Path  # *.mp4 that come with the program
+    known_truth: Path  # a data set that comes with the program: clips whose decisive seconds are known
     runs: Path  # trainings
     token_cache: Path  # encoded clips, shared by all trainings
     data_sets: Path  # each folder in it is a data set that the app offers
@@ -42,6 +43,7 @@ def program_paths() -> Paths:
         return Paths(
             checkpoints=root / "checkpoints",
             examples=root / "assets" / "clips",
+            known_truth=root / "assets" / "known-truth",
             runs=runs,
             token_cache=runs / "tokens",
             data_sets=root / "data",
@@ -53,6 +55,7 @@ def program_paths() -> Paths:
     return Paths(
         checkpoints=bundled / "checkpoints",
         examples=bundled / "clips",
+        known_truth=bundled / "known-truth",
         runs=data / "runs",
         token_cache=platformdirs.user_cache_path("sec2sec", appauthor=False) / "tokens",
         data_sets=data / "data",

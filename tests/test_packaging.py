@@ -149,8 +149,10 @@ def test_the_wheel_has_every_file_of_the_package_and_what_comes_with_it(wheel):
     ours = {path for path in (ROOT / "sec2sec").rglob("*") if path.is_file() and path.suffix not in (".pyc", ".pyi")}
     assert {str(path.relative_to(ROOT)) for path in ours} <= held
     bundled = [f"checkpoints/{name}" for name in ("demo", "paper-structure", "wrong-attention")]
-    for folder, there in (*zip(bundled, bundled, strict=True), ("assets/clips", "clips")):
-        assert {f"sec2sec/_data/{there}/{path.name}" for path in (ROOT / folder).iterdir()} <= held
+    folders = *zip(bundled, bundled, strict=True), ("assets/clips", "clips"), ("assets/known-truth", "known-truth")
+    for folder, there in folders:
+        files = [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file()]
+        assert {f"sec2sec/_data/{there}/{path}" for path in files} <= held
     assert not [name for name in held if name.startswith(("tests", "bench"))]
 
 
