@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
@@ -88,6 +88,7 @@ class ChosenClip:
     warnings: tuple[str, ...] = ()  # sentences for people, of what is known before it is read
     choices: TrackChoices = NO_CHOICES
     tracks: TrackChoice = DEFAULT_TRACKS
+    planted: Mapping[str, Sequence[int]] = field(default_factory=dict)  # target → decisive seconds, where it is known
 
     @property
     def played(self) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from recipes import known_truth_clips
 from recipes.demo_checkpoint import Recipe
-from sec2sec.datasets.known_truth import LEVELS, TARGETS, read_planted
+from sec2sec.datasets.known_truth import LEVELS, TARGETS, planted_seconds, read_planted
 from sec2sec.datasets.open import open_data
 from sec2sec.paths import program_paths
 
@@ -65,3 +65,10 @@ def test_the_film_behind_them_is_attributed():
     text = " ".join((FOLDER / "README.md").read_text().split())
     assert "*Sintel*, © Blender Foundation" in text
     assert "https://creativecommons.org/licenses/by/3.0/" in text
+
+
+def test_the_planted_seconds_of_a_clip_are_told_by_target():
+    seconds = planted_seconds(FOLDER, "plain-3009-00003")
+    assert (list(seconds), set(map(tuple, seconds.values()))) == (list(TARGETS), {(5,)})
+    assert planted_seconds(FOLDER, "unknown") == {}
+    assert planted_seconds(program_paths().examples, "sintel-flight") == {}

@@ -2,7 +2,7 @@
 
 from sec2sec.datasets.known_truth.excerpts import make_excerpts
 from sec2sec.datasets.known_truth.generate import CLIPS_COLUMNS, PLANTED_COLUMNS, make_clips
-from sec2sec.datasets.known_truth.read import Planted, read_planted
+from sec2sec.datasets.known_truth.read import Planted, planted_seconds, read_planted
 from sec2sec.datasets.known_truth.states import LENGTHS, LEVELS, SLOTS, STATES, TARGETS, Level
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Planted",
     "make_clips",
     "make_excerpts",
+    "planted_seconds",
     "read_planted",
 ]

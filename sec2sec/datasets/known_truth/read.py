@@ -45,6 +45,19 @@ def read_planted(directory: Path) -> dict[str, Planted]:
         raise DataError(f"{path}: is damaged ({error}); delete it and run the same `make-clips` again") from error
 
 
+def planted_seconds(directory: Path, clip: str) -> dict[str, list[int]]:
+    """The decisive seconds of one clip by target, those with evidence for it; empty where there is no truth about it.
+
+    clip: its id. Raises DataError for a damaged table.
+    """
+    if not (Path(directory) / "planted.csv").is_file():
+        return {}
+    truth = read_planted(directory).get(clip)
+    if truth is None:
+        return {}
+    return {name: np.flatnonzero(truth.decisive & (own != 0)).tolist() for name, own in truth.evidence.items()}
+
+
 def _planted(rows: list[dict[str, str]]) -> Planted:
     rows = sorted(rows, key=lambda row: int(row["second"]))
 
