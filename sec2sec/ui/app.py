@@ -24,7 +24,13 @@ from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.fair_queue import make_fair
 from sec2sec.ui.gpu import LENT
-from sec2sec.ui.gradio_private import UploadBrokenOffError, grant_no_other_site, look_less_often, tidy_failed_uploads
+from sec2sec.ui.gradio_private import (
+    Compression,
+    UploadBrokenOffError,
+    grant_no_other_site,
+    look_less_often,
+    tidy_failed_uploads,
+)
 from sec2sec.ui.lab import tab as lab
 from sec2sec.ui.models import models_in
 from sec2sec.ui.sessions import MAX_SESSIONS, forget_closed_sessions
@@ -48,7 +54,7 @@ def build(settings: Settings) -> gr.Blocks:
         clip_id = gr.State(None, time_to_live=settings.delete_after, delete_callback=cache.discard)
         with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                inspecting = inspect.tab(settings, models, cache, clip_id)
+                inspecting = inspect.tab(demo, settings, models, cache, clip_id)
             with gr.Tab("Lab", id="lab") as opened:
                 lab.tab(settings, models, cache, clip_id, opened)
             with gr.Tab("Compare", id="compare"):
@@ -87,7 +93,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     code = Login(settings.class_code, framed=bool(limits.framed_by)) if settings.class_code else None
     door = Middleware(Door, limits=limits, deletion=deletion, broken_off=UploadBrokenOffError, login=code)
     demo.launch(
-        app_kwargs={"middleware": [door]},
+        app_kwargs={"middleware": [door, Middleware(Compression, quality=5)]},
         server_name=settings.host,
         server_port=settings.port,
         theme=gr.themes.Base(
