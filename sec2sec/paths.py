@@ -23,6 +23,7 @@ class Paths:
     known_truth: Path  # a data set that comes with the program: clips whose decisive seconds are known
     runs: Path  # trainings
     token_cache: Path  # encoded clips, shared by all trainings
+    explained: Path  # explanations of clips that come with the program
     data_sets: Path  # each folder in it is a data set that the app offers
     checkout: Path | None  # the folder of the repository; None where the program is installed
 
@@ -46,18 +47,21 @@ def program_paths() -> Paths:
             known_truth=root / "assets" / "known-truth",
             runs=runs,
             token_cache=runs / "tokens",
+            explained=runs / "explained",
             data_sets=root / "data",
             checkout=root,
         )
     import platformdirs  # only here: a checkout needs none, and `--help` is to be quick
 
     data = platformdirs.user_data_path("sec2sec", appauthor=False)
+    cache = platformdirs.user_cache_path("sec2sec", appauthor=False)
     return Paths(
         checkpoints=bundled / "checkpoints",
         examples=bundled / "clips",
         known_truth=bundled / "known-truth",
         runs=data / "runs",
-        token_cache=platformdirs.user_cache_path("sec2sec", appauthor=False) / "tokens",
+        token_cache=cache / "tokens",
+        explained=cache / "explained",
         data_sets=data / "data",
         checkout=None,
     )

@@ -109,13 +109,13 @@ class Door:
         is_signed_in = self.login is None or self.login.is_signed_in(scope)
         if refusal is not None:
             await refusal(scope, receive, send)
-        elif _path(scope) == HEALTH:
+        elif path_in_app(scope) == HEALTH:
             await self._health(is_signed_in)(scope, receive, send)
-        elif self.login is not None and _path(scope) in (LOGIN, LOGOUT):
+        elif self.login is not None and path_in_app(scope) in (LOGIN, LOGOUT):
             await (await self._sign_in_or_out(self.login, scope, receive))(scope, receive, send)
         elif not is_signed_in and not self._is_start(scope):
             await self._ask_for_code(scope)(scope, receive, send)
-        elif _path(scope).rstrip("/") == UPLOAD:
+        elif path_in_app(scope).rstrip("/") == UPLOAD:
             await self._upload(scope, receive, send)
         else:
             await self._bounded(scope, receive, send)
@@ -129,7 +129,7 @@ class Door:
             return PlainTextResponse(
                 "Pages of another site may not use this server. Its host can allow an address with --origins.", 403
             )
-        path = _path(scope)
+        path = path_in_app(scope)
         if (
             "\x00" in path
             or ".." in path.split("/")
@@ -143,20 +143,20 @@ class Door:
 
     def _is_start(self, scope: Scope) -> bool:
         """Whether the server asks itself, once, for what it does at its start."""
-        is_first = not self._is_started and _path(scope) == STARTUP
+        is_first = not self._is_started and path_in_app(scope) == STARTUP
         self._is_started |= is_first
         return is_first
 
     def _ask_for_code(self, scope: Scope) -> Response:
         """The page leads to the form; everything else is refused."""
-        if _path(scope) == "/":
+        if path_in_app(scope) == "/":
             return RedirectResponse(LOGIN.removeprefix("/"), 303)
         return PlainTextResponse("Enter the code of your class first.", 401)
 
     async def _sign_in_or_out(self, own: Login, scope: Scope, receive: Receive) -> Response:
         forwarded = Headers(scope=scope).get("x-forwarded-proto") if self.limits.proxied else None
         is_secure = (forwarded or scope.get("scheme")) == "https"
-        if _path(scope) == LOGOUT:
+        if path_in_app(scope) == LOGOUT:
             return own.leave(is_secure)
         if scope["method"] in READ:
             return own.page(scope)
@@ -306,7 +306,7 @@ async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
             return bytes(body)
 
 
-def _path(scope: Scope) -> str:
+def path_in_app(scope: Scope) -> str:
     """The path within the app, decoded."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(root) if root and path.startswith(root) else path

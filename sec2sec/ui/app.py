@@ -26,6 +26,7 @@ from sec2sec.ui.compare import tab as compare
 from sec2sec.ui.fair_queue import make_fair
 from sec2sec.ui.gpu import LENT
 from sec2sec.ui.gradio_private import (
+    Compression,
     UploadBrokenOffError,
     grant_no_other_site,
     look_less_often,
@@ -55,7 +56,7 @@ def build(settings: Settings) -> gr.Blocks:
         clip_id = gr.State(None, time_to_live=settings.delete_after, delete_callback=cache.discard)
         with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                inspecting = inspect.tab(settings, models, cache, clip_id)
+                inspecting = inspect.tab(demo, settings, models, cache, clip_id)
             with gr.Tab("Lab", id="lab") as opened:
                 lab.tab(settings, models, cache, clip_id, opened)
             with gr.Tab("Compare", id="compare"):
@@ -95,7 +96,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
     code = Login(settings.class_code, framed=bool(limits.framed_by)) if settings.class_code else None
     door = Middleware(Door, limits=limits, deletion=deletion, broken_off=UploadBrokenOffError, login=code)
     demo.launch(
-        app_kwargs={"middleware": [door], "routes": page_head.routes()},
+        app_kwargs={"middleware": [door, Middleware(Compression, quality=5)], "routes": page_head.routes()},
         favicon_path=page_head.ICON_PNG,
         server_name=settings.host,
         server_port=settings.port,

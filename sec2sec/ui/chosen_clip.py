@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
+from sec2sec.datasets.known_truth import planted_seconds
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.media.isolated import convert_clip, probe_clip
 from sec2sec.media.layout import NO_CHOICES, TrackChoices
+from sec2sec.paths import program_paths
 from sec2sec.progress import Progress
 from sec2sec.ui.bounded_cache import bytes_of_result
 from sec2sec.ui.gpu import gpu_seconds
@@ -39,6 +41,7 @@ class ClipResult:
     preview: Preview
     device: str  # where it was encoded, as it ends a sentence
     tokens: Tokens | None = None  # on the CPU
+    is_shared: bool = False  # of an example, held once for all visitors
 
     @property
     def nbytes(self) -> int:
@@ -89,6 +92,7 @@ class ChosenClip:
     choices: TrackChoices = NO_CHOICES
     tracks: TrackChoice = DEFAULT_TRACKS
     planted: Mapping[str, Sequence[int]] = field(default_factory=dict)  # target → decisive seconds, where it is known
+    model: str | None = None  # that an example brings
 
     @property
     def played(self) -> str | None:
@@ -102,6 +106,13 @@ class ChosenClip:
         # what is longer than the limit is refused before it is encoded, and so is what is not there
         seconds = limits.max_seconds if math.isnan(rest) else min(max(rest, 0.0), limits.max_seconds)
         return ClipPart(self.path, part, limits, seconds, self.pixels, self.tracks)
+
+    def planted_from(self, start: float) -> dict[str, list[int]]:
+        """Its planted seconds, counted from the start of the analysed part; none where that cuts through seconds."""
+        first = int(start)
+        if first != start:
+            return {}
+        return {name: [at - first for at in seconds if at >= first] for name, seconds in self.planted.items()}
 
     def with_tracks(self, video: int | None, audio: int | None) -> ChosenClip:
         """The same clip with other tracks, by number; it is played as it is only with those that a browser plays."""
@@ -118,6 +129,15 @@ def is_known_truth(path: Path) -> bool:
     return any((folder / "planted.csv").is_file() for folder in list(path.parents)[:2])
 
 
+def planted_in(path: Path) -> dict[str, list[int]]:
+    """The seconds that were planted in a clip of the bundled data set, for each target; empty for any other clip.
+
+    A table that a visitor uploaded is not read here: that takes a process of its own.
+    """
+    folder = program_paths().known_truth
+    return planted_seconds(folder, path.stem) if path.is_relative_to(folder) else {}
+
+
 def probe_upload(path: str, settings: Settings) -> tuple[ChosenClip, str]:
     """A chosen file, and what to say of it. Raises MediaError for one that cannot be used."""
     # without the limits of length and of pixels, which are checked against the part that is analysed
@@ -130,6 +150,7 @@ def probe_upload(path: str, settings: Settings) -> tuple[ChosenClip, str]:
         pixels=clip.width * clip.height,
         warnings=tuple(clip.warnings),
         choices=clip.choices,
+        planted=planted_in(Path(path)),
     )
     return chosen, clip.name + ("" if math.isnan(clip.duration) else f", {clip.duration:.1f} s")
 

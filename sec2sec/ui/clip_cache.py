@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ class ExplainedClip:
     part: Part  # that was asked for
     model: str | None
     known_truth: bool = False
+    planted: Mapping[str, Sequence[int]] = field(default_factory=dict)  # target → seconds, where they are known
     payload: dict[str, Any] = field(default_factory=dict)  # of viewer.payload, on the screen
     played: str = ""  # what the player shows; empty before it is converted
     pixels: int = 0  # of a picture; 0 without one
@@ -46,6 +47,7 @@ class ExplainedClip:
     history: History | None = None  # of the lab, once it was opened
     soundtracks: dict[str, Path] = field(default_factory=dict)  # name → file, of those that can be taken
     made: dict[str, Path] = field(default_factory=dict)  # the newest file of each kind that was made of it
+    is_shared: bool = False  # its arrays are those of an example, which are held once for all visitors
     serial: int = 0  # of the lab's last answer to the browser
     lock: threading.Lock = field(default_factory=threading.Lock)  # one edit after the other
 
@@ -71,8 +73,10 @@ class ExplainedClip:
     @property
     def nbytes(self) -> int:
         """Bytes that it takes, about: tokens, maps, what is on the screen, and something for the rest."""
-        heavy = bytes_of_result(self.explanation, self.preview, self.tokens)
         added = 0 if self.history is None else self.history.lab.added_bytes
+        if self.is_shared:
+            return added + BYTES_BESIDES
+        heavy = bytes_of_result(self.explanation, self.preview, self.tokens)
         return heavy + added + self._payload_bytes + BYTES_BESIDES
 
     @property
@@ -107,3 +111,14 @@ class ClipCache(BoundedCache[ExplainedClip]):
     def __init__(self, max_age: float, max_bytes: int = MAX_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
         """max_age: s after the last use."""
         super().__init__(max_age, max_bytes, clock)
+        self._shared: dict[str, ExplainedClip] = {}
+
+    def share(self, name: str, clip: ExplainedClip) -> str:
+        """Keeps a clip that every page may ask of, and nobody may change; returns its id."""
+        self._shared[name] = clip
+        return name
+
+    def get(self, key: str | None) -> ExplainedClip:
+        """The clip of an id. ClipGoneError if it is gone."""
+        shared = self._shared.get(key or "")
+        return shared if shared is not None else super().get(key)

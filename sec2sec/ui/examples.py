@@ -6,7 +6,7 @@ import base64
 import itertools
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gradio as gr
@@ -30,11 +30,14 @@ class Example:
     path: Path
     seconds: float
     still: bytes | None
+    model: str | None = None  # that it is shown with; None: the one that is chosen
+    name: str = ""  # on its tile, instead of the file's
+    note: str = ""  # under the name
 
     @property
     def title(self) -> str:
         """Its name as words."""
-        return self.path.stem.replace("-", " ").replace("_", " ")
+        return self.name or self.path.stem.replace("-", " ").replace("_", " ")
 
 
 def find_examples(folder: Path) -> list[Example]:
@@ -53,15 +56,35 @@ def read_example(path: Path) -> Example | None:
     return Example(path, clip.duration, stills[-1] if stills else None)
 
 
-def example_tiles(examples: Sequence[Example]) -> gr.HTML:
+def known_truth_examples(folder: Path, models: Sequence[str]) -> list[Example]:
+    """A clip whose truth is known, with the first model, and with the one whose attention is wrong on purpose.
+
+    Empty where clip or model are not there.
+    """
+    path = folder / "clips" / f"{FIRST_CLIP}.mp4"
+    example = read_example(path) if path.is_file() and models else None
+    if example is None:
+        return []
+    first = replace(example, model=models[0], name="Known truth", note="planted seconds")
+    wrong = replace(example, model=WRONG_MODEL, name="The same, wrong model", note="attention wrong on purpose")
+    return [first, wrong] if WRONG_MODEL in models[1:] else [first]
+
+
+def example_tiles(examples: Sequence[Example], elem_id: str | None = None) -> gr.HTML:
     """Buttons; a press triggers `select` with the index of the example."""
     return gr.HTML(
-        value=render("tiles.html", examples=[(example, _base64(example.still)) for example in examples]),
+        value=tiles(examples),
         html_template='<div class="tiles" role="group" aria-label="Example clips">${value}</div>',
         js_on_load=files.script(SCRIPT),
         apply_default_css=False,
+        elem_id=elem_id,
         visible=bool(examples),
     )
+
+
+def tiles(examples: Sequence[Example], chosen: Example | None = None) -> str:
+    """The buttons as HTML. chosen: the example that is shown."""
+    return render("tiles.html", examples=[(example, _base64(example.still)) for example in examples], chosen=chosen)
 
 
 def example_of(event: gr.EventData, examples: Sequence[Example]) -> Example | None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import jinja2
 from gradio import route_utils, routes
+from gradio.blocks import Block
+from gradio.brotli_middleware import BrotliMiddleware
 from gradio.components import Component
+from gradio.processing_utils import move_files_to_cache
 from gradio.route_utils import GradioMultiPartParser, MultiPartException  # type: ignore[attr-defined]
+from pydantic import BaseModel
 from starlette.datastructures import FormData
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sec2sec.errors import UserError
 from sec2sec.serving.deletion import free_bytes
-from sec2sec.serving.door import RESERVE
+from sec2sec.serving.door import API, RESERVE, path_in_app
 from sec2sec.ui.messages import message_for
 
 SECONDS_BETWEEN_LOOKS = 0.02
+COMPRESSED = re.compile(rf"/|/config|{API}/(run/[\w-]+|component_server|info)/?")
 
 
 def event_data(event: gr.EventData) -> dict[str, Any]:
@@ -59,6 +65,19 @@ def rewrite_page(rewrite: Callable[[str], str]) -> None:
     environment.cache.clear()
 
 
+def show_at_start(updates: Mapping[Block, Any]) -> None:
+    """Let components be on a page that is opened as these updates would make them."""
+    for component, update in updates.items():
+        fields = {"value": update}
+        if isinstance(update, dict) and update.get("__type__") == "update":
+            fields = {name: value for name, value in update.items() if name != "__type__"}
+        if "value" in fields and isinstance(component, Component):
+            value = component.postprocess(fields["value"])  # type: ignore[no-untyped-call]
+            value = value.model_dump() if isinstance(value, BaseModel) else value
+            fields["value"] = move_files_to_cache(value, component, postprocess=True, keep_in_cache=True)
+        vars(component).update(fields)
+
+
 def look_less_often(demo: gr.Blocks) -> None:
     """Gradio looks a thousand times per second whether somebody asks, which takes 7 % of a core of an idle app."""
     demo._queue.sleep_when_free = SECONDS_BETWEEN_LOOKS
@@ -74,6 +93,17 @@ class NoCors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on."""
         await self.app(scope, receive, send)
+
+
+class Compression(BrotliMiddleware):
+    """Compresses what gradio leaves as it is, because its address has no suffix: the page, and answers in one piece.
+
+    Not streams of events, of which each message has to leave at once; and not the forms of the class code: nothing that
+    holds a secret is compressed beside what somebody else has written.
+    """
+
+    def _is_compressible_file_type(self, scope: Scope) -> bool:
+        return COMPRESSED.fullmatch(path_in_app(scope)) is not None
 
 
 class UploadBrokenOffError(MultiPartException):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from sec2sec.errors import UserError
 from sec2sec.explanations.stability import SHIFTS, Bands, stability_steps
 from sec2sec.media import MediaError
 from sec2sec.media.layout import TrackLabels
+from sec2sec.paths import program_paths
 from sec2sec.progress import Steps
 from sec2sec.ui.chosen_clip import (
     UPLOADS,
+    WHOLE,
     ChosenClip,
     ClipPart,
     ClipResult,
@@ -31,9 +34,10 @@ from sec2sec.ui.clip_view import clip_view, view_value
 from sec2sec.ui.devices import device_words, with_device_lock
 from sec2sec.ui.downloads import Downloads
 from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, hide, run_in_queue, upload_field
-from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples
+from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples, known_truth_examples, tiles
+from sec2sec.ui.explained import Explained
 from sec2sec.ui.gpu import on_gpu
-from sec2sec.ui.gradio_private import served_path
+from sec2sec.ui.gradio_private import served_path, show_at_start
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.places import places_function
@@ -41,8 +45,11 @@ from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 from sec2sec.viewer.cards import predictions
 from sec2sec.viewer.payload import view_payload
+from sec2sec.viewer.planted import planted_words
+from sec2sec.viewer.templates import render
 
 PLAYER = "player"  # elem_id that the timeline follows
+SECONDS_FOR_FIRST = 60.0  # that the first start waits for what the app opens on
 PICK_CLIP = "Pick an example or upload a clip, then press Explain."
 
 
@@ -57,7 +64,7 @@ class Layout:
         self.clip_id = clip_id  # of the explained clip, in the cache
         with gr.Row(elem_classes="inspect"):
             with gr.Column(scale=0, min_width=364, elem_classes="left"):
-                self.tiles = example_tiles(examples)
+                self.tiles = example_tiles(examples, "tiles")
                 self.upload = upload_field("Upload a clip", UPLOADS, "upload")
                 gr.HTML(limits_words(settings), elem_classes="limits")
                 self.video_track = gr.Dropdown([], label="Picture", visible=False, elem_id="video-track")
@@ -82,6 +89,7 @@ class Layout:
                 self.player = Player(
                     label="Clip", show_label=False, interactive=False, elem_id=PLAYER, buttons=[], height="auto"
                 )
+                self.truth = gr.HTML(elem_id="truth")  # what is known of a known-truth clip
                 self.cards = gr.HTML(elem_id="predictions")
                 self.view = clip_view(
                     video_id=PLAYER,
@@ -93,12 +101,12 @@ class Layout:
     @property
     def outputs_of_choice(self) -> list[Block]:
         """What a newly chosen clip changes."""
-        return [self.chosen, self.video_track, self.audio_track, self.film, *self.outputs_of_explain]
+        return [self.chosen, self.video_track, self.audio_track, self.model, self.film, *self.outputs_of_explain]
 
     @property
     def outputs_of_explain(self) -> list[Block]:
         """What an explanation changes."""
-        answer = [self.status, self.cards, self.view, self.player]
+        answer = [self.status, self.truth, self.cards, self.view, self.player]
         return [*answer, self.explain, self.stop, self.stability, *self.downloads.buttons, self.clip_id]
 
 
@@ -106,9 +114,17 @@ class InspectTab:
     """What happens when the tab is used."""
 
     def __init__(
-        self, layout: Layout, settings: Settings, models: Models, cache: ClipCache, examples: Sequence[Example]
+        self,
+        layout: Layout,
+        settings: Settings,
+        models: Models,
+        cache: ClipCache,
+        examples: Sequence[Example],
+        explained: Explained,
     ) -> None:
         self.layout, self.settings, self.models, self.cache, self.examples = layout, settings, models, cache, examples
+        self.explained = explained
+        self.first: Example | None = None  # that a page opens on
         self.running: list[dict[str, Any]] = []  # what a newly chosen clip cancels
         self.follow = partial(follow, line=layout.status, limit=settings.job_seconds)
 
@@ -132,6 +148,7 @@ class InspectTab:
         layout = self.layout
         return {
             layout.status: status_html,
+            layout.truth: "",
             layout.cards: "",
             layout.view: None,
             layout.clip_id: None,
@@ -164,16 +181,71 @@ class InspectTab:
 
     # ---- choosing a clip
 
-    def choose(self, path: str | None) -> Updates:
-        """A file was uploaded, or taken away."""
+    def choose(self, path: str | None, before: ChosenClip | None = None, model: str | None = None) -> Updates:
+        """A file was uploaded, or taken away. before, model: what was chosen until now."""
         if path is None:
             return self.show_chosen(None, status(PICK_CLIP))
-        return self.offer_explain(*probe_upload(path, self.settings))
+        own_model: Updates = {self.layout.model: self.default_model(before, model)}
+        return {**self.offer_explain(*probe_upload(path, self.settings)), **own_model}
 
-    def choose_example(self, event: gr.EventData) -> Updates:
-        """A tile was pressed."""
+    def choose_example(self, before: ChosenClip | None, model: str | None, event: gr.EventData) -> Updates:
+        """A tile was pressed: what was explained beforehand is there at once. before, model: chosen until now."""
         example = example_of(event, self.examples)
-        return {**self.choose(str(example.path) if example is not None else None), self.layout.upload: None}
+        if example is None:
+            return {**self.choose(None), self.layout.upload: None}
+        model = example.model or self.default_model(before, model)
+        chosen, words = self.open_example(example)
+        result = self.explained.example(example.path, model)
+        if result is None:
+            updates = self.offer_explain(chosen, words)
+        else:
+            clip = self.keep(result, chosen=chosen, span=WHOLE, model=model)
+            key = self.cache.put(clip)
+            updates = self.show_chosen(chosen, "") | self.show_explained(
+                clip, key, self.ready_words(), converting=False
+            )
+        return {**updates, self.layout.model: model, self.layout.upload: None}
+
+    def default_model(self, before: ChosenClip | None, model: str | None) -> str | None:
+        """The model for a clip that brings none: the one chosen until now, unless the clip before brought that."""
+        return model if before is None or before.model is None else self.models.names()[0]
+
+    def open_example(self, example: Example) -> tuple[ChosenClip, str]:
+        """An example as a chosen clip, and its name and length. Raises MediaError for one that was damaged since."""
+        chosen, words = probe_upload(str(example.path), self.settings)
+        return replace(chosen, model=example.model), words
+
+    def ready_words(self) -> str:
+        """The status beside an example."""
+        return status("This example was explained beforehand. Choose another, or upload a clip of your own.")
+
+    def show_first(self) -> None:
+        """Let every page open on the first example, where it was explained: nobody waits, and nothing is loaded."""
+        first = self.examples[0] if self.examples else None
+        result = self.explained.example(first.path, first.model) if first is not None else None
+        if first is None or result is None:
+            return
+        chosen, _ = self.open_example(first)
+        clip = self.keep(result, chosen=chosen, span=WHOLE, model=first.model)
+        key = self.cache.share("first", clip)
+        updates = self.show_chosen(chosen, "") | self.show_explained(clip, key, self.ready_words(), converting=False)
+        shown = {component: update for component, update in updates.items() if not isinstance(component, gr.State)}
+        show_at_start(
+            shown | {self.layout.film: gr.update(visible=True), self.layout.tiles: tiles(self.examples, first)}
+        )
+        self.first = first
+
+    def enter(self) -> Updates:
+        """A page was opened: what it shows already is its visitor's own from now on, for the tabs and the downloads."""
+        first = self.first
+        if first is None:
+            return {self.layout.chosen: None}
+        result = self.explained.example(first.path, first.model)
+        if result is None:  # deleted since the start
+            return {self.layout.chosen: None}
+        chosen, _ = self.open_example(first)
+        clip = self.keep(result, chosen=chosen, span=WHOLE, model=first.model)
+        return {self.layout.chosen: chosen, self.layout.clip_id: self.cache.put(clip)}
 
     # ---- explaining it
 
@@ -203,7 +275,7 @@ class InspectTab:
         clip = self.keep(result, chosen=chosen, span=span, model=model)
         took = time.perf_counter() - began
         status_html = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
-        yield self.show_explained(clip, model, status_html, converting=not chosen.playable)
+        yield self.show_explained(clip, self.cache.put(clip), status_html, converting=not chosen.playable)
         if not chosen.playable:
             yield from self.convert(clip, analysed, status_html)
 
@@ -212,7 +284,7 @@ class InspectTab:
         assert result.tokens is not None, "explain_on_device() sends them"
         # what is converted for playback begins where the analysed part does
         offset = result.explanation.clip.start if chosen.playable else 0.0
-        truth = chosen.known_truth
+        truth, planted = chosen.known_truth, chosen.planted_from(result.explanation.clip.start)
         return ExplainedClip(
             result.explanation,
             result.preview,
@@ -221,21 +293,23 @@ class InspectTab:
             span,
             model,
             truth,
-            view_payload(result.explanation, result.preview, diagnostics=truth, offset=offset),
+            planted,
+            view_payload(result.explanation, result.preview, diagnostics=truth, offset=offset, planted=planted),
             chosen.played or "",
             chosen.pixels,
+            is_shared=result.is_shared,
         )
 
-    def show_explained(self, clip: ExplainedClip, model: str | None, status_html: str, *, converting: bool) -> Updates:
-        """An explanation on the screen. converting: the clip is still to be converted for playback."""
+    def show_explained(self, clip: ExplainedClip, key: str, status_html: str, *, converting: bool) -> Updates:
+        """An explanation on the screen. key: of the clip in the cache. converting: it is still to be for playback."""
         layout = self.layout
-        key = self.cache.put(clip)
         downloads: Updates = dict.fromkeys(layout.downloads.buttons, gr.update(visible=True))
         player: Updates = {layout.player: None} if converting else {}
         return {
             **self.set_busy(status_html, busy=converting),
+            layout.truth: truth_line(clip),
             layout.cards: predictions(clip.explanation, clip.shown_targets),
-            layout.view: view_value(clip, key, self.models.get(model)),
+            layout.view: view_value(clip, key, self.models.get(clip.model)),
             layout.stability: gr.update(visible=True, interactive=not converting),
             layout.clip_id: key,
             **downloads,
@@ -304,10 +378,13 @@ class InspectTab:
         ]
         unqueued: dict[str, Any] = {"cancels": self.running, **AT_ONCE}
         choose = errors_as_messages(self.refuse_upload)(self.choose)
-        layout.upload.upload(choose, layout.upload, layout.outputs_of_choice, js=forget_example_js(1), **unqueued)
+        before = [layout.chosen, layout.model]
+        layout.upload.upload(
+            choose, [layout.upload, *before], layout.outputs_of_choice, js=forget_example_js(3), **unqueued
+        )
         layout.upload.clear(lambda: self.choose(None), None, layout.outputs_of_choice, **unqueued)
         choose_example = errors_as_messages(self.refuse_example)(self.choose_example)
-        layout.tiles.select(choose_example, None, [layout.upload, *layout.outputs_of_choice], **unqueued)
+        layout.tiles.select(choose_example, before, [layout.upload, *layout.outputs_of_choice], **unqueued)
         layout.stop.click(
             lambda: self.set_busy(status("Stopped."), busy=False), None, layout.outputs_of_explain, **unqueued
         )
@@ -322,12 +399,28 @@ def track_choices(labels: TrackLabels) -> dict[str, Any]:
     return update
 
 
-def tab(settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State) -> InspectTab:
+def truth_line(clip: ExplainedClip) -> str:
+    """What is known of a known-truth clip, in a sentence; empty for any other."""
+    planted = {name: clip.planted[name] for name in clip.shown_targets if name in clip.planted}
+    words = planted_words(clip.explanation, planted)
+    return render("paragraph.html", text=words) if words else ""
+
+
+def tab(demo: gr.Blocks, settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State) -> InspectTab:
     """Lays out the tab and wires it; called within gr.Blocks. clip_id: gets the id of the explained clip."""
-    examples = find_examples(settings.examples)
+    names = models.names()
+    known = known_truth_examples(program_paths().known_truth, names)
+    others = find_examples(settings.examples)
+    wanted = [(example.path, example.model) for example in known] + [(e.path, n) for e in others for n in names[:1]]
+    explained = Explained(program_paths().explained, models, wanted)
+    examples = [*known, *others]
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
-    inspecting = InspectTab(Layout(settings, models, cache, clip_id, examples), settings, models, cache, examples)
+    layout = Layout(settings, models, cache, clip_id, examples)
+    inspecting = InspectTab(layout, settings, models, cache, examples, explained)
     inspecting.connect()
+    explained.wait_for(wanted[:1], SECONDS_FOR_FIRST)
+    inspecting.show_first()
+    demo.load(inspecting.enter, None, [layout.chosen, clip_id], **AT_ONCE)
     return inspecting
 
 

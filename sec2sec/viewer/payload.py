@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ MAX_SECONDS_WITH_HEADS = 60  # in a longer clip the heads travel averaged: all o
 # Where weights are summed into a few places, entropy hardly tells: one of nine with twice its share leaves .98 of it.
 # Such a sum points nowhere where no place has this many times an equal share.
 NEARLY_EVEN = 1.25
+NOTHING_PLANTED: Mapping[str, Sequence[int]] = MappingProxyType({})
 MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
 
 
@@ -37,13 +40,20 @@ def encode(
 
 
 def view_payload(
-    explanation: Explanation, preview: Preview, *, diagnostics: bool = False, offset: float | None = None
+    explanation: Explanation,
+    preview: Preview,
+    *,
+    diagnostics: bool = False,
+    offset: float | None = None,
+    planted: Mapping[str, Sequence[int]] = NOTHING_PLANTED,
 ) -> dict[str, Any]:
     """What the view shows.
 
     diagnostics: also show the targets that have a truth on known-truth clips alone.
 
     offset: where in what is played the analysed part begins, s; as in the file, unless the part was cut out of it.
+
+    planted: target → the seconds of the analysed part that are known to have made it what it is.
     """
     clip = explanation.clip
     shown = shown_targets(explanation, diagnostics)
@@ -60,6 +70,7 @@ def view_payload(
         },
         "groups": [[key, title] for key, title in TITLES.items()],
         **changing_payload(explanation, preview, shown),
+        "planted": {name: list(planted[name]) for name in shown if name in planted},
         "targets": [_target(explanation, name) for name in shown],
         "sanity": [test for name in shown if (test := _sanity(explanation, name))],
         "unfamiliar": _unfamiliar(explanation),

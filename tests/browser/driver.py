@@ -115,7 +115,7 @@ def upload(page: Page, clip: Path | str) -> None:
 def explain(page: Page, example: int | None = None) -> None:
     """Press the button, for an example or for what was chosen before, and wait for the drawn explanation."""
     if example is not None:
-        page.locator(".tiles button").nth(example).click()
+        page.locator("#tiles button:not([data-known])").nth(example).click()
         page.locator("#explain:enabled").wait_for()
     page.click("#explain")
     page.wait_for_selector(".s2s[data-ready=true]", timeout=120_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
+import brotli
 import pytest
 
 from sec2sec.serving.deletion import LOCK, PREFIX
@@ -60,6 +62,18 @@ def wait_until_gone(app: App, seconds: float) -> None:
 @pytest.mark.parametrize("path", ["/", "/config", "/theme.css", "/gradio_api/startup-events", "/health"])
 def test_what_the_page_asks_for_is_served(app, path):
     assert asked(app, "GET", path)[0] == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_page_is_compressed_where_the_browser_asks_for_that(app, encoding):
+    _, plain, page = asked(app, "GET", "/")
+    assert plain.headers["content-encoding"] is None
+    _, packed, body = asked(app, "GET", "/", headers={"Accept-Encoding": encoding})
+    assert packed.headers["content-encoding"] == encoding
+    assert "accept-encoding" in packed.headers["vary"].lower()
+    unpacked = gzip.decompress(body) if encoding == "gzip" else brotli.decompress(body)
+    assert len(unpacked) == pytest.approx(len(page), abs=100)
+    assert len(body) < len(page) / 3
 
 
 @pytest.mark.parametrize(
