@@ -18,7 +18,7 @@ from sec2sec.viewer.templates import render
 
 log = logging.getLogger("sec2sec.ui")
 SCRIPT = Path(__file__).with_name("examples.js")
-FIRST_CLIP = "film-3009-00003"  # of the bundled data set: what the app opens on
+FIRST_CLIP = "film-3114-00002"  # of the bundled data set: what the app opens on
 WRONG_MODEL = "wrong-attention"  # the bundled checkpoint that looks away from what counts, on purpose
 STILL_SECOND = 3  # the first frames of a clip are often black
 

@@ -274,7 +274,7 @@ def test_it_opens_ready_with_a_clip_of_known_truth_and_two_bundled_models(tmp_pa
     (example,) = layout.known_example()
     board = layout.first_board([example], models, settings)
     assert (board.ready, board.models) == (True, ("demo", "wrong-attention"))
-    assert board.words() == "film-3009-00003.mp4, 6.0 s. Press Compare."
+    assert board.words() == "film-3114-00002.mp4, 9.0 s. Press Compare."
     assert {name: title for title, name in models.shared()}["wrong-attention"] == "attention wrong on purpose"
 
 
