@@ -84,7 +84,9 @@ def rows_of_level(level: str, report: dict[str, Any]) -> Iterator[Row]:
     for target, figures in report["targets"].items():
         least = limits.synchrony if target == "synchrony" else limits.graded
         yield Row(f"{level}: accuracy of {target}", figures["accuracy"], "", least, "at least", command)
-        yield Row("  majority (trivial)", figures["trivial"]["majority"]["accuracy"], command=command)
+        yield Row(
+            "  majority of the training set (trivial)", figures["trivial"]["majority"]["accuracy"], command=command
+        )
         least = limits.synchrony_auroc if target == "synchrony" else None
         yield Row(f"{level}: AUROC of {target} (chance .5)", figures["auroc"], "", least, "at least", command)
     for method, share in report["pointing"].items():

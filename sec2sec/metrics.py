@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from sec2sec.words import plus_minus
+
 DRAWS = 1000
 LEVEL = (2.5, 97.5)  # per cent
 DEFAULT_THRESHOLD = 0.5  # of a class: it is predicted above this
@@ -28,6 +30,15 @@ SHOWN = {
     "score": ("mean_accuracy", "r2", "pearson", "ccc"),
 }
 METRIC_TITLES = {"auroc": "AUROC", "r2": "R²", "pearson": "Pearson", "ccc": "CCC", "f1": "F1", "macro_f1": "macro F1"}
+
+
+# The trivial baselines in words: what they know comes from the labels of the training set, not of what is measured.
+BASELINES = {name: f"{name} of the training set" for name in ("majority", "mean", "median")}
+
+
+def baseline_words(name: str) -> str:
+    """A trivial baseline, or another yardstick, in words."""
+    return BASELINES.get(name, name.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -334,4 +345,4 @@ def span(interval: Sequence[float] | None) -> str:
 
 def gain_words(gain: Mapping[str, Any]) -> str:
     """What something is better by than a yardstick, with the interval and the yardstick's name."""
-    return f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')}"
+    return f"{plus_minus(gain['value'])}{span(gain['interval'])} over {baseline_words(gain['over'])}"

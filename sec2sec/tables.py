@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sec2sec.metrics import SHOWN, figure, span, threshold_words, thresholds_of, title_of
+from sec2sec.metrics import SHOWN, baseline_words, figure, span, threshold_words, thresholds_of, title_of
 
 Interval = Sequence[float] | None  # the ends of a 95 % interval; None where there is none
 
@@ -139,8 +139,8 @@ def rows_of_target(name: str, report: Mapping[str, object]) -> list[MetricRow]:
     A checkpoint's metrics.json may come from anybody: what is no figure there makes no row.
     """
     own = MetricRow(name, "", report, _mapping(report.get("interval")), report.get("clips", ""))
-    baselines = {words: values for words, values in _mapping(report.get("trivial")).items() if _mapping(values)}
-    return [own, *(MetricRow(name, words.replace("_", " "), values, {}) for words, values in baselines.items())]
+    baselines = {baseline: values for baseline, values in _mapping(report.get("trivial")).items() if _mapping(values)}
+    return [own, *(MetricRow(name, baseline_words(baseline), values, {}) for baseline, values in baselines.items())]
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -16,10 +16,13 @@ def listed(words: Sequence[str]) -> str:
 
 def signed(value: float, places: int = 2) -> str:
     """A number with its sign and a true minus; what rounds to nothing has no sign, what was not measured is a dash."""
-    if not math.isfinite(value):
-        return "–"
+    return plus_minus(value, places).replace("-", "−") if math.isfinite(value) else "–"
+
+
+def plus_minus(value: float, places: int = 3) -> str:
+    """A number with its sign in ASCII, as the tables of results have it; what rounds to nothing has no sign."""
     digits = f"{value:+.{places}f}"
-    return digits[1:] if float(digits) == 0 else digits.replace("-", "−")
+    return digits[1:] if float(digits) == 0 else digits
 
 
 def level(prediction: float) -> str:

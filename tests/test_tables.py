@@ -19,12 +19,14 @@ def test_each_target_stands_above_its_trivial_baselines() -> None:
     targets = {"arousal": measured("binary"), "calm": measured("score"), "valence": measured("binary")}
     labels = [row.label for row in metric_rows(targets, "binary")]
     assert labels == [
-        "arousal", "arousal, majority (trivial)", "arousal, always positive (trivial)",
-        "valence", "valence, majority (trivial)", "valence, always positive (trivial)",
+        "arousal", "arousal, majority of the training set (trivial)", "arousal, always positive (trivial)",
+        "valence", "valence, majority of the training set (trivial)", "valence, always positive (trivial)",
     ]  # fmt: skip
     classes, scores = metric_tables(targets)
     assert [row[0] for row in classes.rows] == labels
-    assert [row[0] for row in scores.rows] == ["calm", "calm, mean (trivial)", "calm, median (trivial)"]
+    assert [row[0] for row in scores.rows] == [
+        "calm", "calm, mean of the training set (trivial)", "calm, median of the training set (trivial)",
+    ]  # fmt: skip
     assert all(len(row) == len(table.head) for table in (classes, scores) for row in table.rows)
     assert [table.head[-1] for table in (classes, scores)] == ["clips", "clips"]
     assert classes.rows[0][-1] == "40"

@@ -14,12 +14,13 @@ from sec2sec.benchmark.tables import (
     title_in,
     tuning_table,
 )
-from sec2sec.metrics import MAIN, MIN_GROUPS, figure, span, title_of
+from sec2sec.metrics import MAIN, MIN_GROUPS, baseline_words, figure, span, title_of
 from sec2sec.plots.svg import Range, Svg, ranges
 from sec2sec.tables import TextTable, counted
 from sec2sec.training.spaces import read_space, words_of
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
+from sec2sec.words import plus_minus
 
 READING = (
     "Each interval is the middle 95 % of a bootstrap over groups (films, speakers) and over seeds; with few seeds it "
@@ -181,7 +182,7 @@ def _outcomes(results: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]) ->
     outcomes: dict[str, list[str]] = {"Holds": [], "Does not hold": [], "Cannot be told": []}
     for pair in pairs:
         first, second = title_in(results, pair["a"]), title_in(results, pair["b"])
-        gap = "undefined" if pair["difference"] is None else f"{pair['difference']:+.3f}{span(pair['interval'])}"
+        gap = "undefined" if pair["difference"] is None else f"{plus_minus(pair['difference'])}{span(pair['interval'])}"
         words = f"{first} over {second} ({gap})"
         if pair["holds"] is None:
             outcomes["Cannot be told"].append(words)
@@ -206,7 +207,7 @@ def _chart(results: Mapping[str, Any], target: str) -> Svg:
         ours = row["targets"].get(target, {}).get(metric, {"value": None, "interval": None})
         rows.append(Range(row["title"], ours["value"], ours["interval"], row["paper"].get(target, {}).get(metric)))
     for name, trivial in results["trivial"][target].items():
-        rows.append(Range(f"{name.replace('_', ' ')} (trivial)", trivial[metric]["value"], trivial[metric]["interval"]))
+        rows.append(Range(f"{baseline_words(name)} (trivial)", trivial[metric]["value"], trivial[metric]["interval"]))
     text = "; ".join(f"{row.name} {figure(row.value)}{span(row.interval)}" for row in rows)
     return ranges(f"{target}: {title_of(metric)}", title_of(metric), rows, "paper", text)
 

@@ -13,10 +13,11 @@ from sec2sec.benchmark.fold_results import as_csv
 from sec2sec.bibliography import bibtex
 from sec2sec.datasets.folds import EACH_GROUP
 from sec2sec.files import write_atomically, write_json
-from sec2sec.metrics import DEFAULT_THRESHOLD, SHOWN, figure, span, title_of
+from sec2sec.metrics import DEFAULT_THRESHOLD, SHOWN, baseline_words, figure, span, title_of
 from sec2sec.tables import TextTable, counted
 from sec2sec.training.loop import TrainingError
 from sec2sec.training.settings import TrainConfig
+from sec2sec.words import plus_minus
 
 READING = (
     "Each clip was predicted once, by the training that had not seen its group. Pooled figures are over all clips, "
@@ -110,7 +111,8 @@ def conclusions(results: Mapping[str, Any]) -> list[str]:
         p = "" if gain["p"] is None else f", p = {gain['p']:.4f}"
         sentences.append(
             f"{target}: {title_of(gain['metric'])} {figure(main['value'])}{span(main['interval'])}, "
-            f"{gain['difference']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial){p}; "
+            f"{plus_minus(gain['difference'])}{span(gain['interval'])} "
+            f"over {baseline_words(gain['over'])} (trivial){p}; "
             f"{report['clips']} clips of {counted(report['groups'], 'group')}."
         )
     return sentences
@@ -124,7 +126,7 @@ def pooled_table(results: Mapping[str, Any], target: str) -> TextTable:
     rows = [["all clips", *(_cell(report["pooled"][metric]) for metric in metrics)], ["mean of folds (sd)", *mean]]
     rows.append(["Trivial, all clips"])
     for name, figures in report["trivial"].items():
-        rows.append([name.replace("_", " "), *(_cell(figures[metric]) for metric in metrics)])
+        rows.append([baseline_words(name), *(_cell(figures[metric]) for metric in metrics)])
     caption = (
         f"{target}: {_folds_in_words(results).lower()}, {counted(report['clips'], 'clip')} of "
         f"{counted(report['groups'], 'group')}, 95 % interval over groups{_thresholds_in_words(report)}"

@@ -17,6 +17,7 @@ from sec2sec.datasets.table import DataError, kind_of
 from sec2sec.metrics import DEFAULT_THRESHOLD, MAIN, few_groups, title_of
 from sec2sec.predictions import LabelledPredictions
 from sec2sec.tables import TextTable
+from sec2sec.words import plus_minus
 
 
 class McNemar(TypedDict):
@@ -139,8 +140,8 @@ def comparison_table(results: Mapping[str, TargetComparison]) -> TextTable:
                 str(result["groups"]),
                 f"{result['a']:.3f}",
                 f"{result['b']:.3f}",
-                f"{result['difference']:+.3f}",
-                "none" if interval is None else f"{interval[0]:+.3f} to {interval[1]:+.3f}",
+                plus_minus(result["difference"]),
+                "none" if interval is None else f"{plus_minus(interval[0])} to {plus_minus(interval[1])}",
                 _p(result["p"]),
                 _p(result["p_holm"]),
                 _p(exact["p"] if exact else None),

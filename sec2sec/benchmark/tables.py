@@ -7,8 +7,9 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sec2sec.metrics import DEFAULT_THRESHOLD, MAIN, figure, span, title_of
+from sec2sec.metrics import DEFAULT_THRESHOLD, MAIN, baseline_words, figure, span, title_of
 from sec2sec.tables import TextTable, counted
+from sec2sec.words import plus_minus
 
 NUMBERS = {"binary": 1, "score": 2}  # of the paper's tables
 METRICS_SHOWN = {
@@ -41,7 +42,7 @@ def _target(results: Mapping[str, Any], target: str, kind: str) -> TextTable:
         rows.append(cells)
     rows.append(["Trivial"])
     for name, metrics in results["trivial"][target].items():
-        cells = [name.replace("_", " "), "none"]
+        cells = [baseline_words(name), "none"]
         for metric, of_paper in columns:
             cells += ["", _cell(metrics[metric])] if of_paper else [_cell(metrics[metric])]
         rows.append(cells)
@@ -190,7 +191,8 @@ def tuning_table(results: Mapping[str, Any]) -> TextTable | None:
 def title_in(results: Mapping[str, Any], name: str) -> str:
     """A system as the tables call it; a trivial baseline in words."""
     titles = {row["name"]: row["title"] for row in results["systems"]}
-    return str(titles.get(name, name.replace("_", " ")))
+    prefix, colon, baseline = name.rpartition(": ")  # "trivial: majority"
+    return str(titles.get(name, prefix + colon + baseline_words(baseline)))
 
 
 def comparison_table(results: Mapping[str, Any], target: str, part: str) -> TextTable:
@@ -199,7 +201,7 @@ def comparison_table(results: Mapping[str, Any], target: str, part: str) -> Text
     rows = [
         [
             f"{title_in(results, pair['a'])} − {title_in(results, pair['b'])}",
-            "undefined" if pair["difference"] is None else f"{pair['difference']:+.3f}{span(pair['interval'])}",
+            "undefined" if pair["difference"] is None else f"{plus_minus(pair['difference'])}{span(pair['interval'])}",
             *("" if pair[key] is None else f"{pair[key]:.4f}" for key in ("p", "p_holm")),
             {True: "yes", False: "no", None: "cannot be told"}[pair["holds"]],
         ]

@@ -19,7 +19,7 @@ from sec2sec.datasets.feature_table import FeatureRow
 from sec2sec.datasets.splits import obstacles, shared_groups
 from sec2sec.datasets.table import SPLITS, DataError, Kind, Row, Table, some
 from sec2sec.media import MediaError, open_clip
-from sec2sec.metrics import TrainingLabels, measure
+from sec2sec.metrics import TrainingLabels, baseline_words, measure
 from sec2sec.progress import Progress, Steps
 
 SCHEMA = "sec2sec.data/1"
@@ -312,7 +312,7 @@ def _target_lines(target: str, about: dict[str, Any]) -> Iterator[str]:
         yield f"  {split:<10}{labels['labels']:>10,} labels  {_figures(labels)}".rstrip()
     for split, baselines in about["trivial"].items():
         for name, values in baselines.items():
-            yield f"  trivial on {split}: {name.replace('_', ' ')}: {_figures(values)}"
+            yield f"  trivial on {split}: {baseline_words(name)}: {_figures(values)}"
 
 
 def _figures(values: dict[str, float]) -> str:

@@ -24,6 +24,7 @@ from sec2sec.tables import MetricRow, TextTable, latex_document, metric_tables, 
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
+NAMED = 42  # columns of a terminal for what a row is of
 DIAGONAL = (0.0, 1.0)
 UNKNOWN_ORIGIN = (
     "The checkpoint does not say which clips it learned from, so that nobody can tell whether it has seen these; "
@@ -110,7 +111,7 @@ def as_text(report: EvaluationReport) -> str:
         if words := threshold_words(thresholds_of(targets)):
             lines += ["", f"In these figures {words}."]
         if targets:
-            lines += ["", f"{'target':<28}" + "".join(f"{name:>19}" for name in metrics) + f"{'clips':>8}"]
+            lines += ["", f"{'target':<{NAMED}}" + "".join(f"{name:>19}" for name in metrics) + f"{'clips':>8}"]
         for name, target in targets.items():
             lines += _text_of_target(name, target, metrics)
     if "pointing" in report:
@@ -148,10 +149,10 @@ def _about(method: str) -> str:
 
 def _text_of_target(name: str, target: TargetReport, metrics: Sequence[str]) -> list[str]:
     own, *baselines = rows_of_target(name, target)
-    lines = [f"{name:<28}{_text_cells(own, metrics)}{own.clips:>8}"]
+    lines = [f"{name:<{NAMED}}{_text_cells(own, metrics)}{own.clips:>8}"]
     if interval := own.intervals[MAIN[target["kind"]]]:
-        lines.append(f"{'  95 % over groups':<28}{'{:.3f}–{:.3f}'.format(*interval):>19}")
-    lines += [f"{f'  {row.baseline} (trivial)':<28}{_text_cells(row, metrics)}" for row in baselines]
+        lines.append(f"{'  95 % over groups':<{NAMED}}{'{:.3f}–{:.3f}'.format(*interval):>19}")
+    lines += [f"{f'  {row.baseline} (trivial)':<{NAMED}}{_text_cells(row, metrics)}" for row in baselines]
     if "calibration" in target["curves"]:
         error = target["curves"]["calibration"]
         trivial = f"(the training share alone {error['trivial']['brier']:.3f})"

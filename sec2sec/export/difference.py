@@ -11,6 +11,7 @@ import numpy as np
 from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.explanations import ClipSummary
 from sec2sec.explanations.difference import Difference
+from sec2sec.words import signed
 
 SCHEMA = "sec2sec.difference/1"
 
@@ -48,7 +49,8 @@ def as_text(model: CheckpointSummary, a: ClipSummary, b: ClipSummary, difference
     rows = [(str(second), slice(second, second + 1)) for second in range(b.seconds)]
     for label, part in [*rows, ("all", slice(None))]:
         parts = [(one.sound[part].sum(), one.picture[part].sum()) for one in shown.values()]
-        lines.append(f"{label:>6} " + "".join(f"| {'':<10} {sound:>+6.3f} {seen:>+8.3f} " for sound, seen in parts))
+        cells = (f"| {'':<10} {signed(sound, 3):>6} {signed(picture, 3):>8} " for sound, picture in parts)
+        lines.append(f"{label:>6} " + "".join(cells))
     return "\n".join(lines)
 
 

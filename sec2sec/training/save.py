@@ -22,6 +22,7 @@ from sec2sec.metrics import (
     TrainingLabels,
     best_threshold,
     figure,
+    gain_words,
     measure,
     span,
     threshold_words,
@@ -175,6 +176,6 @@ def as_text(metrics: Mapping[str, Any]) -> str:
         beside += f"; {words}" if (words := threshold_words(thresholds_of({name: figures}))) else ""
         lines.append(
             f"{name:<20}{title_of(main)} {figures[main]:.3f}{span(figures['interval'][main])}, "
-            f"{gain['value']:+.3f}{span(gain['interval'])} over {gain['over'].replace('_', ' ')} (trivial){beside}"
+            f"{gain_words(gain)} (trivial){beside}"
         )
     return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in metrics["warnings"])])

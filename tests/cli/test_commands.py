@@ -266,7 +266,7 @@ def test_made_clips_can_be_evaluated_beside_trivial_baselines(tmp_path, checkpoi
     yardsticks = {"chance", "last second", "middle second", "loudness + motion", "odd one out"}
     assert set(report["pointing"]) == {"occlusion", "attention", *yardsticks}
     assert [gain["over"] for gain in report["pointing_gains"]] == ["loudness + motion", "odd one out"]
-    assert "majority (trivial)" in done.stdout
+    assert "majority of the training set (trivial)" in done.stdout
 
 
 def test_a_folder_without_a_table_is_refused(tmp_path, checkpoint):

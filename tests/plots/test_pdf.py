@@ -16,7 +16,7 @@ from sec2sec.plots.svg import Range, Series, Svg, chart, ranges
 ROWS = [
     Range("Sec2Sec SA-CA", 0.78, (0.7, 0.85), 0.7949),
     Range("Vielfältig & <b>", -0.25, None),
-    Range("majority (trivial)", None),
+    Range("majority of the training set (trivial)", None),
 ]
 SERIES = [
     Series("model", "line", (0, 0.2, 1), (0, 0.7, 1)),

@@ -285,7 +285,7 @@ def test_no_gpu_is_asked_for_to_evaluate_a_data_set_or_to_edit_a_clip(
     first, second = [place for place, path in enumerate(paths) if path == "/answer"][:2]
     assert paths[first + 1 : second] == []
     assert "Evaluated 6 clips of set. They were encoded on the CPU." in ran.evaluated[0]
-    assert "majority (trivial)" in ran.evaluated[1]
+    assert "majority of the training set (trivial)" in ran.evaluated[1]
     opened, frozen, blank = (json.loads(ran.edited[name]) for name in ("opened", "frozen", "blank"))
     assert ran.edited["status"] == ["", "", ""]
     for target in opened["targets"]:  # from the tokens that crossed, by the model of this process
