@@ -106,12 +106,20 @@ def constant_answers(finished: Finished, target: str) -> dict[str, Answers]:
     return {name: replace(one, prediction=np.full(len(one.truth), value)) for name, value in constants.items()}
 
 
+TRIVIAL = {
+    "majority": "majority of the training set",
+    "always_positive": "always positive",
+    "mean": "mean of the training set",
+    "median": "median of the training set",
+}
+
+
 def expected_rows(finished: Finished, target: str) -> dict[str, dict[str, tuple[float | None, list[float] | None]]]:
     """Every row of a target's table by its title."""
     kind = finished.kind(target)
     rows = {TWO[name]: over_seeds(kind, trials, name) for name, trials in finished.answers[target].items()}
     for name, answers in constant_answers(finished, target).items():
-        rows[name.replace("_", " ")] = over_seeds(kind, [answers], name)
+        rows[TRIVIAL[name]] = over_seeds(kind, [answers], name)
     return rows
 
 
@@ -142,7 +150,7 @@ def test_the_files_for_programs_hold_those_figures(finished):
     by_title = {row["title"]: row["targets"] for row in finished.results["systems"]}
     for target, kind in finished.results["targets"].items():
         for title, metrics in expected_rows(finished, target).items():
-            plain = finished.results["trivial"][target].get(title.replace(" ", "_"))
+            plain = finished.results["trivial"][target].get({words: name for name, words in TRIVIAL.items()}.get(title))
             ours = by_title[title][target] if title in by_title else plain
             for metric, (value, between) in metrics.items():
                 assert ours[metric]["value"] == (None if value is None else pytest.approx(value, abs=WITHIN))
@@ -198,7 +206,8 @@ def test_differences_p_values_and_holms_correction_are_recomputed_and_printed(fi
             assert pair["p_holm"] == pytest.approx(corrected[place], abs=WITHIN)
             assert pair["interval"] == pytest.approx(between, abs=WITHIN)
             span = f"[{cell(between[0])}, {cell(between[1])}]"
-            line = f"{round(difference, 6):+.3f} {span} | {p:.4f} | {corrected[place]:.4f}"
+            figure = "0.000" if abs(difference) < 0.0005 else f"{difference:+.3f}"
+            line = f"{figure} {span} | {p:.4f} | {corrected[place]:.4f}"
             assert line in text, (target, pair, line)
 
 
