@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 BASELINE = "the same length, every second at the training average"  # what a prediction is measured against
+SCALES = {"arousal": "calm to exciting", "valence": "unpleasant to pleasant"}  # from 0 to 1, of the usual targets
 LEVELS = ((0.2, "very low"), (0.4, "low"), (0.6, "medium"), (0.8, "high"))
 
 

@@ -14,7 +14,7 @@ from sec2sec.config import MediaLimits, TrackChoice
 from sec2sec.errors import SettingsError
 from sec2sec.extras import require_extra
 from sec2sec.files import json_bytes
-from sec2sec.outputs import Outputs, write_output
+from sec2sec.outputs import STDOUT, Outputs, write_output
 
 if TYPE_CHECKING:
     from sec2sec.clip import EncodedClip
@@ -82,6 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     output = parser.add_argument_group("output")
     add_json(output, "explanation")
+    output.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write the figures of each second to this file, a row for each target and second (CSV); "
+        "- is standard output",
+    )
     output.add_argument(
         "--maps",
         choices=("none", "mean", "heads"),
@@ -177,8 +184,10 @@ def explain_features(options: argparse.Namespace) -> int:
     if options_of_file := [name for name, value in needs_file.items() if value]:
         verb = "needs" if len(options_of_file) == 1 else "need"
         raise SettingsError(f"{', '.join(options_of_file)} {verb} a clip: features have no file to show")
-    if options.json:
-        Outputs([options.features, options.checkpoint], options.overwrite).claim(options.json)
+    outputs = Outputs([options.features, options.checkpoint], options.overwrite)
+    for path in (options.json, options.csv):
+        if path:
+            outputs.claim(path)
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.feature_clip import encode_row
     from sec2sec.training.opening import open_as_learned
@@ -193,8 +202,9 @@ def claim_outputs(options: argparse.Namespace) -> None:
     """Decide on every file that will be written, those beside the report included. Raises FileError."""
     outputs = Outputs([options.clip, options.checkpoint, *options.seeds], options.overwrite)
     beside = [options.report.with_suffix(suffix) for suffix in REPORT_SUFFIXES] if options.report else []
-    if options.json and options.json.resolve() not in [path.resolve() for path in beside]:
-        outputs.claim(options.json)
+    for path in (options.json, options.csv):
+        if path and path.resolve() not in [own.resolve() for own in beside]:
+            outputs.claim(path)
     for path in (*beside, options.report, options.annotate, options.gif, options.figure):
         if path:
             outputs.claim(path)
@@ -227,10 +237,15 @@ def write_results(
         if options.token_gradients:
             add_token_gradients(value["targets"], clip)
         write_output(options.json, json_bytes(value, indent=None))
+    if options.csv:
+        from sec2sec.export.as_table import to_csv
+
+        names = [name for name in explanation.targets if name not in explanation.checkpoint.diagnostics]
+        write_output(options.csv, to_csv(explanation, names).encode())
     write_films(options, explanation, limits)
     if options.figure:
         write_figure(options.figure, explanation, clip.preview)
-    print_result(as_text(explanation), options.json)
+    print_result(as_text(explanation), options.csv if options.csv == STDOUT else options.json)
 
 
 def write_figure(path: Path, explanation: Explanation, preview: Preview | None) -> None:

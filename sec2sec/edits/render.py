@@ -41,7 +41,7 @@ def render_plan(
     cannot be written.
     """
     if not all(second.renderable for second in plan):
-        raise EditError("Removed seconds (training mean) exist as tokens alone and cannot be played; undo them first")
+        raise EditError("Removed seconds (training average) are tokens alone and cannot be played; undo them first")
     seconds = duration(plan, tracks)
     heard = None if plan[0].sound is None else _sound(clip, plan, tracks, soundtracks or {}, limits or MediaLimits())
     with closing(Pictures(clip)) as pictures:

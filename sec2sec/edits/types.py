@@ -295,7 +295,7 @@ def in_words(edit: Edit) -> str:
         return f"blur {where} (σ {100 * edit.strength:.3g} % of the height)"
     if isinstance(edit, Remove):
         what = {"both": "", "sound": "the sound of ", "picture": "the picture of "}[edit.what]
-        return f"remove {what}{where} (training mean)"
+        return f"remove {what}{where} (training average)"
     return f"{edit.name} {where}"
 
 

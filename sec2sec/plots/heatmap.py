@@ -25,9 +25,7 @@ def co_attention(
     sound_axis = _tokens_axis(
         [_band_words(i, audio_grid[0], n_mfcc) for i in range(audio_grid[0])],
         audio_grid[1],
-        "sound: MFCC coefficients, moments left to right"
-        if rows == "video"
-        else "sound: MFCC coefficients, moments top to bottom",
+        f"sound: texture (MFCC), moments {'left to right' if rows == 'video' else 'top to bottom'}",
     )
     x, y = (sound_axis, picture_axis) if rows == "video" else (picture_axis, sound_axis)
     row_words, column_words = (picture, sound) if rows == "video" else (sound, picture)
@@ -67,7 +65,7 @@ def video_words(grid: tuple[int, int, int]) -> list[str]:
 def audio_words(grid: tuple[int, int], n_mfcc: int) -> list[str]:
     """Where each audio token lies, in words; token band · times + t."""
     return [
-        f"sound {_moment(t, grid[1])}, coefficients {_band_words(b, grid[0], n_mfcc)}"
+        f"sound {_moment(t, grid[1])}, texture {_band_words(b, grid[0], n_mfcc)}"
         for b in range(grid[0])
         for t in range(grid[1])
     ]

@@ -106,7 +106,7 @@ export class Choices {
   soundWords(cell, coefficients) {
     const [bands, moments] = this.audioGrid;
     const band = bandSpan(bands - 1 - Math.floor(cell / moments), bands, coefficients);
-    return `coefficients ${band}, ${momentSpan(cell % moments, moments)}`;
+    return `texture ${band}, ${momentSpan(cell % moments, moments)}`;
   }
 }
 

@@ -20,7 +20,7 @@ export class Controls {
     this.head = choice('Head ', headOptions(maps), head => (choices.head = head));
     this.moment = choice('Sound at ', momentOptions(soundMoments), moment => (choices.moment = moment));
     this.band = choice(
-      'Coefficients ',
+      'Texture ',
       [[-1, 'all'], ...options(bands, i => bandSpan(i, bands, maps.n_mfcc))],
       band => (choices.band = band),
     );

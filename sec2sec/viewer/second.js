@@ -17,7 +17,7 @@ const HINT =
   'Click a place in the picture to see which sound it listens to, and a moment of sound to see where it looks. ' +
   'The weights are where the model looked within this second, not what caused the prediction.';
 const OCCLUSION =
-  'Occlusion: the prediction minus the prediction with this place (or this moment and coefficients of the sound) ' +
+  'Occlusion: the prediction minus the prediction with this place (or this moment and texture of the sound) ' +
   'replaced by the average of the training data, each token alone.';
 /** @type {Record<Source['kind'], [picture: string, sound: string]>} */
 const TITLES = {
@@ -101,8 +101,8 @@ export class SecondPanel {
     const {choices, grids} = this;
     const [rows, columns] = grids.audio_grid;
     const overlay = new Overlay({
-      name: 'Moments and coefficients of the sound',
-      label: 'Moment and coefficients of the sound',
+      name: 'Moments and texture of the sound',
+      label: 'Moment and texture of the sound',
       rows,
       columns,
       words: cell => choices.soundWords(cell, grids.n_mfcc),
@@ -197,7 +197,7 @@ export class SecondPanel {
   attentionInWords() {
     const {choices, grids} = this;
     const [bands, moments] = grids.audio_grid;
-    const band = choices.band < 0 ? '' : `, coefficients ${bandSpan(choices.band, bands, grids.n_mfcc)}`;
+    const band = choices.band < 0 ? '' : `, texture ${bandSpan(choices.band, bands, grids.n_mfcc)}`;
     return [
       `attention at ${momentSpan(choices.moment, moments)}${band}`,
       `attention of ${choices.placeWords(choices.place)}${this.pictureMomentInWords()}`,
@@ -286,7 +286,7 @@ function soundAxes(coefficients) {
   /** @param {string} name @param {string} words @param {string} [style] */
   const label = (name, words, style) => make('span', {class: name, 'aria-hidden': 'true', style}, words);
   return [
-    label('s2s-ytitle', 'MFCC coefficient'),
+    label('s2s-ytitle', 'texture (MFCC)'),
     ...ticks.slice(0, 4).map(at => label('s2s-ytick', String(Math.round(at * coefficients)), `bottom:${100 * at}%`)),
     ...ticks.map(at => label('s2s-xtick', String(1000 * at), `left:${100 * at}%`)),
     label('s2s-xtitle', 'time in the second, ms'),

@@ -62,10 +62,10 @@ def test_cell_chooses_both_sides_and_seeks(page: Page) -> None:
     page.locator(".s2s-matrix").scroll_into_view_if_needed()
     box = page.locator(".s2s-matrix .nsewdrag").bounding_box()
     assert box is not None
-    # row 40 of 72 is 500–625 ms, place 5: row 2, column 2; column 10 of 32 is band 1 (coefficients 10–19), 250–375 ms
+    # row 40 of 72 is 500–625 ms, place 5: row 2, column 2; column 10 of 32 is band 1 (texture 10–19), 250–375 ms
     page.mouse.click(box["x"] + box["width"] * 10.5 / 32, box["y"] + box["height"] * 40.5 / 72)
     expect(page.get_by_role("combobox", name="Sound at")).to_have_value("2")
-    expect(page.get_by_role("combobox", name="Coefficients")).to_have_value("1")
+    expect(page.get_by_role("combobox", name="Texture")).to_have_value("1")
     expect(page.get_by_role("combobox", name="Picture at")).to_have_value("4")
     place = page.locator("[role=radiogroup][aria-label='Place in the picture'] [aria-checked=true]")
     expect(place).to_have_accessible_name(re.compile("^row 2, column 2"))

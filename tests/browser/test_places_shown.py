@@ -69,12 +69,12 @@ def test_overlay_is_place_effects(
         video = expected.video[:, k].reshape(8, 9).numpy()
         audio = expected.audio[:, k].reshape(4, 8).numpy()
         assert figures(page, "Place in the picture") == pytest.approx(video.sum(0), abs=1e-4)
-        sounds = figures(page, "Moment and coefficients of the sound")
+        sounds = figures(page, "Moment and texture of the sound")
         assert sounds == pytest.approx(audio[::-1].ravel(), abs=1e-4)  # the lowest coefficients lie at the bottom
         page.get_by_label("Picture at").select_option(label="375–500 ms")
         assert figures(page, "Place in the picture") == pytest.approx(video[3], abs=1e-4)
         page.get_by_label("Picture at").select_option(label="any moment")
-        signs = page.locator("[aria-label='Moment and coefficients of the sound'] .s2s-cell").all_inner_texts()
+        signs = page.locator("[aria-label='Moment and texture of the sound'] .s2s-cell").all_inner_texts()
         if np.abs(sounds).max() >= 0.001:
             assert all(
                 text.startswith("−" if v < 0 else "+") for text, v in zip(signs, sounds, strict=True) if text.strip("0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 import socket
@@ -49,6 +50,21 @@ def test_explain_prints_the_seconds_and_writes_the_json(tmp_path, checkpoint):
     assert "arousal" in done.stdout
     assert "Random weights, for tests." in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_explain_begins_with_the_answers_and_writes_the_table(tmp_path, checkpoint):
+    clip, out = clips.make_clip(tmp_path / "clip.mp4", seconds=3), tmp_path / "out.csv"
+    first, again = (
+        run("explain", clip, "--csv", to, "--checkpoint", checkpoint, "--device", "cpu") for to in (out, "-")
+    )
+    assert first.returncode == 0, first.stderr
+    lines = first.stdout.splitlines()
+    assert re.match(r"Arousal 0\.\d\d, (very low|low|medium|high|very high)\. ", lines[0])
+    assert lines[1].startswith("  Nothing to judge. The clip is too short")
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["second"] for row in rows if row["target"] == "arousal"] == ["0", "1", "2"]
+    assert again.stdout == out.read_text()  # and what is for people goes elsewhere
+    assert lines[0] in again.stderr
 
 
 def test_explain_measures_on_demand_what_costs_more(tmp_path, checkpoint):

@@ -34,7 +34,7 @@ def explain(clip: Path, checkpoint: Path, *options: object):
     return run("explain", clip, "--checkpoint", checkpoint, "--device", "cpu", *options)
 
 
-@pytest.mark.parametrize("option", ["--json", "--annotate"])
+@pytest.mark.parametrize("option", ["--json", "--csv", "--annotate"])
 def test_a_clip_is_never_replaced_by_what_is_said_of_it(clip, checkpoint, option):
     before = clip.read_bytes()
     for overwrite in ([], ["--overwrite"]):

@@ -237,7 +237,7 @@ def test_co_attention_names_every_token(rows: str) -> None:
 def test_words_follow_the_order_of_tokens() -> None:
     picture, sound = plots.video_words((8, 3, 3)), plots.audio_words((4, 8), 40)
     assert picture[(5 * 3 + 1) * 3 + 2] == "picture 625–750 ms, row 2, column 3"
-    assert sound[2 * 8 + 7] == "sound 875–1000 ms, coefficients 20–29"
+    assert sound[2 * 8 + 7] == "sound 875–1000 ms, texture 20–29"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ const OF_PICTURE = ['blank', 'freeze', 'blur'];
 const OF_SEVERAL = ['drop', 'shift-sound', 'reorder'];
 const WITH_EFFECTS =
   'Attention: share of the edited clip, sums to 100 %. Effect: prediction of the edited clip minus the prediction ' +
-  'with that second at the training mean.';
+  'with that second at the training average.';
 const WITHOUT_EFFECTS =
   'Attention: share of the edited clip, sums to 100 %. Effects are not measured here in clips over 60 s.';
 
@@ -114,7 +114,7 @@ class LabView {
     const render = document.querySelector('#lab-render');
     if (!(render instanceof HTMLButtonElement)) return;
     render.disabled = !lab.renderable;
-    render.title = lab.renderable ? '' : 'Removed seconds (training mean) cannot be watched: undo them first';
+    render.title = lab.renderable ? '' : 'Removed seconds (training average) cannot be watched: undo them first';
   }
 
   /** @param {string} selector */

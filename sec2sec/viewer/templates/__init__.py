@@ -6,7 +6,7 @@ import functools
 
 import jinja2
 
-from sec2sec.words import BASELINE, level
+from sec2sec.words import BASELINE, SCALES, level
 
 
 @functools.cache
@@ -19,7 +19,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["level"] = level
-    environment.globals["BASELINE"] = BASELINE
+    environment.globals.update(BASELINE=BASELINE, SCALES=SCALES)
     return environment
 
 
