@@ -175,6 +175,8 @@ def modality_words(effects: SecondEffects, second: int, clip: ClipSummary) -> st
     together = abs(effects.whole[second]) - parts["sound"] - parts["picture"]
     if together > max(parts[stronger], 0):
         return "by sound and picture together more than by either alone"
+    if parts[weaker] >= NEARLY_AS_MUCH * abs(effects.whole[second]):
+        return "and it took both its sound and its picture"  # without one of them nearly all of the effect is gone
     return _compared(stronger, weaker, parts[weaker] / parts[stronger]) or (
         f"by its {stronger} ({_signed(direction * parts[stronger])}) against its {weaker} "
         f"({_signed(direction * parts[weaker])})"

@@ -330,10 +330,8 @@ def position_criterion(r: float, p: float, level: float) -> Witness:
     if not np.isfinite(r):
         words = "the attention is that of seconds at the training average, so it never looked at this clip"
         return Witness("position", "fails", words)
-    words = (
-        "attention beyond what seconds at the training average get at the same places agrees with the size of the "
-        f"effect with r = {r_words(r)} ({p_words(p)})"
-    )
+    figures = f"r = {r_words(r)} ({p_words(p)})"
+    words = f"beyond what a second's place alone gets, attention and the size of the effect agree with {figures}"
     return Witness("position", grade_of(p, level), words, f"p ≤ {level:.3g}")
 
 

@@ -89,6 +89,8 @@ def test_a_second_that_lowered_the_prediction() -> None:
         (0.06, 0.03, "the sound more than the picture"),
         (0.04, 0.05, "the sound nearly as much as the picture"),
         (0.045, 0.045, "sound and picture about equally"),
+        (0.08, 0.09, "and it took both its sound and its picture"),
+        (0.09, 0.2, "and it took both its sound and its picture"),
         (-0.03, 0.12, "by its picture (+0.12) against its sound (−0.03)"),
         (0.01, 0.02, "by sound and picture together more than by either alone"),
         (-0.01, -0.02, "by sound and picture together more than by either alone"),
