@@ -29,3 +29,23 @@ def plus_minus(value: float, places: int = 3) -> str:
 def level(prediction: float) -> str:
     """A prediction of 0..1 in words, by the two places that are shown of it."""
     return next((words for limit, words in LEVELS if round(prediction, 2) < limit), "very high")
+
+
+def r_words(r: float) -> str:
+    """A correlation with two places and a real minus."""
+    return f"{r:.2f}".replace("-", "−")
+
+
+def p_words(p: float) -> str:
+    """A p, rounded up: it never looks like a threshold that it does not reach."""
+    return "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
+
+
+def share_words(share: float) -> str:
+    """A share in per cent, rounded down for the same reason."""
+    return f"{math.floor(100 * share + 1e-6)} %"
+
+
+def percent(threshold: float) -> str:
+    """A threshold, as exact as it is."""
+    return f"{100 * threshold:.3g} %"

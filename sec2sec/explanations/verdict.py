@@ -23,7 +23,6 @@ T seconds, K targets, P permutations.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -44,6 +43,7 @@ from sec2sec.explanations.masker import Effort, MaskedPredictor, SecondMasker
 from sec2sec.explanations.ranks import correlation_tests, evenness, permutation_test
 from sec2sec.explanations.results import NEARLY_UNIFORM, Grade, Occlusion, OrderCurve, Verdict, Witness, Word
 from sec2sec.model import AttentionLSTM
+from sec2sec.words import p_words, percent, r_words, share_words
 
 MIN_SECONDS_FOR_VERDICT = 5  # with fewer, there are too few orders to tell any from chance
 MAX_P_HOLDS = 0.05  # of mass, position and order, over the family of targets
@@ -349,26 +349,6 @@ def order_criterion(share: float, level: float) -> Witness:
 def grade_of(p: float, level: float) -> Grade:
     """By the p of a test."""
     return "holds" if p <= level + 1e-9 else "weak" if p <= MAX_P_WEAK + 1e-9 else "fails"
-
-
-def r_words(r: float) -> str:
-    """A correlation with two places and a real minus."""
-    return f"{r:.2f}".replace("-", "−")
-
-
-def p_words(p: float) -> str:
-    """Rounded up: p never looks like a threshold that it does not reach."""
-    return "p < 0.001" if p < 0.001 else f"p = {math.ceil(1000 * p - 1e-6) / 1000:.3f}"
-
-
-def share_words(share: float) -> str:
-    """Rounded down, for the same reason."""
-    return f"{math.floor(100 * share + 1e-6)} %"
-
-
-def percent(threshold: float) -> str:
-    """A threshold, as exact as it is."""
-    return f"{100 * threshold:.3g} %"
 
 
 def are_alike(seconds: np.ndarray, average: np.ndarray) -> bool:

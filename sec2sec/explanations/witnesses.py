@@ -25,7 +25,7 @@ from sec2sec.explanations.results import (
     TargetExplanation,
     Witness,
 )
-from sec2sec.explanations.verdict import percent, r_words, share_words
+from sec2sec.words import percent, r_words, share_words
 
 MAX_UNKNOWN_SHARE = 0.5  # of the effect that seconds out of distribution may have
 MIN_REFERENCE_CORRELATION = 0.5  # of effects against real training seconds with those against their mean

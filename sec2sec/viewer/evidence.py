@@ -18,10 +18,9 @@ from sec2sec.explanations.results import (
     Word,
 )
 from sec2sec.explanations.sentences import span
-from sec2sec.explanations.verdict import p_words, share_words
 from sec2sec.plots.svg import Svg, order_curve
 from sec2sec.tables import TextTable, counted
-from sec2sec.words import listed, signed
+from sec2sec.words import listed, p_words, share_words, signed
 
 SYMBOLS: dict[Word, str] = {"trust": "✔", "careful": "◐", "do not trust": "✘", "nothing to judge": "∅"}
 ERASER_CAPTION = (
