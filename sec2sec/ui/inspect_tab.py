@@ -83,14 +83,15 @@ class Layout:
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
                 self.stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
                 self.status = gr.HTML(status(PICK_CLIP), elem_id="status")
-                self.downloads = Downloads(settings, cache, clip_id)
-                self.film = self.downloads.film.box
             with gr.Column(scale=1, min_width=320, elem_classes="right"):
                 self.player = Player(
                     label="Clip", show_label=False, interactive=False, elem_id=PLAYER, buttons=[], height="auto"
                 )
-                self.truth = gr.HTML(elem_id="truth")  # what is known of a known-truth clip
-                self.cards = gr.HTML(elem_id="predictions")
+                with gr.Column(min_width=0, elem_classes="answer"):  # beside the player
+                    self.truth = gr.HTML(elem_id="truth")  # what is known of a known-truth clip
+                    self.cards = gr.HTML(elem_id="predictions")
+                    self.downloads = Downloads(settings, cache, clip_id)
+                    self.film = self.downloads.film.box
                 self.view = clip_view(
                     video_id=PLAYER,
                     elem_id="view",

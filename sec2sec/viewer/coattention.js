@@ -40,7 +40,7 @@ export class CoAttention {
     this.panel?.clear();
     this.panel = null;
     this.places.load();
-    host.replaceChildren(make('h3', {}, 'Inside the selected second'), ...sanityCheck(sanity));
+    host.replaceChildren(make('h2', {}, 'Inside the selected second'), ...sanityCheck(sanity));
     for (const words of [maps.absent, places?.absent]) {
       if (words) host.append(make('p', {class: 's2s-note'}, words));
     }
@@ -52,13 +52,15 @@ export class CoAttention {
   }
 
   drawSoon() {
-    if (!this.panel || !this.isSeen) return;
+    if (!this.panel || !(this.isSeen || this.view.live.isOn)) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.draw(), DELAY);
   }
 
   draw() {
-    if (this.view.data) this.panel?.draw(this.view.selected, this.isSeen);
+    if (!this.view.data || !this.panel) return;
+    this.panel.draw(this.view.selected, this.isSeen);
+    this.view.live.show(this.panel.picture, this.view.payload.maps.video_region);
   }
 
   /** Size or theme have changed. */

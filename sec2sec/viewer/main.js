@@ -49,6 +49,7 @@ export function start(component) {
   });
   whenRemoved(element, () => {
     controller.abort();
+    view.live.remove();
     for (const observer of [sizes, theme, view.coattention.sight]) observer.disconnect();
   });
 
@@ -71,6 +72,8 @@ function followVideo(view, signal) {
         if (name === 'loadedmetadata') {
           player.onLoaded();
           view.playback.apply();
+          view.live.load();
+          view.coattention.drawSoon();
         }
         if (name === 'volumechange') view.playback.show();
         if (name === 'play') {
@@ -143,6 +146,7 @@ function takeButtons(view, signal) {
   click('.s2s-csv', () => view.table.saveCsv());
   click('.s2s-in', () => timeline.zoom(0.5));
   click('.s2s-out', () => timeline.zoom(2));
+  view.live.box.addEventListener('change', () => view.live.toggled(), {signal});
   view.lanes.fold.addEventListener('toggle', () => view.lanes.toggled(), {signal});
   view.find('.s2s-all input').addEventListener('change', () => view.table.draw(), {signal});
 }

@@ -143,7 +143,7 @@ export class SecondPanel {
       make('div', {class: 's2s-pair'}, this.picture.box, this.sound.box),
     );
     if (!heatmap) return;
-    const title = make('h4', {}, 'All attention weights of the second');
+    const title = make('h3', {}, 'All attention weights of the second');
     host.append(make('div', {class: 's2s-controls'}, title, controls.rows.label), heatmap.verdict, heatmap.host);
   }
 

@@ -4,6 +4,8 @@ import {around, findAll, make} from './dom.js';
 
 const SKIP = 5; // s, of j and l
 const JUMP = 10; // seconds, of Shift and an arrow
+const TYPING = 'input:not([type=checkbox], [type=range]), textarea, select, [contenteditable], dialog';
+const OWN_KEYS = 'input, summary, .s2s-grid, .s2s-table'; // which need Space and the arrows themselves
 /** @type {[keys: string, words: string][]} */
 const LIST = [
   ['Space or k', 'play or pause'],
@@ -41,7 +43,7 @@ function keepFromIcons(view, event) {
 /** @param {View} view @param {KeyboardEvent} event */
 function onKey(view, event) {
   if (!view.data || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (around(event, 'input, textarea, select, [contenteditable], dialog') || !isFor(view, event)) return;
+  if (around(event, TYPING) || !isFor(view, event)) return;
   if (!shortcut(view, event.key) && !move(view, event)) return;
   event.preventDefault();
 }
@@ -76,7 +78,7 @@ function shortcut(view, key) {
 function move(view, event) {
   const {root, props, player, timeline} = view;
   const isOurs = around(event, '.s2s') === root || event.target === document.body;
-  if (!(isOurs || around(event, '#' + props.video_id)) || around(event, 'summary, .s2s-grid, .s2s-table')) return false;
+  if (!(isOurs || around(event, '#' + props.video_id)) || around(event, OWN_KEYS)) return false;
   const step = event.shiftKey ? JUMP : 1;
   const at = view.selected;
   const to = {ArrowLeft: at - step, ArrowRight: at + step, Home: 0, End: view.count - 1}[event.key];

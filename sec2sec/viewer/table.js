@@ -40,6 +40,7 @@ export class FigureTable {
     const dividers = new Set(groups.filter(group => group.target).map(group => group.columns[0]));
     const body = make('tbody');
     for (let second = 0; second < view.count; second++) body.append(this.row(second, chosen, dividers));
+    this.box.setAttribute('aria-label', `All figures of ${view.payload.clip.name}, second by second`);
     this.choice.hidden = columns.every(column => column.main);
     this.box.replaceChildren(make('table', {}, make('caption', {}, CAPTION), heads(groups), body));
     this.markRow(view.selected);

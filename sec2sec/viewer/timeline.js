@@ -38,8 +38,8 @@ export class Timeline {
     this.chart.load();
     view.find('.s2s-zoom').hidden = view.count <= 30;
     view.button('.s2s-out').disabled = true;
-    this.slider.setAttribute('aria-valuemin', '1');
-    this.slider.setAttribute('aria-valuemax', String(view.count));
+    this.slider.setAttribute('aria-valuemin', '0'); // seconds are counted by where they begin
+    this.slider.setAttribute('aria-valuemax', String(view.count - 1));
   }
 
   clear() {
@@ -114,7 +114,7 @@ export class Timeline {
   /** @param {number} second @param {string} words */
   markSecond(second, words) {
     this.placeBand(second);
-    this.slider.setAttribute('aria-valuenow', String(second + 1));
+    this.slider.setAttribute('aria-valuenow', String(second));
     this.slider.setAttribute('aria-valuetext', words);
     for (const {button, first, count} of this.thumbs) {
       const isOn = second >= first && second < first + count;

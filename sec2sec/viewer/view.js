@@ -4,6 +4,7 @@ import {plotly} from './charts.js';
 import {CoAttention} from './coattention.js';
 import {find} from './dom.js';
 import {Lanes} from './lanes.js';
+import {LiveMap} from './live.js';
 import {secondSpan, signed, wholePercent} from './numbers.js';
 import {valueOf} from './page.js';
 import {isOfStability} from './stability.js';
@@ -29,6 +30,7 @@ export class View {
     this.root = find(element, '.s2s', HTMLElement);
     this.player = new Player(this);
     this.playback = new Playback(this);
+    this.live = new LiveMap(this);
     this.timeline = new Timeline(this);
     this.lanes = new Lanes(this);
     this.table = new FigureTable(this);
@@ -77,11 +79,13 @@ export class View {
     delete this.root.dataset.ready;
     if (!this.data) {
       this.timeline.clear();
+      this.live.layer.hidden = true;
       return;
     }
     this.timeline.load();
     this.lanes.load();
     this.table.draw();
+    this.live.load();
     this.coattention.load();
     this.writePin();
     this.playback.apply();

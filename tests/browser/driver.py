@@ -145,7 +145,8 @@ def play(page: Page, seconds: float, start: float = 0.0) -> dict[str, Any]:
     requests: list[str] = []
 
     def count(request: Any) -> None:
-        if not request.url.startswith(("data:", "blob:")):
+        is_icon = request.url.endswith("/icon.png")  # of the page: a browser fetches it whenever it has time
+        if not request.url.startswith(("data:", "blob:")) and not is_icon:
             requests.append(request.url)
 
     page.on("request", count)

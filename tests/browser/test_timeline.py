@@ -168,6 +168,52 @@ def test_tab_never_starts_playback(page: Page) -> None:
     page.wait_for_function("!document.querySelector('#player video').paused")
 
 
+# ---- the picture and the words
+
+
+def test_the_chosen_map_lies_over_the_picture_and_follows_it(page: Page) -> None:
+    page.get_by_label("draw nearly uniform maps too").check()
+    page.get_by_label("Map on the picture").check()
+    grid = page.locator("#player .live-grid")
+    expect(grid).to_be_visible()
+    shown = page.evaluate(
+        """() => {
+          const video = document.querySelector('#player video');
+          const {left, top, width, height} = video.getBoundingClientRect();
+          const scale = Math.min(width / video.videoWidth, height / video.videoHeight);
+          const [w, h] = [video.videoWidth * scale, video.videoHeight * scale];
+          const grid = document.querySelector('.live-grid').getBoundingClientRect();
+          return [(grid.left - left - (width - w) / 2) / w, (grid.top - top - (height - h) / 2) / h,
+            (grid.right - left - (width - w) / 2) / w, (grid.bottom - top - (height - h) / 2) / h];
+        }"""
+    )
+    assert shown == pytest.approx(made_up.explanation(seconds=SECONDS).co_attention.video_region, abs=0.005)
+    tints = "[...document.querySelectorAll('.live-grid i')].map(i => i.style.getPropertyValue('--w')).join()"
+    page.locator(".s2s-thumb").nth(4).click()
+    page.wait_for_function("document.querySelector('.s2s-co').dataset.second === '4'")
+    before = page.evaluate(tints)
+    panel = "[...document.querySelector('.s2s-co .s2s-grid').children].map(c => c.style.getPropertyValue('--w')).join()"
+    assert before == page.evaluate(panel)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"{tints} !== '{before}'")
+    page.get_by_label("Map on the picture").uncheck()
+    expect(grid).to_be_hidden()
+
+
+def test_words_are_explained_under_the_pointer_and_by_keyboard(page: Page) -> None:
+    word = page.locator(".s2s-names dfn", has_text="arousal")
+    meaning = page.locator("#view .s2s-meaning")
+    expect(meaning).to_be_hidden()
+    word.focus()
+    expect(meaning).to_contain_text("How exciting people find the clip")
+    page.keyboard.press("Escape")
+    expect(meaning).to_be_hidden()
+    word.hover()
+    expect(meaning).to_be_visible()
+    described = page.locator("#" + (word.get_attribute("aria-describedby") or ""))
+    assert described.text_content() == meaning.text_content()
+
+
 # ---- a part of a file
 
 
