@@ -60,7 +60,7 @@ def timeline(
     """
     clip, truth = explanation.clip, planted or {}
     targets = {name: explanation.targets[name] for name in names}
-    said = {one.target: textwrap.wrap(one.sentence, LETTERS) for one in headlines(explanation, names)}
+    said = {one.target: textwrap.wrap(one.text, LETTERS) for one in headlines(explanation, names)}
     foot = textwrap.wrap(f"Model {explanation.checkpoint.name}. {explanation.checkpoint.trained_on.strip()}", LETTERS)
     height = _height(said, foot, waveform is not None, truth)
     drawing = Drawing((WIDTH, height), (LEFT, RIGHT, 0, 0), (clip.start, clip.start + clip.seconds))

@@ -15,6 +15,7 @@ from PIL import Image, ImageColor
 
 from sec2sec.config import MediaLimits
 from sec2sec.explanations.results import Explanation, TargetExplanation
+from sec2sec.explanations.sentences import decisive_second
 from sec2sec.files import check_writable, write_atomically
 from sec2sec.media import MediaError
 from sec2sec.outputs import GIF_COMMENT
@@ -75,9 +76,9 @@ def write_gif(
 
 
 def window(target: TargetExplanation, seconds: float) -> tuple[float, float]:
-    """From when to when the film is shown, s: FILM_SECONDS around the second that counted most."""
-    size = np.nan_to_num(np.abs(target.effect))
-    middle = float(size.argmax()) + 0.5 if size.any() else 0.0
+    """From when to when the film is shown, s: FILM_SECONDS around the second that counted most, else the first ones."""
+    second = decisive_second(target)
+    middle = 0.0 if second is None else second + 0.5
     begin = min(max(middle - FILM_SECONDS / 2, 0.0), max(seconds - FILM_SECONDS, 0.0))
     return begin, min(begin + FILM_SECONDS, seconds)
 
