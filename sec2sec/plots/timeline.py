@@ -144,9 +144,9 @@ def _draw_lane(drawing: Drawing, target: TargetExplanation, lane: _Lane) -> None
     for second, value in enumerate(target.effect):
         if np.isfinite(value):
             left, right = drawing.x(start + second + 0.08), drawing.x(start + second + 0.92)
-            ends = sorted((lane.zero, lane.effect(value)))
-            box = {"x": left, "y": ends[0], "width": round(right - left, 2), "height": round(ends[1] - ends[0], 2)}
-            drawing.add("rect", class_="raises" if value > 0 else "lowers", **box)
+            top, bottom = sorted((lane.zero, lane.effect(value)))
+            kind, width, height = "raises" if value > 0 else "lowers", round(right - left, 2), round(bottom - top, 2)
+            drawing.add("rect", class_=kind, x=left, y=top, width=width, height=height)
     drawing.add("path", class_="axis", d=f"M{drawing.left} {lane.zero}H{drawing.right}")
     drawing.text("0", drawing.left - 6, lane.zero + 4, "end", class_="tick")
     drawing.add("text", "effect", transform=f"translate(18 {lane.zero}) rotate(-90)", text_anchor="middle")

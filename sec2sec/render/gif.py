@@ -121,11 +121,11 @@ def encode(frames: Sequence[Image.Image]) -> bytes:
 
 def palette_of(frames: Sequence[Image.Image]) -> Image.Image:
     """A picture whose palette has the colours of the chart, and those that are frequent in some of the frames."""
-    meanings = [ImageColor.getrgb(colour)[:3] for colour in MEANINGS] + [PLAYHEAD]
-    meanings += [_lighter(colour) for colour in meanings]  # under the second that plays
-    ground, ink = (np.array(ImageColor.getrgb(colour)) for colour in (chart.GROUND, chart.INK))
-    meanings += [tuple((ground + (ink - ground) * (k + 1) / (SHADES + 1)).round()) for k in range(SHADES)]
-    fixed = list(dict.fromkeys(tuple(int(part) for part in colour) for colour in meanings))
+    meanings = [np.array(ImageColor.getrgb(colour)) for colour in MEANINGS] + [np.array(PLAYHEAD)]
+    meanings += [np.minimum(colour + MARK_BRIGHTNESS, 255) for colour in meanings]  # under the second that plays
+    ground, ink = meanings[MEANINGS.index(chart.GROUND)], meanings[MEANINGS.index(chart.INK)]
+    meanings += [ground + (ink - ground) * (k + 1) // (SHADES + 1) for k in range(SHADES)]
+    fixed = list(dict.fromkeys(tuple(colour.tolist()) for colour in meanings))
     width, height = frames[0].size
     sheet = Image.new("RGB", (width, height * SAMPLES))
     for number in range(SAMPLES):
@@ -135,7 +135,3 @@ def palette_of(frames: Sequence[Image.Image]) -> Image.Image:
     palette = Image.new("P", (1, 1))
     palette.putpalette(values[: 3 * COLOURS])
     return palette
-
-
-def _lighter(colour: Sequence[float]) -> tuple[float, ...]:
-    return tuple(min(part + MARK_BRIGHTNESS, 255) for part in colour)

@@ -27,7 +27,6 @@ MIN_TARGET = 24  # px, WCAG 2.5.8
 def page(app: App, new_page: NewPage, clip: Path) -> Page:
     """A visitor who has explained the clip."""
     page = new_page(app.url)
-    expect(page.locator("#downloads")).to_be_hidden()
     upload(page, clip)
     explain(page)
     page.locator("#downloads").wait_for()

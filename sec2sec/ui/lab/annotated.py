@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -93,7 +94,7 @@ class AnnotatedFilm:
     def connect(self, settings: Settings, clip_id: gr.State) -> None:
         """Wire the buttons."""
         of_end = [self.line, self.make, self.make_gif, self.stop]
-        making = [
+        making: list[dict[str, Any]] = [
             run_in_queue(
                 button,
                 functools.partial(self.render, kind),
