@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sec2sec.explanations.results import Explanation, Word
 from sec2sec.explanations.sentences import answer
+
+FIGURE = re.compile(r"(\w) ([=≤≥<>]) (?=[-−\d])")
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,8 @@ class Headline:
 
     @property
     def text(self) -> str:
-        """All that is said below the title."""
-        return f"{self.reasons} {self.sentence}".strip()
+        """All that is said below the title; no line breaks within "p = 0.04"."""
+        return FIGURE.sub("\\1\u00a0\\2\u00a0", f"{self.reasons} {self.sentence}".strip())
 
 
 def headlines(explanation: Explanation, names: Sequence[str]) -> list[Headline]:

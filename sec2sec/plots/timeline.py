@@ -22,7 +22,7 @@ WIDTH = 760
 LEFT, RIGHT = 64, 52  # of the lanes
 LINE_PX = 15  # of height for a line of words
 LANE_PX, WAVE_PX, PLANTED_PX, GAP_PX = 92, 30, 12, 8
-LETTERS = 94  # in a line: DejaVu Sans is a wide type
+LETTERS = 112  # in a line: DejaVu Sans is a wide type
 MAX_TICKS = 21
 
 
@@ -184,9 +184,9 @@ def _draw_axis(drawing: Drawing, top: float, seconds: int, start: float) -> None
 
 
 def _draw_legend(drawing: Drawing, y: float, attention: bool, planted: bool) -> None:
-    keys = [("raises", "this second raised it"), ("lowers", "lowered it")]
+    keys = [("raises", "a second that raised it"), ("lowers", "lowered it")]
     keys += [("outline", "attention of the model, scale at the right")] if attention else []
-    keys += [("planted", "planted: what the clip was made with")] if planted else []
+    keys += [("planted", "planted: the known truth")] if planted else []
     x = 16.0
     for name, words in keys:
         if name == "outline":
@@ -194,4 +194,4 @@ def _draw_legend(drawing: Drawing, y: float, attention: bool, planted: bool) -> 
         else:
             drawing.add("rect", class_=name, x=x, y=y - 9, width=16, height=10)
         drawing.text(words, x + 22, y, "start", class_="tick")
-        x += 34 + 5.9 * len(words)
+        x += 40 + 5.2 * len(words)
