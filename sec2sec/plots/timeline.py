@@ -60,8 +60,8 @@ def timeline(
     """
     clip, truth = explanation.clip, planted or {}
     targets = {name: explanation.targets[name] for name in names}
-    said = {one.target: textwrap.wrap(one.text, LETTERS) for one in headlines(explanation, names)}
-    foot = textwrap.wrap(f"Model {explanation.checkpoint.name}. {explanation.checkpoint.trained_on.strip()}", LETTERS)
+    said = {one.target: wrapped(one.text) for one in headlines(explanation, names)}
+    foot = wrapped(f"Model {explanation.checkpoint.name}. {explanation.checkpoint.trained_on.strip()}")
     height = _height(said, foot, waveform is not None, truth)
     drawing = Drawing((WIDTH, height), (LEFT, RIGHT, 0, 0), (clip.start, clip.start + clip.seconds))
     drawing.add("rect", class_="ground", x=0, y=0, width=WIDTH, height=height)
@@ -86,6 +86,13 @@ def timeline(
     for number, line in enumerate(foot):
         drawing.text(line, 16, top + 74 + LINE_PX * number, "start", class_="tick")
     return drawing.figure(f"Explanation of {clip.name}", _description(targets))
+
+
+def wrapped(text: str) -> list[str]:
+    """Lines of a text. A no-break space holds its neighbours together, and then is one like any other: some letters
+    have it in another width.
+    """
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(text, LETTERS)]
 
 
 def _height(
