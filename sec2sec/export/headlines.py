@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sec2sec.explanations.results import Explanation, Word
+from sec2sec.explanations.sentences import answer
+
+FIGURE = re.compile(r"(\w) ([=≤≥<>]) (?=[-−\d])")
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The prediction of one target, and whether its attention can be believed."""
+    """What the model answered for one target and why, and whether its attention can be believed."""
 
     target: str
-    prediction: float
-    word: Word
+    title: str  # the prediction, as a sentence
+    reasons: str  # which second moved it most, where the attention points
+    word: Word  # the verdict
     sentence: str  # the verdict's, with its weakest reason
 
     @property
-    def title(self) -> str:
-        """Target and prediction."""
-        return f"{self.target} {self.prediction:.2f}"
+    def text(self) -> str:
+        """All that is said below the title; no line breaks within "p = 0.04"."""
+        return FIGURE.sub("\\1\u00a0\\2\u00a0", f"{self.reasons} {self.sentence}".strip())
 
 
 def headlines(explanation: Explanation, names: Sequence[str]) -> list[Headline]:
     """One for each target, in this order."""
-    return [
-        Headline(name, target.prediction, target.verdict.word, target.verdict.sentence)
-        for name, target in ((name, explanation.targets[name]) for name in names)
-    ]
+    found = []
+    for name in names:
+        said, verdict = answer(explanation, name), explanation.targets[name].verdict
+        found.append(Headline(name, said.prediction, said.reasons, verdict.word, verdict.sentence))
+    return found

@@ -22,7 +22,7 @@ WIDTH = 760
 LEFT, RIGHT = 64, 52  # of the lanes
 LINE_PX = 15  # of height for a line of words
 LANE_PX, WAVE_PX, PLANTED_PX, GAP_PX = 92, 30, 12, 8
-LETTERS = 94  # in a line: DejaVu Sans is a wide type
+LETTERS = 112  # in a line: DejaVu Sans is a wide type
 MAX_TICKS = 21
 
 
@@ -60,8 +60,8 @@ def timeline(
     """
     clip, truth = explanation.clip, planted or {}
     targets = {name: explanation.targets[name] for name in names}
-    said = {one.target: textwrap.wrap(one.sentence, LETTERS) for one in headlines(explanation, names)}
-    foot = textwrap.wrap(f"Model {explanation.checkpoint.name}. {explanation.checkpoint.trained_on.strip()}", LETTERS)
+    said = {one.target: wrapped(one.text) for one in headlines(explanation, names)}
+    foot = wrapped(f"Model {explanation.checkpoint.name}. {explanation.checkpoint.trained_on.strip()}")
     height = _height(said, foot, waveform is not None, truth)
     drawing = Drawing((WIDTH, height), (LEFT, RIGHT, 0, 0), (clip.start, clip.start + clip.seconds))
     drawing.add("rect", class_="ground", x=0, y=0, width=WIDTH, height=height)
@@ -86,6 +86,13 @@ def timeline(
     for number, line in enumerate(foot):
         drawing.text(line, 16, top + 74 + LINE_PX * number, "start", class_="tick")
     return drawing.figure(f"Explanation of {clip.name}", _description(targets))
+
+
+def wrapped(text: str) -> list[str]:
+    """Lines of a text. A no-break space holds its neighbours together, and then is one like any other: some letters
+    have it in another width.
+    """
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(text, LETTERS)]
 
 
 def _height(
@@ -144,9 +151,9 @@ def _draw_lane(drawing: Drawing, target: TargetExplanation, lane: _Lane) -> None
     for second, value in enumerate(target.effect):
         if np.isfinite(value):
             left, right = drawing.x(start + second + 0.08), drawing.x(start + second + 0.92)
-            ends = sorted((lane.zero, lane.effect(value)))
-            box = {"x": left, "y": ends[0], "width": round(right - left, 2), "height": round(ends[1] - ends[0], 2)}
-            drawing.add("rect", class_="raises" if value > 0 else "lowers", **box)
+            top, bottom = sorted((lane.zero, lane.effect(value)))
+            kind, width, height = "raises" if value > 0 else "lowers", round(right - left, 2), round(bottom - top, 2)
+            drawing.add("rect", class_=kind, x=left, y=top, width=width, height=height)
     drawing.add("path", class_="axis", d=f"M{drawing.left} {lane.zero}H{drawing.right}")
     drawing.text("0", drawing.left - 6, lane.zero + 4, "end", class_="tick")
     drawing.add("text", "effect", transform=f"translate(18 {lane.zero}) rotate(-90)", text_anchor="middle")
@@ -184,9 +191,9 @@ def _draw_axis(drawing: Drawing, top: float, seconds: int, start: float) -> None
 
 
 def _draw_legend(drawing: Drawing, y: float, attention: bool, planted: bool) -> None:
-    keys = [("raises", "this second raised it"), ("lowers", "lowered it")]
+    keys = [("raises", "a second that raised it"), ("lowers", "lowered it")]
     keys += [("outline", "attention of the model, scale at the right")] if attention else []
-    keys += [("planted", "planted: what the clip was made with")] if planted else []
+    keys += [("planted", "planted: the known truth")] if planted else []
     x = 16.0
     for name, words in keys:
         if name == "outline":
@@ -194,4 +201,4 @@ def _draw_legend(drawing: Drawing, y: float, attention: bool, planted: bool) -> 
         else:
             drawing.add("rect", class_=name, x=x, y=y - 9, width=16, height=10)
         drawing.text(words, x + 22, y, "start", class_="tick")
-        x += 34 + 5.9 * len(words)
+        x += 40 + 5.2 * len(words)

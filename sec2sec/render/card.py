@@ -46,7 +46,7 @@ def closing_card(
     room = Box(strip.left, strip.top + strip.height + 12, strip.width, foot.top - strip.top - strip.height - 24)
     px = LARGEST_TEXT_PX
     while True:
-        paragraphs = [_Paragraph(one, wrapped(one.sentence, room.width, px, MAX_LINES)) for one in said]
+        paragraphs = [_Paragraph(one, wrapped(one.text, room.width, px, MAX_LINES)) for one in said]
         height = sum(_height(paragraph, px) for paragraph in paragraphs)
         if height <= room.height or px <= SMALLEST_TEXT_PX:
             break

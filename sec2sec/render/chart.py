@@ -6,6 +6,7 @@ Drawn once with PIL; while the film plays only the playhead, the marked second a
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +29,16 @@ LABELS_PX = 128  # left of the lanes
 RIGHT_PX = 20
 AXIS_PX = 42  # under the lanes: ticks and the axis's name
 GAP_PX = 8
+BREAKS = re.compile(r"[ \t\r\n]+")
 LEAST_EFFECT = 0.02  # of the prediction, at the end of the scale: noise must not look tall, as in plots
+
+
+SPELLED = {0x2212: "-", 0x2013: "-", 0x2192: "->", 0x00D7: "x", 0x2264: "<=", 0x2265: ">=", 0x03C1: "rho"}
 
 
 def plain(text: str) -> str:
     """What PIL's own font can draw: no accents, a hyphen for a minus."""
-    text = text.translate({0x2212: "-", 0x2013: "-", 0x2192: "->", 0x00D7: "x"})
+    text = text.translate(SPELLED)
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(c if c.isascii() or c in "·±…’“”" else "" if unicodedata.combining(c) else "?" for c in decomposed)
 
@@ -186,9 +191,9 @@ def shortened(text: str, width: float, size: int) -> str:
 
 
 def wrapped(text: str, width: float, size: int, most: int) -> list[str]:
-    """A text in at most `most` lines of a width."""
+    """A text in at most `most` lines of a width. A no-break space keeps its neighbours on one line."""
     lines = [""]
-    for word in plain(text).split():
+    for word in (plain(word) for word in BREAKS.split(text.strip())):
         longer = f"{lines[-1]} {word}".strip()
         if width_of(longer, size) <= width or not lines[-1]:
             lines[-1] = longer

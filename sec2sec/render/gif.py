@@ -15,6 +15,7 @@ from PIL import Image, ImageColor
 
 from sec2sec.config import MediaLimits
 from sec2sec.explanations.results import Explanation, TargetExplanation
+from sec2sec.explanations.sentences import decisive_second
 from sec2sec.files import check_writable, write_atomically
 from sec2sec.media import MediaError
 from sec2sec.outputs import GIF_COMMENT
@@ -75,9 +76,9 @@ def write_gif(
 
 
 def window(target: TargetExplanation, seconds: float) -> tuple[float, float]:
-    """From when to when the film is shown, s: FILM_SECONDS around the second that counted most."""
-    size = np.nan_to_num(np.abs(target.effect))
-    middle = float(size.argmax()) + 0.5 if size.any() else 0.0
+    """From when to when the film is shown, s: FILM_SECONDS around the second that counted most, else the first ones."""
+    second = decisive_second(target)
+    middle = 0.0 if second is None else second + 0.5
     begin = min(max(middle - FILM_SECONDS / 2, 0.0), max(seconds - FILM_SECONDS, 0.0))
     return begin, min(begin + FILM_SECONDS, seconds)
 
@@ -120,11 +121,11 @@ def encode(frames: Sequence[Image.Image]) -> bytes:
 
 def palette_of(frames: Sequence[Image.Image]) -> Image.Image:
     """A picture whose palette has the colours of the chart, and those that are frequent in some of the frames."""
-    meanings = [ImageColor.getrgb(colour)[:3] for colour in MEANINGS] + [PLAYHEAD]
-    meanings += [_lighter(colour) for colour in meanings]  # under the second that plays
-    ground, ink = (np.array(ImageColor.getrgb(colour)) for colour in (chart.GROUND, chart.INK))
-    meanings += [tuple((ground + (ink - ground) * (k + 1) / (SHADES + 1)).round()) for k in range(SHADES)]
-    fixed = list(dict.fromkeys(tuple(int(part) for part in colour) for colour in meanings))
+    meanings = [np.array(ImageColor.getrgb(colour)) for colour in MEANINGS] + [np.array(PLAYHEAD)]
+    meanings += [np.minimum(colour + MARK_BRIGHTNESS, 255) for colour in meanings]  # under the second that plays
+    ground, ink = meanings[MEANINGS.index(chart.GROUND)], meanings[MEANINGS.index(chart.INK)]
+    meanings += [ground + (ink - ground) * (k + 1) // (SHADES + 1) for k in range(SHADES)]
+    fixed = list(dict.fromkeys(tuple(colour.tolist()) for colour in meanings))
     width, height = frames[0].size
     sheet = Image.new("RGB", (width, height * SAMPLES))
     for number in range(SAMPLES):
@@ -134,7 +135,3 @@ def palette_of(frames: Sequence[Image.Image]) -> Image.Image:
     palette = Image.new("P", (1, 1))
     palette.putpalette(values[: 3 * COLOURS])
     return palette
-
-
-def _lighter(colour: Sequence[float]) -> tuple[float, ...]:
-    return tuple(min(part + MARK_BRIGHTNESS, 255) for part in colour)

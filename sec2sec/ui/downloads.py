@@ -43,18 +43,18 @@ class Downloads:
     def __init__(self, settings: Settings, cache: ClipCache, clip_id: gr.State) -> None:
         """Lays out the group; called within gr.Blocks."""
         self.cache, self.clip_id = cache, clip_id
+        # holds the file's address for the browser; within the group it would appear with it
+        self.saved = gr.DownloadButton(visible="hidden", elem_id="saved")
         with gr.Column(visible=False, elem_id="downloads", elem_classes="downloads") as self.box:
             gr.HTML(render("legend.html", text="Save and share"))
             with gr.Row(elem_classes="actions"):
                 self.by_form = {
-                    form: gr.Button(words, elem_id=elem_id, min_width=96) for form, (words, elem_id) in LABELS.items()
+                    form: gr.Button(words, elem_id=elem_id, size="sm", min_width=80)
+                    for form, (words, elem_id) in LABELS.items()
                 }
-                self.cite = gr.Button("Copy citation", elem_id="cite", min_width=96)
+                self.cite = gr.Button("Copy citation", elem_id="cite", size="sm", min_width=80)
             self.line = gr.HTML("", elem_id="downloads-status")
             self.film = AnnotatedFilm(settings, cache, clip_id)
-            self.saved = gr.DownloadButton(
-                visible="hidden", elem_id="saved"
-            )  # holds the file's address for the browser
 
     @property
     def buttons(self) -> list[gr.Column]:

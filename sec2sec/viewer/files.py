@@ -15,7 +15,8 @@ HERE = Path(str(resources.files(__package__)))
 VIEW = HERE / "main.js"  # start(component): the synchronised view
 SHARED_STYLE = HERE / "shared.css"  # of all views
 VIEW_STYLES = (SHARED_STYLE, *(HERE / f"{name}.css" for name in ("second", "timeline", "chart", "playback")))
-PAGE_STYLES = tuple(HERE / f"{name}.css" for name in ("tokens", "style", "cards", "inspect"))  # of the page around it
+# of the page around it
+PAGE_STYLES = tuple(HERE / f"{name}.css" for name in ("tokens", "style", "cards", "inspect", "downloads"))
 PAGE_STYLE = HERE / "page.css"  # of a report of figures, as one file
 # What gradio gives to a gr.HTML's js_on_load, and a report too.
 START = "start({element, trigger, props, server, watch});"

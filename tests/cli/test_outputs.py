@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.helpers.clips import make_clip
 from tests.helpers.commands import full_disk, run
@@ -34,7 +35,7 @@ def explain(clip: Path, checkpoint: Path, *options: object):
     return run("explain", clip, "--checkpoint", checkpoint, "--device", "cpu", *options)
 
 
-@pytest.mark.parametrize("option", ["--json", "--csv", "--annotate"])
+@pytest.mark.parametrize("option", ["--json", "--csv", "--annotate", "--gif"])
 def test_a_clip_is_never_replaced_by_what_is_said_of_it(clip, checkpoint, option):
     before = clip.read_bytes()
     for overwrite in ([], ["--overwrite"]):
@@ -76,10 +77,23 @@ def test_a_checkpoint_is_never_replaced_by_what_is_said_of_a_clip(clip, tmp_path
 
 def test_what_was_written_before_is_replaced_without_a_word(clip, checkpoint, tmp_path):
     outputs = ["--json", tmp_path / "o.json", "--report", tmp_path / "r.html", "--annotate", tmp_path / "a.mp4"]
+    outputs += ["--gif", tmp_path / "g.gif", "--figure", tmp_path / "f.png"]
     for _ in range(2):
         done = explain(clip, checkpoint, *outputs)
         assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "o.json").read_text())["schema"] == "sec2sec.explanation/1"
+
+
+@pytest.mark.parametrize(("option", "name"), [("--gif", "own.gif"), ("--figure", "own.svg"), ("--figure", "own.png")])
+def test_a_picture_of_somebody_elses_is_not_replaced(clip, checkpoint, tmp_path, option, name):
+    Image.new("RGB", (8, 8)).save(tmp_path / "own.gif")
+    Image.new("RGB", (8, 8)).save(tmp_path / "own.png")
+    (tmp_path / "own.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    before = (tmp_path / name).read_bytes()
+    done = explain(clip, checkpoint, option, tmp_path / name)
+    assert done.returncode == 2
+    assert f"{name}: exists and was not written by sec2sec" in done.stderr
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_every_command_may_write_its_json_again_and_says_first_what_it_is(checkpoint, tmp_path):

@@ -247,6 +247,9 @@ def test_text_fits_and_has_no_missing_glyphs():
     said = "Überlänge − naïve é 日本 targets with a very long name that goes on and on"
     assert width_of(shortened(said, 200, 16), 16) <= 200
     assert len(wrapped(said * 3, 300, 16, 2)) == 2
+    assert plain("p ≤ 0.0167, ρ = −0.4") == "p <= 0.0167, rho = -0.4"
+    lines = wrapped("agrees with r\u00a0=\u00a00.97", width_of("agrees with r = 0", 16), 16, 9)
+    assert lines == ["agrees with", "r = 0.97"]
     font = ImageFont.load_default(size=16)
     missing = bytes(font.getmask("\U0001f999"))
     assert all(bytes(font.getmask(c)) != missing for c in plain(said) if not c.isspace())

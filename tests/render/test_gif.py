@@ -105,16 +105,19 @@ def test_it_plays_for_ever_and_says_what_made_it(made):
     assert is_ours(made)
 
 
-def test_a_restless_clip_becomes_smaller_until_it_fits(explanation, path, folder, made, monkeypatch):
-    whole = made.stat().st_size
-    monkeypatch.setattr(gif, "MAX_BYTES", whole // 2)
-    write_gif(path, explanation, folder / "small.gif")
-    assert (folder / "small.gif").stat().st_size <= whole // 2
-    assert shown(folder / "small.gif")[0][1].shape[1] < gif.WIDTHS[0]
+def test_a_restless_clip_becomes_smaller_until_it_fits(folder, tmp_path, monkeypatch):
+    short = clips.make_clip(tmp_path / "short.mp4", 1, size=(160, 90))
+    explanation = explain(short, tiny_bundle(folder / "tiny"))
+    write_gif(short, explanation, tmp_path / "large.gif")
+    most = (tmp_path / "large.gif").stat().st_size // 2
+    monkeypatch.setattr(gif, "MAX_BYTES", most)
+    write_gif(short, explanation, tmp_path / "small.gif")
+    assert (tmp_path / "small.gif").stat().st_size <= most
+    assert shown(tmp_path / "small.gif")[0][1].shape[1] < gif.WIDTHS[0]
     monkeypatch.setattr(gif, "MAX_BYTES", 1000)
     with pytest.raises(MediaError, match="too restless"):
-        write_gif(path, explanation, folder / "none.gif")
-    assert not (folder / "none.gif").exists()
+        write_gif(short, explanation, tmp_path / "none.gif")
+    assert not (tmp_path / "none.gif").exists()
 
 
 def test_noise_fits_into_the_limit(folder, tmp_path, monkeypatch):

@@ -6,11 +6,15 @@ import base64
 import gzip
 import json
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import markupsafe
 import pytest
 
+from sec2sec import __version__
+from sec2sec.citation import citation
 from sec2sec.config import MediaLimits
 from sec2sec.viewer import payload
 from sec2sec.viewer.definitions import as_markdown, definitions
@@ -97,6 +101,20 @@ def test_page_says_what_every_figure_means_and_what_was_asked() -> None:
 def test_the_page_of_the_documentation_has_the_same_words() -> None:
     """Written anew by: python -c "from sec2sec.viewer import definitions as d; print(d.as_markdown(), end='')"."""
     assert (ROOT / "docs" / "reference" / "words.md").read_text(encoding="utf-8") == as_markdown()
+
+
+def test_page_says_when_it_was_made_by_what_and_how_to_cite_it() -> None:
+    made = synthetic.explanation(targets=("arousal",))
+    sent = payload.encode(made, synthetic.preview(made))
+    page = report_page(made, sent, ["arousal"], made=datetime(2026, 11, 27, 9, 5, tzinfo=UTC))
+    assert "<dt>Made on</dt><dd>2026-11-27 09:05 UTC</dd>" in page
+    assert f"<dt>Made by</dt><dd>sec2sec {__version__}</dd>" in page
+    assert made.checkpoint.sha256 in page
+    assert markupsafe.escape(citation()) in page
+    now = re.search(r"<dt>Made on</dt><dd>(.+?) UTC</dd>", made_page()[0])
+    assert now is not None
+    moment = datetime.strptime(now[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 120
 
 
 def test_plotly_is_packed_to_less_than_half() -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -43,10 +44,14 @@ class AnnotatedFilm:
         with gr.Column(visible=False, elem_id="annotated") as self.box:
             self.overlay = gr.Checkbox(True, label="Show the co-attention in the film", elem_id="annotate-overlay")
             with gr.Row(elem_classes="actions"):
-                self.make = gr.Button("Annotated MP4", elem_id="annotate", min_width=120)
-                self.make_gif = gr.Button("GIF for slides", elem_id="gif", min_width=120)
-                self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="annotate-stop", min_width=80)
-                self.save = gr.DownloadButton("Save MP4", visible=False, elem_id="annotate-save", min_width=100)
+                self.make = gr.Button("Annotated MP4", elem_id="annotate", size="sm", min_width=80)
+                self.make_gif = gr.Button("GIF for slides", elem_id="gif", size="sm", min_width=80)
+                self.stop = gr.Button(
+                    "Stop", variant="stop", visible=False, elem_id="annotate-stop", size="sm", min_width=80
+                )
+                self.save = gr.DownloadButton(
+                    "Save MP4", visible=False, elem_id="annotate-save", size="sm", min_width=80
+                )
             self.line = gr.HTML("", elem_id="annotate-status")
         self.connect(settings, clip_id)
 
@@ -89,7 +94,7 @@ class AnnotatedFilm:
     def connect(self, settings: Settings, clip_id: gr.State) -> None:
         """Wire the buttons."""
         of_end = [self.line, self.make, self.make_gif, self.stop]
-        making = [
+        making: list[dict[str, Any]] = [
             run_in_queue(
                 button,
                 functools.partial(self.render, kind),
