@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.feature_table import FEATURES_FILE, read_feature_table
+from sec2sec.datasets.folders import find_files
 from sec2sec.datasets.folds import take_fold
 from sec2sec.datasets.groups import DEFAULT_SHARES
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
-from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
+from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, read_table
 
 MEDIAN_RULE = "median"
 

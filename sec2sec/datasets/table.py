@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +24,6 @@ REQUIRED_COLUMNS = ("id", "path", "group")
 NOT_TARGETS = ("id", "path", "split", "group", "level")
 GENERATOR = "generator.json"  # lies beside the table of known-truth clips
 MAX_ANNOTATION_BYTES = 32 * 1024**2  # of a file of annotations; the largest real one has about 4 MB
-MAX_FOLDER_DEPTH = 3  # folders deep: LIRIS-ACCEDE/LIRIS-ACCEDE-annotations/annotations is as people unpack it
 MAX_COLUMNS = 1_000  # of a table; each is a target
 MAX_OPCODES = 2_000_000  # of a pickle; the largest real one has about 700,000
 DELIMITERS = (",", ";", "\t")  # Excel writes semicolons where a comma marks the decimals
@@ -380,57 +378,3 @@ def _rows(
 def too_many_clips(file: Path, limits: TableLimits) -> DataError:
     """What is said of a file that has more clips than are allowed."""
     return DataError(f"{file}: more than {limits.clips:,} clips, and at most so many are allowed here; use fewer")
-
-
-def find_files(directory: Path, names: Collection[str]) -> dict[str, Path]:
-    """Where files of these names lie in a folder or at most MAX_FOLDER_DEPTH folders deeper; the least deep of each."""
-    paths: dict[str, Path] = {}
-    level = [directory]
-    for _ in range(MAX_FOLDER_DEPTH + 1):
-        below: list[Path] = []
-        for folder in level:
-            for entry in _entries(folder):
-                if entry.name in names and entry.is_file():
-                    paths.setdefault(entry.name, folder / entry.name)
-                elif entry.is_dir():
-                    below.append(folder / entry.name)
-        level = below
-    return paths
-
-
-def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
-    """All files with these (lower-case) suffixes anywhere in a folder, by name, the least deep first.
-
-    The name has its suffix in lower case, as cameras and Windows write .MP4: see `lower_suffix`.
-    """
-    paths: dict[str, list[Path]] = {}
-    level, visited = [directory], {os.path.realpath(directory)}
-    while level:
-        below: list[Path] = []
-        for folder in level:
-            for entry in _entries(folder):
-                if os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():
-                    paths.setdefault(lower_suffix(entry.name), []).append(folder / entry.name)
-                elif entry.is_dir():
-                    real = os.path.realpath(entry.path)
-                    if real not in visited:  # links may lead round in a circle
-                        visited.add(real)
-                        below.append(folder / entry.name)
-        level = below
-    return paths
-
-
-def lower_suffix(name: str) -> str:
-    """A file's name with its suffix in lower case. The rest stays: case tells one YouTube id from another."""
-    stem, suffix = os.path.splitext(name)
-    return stem + suffix.lower()
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder, by name; nothing of what macOS adds, nor of a folder that may not be read."""
-    try:
-        with os.scandir(folder) as entries:
-            seen = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
-    except OSError:
-        return []
-    return sorted(seen, key=lambda entry: entry.name)
