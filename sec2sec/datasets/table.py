@@ -7,7 +7,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from typing import Literal
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.clip_files import match_paths
 from sec2sec.datasets.groups import DEFAULT_SHARES, deal_groups
+from sec2sec.datasets.tracks import RatingTrack
 from sec2sec.errors import UserError
 from sec2sec.files import file_sha256
 
@@ -31,6 +32,7 @@ DELIMITER_LINE = re.compile(r'"?sep=(.)"?\r?(?=\n|$)')  # Excel's own first line
 NO_LABEL = ("NA", "N/A", "#N/A")  # as R and Excel write a cell without a value
 
 Kind = Literal["binary", "score"]
+ReadTrack = Callable[[], RatingTrack]  # reads it from its files, which may be many and large. Raises DataError
 
 
 class DataError(UserError):
@@ -61,6 +63,7 @@ class Row:
     targets: Mapping[str, float]  # 0..1
     split: str
     group: str
+    columns: Mapping[str, str] = field(default_factory=dict)  # what else the data set says of it, kept as it stands
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -98,6 +101,7 @@ class Table:
     notes: tuple[str, ...] = ()  # sentences to show wherever the data set is named
     features: FeatureSource | None = None  # None: its clips are clips
     drawn: str = ""  # the note that says how splits were drawn; empty where the data set names them
+    tracks: Mapping[str, ReadTrack] = field(default_factory=dict)  # what was said over time, by id
 
     def __post_init__(self) -> None:
         kinds = {target: self.kinds.get(target) or kind_of(self.values(target)) for target in self.targets}
@@ -157,7 +161,7 @@ def read_table(
     notes, drawn = [*table_notes(wordy, file_of)], ""
     if "split" not in columns:
         rows = draw_split(file, rows, split_seed, split_shares)
-        drawn = _drawn_note(rows, split_seed, split_shares)
+        drawn = drawn_note(rows, split_seed, split_shares)
         notes.append(drawn)
     elif tuple(split_shares) != DEFAULT_SHARES:
         raise DataError(f"{file}: has a column split, so that no split is drawn; leave split_shares out")
@@ -180,7 +184,8 @@ def draw_split(file: Path, rows: Sequence[Row], seed: int, shares: Sequence[int]
     return [replace(row, split=SPLITS[place_of[row.group]]) for row in rows]
 
 
-def _drawn_note(rows: Sequence[Row], seed: int, shares: Sequence[int]) -> str:
+def drawn_note(rows: Sequence[Row], seed: int, shares: Sequence[int]) -> str:
+    """How a split came out that was drawn."""
     clips = Counter(row.split for row in rows)
     groups = {split: len({row.group for row in rows if row.split == split}) for split in SPLITS}
     counts = ", ".join(f"{split} {clips[split]} clips of {groups[split]} groups" for split in SPLITS)
@@ -344,6 +349,11 @@ def read_cells(
         twice = next((name for name, n in Counter(columns).items() if n > 1), "")
         raise DataError(f"{file}: the column {twice[:60]!r} stands twice or has no name; name each column once")
     return columns, _rows(file, lines, columns, limits)
+
+
+def name_first_column(text: str) -> str:
+    """A table as R writes it, whose first column holds the names of the rows, with the name `row` for that column."""
+    return re.sub(r'^\s*(?:"")?(?=[,;\t])', "row", text, count=1)
 
 
 def _lines(file: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
