@@ -15,15 +15,15 @@ from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError, Table, TableLimits
 from sec2sec.isolation import MEMORY_EXIT, limit_memory, limit_processor
 
-COLUMNS = ("id", "path", "targets", "split", "group")  # of a row
+COLUMNS = ("id", "path", "targets", "split", "group", "columns")  # of a row
 
 
 def table_as_json(table: Table) -> dict[str, Any]:
-    """A table without its folder."""
+    """A table without its folder, and without what reads its tracks."""
     return {
         "targets": table.targets,
         "columns": COLUMNS,
-        "rows": [[row.id, str(row.path), row.targets, row.split, row.group] for row in table.rows],
+        "rows": [[row.id, str(row.path), row.targets, row.split, row.group, row.columns] for row in table.rows],
         "kinds": table.kinds,
         "name": table.name,
         "notes": table.notes,

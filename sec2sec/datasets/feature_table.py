@@ -137,7 +137,7 @@ def read_feature_table(directory: Path | str, limits: TableLimits = DEFAULT_LIMI
         if row.id in places:
             raise DataError(f"{where}: id {row.id!r} stands twice; each clip needs an id of its own")
         places[row.id] = where
-        rows.append(FeatureRow(row.id, path, row.targets, row.split, row.group, arrays))
+        rows.append(FeatureRow(row.id, path, row.targets, row.split, row.group, arrays=arrays))
         sources[cells.get("source", "")] = None
     if not rows:
         raise DataError(f"{file}: the table has no clips")

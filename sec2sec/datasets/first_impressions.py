@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sec2sec.datasets.folders import find_files, index_files, lower_suffix
 from sec2sec.datasets.table import (
     DEFAULT_LIMITS,
     SPLITS,
@@ -20,9 +22,6 @@ from sec2sec.datasets.table import (
     Row,
     Table,
     TableLimits,
-    find_files,
-    index_files,
-    lower_suffix,
     number,
     read_bytes,
     read_cells,
@@ -92,16 +91,29 @@ def _rows(directory: Path, tables: Mapping[str, tuple[Path, Scores]], files: Map
     rows: list[Row] = []
     split_of: dict[str, str] = {}
     for split, (file, scores) in tables.items():
+        home = _home(directory, split, [path for clip in scores for path in files.get(clip, ())])
         for clip, values in scores.items():
             other = split_of.setdefault(clip, split)
             if other != split:
                 raise DataError(
                     f"{file}: the clip {clip!r} stands in two splits, in {tables[other][0].name} too; keep one of them"
                 )
-            places = files.get(clip) or [directory / FOLDER_PREFIX[split] / clip]
+            places = files.get(clip) or [home / clip]
             path = next((place for place in places if _lies_in(place.relative_to(directory), split)), places[0])
             rows.append(Row(clip.removesuffix(".mp4"), path, values, split, speaker(clip)))
     return rows
+
+
+def _home(directory: Path, split: str, paths: Sequence[Path]) -> Path:
+    """Where clips of a split that are missing are looked for: beside most of those that are there.
+
+    Where none is there, in the folder of the split: train, TRAIN, train-1, or the one that it would have.
+    """
+    folders = Counter(path.parent for path in paths if _lies_in(path.relative_to(directory), split))
+    if folders:
+        return folders.most_common(1)[0][0]
+    named = [path for path in sorted(directory.iterdir()) if path.is_dir() and _lies_in(Path(path.name, "clip"), split)]
+    return named[0] if named else directory / FOLDER_PREFIX[split]
 
 
 def _lies_in(path: Path, split: str) -> bool:

@@ -85,7 +85,7 @@ def open_uploaded(
         raise DataError(answer["error"])
     table = answer["table"]
     rows = [
-        Row(row["id"], Path(row["path"]), row["targets"], row["split"], row["group"])
+        Row(row["id"], Path(row["path"]), row["targets"], row["split"], row["group"], row["columns"])
         for row in (dict(zip(table["columns"], values, strict=True)) for values in table["rows"])
     ]
     return Table(

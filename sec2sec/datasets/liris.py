@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sec2sec.datasets.folders import find_files, index_files, lower_suffix, usual_folder
 from sec2sec.datasets.splits import OFFICIAL_SPLIT, RANDOM_SPLIT, SPLIT_RULES, random_split
 from sec2sec.datasets.table import (
     DEFAULT_LIMITS,
@@ -20,9 +21,6 @@ from sec2sec.datasets.table import (
     Row,
     Table,
     TableLimits,
-    find_files,
-    index_files,
-    lower_suffix,
     number,
     read_cells,
     read_text,
@@ -109,10 +107,11 @@ def read_liris(
             "sides, so that figures on the test split are better than on a film never seen."
         )
     videos = index_files(directory, (".mp4",))
+    home = usual_folder(videos, [clip.name for clip in clips], directory / "data")  # of the clips that are missing
     rows = [
         Row(
             clip.id,
-            videos.get(clip.name, [directory / "data" / clip.name])[0],
+            videos.get(clip.name, [home / clip.name])[0],
             labels[clip.name],
             splits[clip.name],
             films[clip.name],

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.feature_table import FEATURES_FILE, read_feature_table
+from sec2sec.datasets.folders import find_files
 from sec2sec.datasets.folds import take_fold
 from sec2sec.datasets.groups import DEFAULT_SHARES
+from sec2sec.datasets.readers import READERS, Reader, find_reader
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
-from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, find_files, read_table
+from sec2sec.datasets.table import DEFAULT_LIMITS, TABLE_FILE, DataError, Table, TableLimits, read_table
 
 MEDIAN_RULE = "median"
 
@@ -39,7 +41,9 @@ def open_data(
     inside: bool = False,
     limits: TableLimits = DEFAULT_LIMITS,
 ) -> Table:
-    """The table of a folder: clips.csv, features.csv, LIRIS-ACCEDE or First Impressions (V2, V1). Raises DataError.
+    """The table of a folder: clips.csv, features.csv, or a data set that is known here. Raises DataError.
+
+    LIRIS-ACCEDE, First Impressions (V2, V1), and those of READERS in sec2sec/datasets/readers.py.
 
     liris_rule, split, split_seed, split_shares, fold, interview: see Reading. inside: refuse clips that lie outside
     the folder, as an upload could name them. limits: hold while a file is read.
@@ -77,6 +81,12 @@ def has_interview(directory: Path | str) -> bool:
 class _Folder:
     kind: str  # a data set's name, TABLE_FILE, FEATURES_FILE, or empty
     files: dict[str, Path]  # that say so
+    reader: Reader | None = None  # of one of READERS
+
+    @property
+    def may_draw(self) -> bool:
+        """Whether a split may have to be drawn."""
+        return self.reader.draws if self.reader else self.kind in (TABLE_FILE, "")
 
     @property
     def has_interview(self) -> bool:
@@ -96,15 +106,19 @@ def _find(directory: Path) -> _Folder:
         return _Folder(tables[0], paths)
     if any(name in paths for name in liris.REQUIRED_FILES):
         return _Folder(liris.NAME, paths)
-    return _Folder(first_impressions.NAME if any(name in paths for name in impressions) else "", paths)
+    if any(name in paths for name in impressions):
+        return _Folder(first_impressions.NAME, paths)
+    if (reader := find_reader(directory)) is not None:
+        return _Folder(reader.name, paths, reader)
+    return _Folder("", paths)
 
 
 def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
     folder = _find(directory)
     if folder.kind != liris.NAME and (reading.liris_rule != MEDIAN_RULE or reading.split != OFFICIAL_SPLIT):
         raise DataError(f"{directory}: it is not LIRIS-ACCEDE, and the rule and the split can be chosen for that alone")
-    if folder.kind not in (TABLE_FILE, "") and reading.split_shares != DEFAULT_SHARES:
-        raise DataError(f"{directory}: split_shares are for a {TABLE_FILE} without a column split; leave them out")
+    if not folder.may_draw and reading.split_shares != DEFAULT_SHARES:
+        raise DataError(f"{directory}: split_shares are for data that names no split, and this does; leave them out")
     if reading.interview and folder.kind != first_impressions.NAME:
         raise DataError(f"{directory}: it is not First Impressions, which alone has an interview score; leave it out")
     if folder.kind == TABLE_FILE:
@@ -115,14 +129,18 @@ def _read(directory: Path, reading: Reading, limits: TableLimits) -> Table:
         return liris.read_liris(directory, reading.liris_rule, reading.split, reading.split_seed, limits)
     if folder.kind == first_impressions.NAME:
         return first_impressions.read_first_impressions(directory, reading.interview, limits)
+    if folder.reader is not None:
+        return folder.reader.read(directory, reading.split_seed, reading.split_shares, limits)
     if TABLE_FILE in folder.files:
         raise DataError(
             f"{directory}: no {TABLE_FILE} in it, but there is {folder.files[TABLE_FILE]}; give the folder of that file"
         )
+    others = ", ".join(f"{reader.example} ({reader.name})" for reader in READERS)
     v2, v1 = (", ".join(files.values()) for files in (first_impressions.V2, first_impressions.V1))
     raise DataError(
         f"{directory}: no data set known here; looked for {TABLE_FILE} (any table of clips), {FEATURES_FILE} "
-        f"(features), {', '.join(liris.REQUIRED_FILES)} ({liris.NAME}), {v2} (First Impressions V2) and {v1} (V1)"
+        f"(features), {', '.join(liris.REQUIRED_FILES)} ({liris.NAME}), {v2} (First Impressions V2), {v1} (V1), "
+        f"{others}"
     )
 
 

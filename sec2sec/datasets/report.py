@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from sec2sec.datasets.beside import column_lines, count_columns, summarise_tracks, track_lines
 from sec2sec.datasets.feature_table import FeatureRow
 from sec2sec.datasets.splits import obstacles, shared_groups
+from sec2sec.datasets.stills import is_picture, read_picture
 from sec2sec.datasets.table import SPLITS, DataError, Kind, Row, Table, some
 from sec2sec.media import MediaError, open_clip
 from sec2sec.metrics import TrainingLabels, baseline_words, measure
@@ -67,6 +69,8 @@ class Report:
     same_content: Excerpt  # lists of ids whose files are identical
     missing: Excerpt  # {"id", "path"}
     damaged: Excerpt  # {"id", "path", "problem"}
+    columns: dict[str, dict[str, Any]]  # what is kept of a clip beside its targets: clips, values, counts
+    tracks: dict[str, Any]  # ratings over time: clips, seconds, rates, values; problems: {"id", "problem"}
     schema: str = field(default=SCHEMA)
 
     def as_json(self) -> dict[str, Any]:
@@ -107,6 +111,8 @@ def report_steps(table: Table, probe: bool = True, workers: int | None = None) -
         same_content=Excerpt.of([[row.id for row in rows] for rows in same]),
         missing=Excerpt.of(missing),
         damaged=Excerpt.of(damaged),
+        columns=count_columns(table),
+        tracks=summarise_tracks(table, MAX_LISTED) if probe else {},
     )
 
 
@@ -130,6 +136,8 @@ def probe_row(row: Row) -> Probe:
     absent = _missing(row)
     if absent.missing:
         return absent
+    if is_picture(row.path):
+        return _probe_picture(row)
     if not isinstance(row, FeatureRow):
         return probe_clip(row.path)
     try:
@@ -150,6 +158,14 @@ def probe_clip(path: Path) -> Probe:
         return Probe(str(error))
     seconds = clip.duration if math.isfinite(clip.duration) else None
     return Probe(None, False, seconds, clip.has_audio, clip.has_video, clip.sha256)
+
+
+def _probe_picture(row: Row) -> Probe:
+    try:
+        read_picture(row.path)
+        return Probe(has_audio=False, sha256=row.content_sha256())
+    except (DataError, OSError) as error:
+        return Probe(str(error))
 
 
 def missing_bytes(path: Path) -> int:
@@ -241,6 +257,11 @@ def _problems(
     table: Table, missing: int, damaged: int, shared: dict[str, tuple[str, ...]], same: list[list[Row]]
 ) -> list[str]:
     problems = [f"{text[:1].upper()}{text[1:]}." for text in obstacles(table)]
+    if pictures := sum(is_picture(row.path) for row in table.rows):
+        problems.append(
+            f"{pictures} of its clips are pictures, which have no seconds; write clips of them with "
+            "`sec2sec data DIR --stills OUT`, and train on OUT."
+        )
     if not table.split("test"):
         problems.append("The split test is empty, so nothing can be said about clips never seen.")
     for target in table.targets:
@@ -276,6 +297,10 @@ def _text(report: Report) -> Iterator[str]:
     yield from _split_lines(report)
     for target, about in report.targets.items():
         yield from ("", *_target_lines(target, about))
+    if report.columns:
+        yield from ("", "Kept beside the targets:", *column_lines(report.columns))
+    if report.tracks:
+        yield from ("", *track_lines(report.tracks))
     excerpts = (
         ("Groups in more than one split", report.groups_shared, lambda x: f"{x['group']} ({', '.join(x['splits'])})"),
         ("Identical files", report.same_content, ", ".join),

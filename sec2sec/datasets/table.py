@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from typing import Literal
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.clip_files import match_paths
 from sec2sec.datasets.groups import DEFAULT_SHARES, deal_groups
+from sec2sec.datasets.tracks import RatingTrack
 from sec2sec.errors import UserError
 from sec2sec.files import file_sha256
 
@@ -25,7 +25,6 @@ REQUIRED_COLUMNS = ("id", "path", "group")
 NOT_TARGETS = ("id", "path", "split", "group", "level")
 GENERATOR = "generator.json"  # lies beside the table of known-truth clips
 MAX_ANNOTATION_BYTES = 32 * 1024**2  # of a file of annotations; the largest real one has about 4 MB
-MAX_FOLDER_DEPTH = 3  # folders deep: LIRIS-ACCEDE/LIRIS-ACCEDE-annotations/annotations is as people unpack it
 MAX_COLUMNS = 1_000  # of a table; each is a target
 MAX_OPCODES = 2_000_000  # of a pickle; the largest real one has about 700,000
 DELIMITERS = (",", ";", "\t")  # Excel writes semicolons where a comma marks the decimals
@@ -33,6 +32,7 @@ DELIMITER_LINE = re.compile(r'"?sep=(.)"?\r?(?=\n|$)')  # Excel's own first line
 NO_LABEL = ("NA", "N/A", "#N/A")  # as R and Excel write a cell without a value
 
 Kind = Literal["binary", "score"]
+ReadTrack = Callable[[], RatingTrack]  # reads it from its files, which may be many and large. Raises DataError
 
 
 class DataError(UserError):
@@ -63,6 +63,7 @@ class Row:
     targets: Mapping[str, float]  # 0..1
     split: str
     group: str
+    columns: Mapping[str, str] = field(default_factory=dict)  # what else the data set says of it, kept as it stands
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -100,6 +101,7 @@ class Table:
     notes: tuple[str, ...] = ()  # sentences to show wherever the data set is named
     features: FeatureSource | None = None  # None: its clips are clips
     drawn: str = ""  # the note that says how splits were drawn; empty where the data set names them
+    tracks: Mapping[str, ReadTrack] = field(default_factory=dict)  # what was said over time, by id
 
     def __post_init__(self) -> None:
         kinds = {target: self.kinds.get(target) or kind_of(self.values(target)) for target in self.targets}
@@ -159,7 +161,7 @@ def read_table(
     notes, drawn = [*table_notes(wordy, file_of)], ""
     if "split" not in columns:
         rows = draw_split(file, rows, split_seed, split_shares)
-        drawn = _drawn_note(rows, split_seed, split_shares)
+        drawn = drawn_note(rows, split_seed, split_shares)
         notes.append(drawn)
     elif tuple(split_shares) != DEFAULT_SHARES:
         raise DataError(f"{file}: has a column split, so that no split is drawn; leave split_shares out")
@@ -182,7 +184,8 @@ def draw_split(file: Path, rows: Sequence[Row], seed: int, shares: Sequence[int]
     return [replace(row, split=SPLITS[place_of[row.group]]) for row in rows]
 
 
-def _drawn_note(rows: Sequence[Row], seed: int, shares: Sequence[int]) -> str:
+def drawn_note(rows: Sequence[Row], seed: int, shares: Sequence[int]) -> str:
+    """How a split came out that was drawn."""
     clips = Counter(row.split for row in rows)
     groups = {split: len({row.group for row in rows if row.split == split}) for split in SPLITS}
     counts = ", ".join(f"{split} {clips[split]} clips of {groups[split]} groups" for split in SPLITS)
@@ -348,6 +351,11 @@ def read_cells(
     return columns, _rows(file, lines, columns, limits)
 
 
+def name_first_column(text: str) -> str:
+    """A table as R writes it, whose first column holds the names of the rows, with the name `row` for that column."""
+    return re.sub(r'^\s*(?:"")?(?=[,;\t])', "row", text, count=1)
+
+
 def _lines(file: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(
         io.StringIO(text, newline=""),
@@ -380,57 +388,3 @@ def _rows(
 def too_many_clips(file: Path, limits: TableLimits) -> DataError:
     """What is said of a file that has more clips than are allowed."""
     return DataError(f"{file}: more than {limits.clips:,} clips, and at most so many are allowed here; use fewer")
-
-
-def find_files(directory: Path, names: Collection[str]) -> dict[str, Path]:
-    """Where files of these names lie in a folder or at most MAX_FOLDER_DEPTH folders deeper; the least deep of each."""
-    paths: dict[str, Path] = {}
-    level = [directory]
-    for _ in range(MAX_FOLDER_DEPTH + 1):
-        below: list[Path] = []
-        for folder in level:
-            for entry in _entries(folder):
-                if entry.name in names and entry.is_file():
-                    paths.setdefault(entry.name, folder / entry.name)
-                elif entry.is_dir():
-                    below.append(folder / entry.name)
-        level = below
-    return paths
-
-
-def index_files(directory: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
-    """All files with these (lower-case) suffixes anywhere in a folder, by name, the least deep first.
-
-    The name has its suffix in lower case, as cameras and Windows write .MP4: see `lower_suffix`.
-    """
-    paths: dict[str, list[Path]] = {}
-    level, visited = [directory], {os.path.realpath(directory)}
-    while level:
-        below: list[Path] = []
-        for folder in level:
-            for entry in _entries(folder):
-                if os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():
-                    paths.setdefault(lower_suffix(entry.name), []).append(folder / entry.name)
-                elif entry.is_dir():
-                    real = os.path.realpath(entry.path)
-                    if real not in visited:  # links may lead round in a circle
-                        visited.add(real)
-                        below.append(folder / entry.name)
-        level = below
-    return paths
-
-
-def lower_suffix(name: str) -> str:
-    """A file's name with its suffix in lower case. The rest stays: case tells one YouTube id from another."""
-    stem, suffix = os.path.splitext(name)
-    return stem + suffix.lower()
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder, by name; nothing of what macOS adds, nor of a folder that may not be read."""
-    try:
-        with os.scandir(folder) as entries:
-            seen = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
-    except OSError:
-        return []
-    return sorted(seen, key=lambda entry: entry.name)

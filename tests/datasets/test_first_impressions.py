@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_clips_that_are_still_packed_are_noted(tmp_path):
     (folder / "train-1/training80_02.zip").touch()
     table = open_data(folder)
     assert "1 zip files are still packed (training80_02.zip)" in table.notes[-1]
-    assert table.rows[0].path == folder / "train/J4GQm9j0JZ0.003.mp4"
+    assert table.rows[0].path == folder / "train-1/J4GQm9j0JZ0.003.mp4"
 
 
 def test_a_speaker_is_the_youtube_id_whatever_it_holds():
@@ -210,3 +211,24 @@ def test_clips_of_first_impressions_beyond_the_limit_are_refused(tmp_path, made)
 def test_v1_has_no_interview_score(tmp_path):
     with pytest.raises(DataError, match="no interview score"):
         open_data(make_v1(tmp_path / "fi"), interview=True)
+
+
+@pytest.mark.parametrize("place", ["TRAIN/Annotation", "annotation", "annotations", "train-1"])
+def test_annotations_are_found_where_people_have_unpacked_them(tmp_path, place):
+    folder = make_v2(tmp_path / "fi")
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("annotation_*.pkl"):
+        file.rename(folder / place / file.name)
+    assert len(open_data(folder).rows) == sum(map(len, NAMES.values()))
+
+
+def test_a_missing_clip_is_looked_for_beside_the_others_of_its_split(tmp_path, clips):
+    folder = make_v2(tmp_path / "fi", clips)
+    gone = folder / "train-1/training80_01" / NAMES["training"][0]
+    gone.unlink()
+    rows = {row.id: row.path for row in open_data(folder).rows}
+    assert rows[NAMES["training"][0].removesuffix(".mp4")] == gone
+    shutil.rmtree(folder / "train-1")
+    (folder / "TRAIN").mkdir()
+    rows = {row.id: row.path for row in open_data(folder).rows}
+    assert rows[NAMES["training"][0].removesuffix(".mp4")] == folder / "TRAIN" / NAMES["training"][0]

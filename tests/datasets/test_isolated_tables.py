@@ -15,6 +15,7 @@ from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError, TableLimits
 from sec2sec.media.isolated import ABANDONED
 from tests.helpers.formats import make_liris, make_v1, make_v2
+from tests.helpers.public_sets import make_crema_d, make_emodb
 
 MB = 1024**2
 HEADER = "id,path,arousal,split,group\n"
@@ -26,7 +27,7 @@ def table_folder(folder: Path, text: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("made", [make_liris, make_v1, make_v2])
+@pytest.mark.parametrize("made", [make_liris, make_v1, make_v2, make_emodb, make_crema_d])
 def test_what_another_process_reads_is_what_this_one_reads(tmp_path, made):
     folder = made(tmp_path / "set")
     assert open_uploaded(folder, TableLimits()) == open_data(folder, inside=True)

@@ -181,3 +181,12 @@ def test_clips_of_liris_beyond_the_limit_are_refused(tmp_path):
     assert len(open_data(folder, limits=TableLimits(clips=9)).rows) == 9
     with pytest.raises(DataError, match="more than 8 clips, and at most so many are allowed here"):
         open_data(folder, limits=TableLimits(clips=8))
+
+
+def test_a_missing_clip_is_looked_for_beside_the_others(tmp_path, clips):
+    folder = make_liris(tmp_path / "liris", clips)
+    (folder / "LIRIS-ACCEDE-data").mkdir()
+    (folder / "data").rename(folder / "LIRIS-ACCEDE-data/data")
+    gone = folder / "LIRIS-ACCEDE-data/data/ACCEDE00003.mp4"
+    gone.unlink()
+    assert open_data(folder).rows[3].path == gone

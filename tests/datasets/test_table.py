@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sec2sec.datasets.archive import unpack_data
+from sec2sec.datasets.folders import find_files, index_files
 from sec2sec.datasets.splits import obstacles, random_split, shared_groups
-from sec2sec.datasets.table import DataError, Row, Table, TableLimits, find_files, index_files, read_table
+from sec2sec.datasets.table import DataError, Row, Table, TableLimits, read_table
 
 HEADER = "id,path,arousal,split,group\n"
 
