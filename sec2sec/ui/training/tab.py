@@ -18,8 +18,8 @@ from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, statu
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.form import form
-from sec2sec.ui.training.status import examples, job_status
-from sec2sec.ui.training.submit import resume, submit, whose
+from sec2sec.ui.training.status import examples, job_status, others_of
+from sec2sec.ui.training.submit import owner_of, resume, submit, whose
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
@@ -71,9 +71,10 @@ def tab(
 
     @errors_as_messages(lambda error: {message: alert(error)})
     def inspect(secret: str | None, event: gr.EventData) -> Updates:
-        owner = whose(settings, secret)
-        job = jobs.get(event_data(event).get("run"), owner)  # comes from a browser
-        choices = models.choices(owner)
+        asked = event_data(event)  # comes from a browser
+        job = jobs.get(asked.get("run"), whose(settings, secret, everybody=asked.get("everybody")))
+        own = owner_of(secret)
+        choices = models.choices(own if job.spec().owner == own else None)
         opened = gr.update(choices=choices, value=TRAINED + job.id)
         others: Updates = {picker: gr.update(choices=choices) for picker in pickers[1:]}
         return {message: "", tabs: gr.update(selected="inspect"), pickers[0]: opened, **others}
@@ -81,7 +82,7 @@ def tab(
     @errors_as_messages(lambda error: gr.skip())
     def arrive(secret: str | None) -> Updates:
         secret = secret or secrets.token_urlsafe(24)
-        choices = models.choices(whose(settings, secret))
+        choices = models.choices(owner_of(secret))
         updates: Updates = {picker: gr.update(choices=choices) for picker in pickers}
         return {visitor: secret, view: view_value(secret), start: enabled, **updates}
 
@@ -101,17 +102,21 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     """The list of trainings, and the chosen one. It asks the functions below, and only while it is on screen."""
     gr.set_static_paths([PLOTLY_JS])
 
+    def asks_for(question: Mapping[str, Any]) -> str | None:
+        return whose(settings, question.get("visitor"), everybody=question.get("everybody"))
+
     @errors_as_json
     def job_status_of(question: Mapping[str, Any]) -> Answer:
-        return job_status(jobs, whose(settings, question.get("visitor")), question, settings.keep_trainings)
+        answer = job_status(jobs, asks_for(question), question, settings.keep_trainings)
+        return {**answer, "others": 0 if settings.private_runs else others_of(jobs, question.get("visitor"))}
 
     @errors_as_json
     def stills(question: Mapping[str, Any]) -> Answer:
-        return examples(jobs.get(question.get("run"), whose(settings, question.get("visitor"))))
+        return examples(jobs.get(question.get("run"), asks_for(question)))
 
     @errors_as_json
     def act(question: Mapping[str, Any]) -> Answer:
-        job, what = jobs.get(question.get("run"), whose(settings, question.get("visitor"))), question.get("what")
+        job, what = jobs.get(question.get("run"), asks_for(question)), question.get("what")
         if what == "stop" or what == "finish":
             job.request(what)
         elif what == "resume":
