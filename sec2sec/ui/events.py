@@ -17,7 +17,7 @@ from gradio.events import Dependency
 from sec2sec.jobs.worker import in_words
 from sec2sec.progress import Progress
 from sec2sec.ui.fair_queue import FairQueue, Place, current_turn
-from sec2sec.ui.messages import alert, errors_as_messages, status
+from sec2sec.ui.messages import errors_as_messages, status
 from sec2sec.ui.work import Work, stream_from_thread
 
 R = TypeVar("R")
@@ -59,7 +59,10 @@ def run_in_queue(
     )
     show_places(places, line, running)
     # a full queue refuses before the handler can say anything; being stopped counts as a failure too
-    running.failure(lambda shown: alert(QUEUE_FULL) if WAITING in shown else gr.skip(), line, line, **AT_ONCE)
+    refused = list(dict.fromkeys([line, *outputs]))
+    running.failure(
+        lambda shown: on_error(QUEUE_FULL) if WAITING in shown else {line: gr.skip()}, line, refused, **AT_ONCE
+    )
     return running
 
 
