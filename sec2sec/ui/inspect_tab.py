@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,15 @@ from gradio.components import Component
 from gradio.events import Dependency
 
 from sec2sec.clip import explain_steps
+from sec2sec.config import DEFAULT_TRACKS
 from sec2sec.errors import UserError
 from sec2sec.explanations.stability import SHIFTS, Bands, stability_steps
+from sec2sec.files import file_sha256
 from sec2sec.media import MediaError
 from sec2sec.media.layout import TrackLabels
 from sec2sec.paths import program_paths
 from sec2sec.progress import Steps
+from sec2sec.ui.bounded_cache import ClipGoneError
 from sec2sec.ui.chosen_clip import (
     UPLOADS,
     WHOLE,
@@ -298,6 +302,7 @@ class InspectTab:
 
     def explain(
         self,
+        visit: Visit,
         chosen: ChosenClip | None,
         start: float | None,
         end: float | None,
@@ -312,6 +317,13 @@ class InspectTab:
         began = time.perf_counter()
         yield self.clear(status("Loading the model"), busy=True)
         span = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
+        key = self.models.get(model).summary.sha256, file_sha256(Path(chosen.path)), chosen.tracks, span
+        again = self.explained_before(visit, key, chosen, model)
+        if again is not None:
+            line = status(f"Explained before: the same {again.explanation.clip.seconds} s with the same model.")
+            visit.explained[key] = self.cache.put(again)
+            yield self.show_explained(again, visit.explained[key], line, converting=False)
+            return
         analysed = chosen.analysed(span, self.settings.limits)
 
         def steps(device: str) -> Steps[ClipResult]:
@@ -322,9 +334,26 @@ class InspectTab:
         clip = self.keep(result, chosen=chosen, span=span, model=model)
         took = time.perf_counter() - began
         status_html = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
-        yield self.show_explained(clip, self.cache.put(clip), status_html, converting=not chosen.playable)
+        visit.explained[key] = self.cache.put(clip)
+        yield self.show_explained(clip, visit.explained[key], status_html, converting=not chosen.playable)
         if not chosen.playable:
             yield from self.convert(clip, analysed, status_html)
+
+    def explained_before(
+        self, visit: Visit, key: Hashable, chosen: ChosenClip, model: str | None
+    ) -> ExplainedClip | None:
+        """What is there already of the same file, tracks, part and model: of an example, or of this visitor's own."""
+        result = self.explained.example(Path(chosen.path), model) if key == self.key_of_whole(chosen, model) else None
+        if result is not None:
+            return self.keep(result, chosen=chosen, span=WHOLE, model=model)
+        with suppress(ClipGoneError):
+            before = self.cache.get(visit.explained.get(key))
+            return before.afresh() if chosen.playable and before.path == Path(chosen.path) else None
+        return None
+
+    def key_of_whole(self, chosen: ChosenClip, model: str | None) -> Hashable:
+        """The key of a clip that is explained as it is."""
+        return self.models.get(model).summary.sha256, file_sha256(Path(chosen.path)), DEFAULT_TRACKS, WHOLE
 
     def keep(self, result: ClipResult, *, chosen: ChosenClip, span: Part, model: str | None) -> ExplainedClip:
         """An explained clip for the questions that follow."""
@@ -445,7 +474,15 @@ class InspectTab:
     def connect(self) -> None:
         """What each component calls."""
         layout = self.layout
-        inputs = [layout.chosen, layout.start, layout.end, layout.model, layout.video_track, layout.audio_track]
+        inputs = [
+            layout.visit,
+            layout.chosen,
+            layout.start,
+            layout.end,
+            layout.model,
+            layout.video_track,
+            layout.audio_track,
+        ]
         self.running = [
             *(
                 self.queued(press, self.explain, inputs, lambda message: self.clear(alert(message)))

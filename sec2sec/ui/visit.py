@@ -8,7 +8,7 @@ What it had said before may still overtake the answer to the choice, which is th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -23,6 +23,7 @@ class Visit:
         self._running = 0  # runs that have begun and not ended
         self._answer: Updates | None = None  # to the newest choice, where a run may have overtaken it
         self._guard = threading.Lock()
+        self.explained: dict[Hashable, str] = {}  # what this visitor alone had explained → its id in the cache
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Visit:
         """Each session has one of its own."""
