@@ -216,7 +216,8 @@ class InspectTab:
         conversion_note = " Browsers cannot play its format: it will be converted for playback."
         press = "" if at_once else " Press Explain."
         words = " ".join([f"{words}.", *chosen.warnings]) + press + ("" if chosen.playable else conversion_note)
-        return {**self.show_chosen(chosen, status(words)), self.layout.wanted: at_once}
+        wanted: Updates = {self.layout.wanted: True} if at_once else {}  # its number, once that is known
+        return {**self.show_chosen(chosen, status(words)), **wanted}
 
     def refuse_upload(self, message: str) -> Updates:
         """A file that cannot be used."""
