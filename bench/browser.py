@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ def upload_to_sentence(page: Page, clip: Path) -> float:
     page.evaluate("window.__shifts.push(0)")
     began = time.perf_counter()
     page.set_input_files("#upload input[type=file]", str(clip))
-    page.locator("#status").get_by_text("Explained").wait_for(timeout=60_000)
+    page.locator("#status").get_by_text(re.compile(r"Explained \d+ s in")).wait_for(timeout=60_000)
     return time.perf_counter() - began
 
 
