@@ -84,6 +84,12 @@ class ExplainedClip:
         """Names of the targets that its visitor may read."""
         return shown_targets(self.explanation, self.known_truth)
 
+    def afresh(self) -> ExplainedClip:
+        """The same explanation, without what was done with it since: edits, files, soundtracks."""
+        kept = {"explanation", "preview", "tokens", "path", "part", "model", "known_truth", "planted", "payload"}
+        values = {name: getattr(self, name) for name in (*kept, "played", "pixels", "is_shared")}
+        return ExplainedClip(**values | {"payload": dict(self.payload)})
+
     def add_stability(self, bands: Bands) -> None:
         """Adds each target's bands of stability, also to what is on the screen."""
         self.explanation = with_stability(self.explanation, bands)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,18 @@ from sec2sec.checkpoints import Bundle
 from sec2sec.ui.clip_cache import ExplainedClip
 from sec2sec.ui.places import offer_places
 from sec2sec.viewer import files
-from sec2sec.viewer.payload import as_json
+from sec2sec.viewer.payload import as_json, without_maps
 
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def clip_view(
-    *, video_id: str, elem_id: str, link: bool = False, places: Callable[[Any], Any] | None = None
+    *, video_id: str, elem_id: str, link: bool = False, questions: Sequence[Callable[[Any], Any]] = ()
 ) -> gr.HTML:
     """Timeline, co-attention and table of one clip. Its value is view_payload()'s JSON, or None.
 
     video_id is the elem_id of the gr.Video that it follows and seeks. link: the page's address carries its time and its
-    pinned second, which one view of a page can do. places: ui.places.places_function(), where places can be asked for.
+    pinned second, which one view of a page can do. questions: what the view may ask of its clip, of ui/places.py.
     A function and no subclass of gr.HTML, beside which gradio would write a .pyi.
     """
     gr.set_static_paths([PLOTLY_JS])  # served from the installed package: no network, long cache headers
@@ -36,11 +36,11 @@ def clip_view(
         elem_id=elem_id,
         video_id=video_id,
         link=link,
-        server_functions=[places] if places is not None else None,
+        server_functions=list(questions) or None,
         plotly_js=str(PLOTLY_JS),
     )
 
 
 def view_value(clip: ExplainedClip, key: str, bundle: Bundle) -> str:
     """The value of a view that may ask more of its clip by its id in the cache. Never part of a report."""
-    return as_json(clip.payload | {"places": offer_places(clip, key, bundle)})
+    return as_json(without_maps(clip.payload) | {"places": offer_places(clip, key, bundle)})

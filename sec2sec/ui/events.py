@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -16,7 +17,7 @@ from gradio.events import Dependency
 from sec2sec.jobs.worker import in_words
 from sec2sec.progress import Progress
 from sec2sec.ui.fair_queue import FairQueue, Place, current_turn
-from sec2sec.ui.messages import alert, errors_as_messages, status
+from sec2sec.ui.messages import errors_as_messages, status
 from sec2sec.ui.work import Work, stream_from_thread
 
 R = TypeVar("R")
@@ -25,6 +26,7 @@ Handler = Callable[..., Updates] | Callable[..., Iterator[Updates]]
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {"queue": False, **QUIET}  # light events never wait behind the clips in the queue
+STOPPED = "Stopped."
 WAITING = "Waiting for a free place"
 SECONDS_BETWEEN_PLACES = 2.0  # of the first ten in line
 SECONDS_PER_PLACE, MAX_SECONDS_BETWEEN_PLACES = 0.2, 15.0  # of those behind them
@@ -32,7 +34,7 @@ QUEUE_FULL = "The server did not take the clip, because too many are waiting. Tr
 
 
 def run_in_queue(
-    button: gr.Button,
+    button: gr.Button | gr.Number,
     handler: Handler,
     inputs: Sequence[Component],
     outputs: Sequence[Block],
@@ -40,25 +42,45 @@ def run_in_queue(
     line: gr.HTML,
     on_error: Callable[[str], Updates],
     at_once: int,
+    pressed: Updates | None = None,
 ) -> Dependency:
     """A press says that it waits, and runs the handler once one of `at_once` places is free.
 
-    line: of the tab's status. on_error: the message of an error → the last outputs.
+    button: or a hidden number, whose change is the press. line: of the tab's status. on_error: the message of an error
+    → the last outputs. pressed: what else changes in the browser at the press, before the server is asked.
     """
     places = gr.Timer(SECONDS_BETWEEN_PLACES, active=False)
-    waiting: Dependency = button.click(
-        lambda: {line: status(WAITING), places: gr.Timer(value=SECONDS_BETWEEN_PLACES, active=True)},
-        None,
-        [line, places],
-        **AT_ONCE,
+    waiting = in_browser(
+        button.click if isinstance(button, gr.Button) else button.change,
+        {line: status(WAITING), places: gr.update(value=SECONDS_BETWEEN_PLACES, active=True), **(pressed or {})},
     )
     running: Dependency = waiting.then(
         errors_as_messages(on_error)(handler), inputs, outputs, concurrency_limit=at_once, **QUIET
     )
     show_places(places, line, running)
     # a full queue refuses before the handler can say anything; being stopped counts as a failure too
-    running.failure(lambda shown: alert(QUEUE_FULL) if WAITING in shown else gr.skip(), line, line, **AT_ONCE)
+    refused = list(dict.fromkeys([line, *outputs]))
+    running.failure(
+        lambda shown: on_error(QUEUE_FULL) if WAITING in shown else {line: gr.skip()}, line, refused, **AT_ONCE
+    )
     return running
+
+
+def in_browser(listen: Callable[..., Dependency], updates: Updates) -> Dependency:
+    """Updates that an event makes in the browser itself, at once and whatever the server does. listen: button.click.
+
+    An answer of the server may come late, and meanwhile the page would be as it was before the press.
+    """
+    js = f"() => {json.dumps(list(updates.values()))}"
+    return listen(None, None, list(updates), js=js, **AT_ONCE)
+
+
+def stop_in_browser(stop: gr.Button, line: gr.HTML) -> None:
+    """Let a press of Stop say so at once; called before the listener that cancels.
+
+    A run that is cancelled counts as failed, and one that failed while it waited was refused by a full queue.
+    """
+    in_browser(stop.click, {line: status(STOPPED)})
 
 
 def show_places(places: gr.Timer, line: gr.HTML, running: Dependency) -> None:
@@ -126,7 +148,10 @@ def follow(
 
 
 def buttons(start: gr.Button, stop: gr.Button, *, busy: bool, ready: bool = True) -> Updates:
-    """Start and Stop of a tab while something runs, or not. ready: whether there is something to start."""
+    """Start and Stop of a tab while something runs, or not. ready: whether there is something to start.
+
+    While Stop is on the page, style.css gives it the place of Start.
+    """
     return {start: gr.update(interactive=ready and not busy), stop: gr.update(visible=busy)}
 
 

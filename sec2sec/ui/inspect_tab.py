@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,19 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
+from gradio.components import Component
+from gradio.events import Dependency
 
 from sec2sec.clip import explain_steps
+from sec2sec.config import DEFAULT_TRACKS
 from sec2sec.errors import UserError
 from sec2sec.explanations.stability import SHIFTS, Bands, stability_steps
+from sec2sec.files import file_sha256
 from sec2sec.media import MediaError
 from sec2sec.media.layout import TrackLabels
 from sec2sec.paths import program_paths
 from sec2sec.progress import Steps
+from sec2sec.ui.bounded_cache import ClipGoneError
 from sec2sec.ui.chosen_clip import (
     UPLOADS,
     WHOLE,
@@ -33,23 +39,42 @@ from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.clip_view import clip_view, view_value
 from sec2sec.ui.devices import device_words, with_device_lock
 from sec2sec.ui.downloads import Downloads
-from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, hide, run_in_queue, upload_field
+from sec2sec.ui.events import (
+    AT_ONCE,
+    QUIET,
+    STOPPED,
+    WAITING,
+    Updates,
+    buttons,
+    follow,
+    forget_example_js,
+    hide,
+    in_browser,
+    run_in_queue,
+    stop_in_browser,
+    upload_field,
+)
 from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples, known_truth_examples, tiles
 from sec2sec.ui.explained import Explained
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.gradio_private import served_path, show_at_start
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
-from sec2sec.ui.places import places_function
+from sec2sec.ui.places import maps_function, places_function
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.visit import Visit
+from sec2sec.viewer import files
 from sec2sec.viewer.cards import predictions
 from sec2sec.viewer.payload import view_payload
 from sec2sec.viewer.planted import planted_words
 from sec2sec.viewer.templates import render
 
+SCRIPT = Path(__file__).with_name("inspect.js")
 PLAYER = "player"  # elem_id that the timeline follows
 SECONDS_FOR_FIRST = 60.0  # that the first start waits for what the app opens on
+BOX = "s2s-explain-at-once"  # what the browser remembers: "false" once a visitor has unticked the box
+OPENING = "Opening the clip"
 PICK_CLIP = "Pick an example or upload a clip, then press Explain."
 
 
@@ -61,7 +86,12 @@ class Layout:
     ) -> None:
         names = models.shared()
         self.chosen = gr.State(None)  # ChosenClip
+        self.visit = gr.State(Visit())
+        self.number = gr.Number(0, precision=0, visible="hidden")  # of the newest choice, as the browser knows it
+        self.wanted = gr.Number(0, visible="hidden")  # number of the choice that is to be explained without a press
+        self.overtaken = gr.Number(0, visible="hidden")  # number of the choice whose answer is to be given again
         self.clip_id = clip_id  # of the explained clip, in the cache
+        self.page = gr.HTML(js_on_load=files.script(SCRIPT), apply_default_css=False, elem_id="inspect-page")
         with gr.Row(elem_classes="inspect"):
             with gr.Column(scale=0, min_width=364, elem_classes="left"):
                 self.tiles = example_tiles(examples, "tiles")
@@ -76,11 +106,12 @@ class Layout:
                     with gr.Row():
                         self.start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
                         self.end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
+                self.at_once = gr.Checkbox(True, label="Explain at once", elem_id="explain-at-once")
                 with gr.Row(elem_classes="actions"):
                     self.explain = gr.Button(
                         "Explain", variant="primary", interactive=False, elem_id="explain", min_width=120
                     )
-                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=120)
                 self.stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
                 self.status = gr.HTML(status(PICK_CLIP), elem_id="status")
             with gr.Column(scale=1, min_width=320, elem_classes="right"):
@@ -96,13 +127,25 @@ class Layout:
                     video_id=PLAYER,
                     elem_id="view",
                     link=True,
-                    places=places_function(models, cache, settings.concurrency),
+                    questions=[places_function(models, cache, settings.concurrency), maps_function(cache)],
                 )
 
     @property
     def outputs_of_choice(self) -> list[Block]:
         """What a newly chosen clip changes."""
-        return [self.chosen, self.video_track, self.audio_track, self.model, self.film, *self.outputs_of_explain]
+        return [
+            self.number,
+            self.wanted,
+            self.overtaken,
+            self.start,
+            self.end,
+            self.chosen,
+            self.video_track,
+            self.audio_track,
+            self.model,
+            self.film,
+            *self.outputs_of_explain,
+        ]
 
     @property
     def outputs_of_explain(self) -> list[Block]:
@@ -116,6 +159,7 @@ class InspectTab:
 
     def __init__(
         self,
+        demo: gr.Blocks,
         layout: Layout,
         settings: Settings,
         models: Models,
@@ -124,7 +168,7 @@ class InspectTab:
         explained: Explained,
     ) -> None:
         self.layout, self.settings, self.models, self.cache, self.examples = layout, settings, models, cache, examples
-        self.explained = explained
+        self.demo, self.explained = demo, explained
         self.first: Example | None = None  # that a page opens on
         self.running: list[dict[str, Any]] = []  # what a newly chosen clip cancels
         self.follow = partial(follow, line=layout.status, limit=settings.job_seconds)
@@ -137,6 +181,8 @@ class InspectTab:
         return {
             **self.clear(status_html),
             layout.chosen: chosen,
+            layout.start: None,
+            layout.end: None,
             layout.player: chosen.played if chosen is not None else None,
             layout.explain: gr.update(interactive=chosen is not None),
             layout.video_track: track_choices(chosen.choices.video if chosen is not None else ()),
@@ -166,11 +212,13 @@ class InspectTab:
             layout.stability: gr.update(interactive=not busy),
         }
 
-    def offer_explain(self, chosen: ChosenClip, words: str) -> Updates:
-        """A clip that may be explained now. words: about it."""
+    def offer_explain(self, chosen: ChosenClip, words: str, *, at_once: bool = False) -> Updates:
+        """A clip that may be explained now. words: about it. at_once: it is, without a press."""
         conversion_note = " Browsers cannot play its format: it will be converted for playback."
-        words = " ".join([f"{words}.", *chosen.warnings])
-        return self.show_chosen(chosen, status(f"{words} Press Explain.{'' if chosen.playable else conversion_note}"))
+        press = "" if at_once else " Press Explain."
+        words = " ".join([f"{words}.", *chosen.warnings]) + press + ("" if chosen.playable else conversion_note)
+        wanted: Updates = {self.layout.wanted: True} if at_once else {}  # its number, once that is known
+        return {**self.show_chosen(chosen, status(words)), **wanted}
 
     def refuse_upload(self, message: str) -> Updates:
         """A file that cannot be used."""
@@ -182,23 +230,27 @@ class InspectTab:
 
     # ---- choosing a clip
 
-    def choose(self, path: str | None, before: ChosenClip | None = None, model: str | None = None) -> Updates:
-        """A file was uploaded, or taken away. before, model: what was chosen until now."""
-        if path is None:
-            return self.show_chosen(None, status(PICK_CLIP))
-        own_model: Updates = {self.layout.model: self.default_model(before, model)}
-        return {**self.offer_explain(*probe_upload(path, self.settings)), **own_model}
+    def choose(self, path: str, before: ChosenClip | None, model: str | None, at_once: bool) -> Updates:
+        """A file was uploaded. before, model: what was chosen until now. at_once: it is explained without a press."""
+        model = self.default_model(before, model)
+        return {**self.offer_explain(*probe_upload(path, self.settings), at_once=at_once), self.layout.model: model}
 
-    def choose_example(self, before: ChosenClip | None, model: str | None, event: gr.EventData) -> Updates:
-        """A tile was pressed: what was explained beforehand is there at once. before, model: chosen until now."""
+    def choose_nothing(self) -> Updates:
+        """The uploaded file was taken away."""
+        return self.show_chosen(None, status(PICK_CLIP))
+
+    def choose_example(
+        self, before: ChosenClip | None, model: str | None, at_once: bool, event: gr.EventData
+    ) -> Updates:
+        """A tile was pressed: what was explained beforehand is there already. before, model: chosen until now."""
         example = example_of(event, self.examples)
         if example is None:
-            return {**self.choose(None), self.layout.upload: None}
+            return {**self.choose_nothing(), self.layout.upload: None}
         model = example.model or self.default_model(before, model)
         chosen, words = self.open_example(example)
         result = self.explained.example(example.path, model)
         if result is None:
-            updates = self.offer_explain(chosen, words)
+            updates = self.offer_explain(chosen, words, at_once=at_once)
         else:
             clip = self.keep(result, chosen=chosen, span=WHOLE, model=model)
             key = self.cache.put(clip)
@@ -252,6 +304,7 @@ class InspectTab:
 
     def explain(
         self,
+        visit: Visit,
         chosen: ChosenClip | None,
         start: float | None,
         end: float | None,
@@ -266,6 +319,13 @@ class InspectTab:
         began = time.perf_counter()
         yield self.clear(status("Loading the model"), busy=True)
         span = float(start or 0), float(end) if end else None  # an empty field that has been opened says 0
+        key = self.models.get(model).summary.sha256, file_sha256(Path(chosen.path)), chosen.tracks, span
+        again = self.explained_before(visit, key, chosen, model)
+        if again is not None:
+            line = status(f"Explained before: the same {again.explanation.clip.seconds} s with the same model.")
+            visit.explained[key] = self.cache.put(again)
+            yield self.show_explained(again, visit.explained[key], line, converting=False)
+            return
         analysed = chosen.analysed(span, self.settings.limits)
 
         def steps(device: str) -> Steps[ClipResult]:
@@ -276,9 +336,26 @@ class InspectTab:
         clip = self.keep(result, chosen=chosen, span=span, model=model)
         took = time.perf_counter() - began
         status_html = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
-        yield self.show_explained(clip, self.cache.put(clip), status_html, converting=not chosen.playable)
+        visit.explained[key] = self.cache.put(clip)
+        yield self.show_explained(clip, visit.explained[key], status_html, converting=not chosen.playable)
         if not chosen.playable:
             yield from self.convert(clip, analysed, status_html)
+
+    def explained_before(
+        self, visit: Visit, key: Hashable, chosen: ChosenClip, model: str | None
+    ) -> ExplainedClip | None:
+        """What is there already of the same file, tracks, part and model: of an example, or of this visitor's own."""
+        result = self.explained.example(Path(chosen.path), model) if key == self.key_of_whole(chosen, model) else None
+        if result is not None:
+            return self.keep(result, chosen=chosen, span=WHOLE, model=model)
+        with suppress(ClipGoneError):
+            before = self.cache.get(visit.explained.get(key))
+            return before.afresh() if chosen.playable and before.path == Path(chosen.path) else None
+        return None
+
+    def key_of_whole(self, chosen: ChosenClip, model: str | None) -> Hashable:
+        """The key of a clip that is explained as it is."""
+        return self.models.get(model).summary.sha256, file_sha256(Path(chosen.path)), DEFAULT_TRACKS, WHOLE
 
     def keep(self, result: ClipResult, *, chosen: ChosenClip, span: Part, model: str | None) -> ExplainedClip:
         """An explained clip for the questions that follow."""
@@ -356,40 +433,111 @@ class InspectTab:
 
     # ---- wiring
 
+    def queued(
+        self,
+        button: gr.Button | gr.Number,
+        handler: Callable[..., Iterator[Updates]],
+        inputs: Sequence[Component],
+        on_error: Callable[[str], Updates],
+    ) -> Dependency:
+        """A press runs a handler in the queue, which says nothing once its visitor has chosen something newer."""
+        layout, guarded = self.layout, errors_as_messages(on_error)(handler)
+
+        def run(visit: Visit, number: int | None, *values: Any) -> Iterator[Updates]:
+            yield from visit.while_current(number, partial(guarded, *values))
+
+        return run_in_queue(
+            button,
+            run,
+            [layout.visit, layout.number, *inputs],
+            layout.outputs_of_explain,
+            line=layout.status,
+            on_error=on_error,
+            at_once=self.settings.concurrency,
+            pressed=self.set_busy(status(WAITING), busy=True),
+        )
+
+    def newest(self, handler: Callable[..., Updates], on_error: Callable[[str], Updates]) -> Callable[..., Updates]:
+        """A choice that supersedes what runs, and answers nothing if one that is newer still has come meanwhile."""
+        layout, guarded = self.layout, errors_as_messages(on_error)(handler)
+
+        def choose(visit: Visit, *values: Any) -> Updates:
+            number, was_running = visit.supersede()
+            answer = guarded(*values)
+            is_wanted = answer.pop(layout.wanted, False)
+            if not visit.keep_answer(number, answer):
+                return {layout.number: gr.skip()}
+            overtaken: Updates = {layout.overtaken: number} if was_running else {}
+            wanted: Updates = {layout.wanted: number} if is_wanted else {}
+            return {**answer, **overtaken, **wanted, layout.number: number}
+
+        return choose
+
     def connect(self) -> None:
         """What each component calls."""
-        layout, at_once = self.layout, self.settings.concurrency
-        inputs = [layout.chosen, layout.start, layout.end, layout.model, layout.video_track, layout.audio_track]
-        queued = partial(run_in_queue, line=layout.status, at_once=at_once)
+        layout = self.layout
+        inputs = [
+            layout.visit,
+            layout.chosen,
+            layout.start,
+            layout.end,
+            layout.model,
+            layout.video_track,
+            layout.audio_track,
+        ]
         self.running = [
-            queued(
-                layout.explain,
-                self.explain,
-                inputs,
-                layout.outputs_of_explain,
-                on_error=lambda message: self.clear(alert(message)),
+            *(
+                self.queued(press, self.explain, inputs, lambda message: self.clear(alert(message)))
+                for press in (layout.explain, layout.wanted)
             ),
-            queued(
+            self.queued(
                 layout.stability,
                 self.check_stability,
                 [layout.clip_id],
-                layout.outputs_of_explain,
-                on_error=lambda message: self.set_busy(alert(message), busy=False),
+                lambda message: self.set_busy(alert(message), busy=False),
             ),
         ]
-        unqueued: dict[str, Any] = {"cancels": self.running, **AT_ONCE}
-        choose = errors_as_messages(self.refuse_upload)(self.choose)
-        before = [layout.chosen, layout.model]
-        layout.upload.upload(
-            choose, [layout.upload, *before], layout.outputs_of_choice, js=forget_example_js(3), **unqueued
-        )
-        layout.upload.clear(lambda: self.choose(None), None, layout.outputs_of_choice, **unqueued)
-        choose_example = errors_as_messages(self.refuse_example)(self.choose_example)
-        layout.tiles.select(choose_example, before, [layout.upload, *layout.outputs_of_choice], **unqueued)
-        layout.stop.click(
-            lambda: self.set_busy(status("Stopped."), busy=False), None, layout.outputs_of_explain, **unqueued
-        )
+        self.connect_choices()
+        layout.at_once.change(None, layout.at_once, None, js=f"on => localStorage.setItem('{BOX}', on)", **AT_ONCE)
+        self.demo.load(None, None, layout.at_once, js=f"() => localStorage.getItem('{BOX}') !== 'false'", **AT_ONCE)
         layout.downloads.connect(self.models)
+
+    def connect_choices(self) -> None:
+        """What takes the place of all that runs."""
+        layout = self.layout
+        unqueued: dict[str, Any] = {"cancels": self.running, **AT_ONCE}
+        before, outputs = [layout.chosen, layout.model, layout.at_once], [layout.upload, *layout.outputs_of_choice]
+        for listen in (layout.upload.upload, layout.upload.clear, layout.tiles.select):
+            in_browser(listen, {layout.status: status(OPENING)})
+        layout.upload.upload(
+            self.newest(self.choose, self.refuse_upload),
+            [layout.visit, layout.upload, *before],
+            outputs,
+            js=forget_example_js(5),
+            **unqueued,
+        )
+        layout.upload.clear(self.newest(self.choose_nothing, self.refuse_upload), layout.visit, outputs, **unqueued)
+        layout.tiles.select(self.example_chosen(), [layout.visit, *before], outputs, **unqueued)
+        stop_in_browser(layout.stop, layout.status)
+        stop = self.newest(lambda: self.set_busy(status(STOPPED), busy=False), self.refuse_upload)
+        layout.stop.click(stop, layout.visit, outputs, **unqueued)
+        overtaken = [layout.visit, layout.overtaken]
+        layout.overtaken.change(self.answer_again, overtaken, outputs, concurrency_limit=None, **QUIET)
+
+    def answer_again(self, visit: Visit, number: int) -> Updates:
+        """The answer to a choice once more, behind all that the run before it has sent."""
+        return visit.answer_again(number) or {self.layout.number: gr.skip()}
+
+    def example_chosen(self) -> Callable[..., Updates]:
+        """What a tile calls; gradio gives the event to a parameter of its own type alone."""
+        newest = self.newest(self.choose_example, self.refuse_example)
+
+        def choose(
+            visit: Visit, before: ChosenClip | None, model: str | None, at_once: bool, event: gr.EventData
+        ) -> Updates:
+            return newest(visit, before, model, at_once, event)
+
+        return choose
 
 
 def track_choices(labels: TrackLabels) -> dict[str, Any]:
@@ -417,7 +565,7 @@ def tab(demo: gr.Blocks, settings: Settings, models: Models, cache: ClipCache, c
     examples = [*known, *others]
     gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
     layout = Layout(settings, models, cache, clip_id, examples)
-    inspecting = InspectTab(layout, settings, models, cache, examples, explained)
+    inspecting = InspectTab(demo, layout, settings, models, cache, examples, explained)
     inspecting.connect()
     explained.wait_for(wanted[:1], SECONDS_FOR_FIRST)
     inspecting.show_first()

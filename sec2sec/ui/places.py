@@ -14,6 +14,7 @@ from sec2sec.explanations.places import place_effects
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.messages import errors_as_json
 from sec2sec.ui.models import Models
+from sec2sec.viewer.payload import maps_alone
 
 SMALLEST_EFFECT = 0.001  # of the prediction's 0..1: what changes it by less changes nothing that the screen writes
 
@@ -48,6 +49,17 @@ def places_function(models: Models, cache: ClipCache, at_once: int) -> Callable[
             return places_of(models.get(clip.model), clip, second)
 
     return places
+
+
+def maps_function(cache: ClipCache) -> Callable[[Any], Any]:
+    """What the view asks once the panel of a second is in sight: {key} → maps, MFCC and relevance, or {error}."""
+
+    @errors_as_json
+    def maps(question: Any) -> dict[str, Any]:
+        key = question.get("key") if isinstance(question, dict) else None  # comes from a browser
+        return maps_alone(cache.get(key if isinstance(key, str) else None).payload)
+
+    return maps
 
 
 def places_of(bundle: Bundle, clip: ExplainedClip, second: int) -> dict[str, Any]:

@@ -15,6 +15,12 @@ export class CoAttention {
   isSeen = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   timer;
+  /** Key of the clip whose maps are on their way. */
+  asking = '';
+  /** @type {{key: string, answer: import('./types.d.ts').MapsAnswer} | null} what came of the last question */
+  sent = null;
+  /** @type {HTMLElement | null} what stands there meanwhile */
+  waiting = null;
 
   /** @param {View} view */
   constructor(view) {
@@ -28,7 +34,8 @@ export class CoAttention {
     this.sight = new IntersectionObserver(
       entries => {
         this.isSeen = entries.some(entry => entry.isIntersecting);
-        if (this.isSeen) this.draw();
+        if (this.isSeen && view.data?.maps.later) this.ask();
+        else if (this.isSeen) this.draw();
       },
       {rootMargin: '200px'},
     );
@@ -36,6 +43,9 @@ export class CoAttention {
 
   load() {
     const {view, host} = this;
+    if (view.payload.maps.later && this.sent?.key === view.payload.places?.key) {
+      Object.assign(view.payload, this.sent?.answer); // the same clip, of which more is known now
+    }
     const {maps, sanity, places} = view.payload;
     this.panel?.clear();
     this.panel = null;
@@ -44,11 +54,34 @@ export class CoAttention {
     for (const words of [maps.absent, places?.absent]) {
       if (words) host.append(make('p', {class: 's2s-note'}, words));
     }
+    this.sight.disconnect();
+    if (maps.later) {
+      this.waiting = make('p', {class: 's2s-note s2s-later', role: 'status'}, 'Loading the maps…');
+      host.append(this.waiting);
+      this.sight.observe(host);
+      return;
+    }
     const sources = sourcesOf(view.payload);
     if (!sources.length) return;
     this.panel = new SecondPanel(view, host, this.places, sources, () => this.draw());
-    this.sight.disconnect();
     this.sight.observe(host); // calls at once
+  }
+
+  /** Maps are most of the bytes of an explanation: they are sent once somebody could look. */
+  async ask() {
+    const {view} = this;
+    const key = view.payload.places?.key ?? '';
+    if (this.asking === key) return;
+    this.asking = key;
+    const answer = await view.server.maps({key}).catch(() => ({error: 'The server does not answer; reload the page'}));
+    this.asking = '';
+    if (key !== view.data?.places?.key) return; // another clip came in the meantime
+    if (answer.error !== undefined) {
+      if (this.waiting) this.waiting.textContent = `Error: ${answer.error}.`;
+      return;
+    }
+    this.sent = {key, answer};
+    this.load();
   }
 
   drawSoon() {

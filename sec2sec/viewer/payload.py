@@ -29,6 +29,7 @@ MAX_SECONDS_WITH_HEADS = 60  # in a longer clip the heads travel averaged: all o
 # Such a sum points nowhere where no place has this many times an equal share.
 NEARLY_EVEN = 1.25
 NOTHING_PLANTED: Mapping[str, Sequence[int]] = MappingProxyType({})
+MAPS = ("maps", "mfcc", "relevance")  # of the payload, for the panel of a second
 MFCC_REACH = 2.5  # standard deviations from black to white in the MFCC image
 
 
@@ -90,6 +91,20 @@ def changing_payload(explanation: Explanation, preview: Preview, shown: list[str
         "columns": [_column(column) for column in columns(explanation, shown)],
         "csv": to_csv(explanation, shown),
     }
+
+
+def without_maps(payload: dict[str, Any]) -> dict[str, Any]:
+    """The same without what only the panel of a second shows, most of its bytes: the browser asks for that in sight."""
+    maps = payload["maps"]
+    if maps["absent"]:
+        return payload
+    grids = {name: maps[name] for name in ("video_grid", "audio_grid", "video_region", "n_mfcc")}
+    return payload | {"maps": grids | {"absent": "", "later": True}, "mfcc": None, "relevance": []}
+
+
+def maps_alone(payload: dict[str, Any]) -> dict[str, Any]:
+    """What without_maps() leaves out."""
+    return {name: payload[name] for name in MAPS}
 
 
 def as_json(payload: dict[str, Any]) -> str:

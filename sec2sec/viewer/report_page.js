@@ -15,8 +15,13 @@ export function openReport() {
     props: {value: text('payload'), video_id: player, link: true},
     trigger: () => {},
     watch: () => {},
-    server: {places: () => Promise.reject(new Error('a report has no server'))},
+    server: {places: refuse, maps: refuse},
   });
+}
+
+/** @returns {Promise<never>} */
+function refuse() {
+  return Promise.reject(new Error('a report has no server'));
 }
 
 /** Data that the page carries. @param {string} id */

@@ -25,6 +25,7 @@ export interface ViewProps {
 
 export interface ViewServer {
   places(question: {key: string; second: number}): Promise<PlacesAnswer>;
+  maps(question: {key: string}): Promise<MapsAnswer>;
 }
 
 /** Effect of each token of one second: [target][token], in units of the prediction. */
@@ -33,6 +34,8 @@ export interface PlaceEffects {
   video: number[][];
   audio: number[][];
 }
+/** What a payload without maps lacks. */
+export type MapsAnswer = Failure | (Pick<Payload, 'maps' | 'mfcc' | 'relevance'> & {error?: undefined});
 export type PlacesAnswer = Failure | (PlaceEffects & {error?: undefined});
 
 /** What a server function answers where it refused. */
@@ -186,11 +189,14 @@ export interface Direction extends Quantised<[seconds: number, heads: number, ro
 export type Maps = Grids & (MissingMaps | SentMaps);
 export interface MissingMaps {
   absent: string;
+  /** They are to be asked for once they are in sight. */
+  later?: boolean;
   video?: undefined;
   audio?: undefined;
 }
 export interface SentMaps {
   absent: '';
+  later?: undefined;
   nearly_uniform: number;
   nearly_even: number;
   note: string;

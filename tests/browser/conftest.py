@@ -81,13 +81,15 @@ def errors() -> list[str]:
 
 @pytest.fixture
 def new_page(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Page]]:
-    """new_page(url, width=…, height=…, dark=…) → a Page of its own visitor."""
+    """new_page(url, width=…, height=…, dark=…, at_once=…) → a Page of its own visitor."""
     contexts = []
 
-    def open_page(url: str, width: int = 1280, height: int = 800, dark: bool = False) -> Page:
+    def open_page(url: str, width: int = 1280, height: int = 800, dark: bool = False, at_once: bool = False) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
         context.set_default_timeout(60_000)  # ms; other work may share the cores
+        if not at_once:  # a test presses Explain itself, once it has looked at what was chosen
+            context.add_init_script("localStorage.setItem('s2s-explain-at-once', 'false')")
         page = context.new_page()
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))

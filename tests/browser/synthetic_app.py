@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import os
+import secrets
 import sys
 import time
 from pathlib import Path
@@ -95,7 +96,11 @@ inspect.stability_steps = shifted
 inspect.explain_steps = steps
 Models.names = lambda self: ["synthetic"]
 Models.get = lambda self, name, device=None: SimpleNamespace(
-    device=torch.device("cpu"), card="# Made up", model=model(), config={}
+    device=torch.device("cpu"),
+    card="# Made up",
+    model=model(),
+    config={},
+    summary=SimpleNamespace(sha256=secrets.token_hex()),  # never the same: nothing is taken from before
 )
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from sec2sec.datasets.known_truth import planted_seconds
 from sec2sec.paths import program_paths
 from sec2sec.ui.examples import FIRST_CLIP
 from tests.browser.driver import App, open_tab
+from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
 SPAN = re.compile(r"(\d+)–\d+\s")
@@ -77,3 +78,19 @@ def test_click_on_an_example_shows_it_at_once_with_the_model_of_before(app: App,
 
 def test_files_of_the_examples_are_kept_between_starts(app: App) -> None:
     assert list(program_paths().explained.glob("*.safetensors"))
+
+
+def test_same_clip_again_is_there_at_once_for_its_visitor_and_for_nobody_else(
+    app: App, new_page: NewPage, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "my own.mp4", 4)
+    mine, other = new_page(app.url), new_page(app.url)
+    line = re.compile("Explained 4 s in")
+    for page in (mine, other):  # of the second visitor it is no less an explanation of its own
+        page.set_input_files("#upload input[type=file]", str(clip))
+        expect(page.locator("#status")).to_contain_text("Press Explain", timeout=30_000)
+        page.click("#explain")
+        expect(page.locator("#status")).to_contain_text(line, timeout=60_000)
+    mine.click("#explain")
+    expect(mine.locator("#status")).to_contain_text("Explained before: the same 4 s", timeout=30_000)
+    assert mine.locator(".s2s-figures tbody tr").count() == 4

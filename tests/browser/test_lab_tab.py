@@ -111,8 +111,9 @@ def engine(checkpoints: Path, clip: Path) -> Callable[[list[Edit]], tuple[list[f
     return predict
 
 
-def test_lab_asks_for_a_clip_first(app: App, new_page: NewPage) -> None:
+def test_lab_asks_for_a_clip_first(app: App, new_page: NewPage, clip: Path) -> None:
     page = new_page(app.url)
+    upload(page, clip)  # which takes the place of what the page opened on
     page.get_by_role("tab", name="Lab").click()
     expect(page.locator(".lab-empty")).to_contain_text("Explain a clip")
     expect(page.locator("#lab-render")).to_be_hidden()

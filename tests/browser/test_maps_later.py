@@ -1,0 +1,33 @@
+"""Maps are most of the bytes of an explanation: they come once somebody could look at them, once a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.driver import App
+
+NewPage = Callable[..., Page]
+
+
+def test_maps_are_asked_for_once_they_are_in_sight_and_once_a_clip(app: App, new_page: NewPage) -> None:
+    page = new_page(app.url)
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if "component_server" in request.url and '"maps"' in (request.post_data or ""):
+            asked.append(request.url)
+
+    page.on("request", note)
+    page.locator("#tiles button", has_text="sintel flight").click()
+    expect(page.locator("#status")).to_contain_text("beforehand")
+    page.wait_for_selector(".s2s[data-ready=true]")
+    page.wait_for_timeout(500)
+    assert asked == []
+    page.locator(".s2s-co").scroll_into_view_if_needed()
+    expect(page.locator(".s2s-matrix")).to_be_visible()
+    expect(page.locator(".s2s-later")).to_have_count(0)
+    page.locator(".s2s-thumb").nth(4).click()
+    page.wait_for_timeout(300)
+    assert len(asked) == 1
