@@ -79,7 +79,7 @@ def as_fragment(report: EvaluationReport, unusable: Sequence[str], stills: Mappi
     unusable: clips, a sentence each. stills: data URLs by the id of a clip.
     """
     values = _values(report, [], stills)
-    return render("evaluation.html", **values, level=3, in_app=True, unusable=unusable, named=MAX_UNUSABLE_NAMED)
+    return render("evaluation.html", **values, level=2, in_app=True, unusable=unusable, named=MAX_UNUSABLE_NAMED)
 
 
 def _values(

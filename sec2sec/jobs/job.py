@@ -77,7 +77,7 @@ class KnownTruth(Validated):
 class JobSpec:
     """What a training was asked for, as job.json has it."""
 
-    title: str
+    title: str  # its name, which no other training of its owner has
     config: Mapping[str, Any]  # TrainConfig as JSON
     make: KnownTruth | None = None  # clips to make first
     cache: str = ""  # folder of the tokens
@@ -86,6 +86,7 @@ class JobSpec:
     minutes: float | None = None  # largest time of work, without waiting; then the best weights so far are kept
     owner: str = ""  # whose training it is, where visitors see only their own
     created: float = field(default_factory=time.time)  # s since 1970
+    about: str = ""  # data, system and preset, in words
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +64,7 @@ def answered(page: Page, act: Callable[[], None]) -> None:
 
 def take(page: Page, sound: Path) -> None:
     with page.expect_file_chooser() as waiting:
-        page.click("#lab-own")
+        page.click(".lab-own")
     waiting.value.set_files(str(sound))
 
 
@@ -170,7 +171,7 @@ def test_changes_in_the_list_add_up_to_the_change_shown(page: Page) -> None:
         return [float(n.replace("−", "-").replace("±", "")) for n in SIGNED.findall(text)]
 
     changes = np.array([numbers(item) for item in page.locator(".lab-list li span").all_inner_texts()])
-    shown = [numbers(text)[0] for text in page.locator(".lab-target h4 em").all_inner_texts()]
+    shown = [numbers(text)[0] for text in page.locator(".lab-target h3 em").all_inner_texts()]
     assert changes.sum(0) == pytest.approx(shown, abs=2e-3)
 
 
@@ -334,12 +335,53 @@ def test_edited_clip_is_rendered_and_plays(page: Page) -> None:
     press(page, "blank")
     press(page, "drop")
     page.click("#lab-render")
+    expect(page.locator("#lab-player [data-testid=block-label]")).to_contain_text("The edited clip", timeout=60_000)
+    page.wait_for_function("document.querySelector('#lab-player video')?.duration < 9")
     page.wait_for_function("document.querySelector('#lab-player video')?.readyState >= 3")
     video = "document.querySelector('#lab-player video')"
     assert page.evaluate(f"{video}.duration") == pytest.approx(8, abs=0.1)
     page.evaluate(f"{video}.muted = true, {video}.play()")
     page.wait_for_function(f"{video}.currentTime > 1")
     expect(page.locator("#lab-stop")).to_be_hidden()
+
+
+def test_the_player_shows_the_clip_until_it_is_rendered_and_again_after_another_edit(page: Page) -> None:
+    label = page.locator("#lab-player [data-testid=block-label]")
+    expect(label).to_contain_text("The clip before the edits")
+    video = "document.querySelector('#lab-player video')"
+    page.wait_for_function(f"{video}?.readyState >= 3")
+    assert page.evaluate(f"{video}.duration") == pytest.approx(10, abs=0.1)
+    select(page, 0, 1)
+    press(page, "drop")
+    page.click("#lab-render")
+    expect(label).to_contain_text("The edited clip", timeout=60_000)
+    page.wait_for_function(f"Math.abs({video}?.duration - 8) < 0.1")
+    answered(page, lambda: page.click("[data-action=undo]"))
+    expect(label).to_contain_text("The clip before the edits")
+    page.wait_for_function(f"Math.abs({video}?.duration - 10) < 0.1")
+
+
+def test_a_lab_that_is_open_learns_of_an_explanation_when_it_is_ready(app: App, new_page: NewPage, clip: Path) -> None:
+    page = new_page(app.url)
+    upload(page, clip)
+    page.locator("#explain:enabled").click()
+    page.get_by_role("tab", name="Lab").click()
+    page.wait_for_selector(f".lab[data-clip='{clip.name}']", timeout=120_000)
+    expect(page.locator(".lab-tile")).to_have_count(10)
+
+
+def test_no_two_landmarks_are_called_alike_and_no_level_of_headings_is_left_out(page: Page) -> None:
+    names = page.evaluate(
+        """[...document.querySelectorAll('.lab section, .lab [role=region]')].map(section =>
+          section.getAttribute('aria-label')
+          || document.getElementById(section.getAttribute('aria-labelledby')).textContent)"""
+    )
+    assert len(names) == len(set(names))
+    levels = page.evaluate(
+        """[...document.querySelectorAll('h1, h2, h3, h4')].filter(h => h.offsetParent).map(h => +h.tagName[1])"""
+    )
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

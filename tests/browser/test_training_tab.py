@@ -67,8 +67,22 @@ def opened(page: Page) -> Page:
     return page
 
 
+def with_others(page: Page) -> Page:
+    """Show the trainings that other visitors of this module started."""
+    page.locator(".tr-others input").check()
+    return page
+
+
+def settings(page: Page) -> None:
+    """Unfold the settings."""
+    if not page.locator("#train-source").is_visible():
+        page.locator("#train-settings").get_by_role("button", name="Settings", exact=True).click()
+        page.locator("#train-source").wait_for()
+
+
 def begin(page: Page, epochs: int) -> None:
     """Train on the configured data set."""
+    settings(page)
     page.get_by_label("A data set of this server").check()
     page.locator("#train-epochs input").fill(str(epochs))
     page.click("#train-start")
@@ -90,8 +104,13 @@ def no_overflow(page: Page) -> None:
 
 def test_a_training_is_started_watched_opened_and_saved(app: App, new_page, clip: Path, tmp_path: Path) -> None:
     page = opened(new_page(app.url))
+    page.get_by_label("Name of this training").fill("Ada's first")
     begin(page, 3)
     stage(page, "Done")
+    expect(page.locator(".tr-entry")).to_contain_text("Ada's first")
+    expect(page.locator(".tr-entry")).to_contain_text("planted · sec2sec-sa-ca · compact")
+    expect(page.locator(".tr-entry small")).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d$"))
+    assert page.locator(".tr-figures td[scope]").count() == 0
     page.wait_for_selector(".tr[data-epochs='3']")
     names = page.evaluate("[...document.querySelectorAll('.tr-plot')].map(plot => plot.data.map(line => line.name))")
     assert names[0] == ["training loss", "validation loss"]
@@ -141,18 +160,18 @@ def test_a_training_is_started_watched_opened_and_saved(app: App, new_page, clip
     upload(page, clip)
     page.click("#explain")
     page.wait_for_selector(".s2s[data-ready=true]", timeout=SLOW)
-    expect(page.locator("#predictions .learned")).to_contain_text("Model planted · ")
+    expect(page.locator("#predictions .learned")).to_contain_text("Model Ada's first.")
 
 
 def test_it_is_still_there_after_a_reload_and_in_dark_and_on_a_phone(app: App, new_page) -> None:
-    page = opened(new_page(app.url))
+    page = with_others(opened(new_page(app.url)))
     page.wait_for_selector(".tr[data-epochs='3']")
     page.reload()
-    opened(page)
+    with_others(opened(page))
     page.wait_for_selector(".tr[data-epochs='3']")
     no_overflow(page)
     for look in ({"dark": True}, {"width": 360, "height": 740}):
-        other = opened(new_page(app.url, **look))
+        other = with_others(opened(new_page(app.url, **look)))
         other.wait_for_selector(".tr[data-epochs='3']")
         no_overflow(other)
         shown = other.evaluate("[...document.querySelectorAll('.tr-plot')].map(plot => plot.clientWidth)")
@@ -160,8 +179,31 @@ def test_it_is_still_there_after_a_reload_and_in_dark_and_on_a_phone(app: App, n
         assert max(drawn) <= max(shown)
 
 
-def test_nothing_is_asked_of_the_server_while_another_tab_is_open(app: App, new_page) -> None:
+def test_what_others_train_is_neither_shown_nor_removable_until_one_asks_for_it(app: App, new_page) -> None:
     page = opened(new_page(app.url))
+    expect(page.locator(".tr-others")).to_contain_text("Also show trainings of others on this server (1)")
+    assert page.locator(".tr-entry").count() == 0
+    with_others(page)
+    expect(page.locator(".tr-entry")).to_have_count(1)
+
+
+def test_the_form_keeps_what_was_filled_in_when_the_page_is_loaded_again(app: App, new_page) -> None:
+    page = opened(new_page(app.url))
+    expect(page.locator("#train-start")).to_be_enabled()
+    page.get_by_label("Name of this training").fill("Grace")
+    settings(page)
+    page.locator("#train-epochs input").fill("7")
+    page.locator("#train-epochs input").press("Tab")
+    page.wait_for_timeout(500)  # the browser writes it down
+    page.reload()
+    opened(page)
+    expect(page.get_by_label("Name of this training")).to_have_value("Grace")
+    settings(page)
+    expect(page.locator("#train-epochs input")).to_have_value("7")
+
+
+def test_nothing_is_asked_of_the_server_while_another_tab_is_open(app: App, new_page) -> None:
+    page = with_others(opened(new_page(app.url)))
     page.wait_for_selector(".tr[data-epochs='3']")
     page.get_by_role("tab", name="Inspect").click()
     page.wait_for_timeout(1500)
@@ -218,6 +260,7 @@ def test_bad_input_gets_one_line_on_the_page(serve: Callable[..., App], new_page
     app = serve("--train-epochs", "10", "--server-folders", "yes")
     page = opened(new_page(app.url))
     told = page.locator("#train-status .alert")
+    settings(page)
     page.get_by_label("A zip with my own data set").check()
     (tmp_path / "films.zip").write_text("no zip")
     page.set_input_files("#train-upload input[type=file]", str(tmp_path / "films.zip"))

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from sec2sec.baselines import SYSTEMS
@@ -30,6 +31,8 @@ from sec2sec.ui.settings import PUBLIC, Settings
 from sec2sec.ui.training import submit as submitting
 from sec2sec.ui.training import tab
 from sec2sec.ui.training.fields import LARGEST, MAIN, SYSTEM, choices, form_fields, settings_of_form, widget_value
+from sec2sec.ui.training.form import filled_in, form
+from sec2sec.ui.training.names import PAIRS, name_of
 from sec2sec.ui.training.status import examples, job_status
 from sec2sec.ui.training.submit import (
     MAX_RUNNING,
@@ -105,6 +108,36 @@ def test_untouched_widgets_are_a_class_with_no_data(settings: Settings, unstarte
     assert config.preset == "compact"
 
 
+def test_a_training_has_the_name_it_was_given_and_no_two_of_one_person_are_alike(
+    settings: Settings, unstarted: None
+) -> None:
+    asked = JobForm(make={"clips": 20}, values=DEFAULTS, name="  Ada's   first ")
+    titles = [submit(asked, settings, VISITOR).spec().title for _ in range(2)]
+    assert titles == ["Ada's first", "Ada's first 2"]
+    assert submit(asked, settings, STRANGER).spec().title == "Ada's first", "others' names are nobody's business"
+    assert Jobs(settings.runs).all()[0].spec().about == "20 known-truth clips · sec2sec-sa-ca · compact"
+    with pytest.raises(SettingsError, match="at most 40 characters"):
+        submit(JobForm(make={"clips": 20}, values=DEFAULTS, name="x" * 41), settings, VISITOR)
+
+
+def test_thirty_pupils_who_name_nothing_get_thirty_names() -> None:
+    taken: set[str] = set()
+    for _ in range(30):
+        taken.add(name_of("", taken))
+    assert len(taken) == 30
+    assert all(len(name.split()) == 2 for name in taken)
+    assert name_of("", PAIRS) not in PAIRS
+
+
+def test_a_form_that_a_browser_remembered_is_filled_in_as_far_as_it_still_fits(settings: Settings) -> None:
+    with gr.Blocks():
+        made = form(settings)
+    kept = {"name": "Grace", "epochs": "many", "made_level": "gone", "made_upload": "/x.zip", "batch": 4, "old": 1}
+    filled = {name: value for name in kept if (value := filled_in(kept, made).get(made.named.get(name))) is not None}
+    assert filled == {"name": "Grace", "batch": 4}
+    assert filled_in("damaged", made) == {}
+
+
 def test_what_widgets_hold_becomes_settings() -> None:
     given = {**DEFAULTS, "rate": "1e-4", "targets": "arousal, valence", "video_grid": "2,3,3", "batch": 16.0}
     config = TrainConfig(**settings_of_form(given))
@@ -147,7 +180,7 @@ def test_an_uploaded_data_set_is_unpacked_into_its_training(made: Path, settings
     spec = job.spec()
     assert Path(spec.config["data"]).is_relative_to(job.path)
     assert Path(spec.cache).is_relative_to(job.path)  # tokens of somebody's clips go with them
-    assert spec.title.startswith("my-films · ")
+    assert spec.about.startswith("my-films · ")
     job.remove()
     assert not job.path.exists()
 
@@ -223,7 +256,7 @@ def test_folders_of_the_server_are_for_hosts_that_allow_them(made: Path, setting
 def test_data_sets_of_the_host_are_those_in_its_folder(made: Path, settings: Settings, unstarted: None) -> None:
     shutil.copytree(made / "data", settings.data_sets / "films")
     assert data_sets(settings) == ["films"]
-    assert submit(JobForm("set", data_set="films", values=DEFAULTS), settings, VISITOR).spec().title.startswith("films")
+    assert submit(JobForm("set", data_set="films", values=DEFAULTS), settings, VISITOR).spec().about.startswith("films")
     for name in ("../runs", "other", None):
         with pytest.raises(JobError, match="no data set here"):
             submit(JobForm("set", data_set=name, values=DEFAULTS), settings, VISITOR)
@@ -509,7 +542,7 @@ def test_start_cannot_be_pressed_before_the_page_has_its_visitor(tmp_path: Path)
     start = next(block for block in demo.blocks.values() if getattr(block, "elem_id", None) == "train-start")
     assert not start.interactive
     arrive = next(f for f in demo.fns.values() if getattr(f.fn, "__name__", "") == "arrive")
-    assert arrive.fn(None)[start]["interactive"]
+    assert arrive.fn(None, None)[start]["interactive"]
 
 
 def test_with_training_off_the_tab_says_so_and_has_no_form(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import gradio as gr
 from gradio.blocks import Block
@@ -15,7 +15,7 @@ from sec2sec.ui.clip_view import clip_view
 from sec2sec.ui.compare.board import MAX_MODELS, PLAYERS, Board
 from sec2sec.ui.compare.view import compare_view
 from sec2sec.ui.events import upload_field
-from sec2sec.ui.examples import FIRST_CLIP, WRONG_MODEL, Example, example_tiles, read_example
+from sec2sec.ui.examples import FIRST_CLIP, WRONG_MODEL, Example, example_tiles, read_example, tiles
 from sec2sec.ui.messages import status
 from sec2sec.ui.models import Models
 from sec2sec.ui.player import Player
@@ -71,6 +71,7 @@ class Layout:
                         )
                         self.length = gr.Number(None, label="Length, s", min_width=80, elem_id="compare-length")
                 self.tiles = example_tiles(examples)
+                self.tiles.value = tiles(examples, examples[0] if first.clips[0] is not None else None)
                 self.upload = upload_field("Upload a clip", UPLOADS, "compare-upload")
                 gr.HTML(limits_words(settings), elem_classes="limits")
                 with gr.Row(elem_classes="actions"):
@@ -116,21 +117,11 @@ class Layout:
         return [self.board, self.status, self.compare, self.stop, *answer]
 
 
-@dataclass(frozen=True)
-class KnownExample(Example):
-    """A clip whose truth is known, by what it is."""
-
-    @property
-    def title(self) -> str:
-        """What the tile says."""
-        return "known truth"
-
-
 def known_example() -> list[Example]:
     """The clip of the bundled data set that the tab opens with; none where it is not there."""
     path = program_paths().known_truth / "clips" / f"{FIRST_CLIP}.mp4"
     example = read_example(path) if path.is_file() else None
-    return [KnownExample(example.path, example.seconds, example.still)] if example is not None else []
+    return [replace(example, name="Known truth")] if example is not None else []
 
 
 def first_board(examples: Sequence[Example], models: Models, settings: Settings) -> Board:

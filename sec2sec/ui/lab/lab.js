@@ -49,6 +49,10 @@ class LabView {
     this.order = this.select('.lab-order');
     this.ownOrder = this.input('.lab-typed');
     this.root.addEventListener('click', event => this.onClick(event));
+    // gradio's own button takes the file; the one that people see stands beside what it changes
+    this.find('.lab-own').addEventListener('click', () =>
+      document.querySelector('#lab-own')?.dispatchEvent(new MouseEvent('click', {bubbles: true})),
+    );
     this.order.addEventListener('change', () => {
       this.ownOrder.hidden = this.order.value !== 'own';
       this.enable();
@@ -77,7 +81,7 @@ class LabView {
     this.find('.lab-empty').hidden = Boolean(this.data);
     this.find('.lab-body').hidden = !this.data;
     if (this.data) this.draw(this.data);
-    else this.root.removeAttribute('data-serial');
+    else for (const name of ['serial', 'clip', 'edits']) delete this.root.dataset[name];
   }
 
   /** @param {Lab} lab */
@@ -99,6 +103,8 @@ class LabView {
     this.why.draw(lab);
     this.enable();
     this.root.dataset.serial = String(lab.serial);
+    this.root.dataset.clip = lab.clip.name;
+    this.root.dataset.edits = String(lab.edits.length);
   }
 
   // ---- edits ------------------------------------------------------------------------------------------------------
@@ -109,6 +115,7 @@ class LabView {
     if (!lab) return;
     for (const button of this.buttons('[data-edit]')) button.disabled = !this.canDo(lab, button.dataset.edit ?? '');
     for (const button of this.buttons('[data-action=undo], [data-action=clear]')) button.disabled = !lab.edits.length;
+    for (const button of this.buttons('.lab-own')) button.disabled = !lab.clip.has_audio;
     for (const button of this.buttons('[data-action=redo]')) button.disabled = !lab.undone;
     for (const button of this.buttons('[data-action=why]')) button.disabled = !this.why.canAsk;
     const render = document.querySelector('#lab-render');
@@ -217,7 +224,7 @@ function bars({name, before, after}) {
   return make(
     'div',
     {class: 'lab-target', 'data-target': name, role: 'group', 'aria-label': words},
-    make('h4', {}, name, make('em', {}, 'change ', make('b', {}, effect))),
+    make('h3', {}, name, make('em', {}, 'change ', make('b', {}, effect))),
     bar('before', before),
     bar('after', after),
   );

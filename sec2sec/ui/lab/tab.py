@@ -19,6 +19,7 @@ from sec2sec.edits import (
     Edit,
     EditError,
     Lab,
+    Plan,
     Soundtrack,
     edit_from_json,
     encode_plan_pictures,
@@ -53,9 +54,13 @@ from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
 
 HERE = Path(str(resources.files(__package__)))
+# of the change of the clip's id: whether this tab is on the screen, beside the id
+IS_SHOWN = "key => [key, Boolean(document.querySelector('#lab')?.offsetParent)]"
 QUEUE_FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
 ENCODING = "Encoding the changed seconds"
 RENDERING = "Rendering the edited clip"
+ORIGINAL, EDITED = "The clip before the edits", "The edited clip"
+CHANGED_MEANWHILE = "The edits were changed while the clip was rendered. Press Render and play again."
 RENDERED = "The edited clip. H.264 and AAC lose a little: the prediction for this very file may differ slightly."
 
 
@@ -64,36 +69,35 @@ class Layout:
 
     def __init__(self, clip_id: gr.State) -> None:
         self.clip_id = clip_id  # of the explained clip, in the cache
-        self.view = gr.HTML(
-            html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-            css_template=files.style(files.SHARED_STYLE, HERE / "lab.css", HERE / "why.css"),
-            js_on_load=files.script(HERE / "lab.js"),
-            apply_default_css=False,
-            elem_id="lab",
-        )
-        self.film = gr.Column(visible=False, elem_classes="lab-film")
-        with self.film:
-            with gr.Row(elem_classes="actions"):
-                self.own_sound = gr.UploadButton(
-                    "Upload a soundtrack", file_types=["video", "audio"], elem_id="lab-own", size="md"
+        self.is_shown = gr.Checkbox(False, visible=False)  # the browser says whether this tab is the one on screen
+        with gr.Row(elem_classes="lab-tab"):
+            self.film = gr.Column(visible=False, scale=0, min_width=364, elem_classes="lab-film")
+            with self.film:
+                self.player = Player(
+                    label=ORIGINAL, interactive=False, elem_id="lab-player", buttons=["download"], height="auto"
                 )
-                self.play = gr.Button("Render and play", variant="primary", elem_id="lab-render")
-                self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
-            self.status = gr.HTML("", elem_id="lab-status")
-            self.places = [gr.Timer(SECONDS_BETWEEN_PLACES, active=False) for _ in range(2)]  # of an edit, of a sound
-            self.player = Player(
-                label="The edited clip",
-                interactive=False,
-                visible=False,
-                elem_id="lab-player",
-                buttons=["download"],
-                height="auto",
-            )
+                with gr.Row(elem_classes="actions"):
+                    self.play = gr.Button("Render and play", variant="primary", elem_id="lab-render")
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
+                self.status = gr.HTML("", elem_id="lab-status")
+                # the view shows a button of its own for it, in the row of the sound
+                self.own_sound = gr.UploadButton(
+                    "Upload a soundtrack", file_types=["video", "audio"], elem_id="lab-own", elem_classes="lab-unseen"
+                )
+                self.places = [gr.Timer(SECONDS_BETWEEN_PLACES, active=False) for _ in range(2)]  # of edit and sound
+            with gr.Column(scale=1, min_width=320):
+                self.view = gr.HTML(
+                    html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
+                    css_template=files.style(files.SHARED_STYLE, HERE / "lab.css", HERE / "why.css"),
+                    js_on_load=files.script(HERE / "lab.js"),
+                    apply_default_css=False,
+                    elem_id="lab",
+                )
 
     @property
     def for_edits(self) -> list[Block]:
         """What an edit changes."""
-        return [self.view, self.status, self.stop]
+        return [self.view, self.status, self.stop, self.player]
 
 
 class LabTab:
@@ -119,7 +123,21 @@ class LabTab:
 
     def close(self, line: str) -> Updates:
         """No clip is in the lab."""
-        return {self.layout.view: None, self.layout.status: line, **hide(self.layout.film, self.layout.player)}
+        own = self.layout
+        return {own.view: None, own.status: line, own.player: None, **hide(own.film)}
+
+    def original(self, clip: ExplainedClip) -> Updates:
+        """The clip as it is in the player: a film of other edits than those beside it must not stay."""
+        update = gr.update(value=clip.played or None, label=ORIGINAL, autoplay=False)
+        return {self.layout.player: update}
+
+    def drop_film(self, clip: ExplainedClip, plan: Plan) -> Updates:
+        """Takes the edited film off the screen where the edits are not those that it shows. plan: before this edit."""
+        assert clip.history is not None
+        if clip.history.plan == plan or "edited" not in clip.made:
+            return {}
+        clip.made.pop("edited").unlink(missing_ok=True)
+        return self.original(clip)
 
     # ---- edits
 
@@ -133,13 +151,23 @@ class LabTab:
                 others = {name: path for name, path in self.soundtracks.items() if path != clip.path}
                 open_lab(self.models, clip, others)
             value = encode(clip, stills=True)
-        return {self.layout.view: value, self.layout.film: gr.update(visible=True), self.layout.status: ""}
+        own = self.layout
+        # the film that was made of these edits stays in the player
+        player: Updates = {} if "edited" in clip.made else self.original(clip)
+        return {own.view: value, own.film: gr.update(visible=True), own.status: "", **player}
+
+    def follow_inspect(self, key: str | None, is_shown: bool) -> Updates:
+        """Another clip was explained, or is about to be, while this tab may be on the screen."""
+        return self.open(key) if is_shown or key is None else {self.layout.status: gr.skip()}
 
     def edit_at_once(self, key: str | None, event: gr.EventData) -> Updates:
         """An edit that tokens express, undo, redo or clear."""
         clip = self.cache.get(key)
         with clip.for_a_moment():
-            return {self.layout.view: encode(clip, act(clip, event_data(event))), self.layout.status: ""}
+            assert clip.history is not None
+            before = clip.history.plan
+            refusal = act(clip, event_data(event))
+            return {self.layout.view: encode(clip, refusal), self.layout.status: "", **self.drop_film(clip, before)}
 
     def edit_slowly(self, key: str | None, event: gr.EventData) -> Iterator[Updates]:
         """An edit that pixels must be decoded for, or another clip's sound; or why the prediction changed."""
@@ -158,6 +186,8 @@ class LabTab:
     def edit(self, clip: ExplainedClip, request: Any) -> Iterator[Updates]:
         """Prepare an edit, and show what came of it."""
         own = self.layout
+        assert clip.history is not None
+        before = clip.history.plan
         yield {own.status: status("Decoding and encoding what the edit needs"), own.stop: gr.update(visible=True)}
         try:
             work = functools.partial(prepare, self.models, clip, edit_of(request), self.settings.limits)
@@ -165,7 +195,7 @@ class LabTab:
         except Exception as error:
             yield self.show(clip, refusal=message_for(error))
             return
-        yield self.show(clip)
+        yield {**self.show(clip), **self.drop_film(clip, before)}
 
     def tell_why(self, clip: ExplainedClip, question: Any) -> Iterator[Updates]:
         """Explain the change of the prediction: a thousand predictions, where an edit takes a hundred."""
@@ -191,12 +221,18 @@ class LabTab:
     def render(self, key: str | None) -> Iterator[Updates]:
         """Render and play was pressed."""
         own, clip = self.layout, self.cache.get(key)
-        yield {own.status: status(RENDERING, 0.0), own.stop: gr.update(visible=True), **hide(own.player)}
+        assert clip.history is not None
+        plan = clip.history.plan
+        yield {own.status: status(RENDERING, 0.0), own.stop: gr.update(visible=True)}
         out = served_path(own.player, f"{Path(clip.explanation.clip.name).stem}-edited.mp4")
         work = rendering(clip, out, self.settings.limits)
         yield from follow(work, own.status, limit=self.settings.job_seconds)
+        if clip.history.plan != plan:
+            out.unlink(missing_ok=True)
+            yield self.end(alert(CHANGED_MEANWHILE))
+            return
         clip.keep_newest("edited", out)
-        yield {**self.end(status(RENDERED)), own.player: gr.update(value=str(out), visible=True, autoplay=True)}
+        yield {**self.end(status(RENDERED)), own.player: gr.update(value=str(out), label=EDITED, autoplay=True)}
 
     # ---- wiring
 
@@ -205,10 +241,13 @@ class LabTab:
         own, guard = self.layout, errors_as_messages(self.refuse)
         queued: dict[str, Any] = {"concurrency_limit": self.settings.concurrency, **QUIET}
         open_clip = errors_as_messages(lambda message: self.close(alert(message)))(self.open)
-        opened.select(open_clip, own.clip_id, [own.view, own.film, own.player, own.status], **AT_ONCE)
+        shown = [own.view, own.film, own.player, own.status]
+        opened.select(open_clip, own.clip_id, shown, **AT_ONCE)
+        follow_inspect = errors_as_messages(lambda message: self.close(alert(message)))(self.follow_inspect)
+        own.clip_id.change(follow_inspect, [own.clip_id, own.is_shown], shown, js=IS_SHOWN, **AT_ONCE)
         # what runs meanwhile can still be stopped
         edit_at_once = errors_as_messages(lambda message: {own.status: alert(message)})(self.edit_at_once)
-        own.view.select(edit_at_once, own.clip_id, [own.view, own.status], **AT_ONCE)
+        own.view.select(edit_at_once, own.clip_id, [own.view, own.status, own.player], **AT_ONCE)
         running = own.view.submit(guard(self.edit_slowly), own.clip_id, own.for_edits, **queued)
         taking = own.own_sound.upload(guard(self.take_sound), [own.clip_id, own.own_sound], own.for_edits, **queued)
         playing = run_in_queue(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from sec2sec.fields import Field
 from sec2sec.jobs.job import KnownTruth
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.fields import MAIN, SYSTEM, choices, form_fields, label, widget_value
+from sec2sec.ui.training.names import MAX_NAME
 from sec2sec.ui.training.submit import JobForm, data_sets
 from sec2sec.viewer.templates import render
 
+UPLOADED_FILE = "made_upload"  # the field that a page which is loaded again cannot have
 MADE, UPLOAD, SET, FOLDER = "made", "upload", "set", "folder"
 CLIPS = KnownTruth()
 PLACEHOLDERS = {"targets": "all of the table", "rate": "by preset", "encoder_rate": "by preset"}
@@ -41,63 +44,115 @@ class Form:
         make["lengths"] = values.pop("made_shortest"), values.pop("made_longest")
         source, upload = values.pop("source"), values.pop("made_upload")
         data_set, folder = values.pop("made_set"), values.pop("made_folder") or ""
-        return JobForm(source, make, upload, data_set, folder, values)
+        name = values.pop("name") or ""
+        return JobForm(source, make, upload, data_set, folder, values, name)
 
 
 def form(settings: Settings) -> Form:
     """Lay out the form; called within gr.Blocks."""
     named: dict[str, Any] = {}
     sets = data_sets(settings)
+    named["name"] = gr.Textbox(
+        label="Name of this training",
+        placeholder="two words are drawn if you leave it empty",
+        max_length=MAX_NAME,
+        max_lines=1,
+        elem_id="train-name",
+    )
     choices = [("Known-truth clips, made here", MADE), ("A zip with my own data set", UPLOAD)]
     choices += [("A data set of this server", SET)] if sets else []
     choices += [("A folder on this server", FOLDER)] if settings.server_folders else []
-    named["source"] = gr.Radio(choices, value=MADE, label="Learn from", elem_id="train-source")
-    with gr.Group() as made:
-        with gr.Row():
-            named["made_clips"] = gr.Number(
-                min(CLIPS.clips, settings.train_clips), label="Clips", precision=0, min_width=70, elem_id="train-clips"
+    # a class needs one button: these defaults are for people with no data
+    with gr.Accordion("Settings", open=False, elem_classes="options", elem_id="train-settings"):
+        named["source"] = gr.Radio(choices, value=MADE, label="Learn from", elem_id="train-source")
+        with gr.Group() as made:
+            with gr.Row():
+                named["made_clips"] = gr.Number(
+                    min(CLIPS.clips, settings.train_clips),
+                    label="Clips",
+                    precision=0,
+                    min_width=70,
+                    elem_id="train-clips",
+                )
+                named["made_shortest"] = gr.Number(CLIPS.lengths[0], label="Shortest, s", precision=0, min_width=70)
+                named["made_longest"] = gr.Number(CLIPS.lengths[1], label="Longest, s", precision=0, min_width=70)
+            with gr.Row():
+                named["made_level"] = gr.Dropdown(list(LEVELS), value=CLIPS.level, label="Level", min_width=120)
+                named["made_seed"] = gr.Number(CLIPS.seed, label="Seed of the clips", precision=0, min_width=120)
+        with gr.Column(visible=False) as upload:
+            named["made_upload"] = gr.File(
+                label="Zip with a data set", file_types=[".zip"], height=90, elem_id="train-upload"
             )
-            named["made_shortest"] = gr.Number(CLIPS.lengths[0], label="Shortest, s", precision=0, min_width=70)
-            named["made_longest"] = gr.Number(CLIPS.lengths[1], label="Longest, s", precision=0, min_width=70)
-        with gr.Row():
-            named["made_level"] = gr.Dropdown(list(LEVELS), value=CLIPS.level, label="Level", min_width=120)
-            named["made_seed"] = gr.Number(CLIPS.seed, label="Seed of the clips", precision=0, min_width=120)
-    with gr.Column(visible=False) as upload:
-        named["made_upload"] = gr.File(
-            label="Zip with a data set", file_types=[".zip"], height=90, elem_id="train-upload"
+            gr.HTML(
+                render(
+                    "paragraph.html",
+                    text="A folder with clips.csv (id, path, one column per target, split) and its clips. At most "
+                    f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the "
+                    f"training{deletion_words(settings.keep_trainings)}.",
+                ),
+                elem_classes="limits",
+            )
+        with gr.Column(visible=False) as one_of:
+            named["made_set"] = gr.Dropdown(
+                sets, value=sets[0] if sets else None, label="Data set", elem_id="train-set"
+            )
+        with gr.Column(visible=False) as folder:
+            named["made_folder"] = gr.Textbox(label="Folder on this server", placeholder="/path/to/a/data/set")
+        groups = {MADE: made, UPLOAD: upload, SET: one_of, FOLDER: folder}
+        named["source"].change(
+            lambda source: [gr.update(visible=name == source) for name in groups],
+            named["source"],
+            list(groups.values()),
+            queue=False,
+            api_visibility="private",
+            show_progress="hidden",
         )
-        gr.HTML(
-            render(
-                "paragraph.html",
-                text="A folder with clips.csv (id, path, one column per target, split) and its clips. At most "
-                f"{settings.train_megabytes:,} MB and {settings.train_clips:,} clips; it is deleted with the training"
-                f"{deletion_words(settings.keep_trainings)}.",
-            ),
-            elem_classes="limits",
-        )
-    with gr.Column(visible=False) as one_of:
-        named["made_set"] = gr.Dropdown(sets, value=sets[0] if sets else None, label="Data set", elem_id="train-set")
-    with gr.Column(visible=False) as folder:
-        named["made_folder"] = gr.Textbox(label="Folder on this server", placeholder="/path/to/a/data/set")
-    groups = {MADE: made, UPLOAD: upload, SET: one_of, FOLDER: folder}
-    named["source"].change(
-        lambda source: [gr.update(visible=name == source) for name in groups],
-        named["source"],
-        list(groups.values()),
-        queue=False,
-        api_visibility="private",
-        show_progress="hidden",
-    )
-    fields = form_fields()
-    for together in (MAIN[:2], MAIN[2:5], MAIN[5:]):
-        with gr.Row():
-            for name in together:
-                named[name] = _widget(fields[name], settings, has_info=False)
-    with gr.Accordion("All other settings", open=False, elem_classes="options"):
-        for name in fields:
-            if name not in MAIN:
-                named[name] = _widget(fields[name], settings)
+        fields = form_fields()
+        for together in (MAIN[:2], MAIN[2:5], MAIN[5:]):
+            with gr.Row():
+                for name in together:
+                    named[name] = _widget(fields[name], settings, has_info=False)
+        with gr.Accordion("All other settings", open=False, elem_classes="options"):
+            for name in fields:
+                if name not in MAIN:
+                    named[name] = _widget(fields[name], settings)
     return Form(named)
+
+
+def keep_values(kept: gr.BrowserState, form: Form) -> None:
+    """Let the browser remember what was filled in. kept: name → value; uploads are not among them."""
+    names = [name for name in form.named if name != UPLOADED_FILE]
+    widgets = [form.named[name] for name in names]
+    pairs = ", ".join(f"{json.dumps(name)}: values[{number}]" for number, name in enumerate(names))
+    gr.on(
+        [widget.change for widget in widgets],
+        None,
+        widgets,
+        kept,
+        js=f"(...values) => ({{{pairs}}})",
+        show_progress="hidden",
+        api_visibility="private",
+        queue=False,
+    )
+
+
+def filled_in(kept: object, form: Form) -> dict[Any, Any]:
+    """Widgets with what the browser remembered of them, as far as they can still hold it."""
+    values = kept if isinstance(kept, dict) else {}
+    return {
+        widget: values[name]
+        for name, widget in form.named.items()
+        if name in values and name != UPLOADED_FILE and _may_hold(widget, values[name])
+    }
+
+
+def _may_hold(widget: Any, value: object) -> bool:
+    """Whether a value of an older page still fits."""
+    if isinstance(widget, gr.Dropdown | gr.Radio):
+        return value in [choice for _, choice in widget.choices]
+    if isinstance(widget, gr.Number):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, bool if isinstance(widget, gr.Checkbox) else str)
 
 
 def deletion_words(hours: float) -> str:

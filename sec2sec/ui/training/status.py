@@ -22,6 +22,7 @@ from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.settings import TrainConfig, train_config
 from sec2sec.training.setup import load_data
 from sec2sec.ui.stills import still_of
+from sec2sec.ui.training.submit import owner_of
 
 MAX_LISTED = 30  # trainings in the list
 KNOWN_TRUTH = "It learns from generated clips with planted cues, not from people's ratings."
@@ -66,13 +67,19 @@ def job_status(
     return {"signature": signature} | ({} if signature == question.get("signature") else answer)
 
 
+def others_of(jobs: Jobs, visitor: object) -> int:
+    """Number of trainings that are not this visitor's. Raises JobError without one."""
+    return len(jobs.all()) - len(jobs.all(owner_of(visitor)))
+
+
 def _entry(job: Job, spec: JobSpec, state: State) -> dict[str, Any]:
     words = LABELS.get(state.stage, state.stage)
     if state.stage == "waiting":
         words = f"Place {state.done} in the queue"
     elif state.stage in ("clips", "tokens", "training") and state.total:
         words += f", {state.done} of {state.total}"
-    return {"id": job.id, "title": spec.title, "words": words, "stage": state.stage, "created": spec.created}
+    about = {"title": spec.title, "about": spec.about, "created": spec.created}
+    return {"id": job.id, **about, "words": words, "stage": state.stage}
 
 
 def _details(job: Job, spec: JobSpec, state: State, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,6 +92,7 @@ def _details(job: Job, spec: JobSpec, state: State, question: Mapping[str, Any])
     return {
         "id": job.id,
         "title": spec.title,
+        "about": spec.about,
         "stage": state.stage,
         "label": LABELS.get(state.stage, state.stage),
         "message": without_server_paths(state.message.removeprefix("encoding: ")),  # the label says so

@@ -21,8 +21,10 @@ from sec2sec.jobs.expiry import bytes_of
 from sec2sec.jobs.job import Job, JobError, Jobs, JobSpec, KnownTruth
 from sec2sec.training.settings import SettingsError, TrainConfig, as_json
 from sec2sec.training.setup import load_data, training_labels
+from sec2sec.ui.models import BUNDLED_TITLES
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.fields import settings_of_form
+from sec2sec.ui.training.names import name_of
 
 Source = Literal["made", "upload", "set", "folder"]
 MAX_RUNNING = 20  # trainings that run or wait, of all visitors
@@ -42,6 +44,7 @@ class JobForm:
     data_set: str | None = None  # name of one of the host's
     folder: str = ""  # on the server
     values: Mapping[str, Any] = field(default_factory=dict)  # for TrainConfig, as the widgets hold them
+    name: str = ""  # of the training; empty: it is given one
 
 
 def owner_of(visitor: object) -> str:
@@ -51,9 +54,9 @@ def owner_of(visitor: object) -> str:
     return hashlib.sha256(visitor.encode()).hexdigest()
 
 
-def whose(settings: Settings, visitor: object) -> str | None:
-    """Whose trainings a visitor may see: their own on a public server, all (None) elsewhere."""
-    return owner_of(visitor) if settings.private_runs else None
+def whose(settings: Settings, visitor: object, everybody: object = False) -> str | None:
+    """Whose trainings a visitor sees: their own. everybody: True for those of all (None), where that is allowed."""
+    return None if everybody is True and not settings.private_runs else owner_of(visitor)
 
 
 def data_sets(settings: Settings) -> list[str]:
@@ -67,6 +70,7 @@ def submit(form: JobForm, settings: Settings, visitor: object) -> Job:
     """Check everything, then start. Raises JobError, SettingsError or DataError, and leaves nothing behind then."""
     if not settings.training:
         raise JobError("training is switched off on this server")
+    name_of(form.name, ())  # one that is no name is refused before an upload is unpacked
     jobs, owner = Jobs(settings.runs), owner_of(visitor)
     _check_queue(jobs, settings, owner)  # before an upload is unpacked
     upload = Path(form.upload).stat().st_size if form.source == "upload" and form.upload else 0
@@ -80,12 +84,22 @@ def submit(form: JobForm, settings: Settings, visitor: object) -> Job:
         spec = _job_spec(form, settings, job, values)
         with STARTING:
             _check_queue(jobs, settings, owner)
-            job.write_spec(replace(spec, device=settings.device, minutes=limit, owner=owner))
+            title = name_of(form.name, taken_names(jobs, form.name, owner))
+            job.write_spec(replace(spec, title=title, device=settings.device, minutes=limit, owner=owner))
             job.start()
     except BaseException:
         shutil.rmtree(job.path, ignore_errors=True)
         raise
     return job
+
+
+def taken_names(jobs: Jobs, wanted: str, owner: str) -> set[str]:
+    """Names that a new training does not get. A name that is drawn is new to all who train here.
+
+    One that a person chose is new to them alone: what others call theirs is nobody's business.
+    """
+    others = jobs.all(owner if wanted.strip() else None)
+    return {job.spec().title for job in others} | set(BUNDLED_TITLES.values())
 
 
 def resume(job: Job, settings: Settings) -> None:
@@ -141,7 +155,8 @@ def _job_spec(form: JobForm, settings: Settings, job: Job, values: Mapping[str, 
             raise JobError(f"at most {settings.train_clips} clips on this server, not {make.clips}")
         folder = job.clip_set_dir(make)
         config = TrainConfig(**values, data=str(folder / "clips"))
-        return JobSpec(_title(f"{make.clips} known-truth clips", config), as_json(config), make, str(folder / "tokens"))
+        about = _about(f"{make.clips} known-truth clips", config)
+        return JobSpec("", as_json(config), make, str(folder / "tokens"), about=about)
     name, folder = _data_folder(form, settings, job)
     config = TrainConfig(**values, data=str(folder.absolute()))
     try:
@@ -149,7 +164,8 @@ def _job_spec(form: JobForm, settings: Settings, job: Job, values: Mapping[str, 
     except DataError as error:  # what lies where on a server is nobody's business
         raise DataError(str(error).replace(str(folder.absolute()), name).replace(str(folder), name)) from error
     job_or_runs = job.path if form.source == "upload" else job.path.parent  # those of an upload go with the training
-    return JobSpec(_title(name, config), as_json(config), None, str((job_or_runs / "tokens").absolute()))
+    tokens = str((job_or_runs / "tokens").absolute())
+    return JobSpec("", as_json(config), None, tokens, about=_about(name, config))
 
 
 def _data_folder(form: JobForm, settings: Settings, job: Job) -> tuple[str, Path]:
@@ -192,6 +208,6 @@ def _check_data(config: TrainConfig, settings: Settings, uploaded: bool) -> None
     training_labels(table, targets, table.rows)
 
 
-def _title(data: str, config: TrainConfig) -> str:
-    """Title of the training in the list."""
+def _about(data: str, config: TrainConfig) -> str:
+    """What a training is of, below its name."""
     return f"{data} · {config.system} · {config.preset}"

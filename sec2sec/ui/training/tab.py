@@ -17,9 +17,9 @@ from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.training.form import form
-from sec2sec.ui.training.status import examples, job_status
-from sec2sec.ui.training.submit import resume, submit, whose
+from sec2sec.ui.training.form import filled_in, form, keep_values
+from sec2sec.ui.training.status import examples, job_status, others_of
+from sec2sec.ui.training.submit import owner_of, resume, submit, whose
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
@@ -56,6 +56,7 @@ def tab(
     with gr.Row(elem_classes="inspect training"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             fields = form(settings)
+            kept = gr.BrowserState(None, storage_key="sec2sec.training", secret="sec2sec")  # what was filled in
             # pressed before the page has its visitor, it could only refuse: a server that warms up takes seconds
             start = gr.Button("Start", variant="primary", elem_id="train-start", interactive=False)
             message = gr.HTML(elem_id="train-status")
@@ -71,25 +72,28 @@ def tab(
 
     @errors_as_messages(lambda error: {message: alert(error)})
     def inspect(secret: str | None, event: gr.EventData) -> Updates:
-        owner = whose(settings, secret)
-        job = jobs.get(event_data(event).get("run"), owner)  # comes from a browser
-        choices = models.choices(owner)
+        asked = event_data(event)  # comes from a browser
+        job = jobs.get(asked.get("run"), whose(settings, secret, everybody=asked.get("everybody")))
+        own = owner_of(secret)
+        choices = models.choices(own if job.spec().owner == own else None)
         opened = gr.update(choices=choices, value=TRAINED + job.id)
         others: Updates = {picker: gr.update(choices=choices) for picker in pickers[1:]}
         return {message: "", tabs: gr.update(selected="inspect"), pickers[0]: opened, **others}
 
     @errors_as_messages(lambda error: gr.skip())
-    def arrive(secret: str | None) -> Updates:
+    def arrive(secret: str | None, form_values: object) -> Updates:
         secret = secret or secrets.token_urlsafe(24)
-        choices = models.choices(whose(settings, secret))
+        choices = models.choices(owner_of(secret))
         updates: Updates = {picker: gr.update(choices=choices) for picker in pickers}
-        return {visitor: secret, view: view_value(secret), start: enabled, **updates}
+        filled = filled_in(form_values, fields)
+        return {visitor: secret, view: view_value(secret), start: enabled, **updates, **filled}
 
     start.click(lambda: {message: status("Checking the data"), start: disabled}, None, [message, start], **quiet).then(
         begin, [visitor, *fields.widgets], [message, view, start], **quiet
     )
     view.select(inspect, [visitor], [message, tabs, *pickers], **quiet)
-    demo.load(arrive, [visitor], [visitor, view, start, *pickers], **quiet)
+    keep_values(kept, fields)
+    demo.load(arrive, [visitor, kept], [visitor, view, start, *pickers, *fields.widgets], **quiet)
 
 
 def view_value(visitor: str | None, run: str | None = None) -> str:
@@ -101,17 +105,21 @@ def training_view(settings: Settings, jobs: Jobs) -> gr.HTML:
     """The list of trainings, and the chosen one. It asks the functions below, and only while it is on screen."""
     gr.set_static_paths([PLOTLY_JS])
 
+    def asks_for(question: Mapping[str, Any]) -> str | None:
+        return whose(settings, question.get("visitor"), everybody=question.get("everybody"))
+
     @errors_as_json
     def job_status_of(question: Mapping[str, Any]) -> Answer:
-        return job_status(jobs, whose(settings, question.get("visitor")), question, settings.keep_trainings)
+        answer = job_status(jobs, asks_for(question), question, settings.keep_trainings)
+        return {**answer, "others": 0 if settings.private_runs else others_of(jobs, question.get("visitor"))}
 
     @errors_as_json
     def stills(question: Mapping[str, Any]) -> Answer:
-        return examples(jobs.get(question.get("run"), whose(settings, question.get("visitor"))))
+        return examples(jobs.get(question.get("run"), asks_for(question)))
 
     @errors_as_json
     def act(question: Mapping[str, Any]) -> Answer:
-        job, what = jobs.get(question.get("run"), whose(settings, question.get("visitor"))), question.get("what")
+        job, what = jobs.get(question.get("run"), asks_for(question)), question.get("what")
         if what == "stop" or what == "finish":
             job.request(what)
         elif what == "resume":

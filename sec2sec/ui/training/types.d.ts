@@ -14,19 +14,23 @@ export interface TrainingServer {
     /** Epochs that the page has of it. */
     since: number;
     signature: string | null;
+    /** Whether those of others are asked for as well, where the server allows it. */
+    everybody: boolean;
   }): Promise<Failure | JobStatus>;
-  stills(question: {visitor: string; run: string | null}): Promise<{[id: string]: ClipFacts}>;
-  act(question: {visitor: string; run: string | null; what: string}): Promise<ActAnswer>;
+  stills(question: {visitor: string; run: string | null; everybody: boolean}): Promise<{[id: string]: ClipFacts}>;
+  act(question: {visitor: string; run: string | null; everybody: boolean; what: string}): Promise<ActAnswer>;
 }
 
 /** With the signature that was sent along, nothing else is there: nothing is new. */
-export type JobStatus = {error?: undefined; signature: string; runs?: Entry[]; run?: Run | null};
+export type JobStatus = {error?: undefined; signature: string; others: number; runs?: Entry[]; run?: Run | null};
 export type ActAnswer = {error?: string; file?: string; name?: string};
 
 /** A training in the list. */
 export interface Entry {
   id: string;
   title: string;
+  /** Data, system and preset. */
+  about: string;
   words: string;
   stage: string;
   /** s since 1970. */
@@ -36,6 +40,7 @@ export interface Entry {
 export interface Run {
   id: string;
   title: string;
+  about: string;
   stage: string;
   label: string;
   message: string;

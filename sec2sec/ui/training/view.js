@@ -20,12 +20,8 @@ const ACTIONS = [
   {name: 'remove', words: 'Remove', question: 'Remove this training with its model? This cannot be undone.'},
 ];
 
-/**
- * A moment as the visitor writes it.
- * @param {number} seconds since 1970
- * @param {'short' | 'long'} dateStyle
- */
-const localTime = (seconds, dateStyle) => new Date(1000 * seconds).toLocaleString([], {dateStyle, timeStyle: 'short'});
+/** A moment by the visitor's clock, in the form of ISO 8601: 2026-11-26 14:05. @param {number} seconds since 1970 */
+const localTime = seconds => new Date(1000 * seconds).toLocaleString('sv-SE', {dateStyle: 'short', timeStyle: 'short'});
 
 /** @param {Component<TrainingProps, TrainingServer>} component */
 export function start(component) {
@@ -72,6 +68,8 @@ class TrainingView {
     this.trigger = trigger;
     this.root = find(element, '.tr', HTMLElement);
     this.list = this.find('.tr-runs');
+    this.everybody = find(element, '.tr-others input', HTMLInputElement);
+    this.everybody.addEventListener('change', () => this.choose(null), {signal});
     this.curves = new Curves(this.root, props.plotly_js);
     this.learning = new Learning(this.root, epoch => this.curves.mark(epoch), signal);
     this.list.addEventListener('keydown', event => this.onListKey(event), {signal});
@@ -108,10 +106,11 @@ class TrainingView {
     this.timer = setTimeout(() => this.ask(), EVERY);
     if (!this.isOnScreen || this.isAsking) return;
     this.isAsking = true;
-    const question = {visitor, run, since: this.learning.epochs.length, signature};
+    const everybody = this.everybody.checked;
+    const question = {visitor, run, since: this.learning.epochs.length, signature, everybody};
     const answer = await this.server.job_status(question).catch(() => null);
     this.isAsking = false;
-    if (run !== this.chosen) return; // another was chosen meanwhile
+    if (run !== this.chosen || everybody !== this.everybody.checked) return; // another was chosen meanwhile
     if (answer) this.take(answer);
     else this.say('The server does not answer. Trainings continue without it; this page keeps asking.');
     this.isLost = !answer;
@@ -124,6 +123,8 @@ class TrainingView {
       return;
     }
     if (this.isLost) this.say('');
+    this.find('.tr-others').hidden = !answer.others;
+    this.find('.tr-others span').textContent = `Also show trainings of others on this server (${answer.others})`;
     if (answer.signature === this.signature) return;
     const {signature, runs = [], run = null} = answer;
     const isOther = !run || run.id !== this.run?.id;
@@ -152,7 +153,7 @@ class TrainingView {
     const {visitor, chosen: run} = this;
     if (!visitor) return;
     this.hasAskedForStills = true;
-    const facts = await this.server.stills({visitor, run}).catch(() => null);
+    const facts = await this.server.stills({visitor, run, everybody: this.everybody.checked}).catch(() => null);
     if (!facts || run !== this.chosen) return;
     this.learning.facts = facts;
     this.learning.drawClips();
@@ -174,7 +175,9 @@ class TrainingView {
     if (!visitor || (question && !confirm(question))) return;
     this.say('');
     /** @type {ActAnswer} */
-    const answer = await this.server.act({visitor, run, what}).catch(() => ({error: 'The server does not answer.'}));
+    const answer = await this.server
+      .act({visitor, run, everybody: this.everybody.checked, what})
+      .catch(() => ({error: 'The server does not answer.'}));
     if (answer.error) this.say(answer.error);
     if (answer.file) saveAs(servedFile(answer.file), answer.name ?? '');
     if (what === 'remove' && !answer.error) this.choose(null);
@@ -201,7 +204,7 @@ class TrainingView {
   }
 
   /** @param {Entry} run */
-  entry({id, title, words, stage, created}) {
+  entry({id, title, about, words, stage, created}) {
     const isOn = id === this.run?.id;
     return make(
       'button',
@@ -216,7 +219,8 @@ class TrainingView {
       },
       make('b', {}, title),
       make('span', {}, `${MARKS[stage] ?? '●'} ${words}`),
-      make('small', {}, localTime(created, 'short')),
+      make('i', {}, about),
+      make('small', {}, localTime(created)),
     );
   }
 
@@ -235,10 +239,11 @@ class TrainingView {
   // ---- the chosen training ----------------------------------------------------------------------------------------
 
   /** @param {Run} run */
-  drawRun({title, stage, label, message, left, fraction, sentence, deletion, can, table}) {
+  drawRun({title, about, stage, label, message, left, fraction, sentence, deletion, can, table}) {
     const meter = this.find('.tr-meter');
     const share = fraction ?? 0;
     this.find('.tr-title').textContent = title;
+    this.find('.tr-about').textContent = about;
     this.root.dataset.stage = stage;
     this.find('.tr-label').textContent = label;
     const capital = message.replace(/^./, letter => letter.toUpperCase());
@@ -248,7 +253,7 @@ class TrainingView {
     meter.setAttribute('aria-valuenow', String(Math.round(100 * share)));
     this.find('.tr-sentence').textContent = sentence;
     this.find('.tr-deletion').hidden = deletion === null;
-    const date = deletion === null ? '' : localTime(deletion, 'long');
+    const date = deletion === null ? '' : localTime(deletion);
     this.find('.tr-deletion').textContent = `This training, its data and its model will be deleted on ${date}.`;
     this.drawActions(ACTIONS.filter(({name}) => can[name]));
     this.find('.tr-figures').hidden = !table;
@@ -269,7 +274,10 @@ class TrainingView {
           class: 's2s-button',
           'data-act': name,
           title: hint,
-          onclick: () => (name === 'open' ? this.trigger('select', {run: this.chosen}) : this.act(name, question)),
+          onclick: () =>
+            name === 'open'
+              ? this.trigger('select', {run: this.chosen, everybody: this.everybody.checked})
+              : this.act(name, question),
         },
         words,
       );
