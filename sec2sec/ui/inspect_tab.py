@@ -209,7 +209,7 @@ class InspectTab:
 
     def default_model(self, before: ChosenClip | None, model: str | None) -> str | None:
         """The model for a clip that brings none: the one chosen until now, unless the clip before brought that."""
-        return model if before is None or before.model is None else self.models.names()[0]
+        return self.models.names()[0] if before is not None and model == before.model else model
 
     def open_example(self, example: Example) -> tuple[ChosenClip, str]:
         """An example as a chosen clip, and its name and length. Raises MediaError for one that was damaged since."""

@@ -68,6 +68,7 @@ def view_payload(
             "has_video": clip.has_video,
             "partial": clip.partial,
         },
+        "model": explanation.checkpoint.name,
         "groups": [[key, title] for key, title in TITLES.items()],
         **changing_payload(explanation, preview, shown),
         "planted": {name: list(planted[name]) for name in shown if name in planted},

@@ -83,6 +83,8 @@ declare global {
 
 export interface Payload {
   clip: Clip;
+  /** Name of the checkpoint. */
+  model: string;
   groups: [key: string, title: string][];
   lanes: Lane[];
   columns: Column[];

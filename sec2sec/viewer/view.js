@@ -94,6 +94,7 @@ export class View {
     }
     this.timeline.draw().catch(error => console.error(error));
     if (isSame && before && !before.lanes.some(isOfStability)) this.lanes.showStability();
+    Object.assign(this.root.dataset, {clip: this.data.clip.name, model: this.data.model}); // for tests
     this.root.dataset.ready = 'true'; // the main lanes are drawn at once
   }
 

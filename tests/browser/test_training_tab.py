@@ -76,7 +76,7 @@ def with_others(page: Page) -> Page:
 def settings(page: Page) -> None:
     """Unfold the settings."""
     if not page.locator("#train-source").is_visible():
-        page.locator("#train-settings").get_by_role("button", name="Settings", exact=True).click()
+        page.locator("#train-settings > .label-wrap").click()
         page.locator("#train-source").wait_for()
 
 
@@ -187,21 +187,6 @@ def test_what_others_train_is_neither_shown_nor_removable_until_one_asks_for_it(
     expect(page.locator(".tr-entry")).to_have_count(1)
 
 
-def test_the_form_keeps_what_was_filled_in_when_the_page_is_loaded_again(app: App, new_page) -> None:
-    page = opened(new_page(app.url))
-    expect(page.locator("#train-start")).to_be_enabled()
-    page.get_by_label("Name of this training").fill("Grace")
-    settings(page)
-    page.locator("#train-epochs input").fill("7")
-    page.locator("#train-epochs input").press("Tab")
-    page.wait_for_timeout(500)  # the browser writes it down
-    page.reload()
-    opened(page)
-    expect(page.get_by_label("Name of this training")).to_have_value("Grace")
-    settings(page)
-    expect(page.locator("#train-epochs input")).to_have_value("7")
-
-
 def test_nothing_is_asked_of_the_server_while_another_tab_is_open(app: App, new_page) -> None:
     page = with_others(opened(new_page(app.url)))
     page.wait_for_selector(".tr[data-epochs='3']")
@@ -223,6 +208,7 @@ def test_a_training_waits_in_sight_stops_resumes_and_outlives_the_server(
     page.goto(app.url)
     opened(page)
     with turn(hosted / "runs" / "queue"):  # as if another training ran
+        settings(page)
         page.get_by_text("All other settings").click()
         page.locator("#train-patience input").fill("100000")
         begin(page, 100_000)

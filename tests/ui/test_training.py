@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import pytest
 
 from sec2sec.baselines import SYSTEMS
@@ -31,7 +30,6 @@ from sec2sec.ui.settings import PUBLIC, Settings
 from sec2sec.ui.training import submit as submitting
 from sec2sec.ui.training import tab
 from sec2sec.ui.training.fields import LARGEST, MAIN, SYSTEM, choices, form_fields, settings_of_form, widget_value
-from sec2sec.ui.training.form import filled_in, form
 from sec2sec.ui.training.names import PAIRS, name_of
 from sec2sec.ui.training.status import examples, job_status
 from sec2sec.ui.training.submit import (
@@ -127,15 +125,6 @@ def test_thirty_pupils_who_name_nothing_get_thirty_names() -> None:
     assert len(taken) == 30
     assert all(len(name.split()) == 2 for name in taken)
     assert name_of("", PAIRS) not in PAIRS
-
-
-def test_a_form_that_a_browser_remembered_is_filled_in_as_far_as_it_still_fits(settings: Settings) -> None:
-    with gr.Blocks():
-        made = form(settings)
-    kept = {"name": "Grace", "epochs": "many", "made_level": "gone", "made_upload": "/x.zip", "batch": 4, "old": 1}
-    filled = {name: value for name in kept if (value := filled_in(kept, made).get(made.named.get(name))) is not None}
-    assert filled == {"name": "Grace", "batch": 4}
-    assert filled_in("damaged", made) == {}
 
 
 def test_what_widgets_hold_becomes_settings() -> None:
@@ -542,7 +531,7 @@ def test_start_cannot_be_pressed_before_the_page_has_its_visitor(tmp_path: Path)
     start = next(block for block in demo.blocks.values() if getattr(block, "elem_id", None) == "train-start")
     assert not start.interactive
     arrive = next(f for f in demo.fns.values() if getattr(f.fn, "__name__", "") == "arrive")
-    assert arrive.fn(None, None)[start]["interactive"]
+    assert arrive.fn(None)[start]["interactive"]
 
 
 def test_with_training_off_the_tab_says_so_and_has_no_form(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from sec2sec.ui.training.names import MAX_NAME
 from sec2sec.ui.training.submit import JobForm, data_sets
 from sec2sec.viewer.templates import render
 
-UPLOADED_FILE = "made_upload"  # the field that a page which is loaded again cannot have
 MADE, UPLOAD, SET, FOLDER = "made", "upload", "set", "folder"
 CLIPS = KnownTruth()
 PLACEHOLDERS = {"targets": "all of the table", "rate": "by preset", "encoder_rate": "by preset"}
@@ -117,42 +115,6 @@ def form(settings: Settings) -> Form:
                 if name not in MAIN:
                     named[name] = _widget(fields[name], settings)
     return Form(named)
-
-
-def keep_values(kept: gr.BrowserState, form: Form) -> None:
-    """Let the browser remember what was filled in. kept: name → value; uploads are not among them."""
-    names = [name for name in form.named if name != UPLOADED_FILE]
-    widgets = [form.named[name] for name in names]
-    pairs = ", ".join(f"{json.dumps(name)}: values[{number}]" for number, name in enumerate(names))
-    gr.on(
-        [widget.change for widget in widgets],
-        None,
-        widgets,
-        kept,
-        js=f"(...values) => ({{{pairs}}})",
-        show_progress="hidden",
-        api_visibility="private",
-        queue=False,
-    )
-
-
-def filled_in(kept: object, form: Form) -> dict[Any, Any]:
-    """Widgets with what the browser remembered of them, as far as they can still hold it."""
-    values = kept if isinstance(kept, dict) else {}
-    return {
-        widget: values[name]
-        for name, widget in form.named.items()
-        if name in values and name != UPLOADED_FILE and _may_hold(widget, values[name])
-    }
-
-
-def _may_hold(widget: Any, value: object) -> bool:
-    """Whether a value of an older page still fits."""
-    if isinstance(widget, gr.Dropdown | gr.Radio):
-        return value in [choice for _, choice in widget.choices]
-    if isinstance(widget, gr.Number):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, bool if isinstance(widget, gr.Checkbox) else str)
 
 
 def deletion_words(hours: float) -> str:

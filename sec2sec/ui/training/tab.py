@@ -17,7 +17,7 @@ from sec2sec.ui.gradio_private import event_data, served_path
 from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, status
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
-from sec2sec.ui.training.form import filled_in, form, keep_values
+from sec2sec.ui.training.form import form
 from sec2sec.ui.training.status import examples, job_status, others_of
 from sec2sec.ui.training.submit import owner_of, resume, submit, whose
 from sec2sec.viewer import files
@@ -56,7 +56,6 @@ def tab(
     with gr.Row(elem_classes="inspect training"):
         with gr.Column(scale=0, min_width=364, elem_classes="left"):
             fields = form(settings)
-            kept = gr.BrowserState(None, storage_key="sec2sec.training", secret="sec2sec")  # what was filled in
             # pressed before the page has its visitor, it could only refuse: a server that warms up takes seconds
             start = gr.Button("Start", variant="primary", elem_id="train-start", interactive=False)
             message = gr.HTML(elem_id="train-status")
@@ -81,19 +80,17 @@ def tab(
         return {message: "", tabs: gr.update(selected="inspect"), pickers[0]: opened, **others}
 
     @errors_as_messages(lambda error: gr.skip())
-    def arrive(secret: str | None, form_values: object) -> Updates:
+    def arrive(secret: str | None) -> Updates:
         secret = secret or secrets.token_urlsafe(24)
         choices = models.choices(owner_of(secret))
         updates: Updates = {picker: gr.update(choices=choices) for picker in pickers}
-        filled = filled_in(form_values, fields)
-        return {visitor: secret, view: view_value(secret), start: enabled, **updates, **filled}
+        return {visitor: secret, view: view_value(secret), start: enabled, **updates}
 
     start.click(lambda: {message: status("Checking the data"), start: disabled}, None, [message, start], **quiet).then(
         begin, [visitor, *fields.widgets], [message, view, start], **quiet
     )
     view.select(inspect, [visitor], [message, tabs, *pickers], **quiet)
-    keep_values(kept, fields)
-    demo.load(arrive, [visitor, kept], [visitor, view, start, *pickers, *fields.widgets], **quiet)
+    demo.load(arrive, [visitor], [visitor, view, start, *pickers], **quiet)
 
 
 def view_value(visitor: str | None, run: str | None = None) -> str:
