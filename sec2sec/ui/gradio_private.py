@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import jinja2
 from gradio import route_utils, routes
 from gradio.blocks import Block
 from gradio.brotli_middleware import BrotliMiddleware
 from gradio.components import Component
 from gradio.processing_utils import move_files_to_cache
 from gradio.route_utils import GradioMultiPartParser, MultiPartException  # type: ignore[attr-defined]
+from jinja2 import ChoiceLoader, DictLoader
 from pydantic import BaseModel
 from starlette.datastructures import FormData
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,7 +60,7 @@ def rewrite_page(rewrite: Callable[[str], str]) -> None:
     loader = environment.loader
     assert loader is not None, "gradio reads its page from a folder"
     source, *_ = loader.get_source(environment, name)
-    environment.loader = jinja2.ChoiceLoader([jinja2.DictLoader({name: rewrite(source)}), loader])
+    environment.loader = ChoiceLoader([DictLoader({name: rewrite(source)}), loader])
     assert environment.cache is not None
     environment.cache.clear()
 

@@ -92,6 +92,7 @@ class Visitor:
     port: int
     address: str = ""
     session: str = field(default_factory=lambda: secrets.token_hex(6))
+    choice: int = 0  # number of the newest choice of a clip, as the page would know it
 
     # ---- requests
 
@@ -185,6 +186,7 @@ class Visitor:
         """What goes into a function of an untouched page, but for the components of these ids, as train_clips."""
         page = read_page(self.port)
         fields = page.inputs[page.functions[function]]
+        changed.setdefault("choice", self.choice)
         return [changed.get(name.replace("-", "_"), value) for name, value in fields]
 
     def outputs(self, function: str, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,8 +197,12 @@ class Visitor:
     # ---- a clip in the Inspect tab
 
     def choose(self, path: str, name: str = "clip.mp4") -> Answer:
-        """Choose an uploaded file."""
-        return self.run("upload.upload", [file_data(path, name)])
+        """Choose an uploaded file, to be explained on request alone."""
+        data = self.filled_in("upload.upload", upload=file_data(path, name), explain_at_once=False)
+        answer = self.run("upload.upload", data)
+        if answer.status == 200:
+            self.choice = self.outputs("upload.upload", answer.json())["choice"]
+        return answer
 
     def explain(self) -> dict[str, Any]:
         """Explain the chosen clip with the first model, and wait for the end."""
@@ -213,7 +219,8 @@ class Visitor:
 
     def edited(self, answer: Answer) -> Any:
         """The state of the Lab, as it shows itself. answer: of opening it or of an edit."""
-        return json.loads(self.outputs("lab.select", answer.json())["lab"])
+        shown = self.outputs("lab.select", answer.json())["lab"]
+        return json.loads(shown["value"] if isinstance(shown, dict) else shown)
 
     def _event(self, function: str, data: Sequence[Any] | None, event: object) -> dict[str, Any]:
         page = read_page(self.port)
