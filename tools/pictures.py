@@ -14,22 +14,19 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from sec2sec.serving.page_head import PICTURE, PICTURE_SIZE
-from tests.browser.driver import ROOT, App, explain, launch_browser
+from tests.browser.driver import ROOT, App, launch_browser
 
 FOLDER = ROOT / "docs" / "images"
 SIZE = (1440, 1180)  # px of the README's pictures
-EXAMPLE = 1  # sintel flight
 MAX_BYTES = 300_000  # of a preview: some sites load no larger one
 SETTLED = 1500  # ms after the last drawing
 
 
-def open_explained(browser: Browser, url: str, size: tuple[int, int], theme: str) -> Page:
-    """A page with the explanation of the example."""
+def open_page(browser: Browser, url: str, size: tuple[int, int], theme: str) -> Page:
+    """A page as it opens: with the explanation of the first clip."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
     page.goto(f"{url}/?__theme={theme}")
-    page.wait_for_selector("#explain")
-    explain(page, EXAMPLE)
-    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_selector(".s2s[data-ready=true]")
     page.wait_for_timeout(SETTLED)
     return page
 
@@ -49,10 +46,10 @@ def main() -> None:
     with App("--training", "no") as app, sync_playwright() as playwright:
         browser = launch_browser(playwright)
         for theme in ("light", "dark"):
-            page = open_explained(browser, app.url, SIZE, theme)
+            page = open_page(browser, app.url, SIZE, theme)
             page.screenshot(path=FOLDER / f"inspect-{theme}.png")
             page.close()
-        page = open_explained(browser, app.url, PICTURE_SIZE, "light")
+        page = open_page(browser, app.url, PICTURE_SIZE, "light")
         write_preview(page.screenshot(), PICTURE)
         browser.close()
 

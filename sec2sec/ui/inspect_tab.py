@@ -87,7 +87,8 @@ class Layout:
         names = models.shared()
         self.chosen = gr.State(None)  # ChosenClip
         self.visit = gr.State(Visit())
-        self.number = gr.Number(0, precision=0, visible="hidden", elem_id="choice")  # of the newest choice, as the browser knows it
+        # of the newest choice, as the browser knows it
+        self.number = gr.Number(0, precision=0, visible="hidden", elem_id="choice")
         self.wanted = gr.Number(0, visible="hidden")  # number of the choice that is to be explained without a press
         self.overtaken = gr.Number(0, visible="hidden")  # number of the choice whose answer is to be given again
         self.clip_id = clip_id  # of the explained clip, in the cache

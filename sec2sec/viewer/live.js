@@ -29,7 +29,9 @@ export class LiveMap {
   /** Somebody wants to see it, or no longer. */
   toggled() {
     this.layer.hidden = !this.isOn;
-    if (this.isOn) this.view.coattention.draw();
+    if (!this.isOn) return;
+    if (this.view.data?.maps.later) this.view.coattention.ask();
+    else this.view.coattention.draw();
   }
 
   /** The tints of the panel below, on the same places of the picture that plays.
