@@ -56,7 +56,7 @@ def build(settings: Settings) -> gr.Blocks:
         clip_id = gr.State(None, time_to_live=settings.delete_after, delete_callback=cache.discard)
         with gr.Tabs() as tabs:
             with gr.Tab("Inspect", id="inspect"):
-                inspecting = inspect.tab(demo, settings, models, cache, clip_id)
+                inspecting = inspect.tab(demo, tabs, settings, models, cache, clip_id)
             with gr.Tab("Lab", id="lab") as opened:
                 lab.tab(settings, models, cache, clip_id, opened)
             with gr.Tab("Compare", id="compare"):

@@ -58,6 +58,7 @@ from sec2sec.ui.examples import Example, example_of, example_tiles, find_example
 from sec2sec.ui.explained import Explained
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.gradio_private import served_path, show_at_start
+from sec2sec.ui.link import TABS, Link, bundled_clips, link_of, link_to, linked_example
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.places import maps_function, places_function
@@ -161,6 +162,7 @@ class InspectTab:
     def __init__(
         self,
         demo: gr.Blocks,
+        tabs: gr.Tabs,
         layout: Layout,
         settings: Settings,
         models: Models,
@@ -169,7 +171,7 @@ class InspectTab:
         explained: Explained,
     ) -> None:
         self.layout, self.settings, self.models, self.cache, self.examples = layout, settings, models, cache, examples
-        self.demo, self.explained = demo, explained
+        self.demo, self.tabs, self.explained = demo, tabs, explained
         self.first: Example | None = None  # that a page opens on
         self.running: list[dict[str, Any]] = []  # what a newly chosen clip cancels
         self.follow = partial(follow, line=layout.status, limit=settings.job_seconds)
@@ -247,7 +249,10 @@ class InspectTab:
         example = example_of(event, self.examples)
         if example is None:
             return {**self.choose_nothing(), self.layout.upload: None}
-        model = example.model or self.default_model(before, model)
+        return self.show_example(example, example.model or self.default_model(before, model), at_once=at_once)
+
+    def show_example(self, example: Example, model: str | None, *, at_once: bool) -> Updates:
+        """An example, or another clip that comes with the program, with what was explained beforehand."""
         chosen, words = self.open_example(example)
         result = self.explained.example(example.path, model)
         if result is None:
@@ -289,8 +294,22 @@ class InspectTab:
         )
         self.first = first
 
-    def enter(self) -> Updates:
-        """A page was opened: what it shows already is its visitor's own from now on, for the tabs and the downloads."""
+    def enter(self, visit: Visit, at_once: bool, request: gr.Request) -> Updates:
+        """A page was opened: with a link it shows the clip of the link, else what it shows already."""
+        link = link_of(request)
+        updates: Updates = {self.tabs: gr.Tabs(selected=link.tab)} if link.tab in TABS else {}
+        if not link.clip:
+            return self.enter_first() | updates
+        opened = self.newest(lambda: self.open_link(link, at_once=at_once), self.refuse_example)(visit)
+        return opened | updates
+
+    def open_link(self, link: Link, *, at_once: bool) -> Updates:
+        """The clip of a link."""
+        example = linked_example(link, self.examples, self.models.names())
+        return self.show_example(example, example.model or self.models.names()[0], at_once=at_once)
+
+    def enter_first(self) -> Updates:
+        """What the page shows already is its visitor's own from now on, for the tabs and the downloads."""
         first = self.first
         if first is None:
             return {self.layout.chosen: None}
@@ -373,7 +392,8 @@ class InspectTab:
             model,
             truth,
             planted,
-            view_payload(result.explanation, result.preview, diagnostics=truth, offset=offset, planted=planted),
+            view_payload(result.explanation, result.preview, diagnostics=truth, offset=offset, planted=planted)
+            | {"link": link_to(Path(chosen.path), model, self.examples) if span == WHOLE else None},
             chosen.played or "",
             chosen.pixels,
             is_shared=result.is_shared,
@@ -557,7 +577,9 @@ def truth_line(clip: ExplainedClip) -> str:
     return render("paragraph.html", text=words) if words else ""
 
 
-def tab(demo: gr.Blocks, settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State) -> InspectTab:
+def tab(
+    demo: gr.Blocks, tabs: gr.Tabs, settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State
+) -> InspectTab:
     """Lays out the tab and wires it; called within gr.Blocks. clip_id: gets the id of the explained clip."""
     names = models.names()
     known = known_truth_examples(program_paths().known_truth, names)
@@ -565,13 +587,15 @@ def tab(demo: gr.Blocks, settings: Settings, models: Models, cache: ClipCache, c
     wanted = [(example.path, example.model) for example in known] + [(e.path, n) for e in others for n in names[:1]]
     explained = Explained(program_paths().explained, models, wanted)
     examples = [*known, *others]
-    gr.set_static_paths([example.path for example in examples])  # these alone, not the rest of their folder
+    played = [example.path for example in examples] + list(bundled_clips().values())
+    gr.set_static_paths(played)  # these alone, not the rest of their folder
     layout = Layout(settings, models, cache, clip_id, examples)
-    inspecting = InspectTab(demo, layout, settings, models, cache, examples, explained)
+    inspecting = InspectTab(demo, tabs, layout, settings, models, cache, examples, explained)
     inspecting.connect()
     explained.wait_for(wanted[:1], SECONDS_FOR_FIRST)
     inspecting.show_first()
-    demo.load(inspecting.enter, None, [layout.chosen, clip_id], **AT_ONCE)
+    entered = [tabs, layout.upload, *layout.outputs_of_choice]
+    demo.load(inspecting.enter, [layout.visit, layout.at_once], entered, **AT_ONCE)
     return inspecting
 
 

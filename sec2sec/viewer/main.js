@@ -32,6 +32,7 @@ export function start(component) {
   takeKeys(view, signal);
   takeButtons(view, signal);
   view.playback.listen(signal);
+  view.link.listen(signal);
   showMeanings(view.root, signal);
   followComparison(view, signal);
 

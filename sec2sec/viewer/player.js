@@ -239,9 +239,12 @@ export class Player {
    * names a second of this clip. */
   followLink() {
     const {view} = this;
-    if (this.arrived || !view.props.link) return false;
+    const asked = new URLSearchParams(location.search);
+    const isOther = asked.has('clip') && asked.get('clip') !== view.payload.link?.clip; // the linked clip comes yet
+    if (this.arrived || !view.props.link || isOther) return false;
     this.arrived = true;
     const fields = new URLSearchParams(location.hash.slice(1));
+    if (!fields.has('s') && asked.has('s')) fields.set('s', asked.get('s') ?? '');
     const time = parseFloat(fields.get('t') ?? '');
     const pinned = parseInt(fields.get('s') ?? '', 10);
     const isPinned = pinned >= 0 && pinned < view.count;
@@ -257,6 +260,8 @@ export class Player {
   /** After a person's choice, never during playback. @param {number} second */
   writeLink(second) {
     const {pinned, props} = this.view;
-    if (props.link) history.replaceState(history.state, '', `#t=${second}${pinned === null ? '' : `&s=${pinned}`}`);
+    if (!props.link) return;
+    const place = `#t=${second}${pinned === null ? '' : `&s=${pinned}`}`;
+    history.replaceState(history.state, '', location.pathname + location.search + place); // the page has another base
   }
 }

@@ -85,6 +85,8 @@ declare global {
 // ---- payload.py ---------------------------------------------------------------------------------------------------
 
 export interface Payload {
+  /** The fields of a link that shows this again; null for a visitor's own clip. */
+  link?: {clip: string; model: string} | null;
   clip: Clip;
   /** Name of the checkpoint. */
   model: string;

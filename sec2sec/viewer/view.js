@@ -4,6 +4,7 @@ import {plotly} from './charts.js';
 import {CoAttention} from './coattention.js';
 import {find} from './dom.js';
 import {Lanes} from './lanes.js';
+import {Link} from './link.js';
 import {LiveMap} from './live.js';
 import {secondSpan, signed, wholePercent} from './numbers.js';
 import {valueOf} from './page.js';
@@ -35,6 +36,7 @@ export class View {
     this.lanes = new Lanes(this);
     this.table = new FigureTable(this);
     this.coattention = new CoAttention(this);
+    this.link = new Link(this);
   }
 
   /** @param {string} selector */
@@ -87,6 +89,7 @@ export class View {
     this.table.draw();
     this.live.load();
     this.coattention.load();
+    this.link.load();
     this.writePin();
     this.playback.apply();
     if (!isSame && !this.player.followLink() && this.props.link) {
