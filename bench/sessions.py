@@ -36,7 +36,9 @@ class Visitor:
         function = next(
             function
             for function in self.config["dependencies"]
-            if any(name == event for _, name in function["targets"]) and not function["queue"]
+            if any(name == event for _, name in function["targets"])
+            and not function["queue"]
+            and function["backend_fn"]
         )
         call = {"fn_index": function["id"], "session_hash": self.session, "data": self.inputs(function)}
         body = json.dumps({**call, "event_data": sent}).encode()

@@ -14,6 +14,7 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── EncoderError        encoders.paper: published weights
         ├── DataError           datasets.table: a data set
         │   └── SeenClipsError  evaluation.evaluate: clips that the checkpoint learned from
+        ├── StoredError         export.stored: a file of the program's own that cannot be read
         ├── ExplanationError    an explanation that has no answer for what was asked
         ├── AskError            clip: a question that a clip or a system has no answer to
         ├── EditError           edits.plan: an edit of a clip

@@ -17,6 +17,7 @@ import pytest
 from sklearn.metrics import auc, mean_squared_error, roc_curve
 
 from sec2sec.datasets.splits import RANDOM_SPLIT
+from sec2sec.metrics import BASELINES
 from sec2sec.progress import drain
 from sec2sec.training.setup import load_data
 from sec2sec.training.train import train_steps
@@ -191,7 +192,7 @@ def test_the_terminal_prints_those_figures(measured):
         for baseline, constant in trivial(report["kind"], measured.training[name]).items():
             of_constant = figures(report["kind"], answers.truth, np.full(len(answers.truth), constant))
             cells = [cell(of_constant[metric]) for metric in report["trivial"][baseline]]
-            assert "  ".join([f"  {baseline.replace('_', ' ')} (trivial)", *cells]) in printed
+            assert "  ".join([f"  {BASELINES.get(baseline, baseline).replace('_', ' ')} (trivial)", *cells]) in printed
         if report["kind"] == "binary":
             share = np.full(len(answers.truth), measured.training[name].mean())
             once = np.ones(len(answers.truth))

@@ -31,6 +31,7 @@ from sec2sec.explanations.results import Occlusion
 from sec2sec.media import Second
 from sec2sec.progress import drain
 from sec2sec.training.opening import OpenedData
+from sec2sec.words import signed
 from tests.helpers.models import ENCODER, tiny_bundle
 
 
@@ -174,7 +175,7 @@ def test_the_report_holds_the_yardsticks_with_and_without_a_cache_and_every_form
         for name in (LAST, MIDDLE, LOUDEST, ODD_ONE_OUT):
             assert f"{name}: {decoded['pointing'][name]:.3f} (no model: " in text.replace("&#43;", "+")
         for gain in decoded["pointing_gains"]:
-            assert f"occlusion: {gain['value']:+.3f}" in text.replace("&#43;", "+")
+            assert f"occlusion: {signed(gain['value'], 3)}" in text.replace("&#43;", "+")
 
 
 def test_a_report_on_features_says_that_two_yardsticks_are_left_out(planted, tmp_path):

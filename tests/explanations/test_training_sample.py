@@ -329,7 +329,7 @@ def test_the_explanation_has_the_reference_its_witness_and_the_distances_everywh
     assert f"effect, {RANDOM_SECONDS}" in listed
     assert f"effect of the sound, {RANDOM_SECONDS}" not in listed, "nothing was measured"
     assert f"interaction, {SIMILAR_SECONDS}" not in listed
-    assert "the average second" in predictions(explanation, ["arousal"]).lower()
+    assert "about the training average" in predictions(explanation, ["arousal"]).lower()
     assert "joint vector" in predictions(explanation, ["arousal"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -18,8 +18,18 @@ def find_handler(demo: gr.Blocks, module: str, name: str) -> Callable[..., Any]:
     )
 
 
+def layouts(handler: Callable[..., Any]) -> Iterator[Any]:
+    """The layout of the tab whose method a handler is, or calls."""
+    wrapped = getattr(handler, "__wrapped__", None)
+    if hasattr(wrapped, "__self__"):
+        yield wrapped.__self__.layout
+    for cell in getattr(handler, "__closure__", None) or ():
+        if callable(cell.cell_contents):
+            yield from layouts(cell.cell_contents)
+
+
 def by_name(handler: Callable[..., Any], updates: Mapping[Any, Any]) -> dict[str, Any]:
     """What a handler returned, by the names that its tab gives to the components."""
-    layout = handler.__wrapped__.__self__.layout  # type: ignore[attr-defined]
+    layout = next(layouts(handler))
     components = {name: part for name, part in vars(layout).items() if isinstance(part, Hashable)}
     return {name: updates[part] for name, part in components.items() if part in updates}

@@ -146,18 +146,20 @@ def call(module: str, name: str, *inputs: Any) -> dict[str, Any]:
 
 def explained(clip: str, model: str = "a", start: float | None = None, spoilt: bool = False) -> dict[str, Any]:
     """Choose a clip and press Explain. spoilt: its file is overwritten in between."""
-    chosen = call("inspect_tab", "choose", str(FOLDER / clip))["chosen"]
+    visit = Visit()
+    choice = call("inspect_tab", "choose", visit, str(FOLDER / clip), None, model, False)
     if spoilt:
         (FOLDER / clip).write_bytes(b"x" * 5000)
-    last = call("inspect_tab", "explain", chosen, start, None, model)
+    last = call("inspect_tab", "explain", visit, choice["number"], visit, choice["chosen"], start, None, model)
     return {"status": last["status"], "key": last["clip_id"], "drawn": json.loads(last["view"] or "null")}
 
 
 def left(clip: str) -> str:
     """Press Explain, and leave as soon as the clip is being encoded."""
-    chosen = call("inspect_tab", "choose", str(FOLDER / clip))["chosen"]
+    visit = Visit()
+    choice = call("inspect_tab", "choose", visit, str(FOLDER / clip), None, "a", False)
     explain = find_handler(demo, "inspect_tab", "explain")
-    steps = explain(chosen, None, None, "a")
+    steps = explain(visit, choice["number"], visit, choice["chosen"], None, None, "a")
     lines = (by_name(explain, step)["status"] for step in steps)
     line = next(line for line in lines if "Encoding" in line)
     steps.close()
@@ -213,6 +215,7 @@ def answer_next(what: str) -> None:
 
 if __name__ == "__main__":
     from sec2sec.ui.compare.board import Board
+    from sec2sec.ui.visit import Visit
 
     settings = Settings(
         checkpoints=FOLDER / "checkpoints", examples=FOLDER / "none", data_sets=FOLDER / "data", training=False
@@ -240,7 +243,7 @@ if __name__ == "__main__":
     answers["left"] = ask(lambda: left("long.mp4"))
     answers["after"] = ask(lambda: explained("good.mp4"))
     answers["long"] = ask(lambda: explained("long.mp4"))
-    answers["stable"] = ask(lambda: call("inspect_tab", "check_stability", key)["status"])
+    answers["stable"] = ask(lambda: call("inspect_tab", "check_stability", Visit(), 0, key)["status"])
     answers["compared"] = ask(lambda: compared("good.mp4"))
 
     answer_next("lent")  # marks in the lender's record that nothing is asked of it from here on

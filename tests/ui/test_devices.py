@@ -19,6 +19,7 @@ from sec2sec.ui import inspect_tab as inspect
 from sec2sec.ui.devices import WAITING, Devices, all_devices_words, device_names, device_words, with_device_lock
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.visit import Visit
 from sec2sec.ui.work import Channel, stream_from_thread
 from tests.helpers import clips
 from tests.helpers.handlers import by_name, find_handler
@@ -203,11 +204,13 @@ def test_two_visitors_are_served_by_two_devices_and_each_is_told_which(
     settings = Settings(checkpoints=two.folder, examples=tmp_path / "none", data_sets=tmp_path, training=False)
     demo = app.build(settings)
     choose, run = (find_handler(demo, "inspect_tab", name) for name in ("choose", "explain"))
-    chosen = by_name(choose, choose(str(clips.make_clip(tmp_path / "clip.mp4", 2))))["chosen"]
+    visit = Visit()
+    path = clips.make_clip(tmp_path / "clip.mp4", 2)
+    choice = by_name(choose, choose(visit, str(path), None, "tiny", False))
     last: list[str] = []
 
     def visitor() -> None:
-        *_, shown = run(chosen, None, None, "tiny")
+        *_, shown = run(visit, choice["number"], Visit(), choice["chosen"], None, None, "tiny")
         last.append(by_name(run, shown)["status"])
 
     threads = [threading.Thread(target=visitor) for _ in range(2)]

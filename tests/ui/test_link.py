@@ -25,13 +25,13 @@ def test_a_link_names_an_example_or_a_known_truth_clip_and_a_model():
 
 @pytest.mark.parametrize("clip", ["", "sintel-flight.mp4", "../clips/sintel-flight", "/etc/passwd", "x" * 1000])
 def test_another_name_is_refused_in_a_short_line(clip):
-    with pytest.raises(UserError, match="^The link asks for a clip that is not here: ") as refused:
+    with pytest.raises(UserError, match=r"^The link asks for a clip that is not here: ") as refused:
         linked_example(Link(clip), [FLIGHT], MODELS)
     assert len(str(refused.value)) < 200
 
 
 def test_a_model_that_is_not_in_the_list_is_refused():
-    with pytest.raises(UserError, match="a model that is not here: ../runs/secret"):
+    with pytest.raises(UserError, match=r"a model that is not here: \.\./runs/secret"):
         linked_example(Link("sintel-flight", "../runs/secret"), [FLIGHT], MODELS)
 
 

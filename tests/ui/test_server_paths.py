@@ -19,6 +19,7 @@ from sec2sec.training.settings import TrainConfig, as_json
 from sec2sec.ui import app
 from sec2sec.ui.chosen_clip import probe_upload
 from sec2sec.ui.downloads import write_file
+from sec2sec.ui.evaluate import UPLOADED
 from sec2sec.ui.messages import DISK_FULL, alert, errors_as_messages
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.status import job_status
@@ -92,7 +93,7 @@ def test_a_data_set_that_cannot_be_evaluated_is_named_and_not_located(
     packed = place / "upload.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(place / "sets/films/clips.csv", "clips.csv")
-    for name, zipped, title in (("films", None, "films"), (None, str(packed), "upload")):
+    for name, zipped, title in (("films", None, "films"), (UPLOADED, str(packed), "upload")):
         *_, last = evaluate(None, "tiny", name, zipped, "all", False)
         line = by_name(evaluate, last)["status"]
         assert f"{title}/clips.csv, line 2: arousal is" in line
