@@ -41,16 +41,15 @@ class RefusedError(Exception):
 class Page:
     """What a page knows of its app.
 
-    functions: number of each event by the id of its component and its name, as "upload.upload", and of those that
-    follow another by the name of their function, as "explain". components: number of each by its id. inputs, outputs:
-    by the number of a function. following: the name of the function that the page calls after another has ended.
+    functions: number of each event by the id of its component and its name, as "upload.upload", or of what follows
+    where the page itself does the first, and of all by the name of their function, as "explain". components: number of
+    each by its id. inputs, outputs: by the number of a function.
     """
 
     functions: Mapping[str, int]
     components: Mapping[str, int]
     inputs: Mapping[int, Sequence[tuple[str, Any]]]  # id and first value of each component that goes in
     outputs: Mapping[int, Sequence[str]]  # id of each that comes out
-    following: Mapping[int, str]
 
 
 @functools.cache
@@ -59,10 +58,17 @@ def read_page(port: int) -> Page:
     config = Visitor(port).get("/config").json()
     names = {block["id"]: block["props"].get("elem_id") or "" for block in config["components"]}
     functions: dict[str, int] = {}
+    following = {
+        dependency["trigger_after"]: dependency["id"]
+        for dependency in reversed(config["dependencies"])  # the first of several stays
+        if dependency["backend_fn"] and dependency["trigger_after"] is not None
+    }
     for dependency in config["dependencies"]:
-        if dependency["backend_fn"]:
+        number = dependency["id"] if dependency["backend_fn"] else following.get(dependency["id"])
+        if number is not None:  # what a page does itself at a press may lead to a function
             for target, event in dependency["targets"]:
-                functions.setdefault(f"{names.get(target, '')}.{event}", dependency["id"])
+                functions.setdefault(f"{names.get(target, '')}.{event}", number)
+        if dependency["backend_fn"]:
             functions.setdefault(dependency["api_name"], dependency["id"])
     values = {block["id"]: block["props"].get("value") for block in config["components"]}
     inputs = {
@@ -73,12 +79,7 @@ def read_page(port: int) -> Page:
         dependency["id"]: [names.get(number, "") for number in dependency["outputs"]]
         for dependency in config["dependencies"]
     }
-    following = {
-        dependency["trigger_after"]: dependency["api_name"]
-        for dependency in reversed(config["dependencies"])  # the first of several stays
-        if dependency["backend_fn"] and dependency["trigger_after"] is not None
-    }
-    return Page(functions, {name: number for number, name in names.items() if name}, inputs, outputs, following)
+    return Page(functions, {name: number for number, name in names.items() if name}, inputs, outputs)
 
 
 @dataclass
@@ -165,12 +166,6 @@ class Visitor:
             if message["msg"] == "process_completed":
                 last = message
         return last
-
-    def wait_in_queue(self, press: str) -> dict[str, Any]:
-        """Press a button whose work waits in the queue, and wait for the last message of the work."""
-        page = read_page(self.port)
-        self.wait(press)  # it says that it waits
-        return self.wait(page.following[page.functions[press]])
 
     def ask(self, component: str, function: str, question: object) -> Answer:
         """Call a function of a component."""

@@ -22,6 +22,7 @@ import pytest
 
 from sec2sec.jobs.job import Jobs
 from sec2sec.serving.deletion import LOCK, PREFIX
+from sec2sec.ui.evaluate import UPLOADED
 from sec2sec.ui.messages import DISK_FULL
 from tests.browser.driver import App
 from tests.helpers.clips import make_clip
@@ -107,11 +108,11 @@ def test_a_film_that_a_full_disk_has_no_room_for_is_said_and_not_half_there(
     visitor.run("open")
     before = stored(app.temp)
     with full_disk(app.process.pid):
-        words = words_of(visitor.wait_in_queue(function))
+        words = words_of(visitor.wait(function))
     assert "the film could not be written" in words
     assert "Internal error" not in words
     assert stored(app.temp) == before
-    assert "mp4" in words_of(visitor.wait_in_queue(function)), "with room it is written"
+    assert "mp4" in words_of(visitor.wait(function)), "with room it is written"
 
 
 def test_an_upload_that_a_full_disk_has_no_room_for_fails_and_the_next_one_does_not(app: App, folder: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_training_that_a_full_disk_has_no_room_for_ends_in_words_and_can_be_re
 
 def evaluate_fields(visitor: Visitor, path: str) -> list[object]:
     """The form of an evaluation, with an uploaded data set."""
-    return visitor.filled_in("evaluate", evaluate_upload=file_data(path, "data.zip"), evaluate_data=None)
+    return visitor.filled_in("evaluate", evaluate_upload=file_data(path, "data.zip"), evaluate_data=UPLOADED)
 
 
 def begin_fields(visitor: Visitor) -> list[object]:
