@@ -170,7 +170,8 @@ def test_a_training_that_a_full_disk_has_no_room_for_ends_in_words_and_can_be_re
 
 
 def evaluate_fields(visitor: Visitor, path: str) -> list[object]:
-    """The form of an evaluation, with an uploaded data set."""
+    """The form of an evaluation, with an uploaded data set that stands in the list."""
+    visitor.run("evaluate-upload.upload", [file_data(path, "data.zip")])
     return visitor.filled_in("evaluate", evaluate_upload=file_data(path, "data.zip"), evaluate_data=UPLOADED)
 
 
