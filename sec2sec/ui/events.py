@@ -58,6 +58,7 @@ def run_in_queue(
         errors_as_messages(on_error)(handler), inputs, outputs, concurrency_limit=at_once, **QUIET
     )
     show_places(places, line, running)
+    in_browser(running.then, {places: gr.update(active=False)})  # or it would look once more, beside a clip that plays
     # a full queue refuses before the handler can say anything; being stopped counts as a failure too
     refused = list(dict.fromkeys([line, *outputs]))
     running.failure(

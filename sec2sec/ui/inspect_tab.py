@@ -306,7 +306,10 @@ class InspectTab:
     def open_link(self, link: Link, *, at_once: bool) -> Updates:
         """The clip of a link."""
         example = linked_example(link, self.examples, self.models.names())
-        return self.show_example(example, example.model or self.models.names()[0], at_once=at_once)
+        model = example.model or self.models.names()[0]
+        tile = next((e for e in self.examples if e.path == example.path and e.model in (None, model)), None)
+        shown = self.show_example(example, model, at_once=at_once)
+        return shown | {self.layout.tiles: tiles(self.examples, tile)}
 
     def enter_first(self) -> Updates:
         """What the page shows already is its visitor's own from now on, for the tabs and the downloads."""
@@ -594,7 +597,7 @@ def tab(
     inspecting.connect()
     explained.wait_for(wanted[:1], SECONDS_FOR_FIRST)
     inspecting.show_first()
-    entered = [tabs, layout.upload, *layout.outputs_of_choice]
+    entered = [tabs, layout.tiles, layout.upload, *layout.outputs_of_choice]
     demo.load(inspecting.enter, [layout.visit, layout.at_once], entered, **AT_ONCE)
     return inspecting
 

@@ -116,10 +116,18 @@ def explain(page: Page, example: int | None = None) -> None:
     """Press the button, for an example or for what was chosen before, and wait for the drawn explanation."""
     if example is not None:
         page.locator("#tiles button:not([data-known])").nth(example).click()
+        page.wait_for_timeout(200)  # until the page says that it opens the clip
+        page.wait_for_function("() => !/Opening the clip/.test(document.querySelector('#status').innerText)")
         page.locator("#explain:enabled").wait_for()
     page.click("#explain")
     page.wait_for_selector(".s2s[data-ready=true]", timeout=120_000)
     page.wait_for_selector("#stop", state="hidden", timeout=120_000)
+
+
+def show_maps(page: Page, view: str = "#view") -> None:
+    """Scroll to what is inside the selected second, and wait until its maps are there: they are sent to who looks."""
+    page.locator(f"{view} .s2s-co").scroll_into_view_if_needed()
+    page.locator(f"{view} .s2s-co").get_by_text("Loading the maps").wait_for(state="detached", timeout=60_000)
 
 
 def time_axis(page: Page) -> tuple[float, float, float]:

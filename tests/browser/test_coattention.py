@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, play
+from tests.browser.driver import App, explain, open_more_lanes, play, show_maps
 
 NewPage = Callable[..., Page]
 
@@ -118,7 +118,9 @@ def test_ten_minutes_stay_usable(synthetic: Callable[..., App], new_page: NewPag
     explain(page, example=0)
     assert page.locator(".s2s-thumb").count() <= 30
     assert page.locator(".s2s-figures tbody tr").count() == 600
+    show_maps(page)
     expect(page.locator(".s2s-co")).to_contain_text("heads are shown averaged")
+    open_more_lanes(page)
     page.get_by_role("button", name="Zoom the timeline in").click()
     span = page.evaluate("(([a, b]) => b - a)(document.querySelector('.s2s-plot').layout.xaxis.range)")
     assert span == 300

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, lags, open_more_lanes, play, time_axis, upload
+from tests.browser.driver import App, explain, lags, open_more_lanes, play, show_maps, time_axis, upload
 from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
@@ -183,6 +183,7 @@ def test_narrow_screens_do_not_overflow(app: App, new_page: NewPage, clip: Path,
     page = new_page(app.url, width=width, height=740)
     upload(page, clip)
     explain(page)
+    show_maps(page)
     page.locator(".s2s-matrix").scroll_into_view_if_needed()
     page.wait_for_timeout(800)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 import sec2sec
 from sec2sec.clip import encode
 from sec2sec.explanations.places import PlaceEffects
-from tests.browser.driver import App, explain, upload
+from tests.browser.driver import App, explain, show_maps, upload
 
 NewPage = Callable[..., Page]
 CHANGE = re.compile(r"changes the prediction by ([±+−])(\d\.\d{4})$")
@@ -21,15 +21,18 @@ CHANGE = re.compile(r"changes the prediction by ([±+−])(\d\.\d{4})$")
 
 def show(page: Page, target: str) -> None:
     page.locator(".s2s-co").scroll_into_view_if_needed()
+    show_maps(page)
     page.get_by_label("The two pictures show").select_option(label=f"occlusion for {target} (measured effect)")
 
 
 def go_to(page: Page, second: int) -> None:
     page.locator(".s2s-thumb").nth(second).click()
+    page.locator(".s2s-co").scroll_into_view_if_needed()
     page.wait_for_function(f"document.querySelector('.s2s-co').dataset.second === '{second}'")
 
 
 def measured(page: Page, second: int, target: str) -> None:
+    page.locator(".s2s-co").scroll_into_view_if_needed()  # places are asked for in sight alone
     page.wait_for_function(f"document.querySelector('.s2s-co').dataset.places === '{second} {target}'")
 
 
@@ -88,6 +91,8 @@ def test_each_second_is_asked_for_once_and_never_during_playback(
 ) -> None:
     page = new_page(synthetic().url)
     explain(page, example=0)
+    show_maps(page)
+    go_to(page, 0)
     page.wait_for_function("document.querySelector('#player video')?.readyState === 4")
     show(page, "arousal")
     measured(page, 0, "arousal")
@@ -117,6 +122,8 @@ def test_each_second_is_asked_for_once_and_never_during_playback(
 def test_places_are_chosen_by_keyboard_and_read_as_a_table(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic().url, width=360, height=740)
     explain(page, example=0)
+    show_maps(page)
+    go_to(page, 0)
     show(page, "arousal")
     measured(page, 0, "arousal")
     page.get_by_role("radio", name="row 2, column 2").focus()
@@ -134,6 +141,8 @@ def test_places_are_chosen_by_keyboard_and_read_as_a_table(synthetic: Callable[.
 def test_second_that_changes_nothing_says_so(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic(dull=True).url)
     explain(page, example=0)
+    show_maps(page)
+    go_to(page, 0)
     show(page, "arousal")
     measured(page, 0, "arousal")
     for said in page.locator(".s2s-over .s2s-verdict").all():
@@ -144,6 +153,8 @@ def test_second_that_changes_nothing_says_so(synthetic: Callable[..., App], new_
 def test_without_maps_the_picture_alone_is_measured(synthetic: Callable[..., App], new_page: NewPage) -> None:
     page = new_page(synthetic(has_audio=False, absent="There is no sound.").url)
     explain(page, example=0)
+    show_maps(page)
+    go_to(page, 0)
     expect(page.locator(".s2s-co")).to_contain_text("There is no sound.")
     requests = asked(page)
     page.locator(".s2s-co").scroll_into_view_if_needed()
@@ -161,6 +172,7 @@ def test_expired_clip_says_what_to_do(checkpoints: Path, clip: Path, new_page: N
         first, second = new_page(app.url), new_page(app.url)
         for page in (first, second):
             explain(page, example=0)
+        show_maps(first)
         second.wait_for_timeout(6000)
         show(first, "arousal")
         expect(first.locator(".s2s-over .s2s-verdict").first).to_contain_text("explain it again")

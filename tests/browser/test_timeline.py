@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, open_more_lanes, play, time_axis, upload
+from tests.browser.driver import App, explain, open_more_lanes, play, show_maps, time_axis, upload
 from tests.helpers import synthetic as made_up
 
 NewPage = Callable[..., Page]
@@ -172,6 +172,7 @@ def test_tab_never_starts_playback(page: Page) -> None:
 
 
 def test_the_chosen_map_lies_over_the_picture_and_follows_it(page: Page) -> None:
+    show_maps(page)
     page.get_by_label("draw nearly uniform maps too").check()
     page.get_by_label("Map on the picture").check()
     grid = page.locator("#player .live-grid")

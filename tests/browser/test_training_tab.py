@@ -224,6 +224,7 @@ def test_a_training_waits_in_sight_stops_resumes_and_outlives_the_server(
     again = serve(*endless)  # the server is lost and started anew; the training is not
     page.goto(again.url)
     opened(page)
+    page.get_by_label("Also show trainings of others").check()  # at its new address the browser is somebody else
     page.locator(".tr-entry").nth(1).click()
     stage(page, "Training")
     press(page, "Stop")

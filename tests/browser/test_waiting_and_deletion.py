@@ -26,12 +26,14 @@ def test_the_page_says_when_a_training_will_be_deleted_and_nothing_where_all_are
         with App(*options, *keep) as app:
             page = new_page(app.url)
             open_tab(page, "Training")
+            page.get_by_label("Also show trainings of others").check()
             expect(page.locator(".tr-title")).to_have_text("a test", timeout=60_000)
             line = page.locator(".tr-deletion")
             if words is None:
                 expect(line).to_be_hidden()
             else:
                 expect(line).to_contain_text(re.compile(rf"its data and its model {words} \S.*\d:\d\d"))
+                page.get_by_role("button", name="Settings").click()
                 page.get_by_label("A zip with my own data set").check()
                 expect(page.get_by_text("2 days after the end of the training")).to_be_visible()
             page.context.close()
