@@ -53,7 +53,7 @@ function onKey(view, event) {
 function isFor({root}, event) {
   const own = around(event, '.s2s');
   if (own) return own === root;
-  return root === [...findAll(document, '.s2s[data-ready]')].find(one => one.offsetParent);
+  return root === [...findAll(document, '.s2s[data-ready][data-clip]')].find(one => one.offsetParent);
 }
 
 /** Keys that no control needs for itself. @param {View} view @param {string} key */

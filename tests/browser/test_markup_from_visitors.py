@@ -106,6 +106,7 @@ def test_names_that_are_markup_run_nothing_on_any_tab_and_in_the_report(
     assert page.evaluate(HARM) == HARMLESS
 
     open_tab(page, "Training")
+    page.get_by_label("Also show trainings of others").check()
     expect(page.locator("#train-view")).to_contain_text(f"{IMAGE}{SCRIPT}")
     open_tab(page, "About")
     assert page.evaluate(HARM) == HARMLESS
