@@ -75,10 +75,16 @@ class BoundedCache(Generic[T]):
         now = self._clock()
         self._results = {key: entry for key, entry in self._results.items() if now - entry[0] <= self._max_age}
         total = sum(size for _, _, size in self._results.values())
-        for key in list(self._results)[:-1]:  # never the newest
+        old = list(self._results)[:-1]  # never the newest
+        for key in sorted(old, key=lambda key: not is_replaceable(self._results[key][1])):
             if total <= self._max_bytes:
                 return
             total -= self._results.pop(key)[2]
+
+
+def is_replaceable(result: object) -> bool:
+    """Whether a result costs nothing to make again, so that it goes before what somebody has waited for."""
+    return bool(getattr(result, "is_replaceable", False))
 
 
 def bytes_of_result(explanation: Explanation, preview: Preview, tokens: Tokens | None = None) -> int:

@@ -24,6 +24,7 @@ from sec2sec.viewer.report import MAX_EMBEDDED_MEGABYTES, MEGABYTE
 from sec2sec.viewer.report_page import report_page
 
 BYTES_BESIDES = 1 << 19  # of a clip, for what is not counted: embeddings of its seconds, the lab's history
+BYTES_OF_OPENED = 1 << 14  # of an example that was only opened
 SECONDS_FOR_LOCK = 0.3  # that a request waits for an edit of the same clip
 MAX_BYTES = 1 << 30  # ten minutes of the paper preset have 180 MB of tokens
 
@@ -53,7 +54,8 @@ class ExplainedClip:
 
     def __post_init__(self) -> None:
         self.preview = replace(self.preview, mfcc=None)  # it stands in `payload` alone
-        self._payload_bytes = len(as_json(self.payload))  # what is added later is small
+        # what is added later is small; an example's payload is held once, as its arrays are
+        self._payload_bytes = 0 if self.is_shared else len(as_json(self.payload))
 
     @contextmanager
     def for_a_moment(self) -> Iterator[None]:
@@ -71,9 +73,16 @@ class ExplainedClip:
         return self.explanation.clip.start
 
     @property
+    def is_replaceable(self) -> bool:
+        """Whether it is an example that nobody has asked anything of: a press of its tile shows it again."""
+        return self.is_shared and self.history is None and self.embeddings is None
+
+    @property
     def nbytes(self) -> int:
         """Bytes that it takes, about: tokens, maps, what is on the screen, and something for the rest."""
         added = 0 if self.history is None else self.history.lab.added_bytes
+        if self.is_replaceable:
+            return BYTES_OF_OPENED
         if self.is_shared:
             return added + BYTES_BESIDES
         heavy = bytes_of_result(self.explanation, self.preview, self.tokens)

@@ -173,6 +173,7 @@ class InspectTab:
         self.layout, self.settings, self.models, self.cache, self.examples = layout, settings, models, cache, examples
         self.demo, self.tabs, self.explained = demo, tabs, explained
         self.first: Example | None = None  # that a page opens on
+        self.payloads: dict[tuple[Path, str | None], dict[str, Any]] = {}  # of examples: clip and model
         self.running: list[dict[str, Any]] = []  # what a newly chosen clip cancels
         self.follow = partial(follow, line=layout.status, limit=settings.job_seconds)
 
@@ -386,6 +387,16 @@ class InspectTab:
         # what is converted for playback begins where the analysed part does
         offset = result.explanation.clip.start if chosen.playable else 0.0
         truth, planted = chosen.known_truth, chosen.planted_from(result.explanation.clip.start)
+        example = Path(chosen.path), model
+        payload = self.payloads.get(example) if result.is_shared else None
+        if payload is None:
+            payload = view_payload(
+                result.explanation, result.preview, diagnostics=truth, offset=offset, planted=planted
+            )
+            payload["link"] = link_to(*example, self.examples) if span == WHOLE else None
+        if result.is_shared:  # held once for all visitors: whoever opens a page costs next to nothing
+            self.payloads[example] = payload
+            payload = dict(payload)
         return ExplainedClip(
             result.explanation,
             result.preview,
@@ -395,8 +406,7 @@ class InspectTab:
             model,
             truth,
             planted,
-            view_payload(result.explanation, result.preview, diagnostics=truth, offset=offset, planted=planted)
-            | {"link": link_to(Path(chosen.path), model, self.examples) if span == WHOLE else None},
+            payload,
             chosen.played or "",
             chosen.pixels,
             is_shared=result.is_shared,

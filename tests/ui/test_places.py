@@ -17,7 +17,8 @@ from sec2sec.clip import EncodedClip
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import UserError
 from sec2sec.ui import gradio_private
-from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
+from sec2sec.ui.bounded_cache import ClipGoneError
+from sec2sec.ui.clip_cache import BYTES_OF_OPENED, ClipCache, ExplainedClip
 from sec2sec.ui.clip_view import view_value
 from sec2sec.ui.downloads import write_file
 from sec2sec.ui.places import places_function
@@ -147,3 +148,14 @@ def test_nothing_is_written_on_a_disk_that_is_nearly_full(clip, bundle, tmp_path
     with pytest.raises(UserError, match="no room for this file now"):
         write_file(models, clip, "json", button)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_thousands_of_opened_pages_cost_nobody_the_clip_that_they_waited_for(clip):
+    cache = ClipCache(60, max_bytes=clip.nbytes + 40 * BYTES_OF_OPENED)
+    own = cache.put(clip)
+    opened = replace(clip, is_shared=True, history=None, embeddings=None)
+    keys = [cache.put(replace(opened)) for _ in range(3000)]
+    assert cache.get(own) is clip
+    assert cache.get(keys[-1]).is_replaceable
+    with pytest.raises(ClipGoneError):
+        cache.get(keys[0])
