@@ -17,7 +17,7 @@ from sec2sec.files import write_atomically
 from sec2sec.plots.files import figure_bytes
 from sec2sec.plots.timeline import timeline
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
-from sec2sec.ui.events import AT_ONCE, Updates
+from sec2sec.ui.events import AT_ONCE, WHEN_ENTERED_JS, Updates
 from sec2sec.ui.gradio_private import served_path
 from sec2sec.ui.lab.annotated import AnnotatedFilm
 from sec2sec.ui.messages import alert, errors_as_messages, status
@@ -71,9 +71,9 @@ class Downloads:
 
         save_js = f"file => {{ {files.script(SCRIPT, 'save(file);')} }}"
         for form, button in self.by_form.items():
-            button.click(functools.partial(write, form), self.clip_id, [self.saved, self.line], **AT_ONCE).then(
-                None, self.saved, None, js=save_js, **AT_ONCE
-            )
+            button.click(
+                functools.partial(write, form), self.clip_id, [self.saved, self.line], js=WHEN_ENTERED_JS, **AT_ONCE
+            ).then(None, self.saved, None, js=save_js, **AT_ONCE)
         self.cite.click(None, None, self.line, js=copy_citation_js(), **AT_ONCE)
         self.clip_id.change(lambda: "", None, self.line, **AT_ONCE)  # it spoke of the clip before
 

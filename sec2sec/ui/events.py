@@ -33,6 +33,14 @@ SECONDS_PER_PLACE, MAX_SECONDS_BETWEEN_PLACES = 0.2, 15.0  # of those behind the
 QUEUE_FULL = "The server did not take the clip, because too many are waiting. Try again in a minute."
 
 
+# In the browser: a press in the first moments waits until the clip of the page is its visitor's own.
+ENTERED_JS = "() => { document.body.dataset.entered = 'true'; }"
+WHEN_ENTERED_JS = """async (...values) => {
+  for (let tries = 0; tries < 100 && !document.body.dataset.entered; tries++) await new Promise(r => setTimeout(r, 100));
+  return values;
+}"""
+
+
 def run_in_queue(
     button: gr.Button | gr.Number,
     handler: Handler,

@@ -41,6 +41,7 @@ from sec2sec.ui.devices import device_words, with_device_lock
 from sec2sec.ui.downloads import Downloads
 from sec2sec.ui.events import (
     AT_ONCE,
+    ENTERED_JS,
     QUIET,
     STOPPED,
     WAITING,
@@ -608,7 +609,8 @@ def tab(
     explained.wait_for(wanted[:1], SECONDS_FOR_FIRST)
     inspecting.show_first()
     entered = [tabs, layout.tiles, layout.upload, *layout.outputs_of_choice]
-    demo.load(inspecting.enter, [layout.visit, layout.at_once], entered, **AT_ONCE)
+    entering = demo.load(inspecting.enter, [layout.visit, layout.at_once], entered, **AT_ONCE)
+    entering.then(None, None, None, js=ENTERED_JS, **AT_ONCE)
     return inspecting
 
 

@@ -36,6 +36,7 @@ from sec2sec.ui.events import (
     AT_ONCE,
     QUIET,
     SECONDS_BETWEEN_PLACES,
+    WHEN_ENTERED_JS,
     Updates,
     follow,
     hide,
@@ -242,7 +243,7 @@ class LabTab:
         queued: dict[str, Any] = {"concurrency_limit": self.settings.concurrency, **QUIET}
         open_clip = errors_as_messages(lambda message: self.close(alert(message)))(self.open)
         shown = [own.view, own.film, own.player, own.status]
-        opened.select(open_clip, own.clip_id, shown, **AT_ONCE)
+        opened.select(open_clip, own.clip_id, shown, js=WHEN_ENTERED_JS, **AT_ONCE)
         follow_inspect = errors_as_messages(lambda message: self.close(alert(message)))(self.follow_inspect)
         own.clip_id.change(follow_inspect, [own.clip_id, own.is_shown], shown, js=IS_SHOWN, **AT_ONCE)
         # what runs meanwhile can still be stopped
