@@ -36,7 +36,9 @@ QUEUE_FULL = "The server did not take the clip, because too many are waiting. Tr
 # In the browser: a press in the first moments waits until the clip of the page is its visitor's own.
 ENTERED_JS = "() => { document.body.dataset.entered = 'true'; }"
 WHEN_ENTERED_JS = """async (...values) => {
-  for (let tries = 0; tries < 100 && !document.body.dataset.entered; tries++) await new Promise(r => setTimeout(r, 100));
+  for (let tries = 0; tries < 100 && !document.body.dataset.entered; tries++) {
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
   return values;
 }"""
 

@@ -52,7 +52,6 @@ def test_same_clip_with_the_model_that_looks_away_disagrees_and_says_what_it_is(
 def test_first_explanation_is_the_visitors_own_for_lab_and_downloads(app: App, new_page: NewPage) -> None:
     page = new_page(app.url)
     page.wait_for_selector(".s2s[data-ready=true]")
-    page.wait_for_timeout(3000)  # the page's first request makes the clip its visitor's own
     with page.expect_download() as waiting:
         page.locator("#json").click()
     assert json.loads(Path(waiting.value.path()).read_text())["clip"]["name"] == f"{FIRST_CLIP}.mp4"
