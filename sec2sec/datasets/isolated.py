@@ -100,15 +100,18 @@ def open_uploaded(
 
 
 def _ask(directory: Path, request: dict[str, Any], waiting: float) -> dict[str, Any]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "sec2sec.datasets.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        start_new_session=True,  # a Ctrl-C for the server is none for it: the server ends it
-    )
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "sec2sec.datasets.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            start_new_session=True,  # a Ctrl-C for the server is none for it: the server ends it
+        )
+    except (OSError, subprocess.SubprocessError) as error:  # too many processes or files, or no memory
+        raise DataError(f"{directory}: the server has no room to read it now; try again in a moment") from error
     abandoned, until = ABANDONED.get(), time.monotonic() + waiting
     question: bytes | None = json.dumps(request).encode()
     try:

@@ -39,6 +39,7 @@ KEEP_AFTER = 50  # clips for which one process is used: what a library leaks goe
 BETWEEN_LOOKS = 0.2  # s until it is noticed that a visitor has left, or that nothing comes
 # Set by whoever runs work for a visitor: an event that says that nobody waits for the result any more.
 ABANDONED: ContextVar[threading.Event | None] = ContextVar("ABANDONED", default=None)
+CANNOT_START = (OSError, subprocess.SubprocessError)  # too many processes or files, or no memory, on this machine
 PLACES = {"decoding": 6, "probing": 2}  # processes at once: who chooses a clip does not wait for those that are read
 
 
@@ -245,8 +246,9 @@ class Decoders:
         self._closed = threading.Event()
 
     def prepare(self) -> None:
-        """Start one that waits for its first clip; none where they were closed meanwhile."""
-        self._ready.put(DecodingProcess(self.limits))
+        """Start one that waits for its first clip; none where there is no room, or they were closed meanwhile."""
+        with contextlib.suppress(*CANNOT_START):  # the next clip starts its own, and says so where it cannot
+            self._ready.put(DecodingProcess(self.limits))
         if self._closed.is_set():
             self.close()
 
@@ -313,7 +315,12 @@ class Decoders:
         if not self._places.acquire(timeout=self.limits.place):
             raise MediaError(f"{file.name}: the server is reading other clips; try again in a moment")
         try:
-            process = self._take()
+            try:
+                process = self._take()
+            except CANNOT_START as error:
+                raise MediaError(
+                    f"{file.name}: the server has no room to read it now; try again in a moment"
+                ) from error
             try:
                 yield from process.ask(call, file.name, path=str(file.resolve()), **arguments)
             finally:

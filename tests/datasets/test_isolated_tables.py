@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 import threading
 import time
 from contextvars import copy_context
@@ -88,6 +89,18 @@ def long_table(folder: Path) -> Path:
 def test_a_process_that_takes_too_much_is_ended_and_says_what(tmp_path, limits, words):
     with pytest.raises(DataError, match=words):
         open_uploaded(long_table(tmp_path / "set"), TableLimits(), process=limits)
+
+
+def test_a_machine_without_room_for_another_process_says_so_and_goes_on_later(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    folder = make_liris(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", full)
+        with pytest.raises(DataError, match="the server has no room to read it now; try again in a moment"):
+            open_uploaded(folder, TableLimits())
+    assert open_uploaded(folder, TableLimits()).rows
 
 
 def test_reading_ends_when_its_visitor_leaves(tmp_path):

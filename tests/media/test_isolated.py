@@ -178,6 +178,19 @@ def test_more_clips_than_places_wait_and_are_told_so(clip):
         assert decoders.probe(clip, ANY).name == "clip.mp4"
 
 
+def test_a_machine_without_room_for_another_process_says_so_and_goes_on_later(clip, monkeypatch):
+    def full(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with closing(Decoders()) as decoders:
+        with monkeypatch.context() as patched:
+            patched.setattr(subprocess, "Popen", full)
+            decoders.prepare()  # one started ahead of need is nobody's: it is missing, and nothing is said
+            with pytest.raises(MediaError, match=r"clip\.mp4: the server has no room to read it now"):
+                decoders.probe(clip, ANY)
+        assert decoders.probe(clip, ANY).name == "clip.mp4"
+
+
 def test_processes_end_with_the_one_that_asked():
     code = (
         "import os, time\n"
