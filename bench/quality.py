@@ -21,11 +21,22 @@ from sec2sec.datasets.known_truth import LEVELS, Level, make_clips, read_planted
 from sec2sec.datasets.table import read_table
 from sec2sec.evaluation.baseline import baseline_drift
 from sec2sec.evaluation.evaluate import Evaluated, evaluate_steps
+from sec2sec.evaluation.modalities import (
+    ADDITIVE,
+    BOTH,
+    FROM_OTHERS,
+    OTHER_PICTURE,
+    OTHER_SOUND,
+    PICTURE,
+    SOUND,
+)
 from sec2sec.evaluation.yardsticks import ODD_ONE_OUT
+from sec2sec.paths import program_paths
 from sec2sec.progress import drain
 from sec2sec.training.opening import OpenedData
 
 CLIPS = 500  # of each level
+PAIRED = 24  # of the bundled clips: all of them
 FIRST_SEED = 2001  # of the first level; neither of the training nor of the card
 BUILD = Path("build/bench")
 LENGTHS = range(1, 61)  # s, over which the baseline must not drift
@@ -54,6 +65,7 @@ LIMITS = {
 def rows() -> Iterator[Row]:
     """Generates the clips once; about ten minutes for each level the first time, two after that."""
     bundle = load_checkpoint(DEMO, "cpu")
+    yield from modality_rows(bundle)
     for level in LEVELS:
         evaluated = evaluate_level(bundle, level, CLIPS, BUILD)
         yield from rows_of_level(level, evaluated.report)
@@ -61,6 +73,24 @@ def rows() -> Iterator[Row]:
             yield moved_row(bundle, evaluated, BUILD / level)
     for target, drift in baseline_drift(bundle, LENGTHS).items():
         yield Row(f"baseline of {target}: largest drift from 1 s to {LENGTHS[-1]} s", drift, "", MAX_DRIFT)
+
+
+def modality_rows(bundle: Bundle, clips: int = PAIRED) -> Iterator[Row]:
+    """What the score of each target owes to sound and picture together, on the bundled known-truth clips."""
+    folder = program_paths().known_truth
+    data = OpenedData(read_table(folder))
+    report = drain(evaluate_steps(bundle, data, workers=0, modalities=clips)).report["modalities"]
+    command = "sec2sec evaluate --data assets/known-truth --modalities"
+    for name, target in report["targets"].items():
+        alone = name in bundle.summary.diagnostics  # synchrony can be told from neither modality alone
+        for kind in (BOTH, ADDITIVE, FROM_OTHERS, SOUND, PICTURE, OTHER_PICTURE, OTHER_SOUND):
+            auroc = target["rows"][kind]["auroc"]
+            limit = {BOTH: 0.95, FROM_OTHERS: None if alone else 0.95}.get(kind)
+            yield Row(f"{report['clips']} clips: AUROC of {name} from {kind}", auroc, "", limit, "at least", command)
+        low, high = target["together"]["interval"] or (float("nan"), float("nan"))
+        yield Row(f"  {name}: owed to both together", target["together"]["value"], command=command)
+        yield Row("  lower end of its 95 % interval", low, "", 0.0 if alone else None, "above", command)
+        yield Row("  upper end", high, "", None if alone else 0.05, command=command)
 
 
 def seed_of(level: Level) -> int:

@@ -196,6 +196,8 @@ def _system(
             for target, labels in trials[0].metrics["training"].items()
             if labels["kind"] == "binary"
         }
+        if "together" in costs[0]:
+            row["together"] = _together([cost["together"] for cost in costs if "together" in cost])
         if "pointing" in costs[0]:
             row["pointing"] = _mean([cost["pointing"] for cost in costs])
             by_target = [cost["pointing_by_target"] for cost in costs]
@@ -211,6 +213,18 @@ def _spread(values: Iterable[float]) -> dict[str, float | None]:
     steady = taken[-1] <= MAX_SPREAD * taken[0]
     median = round(float(np.median(taken)), 4) if steady else None
     return {"median": median, "low": round(taken[0], 4), "high": round(taken[-1], 4)}
+
+
+def _together(trials: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """What each target's score owes to sound and picture together: means over seeds, and the ends of the gain."""
+    targets: dict[str, dict[str, Any]] = {}
+    for name, first in trials[0].items():
+        known = [trial[name] for trial in trials if None not in (trial[name]["own"], trial[name]["apart"])]
+        if known:
+            gains = [one["gain"] for one in known]
+            means = {key: round(float(np.mean([one[key] for one in known])), 6) for key in ("own", "apart", "gain")}
+            targets[name] = {"metric": first["metric"], **means, "ends": [min(gains), max(gains)]}
+    return targets
 
 
 def _mean(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from sec2sec.benchmark.tables import (
     pointing_table,
     target_tables,
     title_in,
+    together_table,
     tuning_table,
 )
 from sec2sec.metrics import MAIN, MIN_GROUPS, baseline_words, figure, span, title_of
@@ -195,7 +196,7 @@ def _outcomes(results: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]) ->
 
 
 def _main(results: Mapping[str, Any]) -> list[TextTable]:
-    optional = (pointing_table(results), tuning_table(results))
+    optional = (pointing_table(results), together_table(results), tuning_table(results))
     return [*target_tables(results), *(table for table in optional if table is not None), cost_table(results)]
 
 

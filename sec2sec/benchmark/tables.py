@@ -170,6 +170,36 @@ def pointing_table(results: Mapping[str, Any]) -> TextTable | None:
     return TextTable(title, head, rows)
 
 
+def together_table(results: Mapping[str, Any]) -> TextTable | None:
+    """What each system owes to sound and picture together; None where no system was asked."""
+    systems = [row for row in results["systems"] if row.get("together")]
+    if not systems:
+        return None
+    targets = [name for name in results["targets"] if any(name in row["together"] for row in systems)]
+    head = ["system"]
+    for name in targets:
+        metric = next(title_of(row["together"][name]["metric"]) for row in systems if name in row["together"])
+        head += [f"{name}, {metric}", "with partners of other clips", "owed to both"]
+    rows = []
+    for row in systems:
+        cells = [row["title"]]
+        for name in targets:
+            one = row["together"].get(name)
+            cells += ["none"] * 3 if one is None else [figure(one["own"]), figure(one["apart"]), _owed(one)]
+        rows.append(cells)
+    caption = (
+        "Does a system need sound and picture together? Its score on test clips, and that of its best additive "
+        "prediction, a part from the sound plus a part from the picture; means over seeds, with the smallest and the "
+        "largest difference"
+    )
+    return TextTable(caption, head, rows)
+
+
+def _owed(one: Mapping[str, Any]) -> str:
+    low, high = (plus_minus(value) for value in one["ends"])
+    return plus_minus(one["gain"]) + (f" ({low} to {high})" if low != high else "")
+
+
 def tuning_table(results: Mapping[str, Any]) -> TextTable | None:
     """What tuning has chosen for each system; None where nothing was tuned."""
     tuning = results.get("tuning")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from sec2sec.datasets.cache import TokenCache
 from sec2sec.datasets.known_truth import read_planted
 from sec2sec.datasets.table import Row, Table
 from sec2sec.encoders.tokens import Tokens
-from sec2sec.evaluation.evaluate import PLANTED, measure_cues_of
+from sec2sec.evaluation.evaluate import PLANTED, Pairing, measure_cues_of, on_device
+from sec2sec.evaluation.modalities import BOTH, FROM_OTHERS, MIN_CLIPS
 from sec2sec.evaluation.pointing import point
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
@@ -29,6 +30,7 @@ from sec2sec.training.train import TrainingResult
 from sec2sec.training.trial import FAILED, Trial, run_trial
 
 MEASURED = "measured.json"
+CLIPS_PAIRED = 24  # to tell what a system owes to sound and picture together: 576 pairs
 
 
 def is_done(trial: Trial) -> bool:
@@ -56,9 +58,10 @@ def _measure(trial: Trial, machine: Hardware, seconds: float) -> dict[str, Any]:
         "cost": cost(bundle),
     }
     table, _ = load_data(trial.config)
+    tested = list(_tested(trial, bundle, machine, table))
     if (table.directory / PLANTED).is_file():
-        measured |= pointing_of(bundle, table, _occluded(trial, bundle, machine, table))
-    return measured
+        measured |= pointing_of(bundle, table, [(row, masker_of(bundle.model, clip).occlusion) for row, clip in tested])
+    return measured | together_of(bundle, table, tested)
 
 
 def pointing_of(bundle: Bundle, table: Table, predicted: list[tuple[Row, Occlusion]]) -> dict[str, Any]:
@@ -69,14 +72,38 @@ def pointing_of(bundle: Bundle, table: Table, predicted: list[tuple[Row, Occlusi
     return {} if pointed is None else {"pointing": pointed.shares, "pointing_by_target": pointed.by_target}
 
 
-def _occluded(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> list[tuple[Row, Occlusion]]:
-    """The effect of each second of the test clips, from the tokens that the training has read."""
+def together_of(bundle: Bundle, table: Table, tested: Sequence[tuple[Row, Tokens]]) -> dict[str, Any]:
+    """What the score of each target owes to sound and picture together; nothing for a system of one of them.
+
+    Nor for a published backbone, of which one run takes seconds, and there are hundreds of pairs.
+    """
+    both = [(row, clip) for row, clip in tested if clip.audio is not None and clip.video is not None]
+    if not (bundle.system.sees and bundle.system.hears) or bundle.model.config.backbone == "published":
+        return {}
+    if len(both) < MIN_CLIPS:
+        return {}
+    pairing = Pairing(bundle, [row for row, _ in both], CLIPS_PAIRED)
+    for row, clip in both:
+        pairing.keep(row, clip)
+    report = drain(pairing.measure_steps(table))
+    return {
+        "together": {
+            name: {
+                "metric": (metric := target["together"]["metric"]),
+                "own": target["rows"][BOTH][metric],
+                "apart": target["rows"][FROM_OTHERS][metric],
+                "gain": target["together"]["value"],
+            }
+            for name, target in report["targets"].items()
+        }
+    }
+
+
+def _tested(trial: Trial, bundle: Bundle, machine: Hardware, table: Table) -> Iterator[tuple[Row, Tokens]]:
+    """The test clips with the tokens that the training has read."""
     tested = set(json.loads((trial.folder / PREDICTIONS).read_text())["id"])
     cache = TokenCache(machine.cache, load_encoders(trial.folder / "checkpoint"))
-    occlusions = []
     for row in table.split("test"):
         tokens = cache.read(row.content_sha256()) if row.id in tested else None
         if tokens is not None:
-            moved = Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
-            occlusions.append((row, masker_of(bundle.model, moved).occlusion))
-    return occlusions
+            yield row, on_device(tokens, bundle)

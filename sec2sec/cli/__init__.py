@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
     ),
     "app": ("app", "Start the app and serve it to a browser."),
     "evaluate": ("evaluate", "Measure a checkpoint on a data set, next to trivial baselines."),
+    "check-modalities": (
+        "check_modalities",
+        "Compare a model with people: does it lean on the face, the voice or both where they do (CREMA-D)?",
+    ),
     "compare": ("compare", "Test whether one of two trained models is better than the other on the same clips."),
     "data": ("data", "Report what a data set contains, and what is wrong with it."),
     "make-clips": ("make_clips", "Make video clips whose truth is known, for training and tests."),

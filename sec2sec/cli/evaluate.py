@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sec2sec.checkpoints import Bundle
     from sec2sec.evaluation.evaluate import Evaluated
 
+CLIPS_PAIRED = 64
+MIN_PAIRED = 4  # MIN_CLIPS of evaluation.modalities, which a test compares: importing it takes a second
 SCHEMA = "sec2sec.evaluation/1"
 
 
@@ -37,6 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--include-seen",
         action="store_true",
         help="measure also on clips that the checkpoint learned from; the output then says so first",
+    )
+    parser.add_argument(
+        "--modalities",
+        type=clips_to_pair,
+        nargs="?",
+        const=CLIPS_PAIRED,
+        default=0,
+        metavar="CLIPS",
+        help="measure also what the score owes to sound and picture together: pair every sound with every picture of "
+        f"so many clips (without a number {CLIPS_PAIRED}, which are {CLIPS_PAIRED**2:,} pairs)",
     )
     add_checkpoint(parser)
     hardware = parser.add_argument_group("hardware")
@@ -70,6 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def clips_to_pair(text: str) -> int:
+    """The number behind --modalities. Raises ArgumentTypeError, whose sentence argparse prints."""
+    if not text.isdecimal() or int(text) < MIN_PAIRED:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of clips from {MIN_PAIRED} on")
+    return int(text)
+
+
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """--data, and options of reading that overrule the checkpoint's."""
     parser.add_argument("--data", type=Path, required=required, metavar="DIR", help="folder of the data set")
@@ -100,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.evaluation.document import as_latex, as_page, as_text
     from sec2sec.training.citing import find_manifest
 
-    bundle, evaluated = evaluate_checkpoint(options.checkpoint, options, options.worst)
+    bundle, evaluated = evaluate_checkpoint(options.checkpoint, options, options.worst, options.modalities)
     if (manifest := find_manifest(options.checkpoint, bundle.summary.sha256)) is not None:
         evaluated.report["manifest"] = str(manifest)
     if options.json:
@@ -139,8 +158,10 @@ def write_figures(folder: Path, evaluated: Evaluated) -> list[Path]:
     return list(files)
 
 
-def evaluate_checkpoint(checkpoint: Path, options: argparse.Namespace, listed: int = 0) -> tuple[Bundle, Evaluated]:
-    """Measure a checkpoint on the data that the options name. listed: worst clips of each target."""
+def evaluate_checkpoint(
+    checkpoint: Path, options: argparse.Namespace, listed: int = 0, modalities: int = 0
+) -> tuple[Bundle, Evaluated]:
+    """Measure a checkpoint on the data that the options name. listed, modalities: as of evaluate_steps."""
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.evaluation.evaluate import evaluate_steps
     from sec2sec.training.opening import open_as_learned
@@ -154,5 +175,6 @@ def evaluate_checkpoint(checkpoint: Path, options: argparse.Namespace, listed: i
         listed=listed,
         cache=options.cache,
         include_seen=options.include_seen,
+        modalities=modalities,
     )
     return bundle, drain_to_terminal(steps)

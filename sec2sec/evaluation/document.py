@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sec2sec.evaluation.report import Calibration, EvaluationReport, Points, Roc, TargetReport, WorstClip
+from sec2sec.evaluation.report import (
+    Calibration,
+    EvaluationReport,
+    Gain,
+    ModalitiesTarget,
+    Points,
+    Roc,
+    TargetReport,
+    WorstClip,
+)
 from sec2sec.evaluation.yardsticks import ABOUT
 from sec2sec.metrics import (
     DEFAULT_THRESHOLD,
@@ -20,10 +29,12 @@ from sec2sec.metrics import (
     title_of,
 )
 from sec2sec.plots.svg import Series, Svg, chart
-from sec2sec.tables import MetricRow, TextTable, latex_document, metric_tables, rows_of_target
+from sec2sec.tables import MetricRow, TextTable, counted, latex_document, metric_tables, rows_of_target
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
+from sec2sec.words import plus_minus
 
+KINDS = {"binary": "Classes", "score": "Scores"}
 NAMED = 42  # columns of a terminal for what a row is of
 DIAGONAL = (0.0, 1.0)
 UNKNOWN_ORIGIN = (
@@ -90,6 +101,7 @@ def _values(
     return {
         "sentences": [*warnings(report), counted, learned(report), *named_manifest(report), *unusable],
         "tables": metric_tables(report["targets"]),
+        "modalities": {"tables": modality_tables(report), "sentences": modality_lines(report)},
         "pointing": pointing_lines(report),
         "targets": {
             name: TargetView(charts_of(name, target), shown_clips(name, target, stills or {}))
@@ -114,6 +126,9 @@ def as_text(report: EvaluationReport) -> str:
             lines += ["", f"{'target':<{NAMED}}" + "".join(f"{name:>19}" for name in metrics) + f"{'clips':>8}"]
         for name, target in targets.items():
             lines += _text_of_target(name, target, metrics)
+    for table in modality_tables(report):
+        lines += ["", table.caption, table.as_text()]
+    lines += modality_lines(report)
     if "pointing" in report:
         lines += ["", "top second is a decisive one, share of clips", *(f"  {line}" for line in pointing_lines(report))]
     return "\n".join(lines)
@@ -124,7 +139,8 @@ def as_latex(report: EvaluationReport) -> str:
     about = f"{report['checkpoint']['name']}, {report['clips']} clips (split: {report['split']})"
     words = [*(f"WARNING: {sentence}" for sentence in warnings(report)), f"data: {report['data']}", learned(report)]
     words += named_manifest(report)
-    tables = [replace(table, caption=f"{about}. {table.caption}") for table in metric_tables(report["targets"])]
+    tables = [*metric_tables(report["targets"]), *modality_tables(report)]
+    tables = [replace(table, caption=f"{about}. {table.caption}") for table in tables]
     return latex_document(words, tables)
 
 
@@ -141,6 +157,50 @@ def pointing_lines(report: EvaluationReport) -> list[str]:
     """The pointing game, a line for each method and yardstick, then what occlusion finds more than some of them."""
     lines = [f"{method}: {share:.3f}{_about(method)}" for method, share in report.get("pointing", {}).items()]
     return lines + [f"occlusion: {gain_words(gain)}" for gain in report.get("pointing_gains", [])]
+
+
+def modality_tables(report: EvaluationReport) -> list[TextTable]:
+    """A table for each kind of target of what is left of its figures where sound and picture are apart."""
+    measured = report.get("modalities")
+    if measured is None:
+        return []
+    drawn = counted(measured["clips"], "clip")
+    if measured["clips"] < measured["of"]:
+        drawn += f" of {measured['of']}"
+    tables = []
+    for kind, metrics in SHOWN.items():
+        targets = {name: target for name, target in measured["targets"].items() if target["kind"] == kind}
+        rows = [
+            [f"{name}, {row.label}", *(row.cell(metric) for metric in metrics)]
+            for name, target in targets.items()
+            for row in _apart(target)
+        ]
+        if rows:
+            caption = f"{KINDS[kind]}: does the model need sound and picture together? {drawn}, each beside each"
+            tables.append(TextTable(caption, ["target, predicted from", *map(title_of, metrics)], rows))
+    return tables
+
+
+def _apart(target: ModalitiesTarget) -> list[MetricRow]:
+    """What the model says of both, of them apart, and of each alone; then the trivial baselines."""
+    own = [rows_of_target(name, report)[0] for name, report in target["rows"].items()]
+    trivial = rows_of_target("", next(iter(target["rows"].values())))[1:]
+    return [*own, *(replace(row, target=f"{row.baseline} (trivial)", baseline="") for row in trivial)]
+
+
+def modality_lines(report: EvaluationReport) -> list[str]:
+    """What the score of each target owes to sound and picture together, a sentence each."""
+    if "modalities" not in report:
+        return []
+    return [_together(name, target["together"]) for name, target in report["modalities"]["targets"].items()]
+
+
+def _together(name: str, gain: Gain) -> str:
+    interval = gain["interval"]
+    figures = f"{title_of(gain['metric'])} {plus_minus(gain['value'])}{span(interval)}"
+    if interval is None or not interval[0] > 0:
+        return f"{name}: nothing shows that it needs sound and picture together ({figures} over what they say apart)."
+    return f"{name}: the model needs sound and picture together ({figures} over what they say apart)."
 
 
 def _about(method: str) -> str:

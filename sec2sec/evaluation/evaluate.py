@@ -23,8 +23,9 @@ from sec2sec.datasets.table import SPLITS, DataError, Row, Table
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.encoding import encode_seconds
 from sec2sec.evaluation.curves import curves_of, worst
+from sec2sec.evaluation.modalities import MIN_CLIPS, draw_clips, modalities_report, pair_steps
 from sec2sec.evaluation.pointing import Predicted, point, with_planted_seconds
-from sec2sec.evaluation.report import EvaluationReport, SeenClips, TargetReport
+from sec2sec.evaluation.report import EvaluationReport, ModalitiesReport, SeenClips, TargetReport
 from sec2sec.evaluation.yardsticks import measure_cues, measure_steps
 from sec2sec.explanations.masker import masker_of
 from sec2sec.explanations.results import Occlusion
@@ -91,20 +92,23 @@ def evaluate_steps(
     cache: Path | None = None,
     include_seen: bool = False,
     isolated: bool = False,
+    modalities: int = 0,
 ) -> Steps[Evaluated]:
     """Predict every clip of a split and compare.
 
     listed: worst clips of each target. cache: folder of token caches, which keeps what is encoded; None keeps nothing.
     include_seen: measure also on clips that the checkpoint learned from, which the report then says first.
-    isolated: each clip is decoded by a process with limits, as strangers' must be; not with a cache.
+    isolated: each clip is decoded by a process with limits, as strangers' must be; not with a cache. modalities: how
+    many clips are paired with each other, to tell what the score owes to sound and picture together; 0 leaves that out.
 
-    Raises DataError where no clip can be used, SeenClipsError where the checkpoint learned from some and they were not
-    asked for.
+    Raises DataError where no clip can be used, or where there is nothing to pair, SeenClipsError where the checkpoint
+    learned from some and they were not asked for.
     """
     table = data.table
     if not (rows := table.split(split)):
         there = ", ".join(name for name in SPLITS if table.split(name))
         raise DataError(f"{table.directory}: no clip in the split {split!r}; there are clips in {there}")
+    pairing = Pairing(bundle, rows, modalities)
     hashed = yield from hash_files(rows)
     seen = _seen(bundle, table, rows, hashed, split)
     if seen["clips"] and not include_seen:
@@ -114,13 +118,14 @@ def evaluate_steps(
     cues: Cues | None = None
     # tokens are far smaller than what systems without encoders read
     if table.features is not None:
-        predicted, unusable = yield from _from_features(bundle, rows)
+        predicted, unusable = yield from _from_features(bundle, rows, pairing)
     elif cache is not None and bundle.folder is not None and bundle.system.uses_encoder_tokens:
-        predicted, unusable = yield from _cached(bundle, rows, cache, hashed, workers)
+        predicted, unusable = yield from _cached(bundle, rows, cache, hashed, workers, pairing)
         if planted is not None:
             cues = yield from measure_cues_of(bundle, planted, predicted, workers)
     else:
-        (predicted, unusable), cues = yield from _decoded(bundle, rows, workers, planted is not None, isolated=isolated)
+        decoding = _Decoding(workers, with_cues=planted is not None, isolated=isolated)
+        (predicted, unusable), cues = yield from _decoded(bundle, rows, decoding, pairing)
     if not predicted:
         raise DataError(f"{table.directory}: none of its {len(rows)} clips could be used; the first: {unusable[0]}")
     summary = bundle.summary
@@ -139,6 +144,8 @@ def evaluate_steps(
     report["remarks"] += [*(leaks(table, split) if learned_here else []), *few_groups(report["targets"])]
     if planted is not None:
         add_pointing(report, bundle, planted, predicted, cues)
+    if pairing.count:
+        report["modalities"] = yield from pairing.measure_steps(table)
     return Evaluated(report, unusable, predicted)
 
 
@@ -166,28 +173,74 @@ def measure_cues_of(bundle: Bundle, planted: Mapping[str, Planted], predicted: P
     return (yield from measure_steps(rows, bundle.encoders.config, workers=workers, limits=limits))
 
 
-def _decoded(
-    bundle: Bundle, rows: Sequence[Row], workers: int, with_cues: bool, *, isolated: bool
-) -> Steps[tuple[Results, Cues]]:
+class Pairing:
+    """Clips whose tokens are kept, to pair each one's sound with each one's picture."""
+
+    def __init__(self, bundle: Bundle, rows: Sequence[Row], count: int) -> None:
+        """count: of clips, at most. Raises DataError where a model has one modality alone."""
+        self.bundle, self.rows, self.count = bundle, rows, count
+        if count and not (bundle.system.sees and bundle.system.hears):
+            alone = "picture" if bundle.system.sees else "sound"
+            raise DataError(
+                f"{bundle.summary.name}: this model reads the {alone} alone, so that there are no pairs to measure; "
+                "leave out --modalities, or take a model of sound and picture"
+            )
+        self._wanted = {row.id for row in draw_clips(rows, count)} if count else set()
+        self._kept: list[tuple[Row, Tokens]] = []
+
+    def keep(self, row: Row, tokens: Tokens) -> None:
+        """A clip's tokens on the model's device, which are kept where they are wanted."""
+        if row.id in self._wanted and tokens.video is not None and tokens.audio is not None:
+            self._kept.append((row, Tokens(tokens.video, tokens.audio)))
+
+    def measure_steps(self, table: Table) -> Steps[ModalitiesReport]:
+        """All pairs of what was kept. Raises DataError where those are fewer than MIN_CLIPS."""
+        if len(self._kept) < MIN_CLIPS:
+            raise DataError(
+                f"{table.directory}: {len(self._kept)} of its clips have sound and picture; pairing takes {MIN_CLIPS} "
+                "or more, so leave out --modalities"
+            )
+        bundle, rows = self.bundle, [row for row, _ in self._kept]
+        logits = yield from pair_steps(bundle.model, [tokens for _, tokens in self._kept])
+        training = {
+            name: training_labels(bundle, table, name, np.array(labels))
+            for name in bundle.model.config.targets
+            if (labels := [row.targets[name] for row in rows if name in row.targets])
+        }
+        targets = bundle.model.config.targets
+        return modalities_report(logits, rows, training, targets, bundle.thresholds, len(self.rows))
+
+
+@dataclass(frozen=True)
+class _Decoding:
+    """How clips are decoded that have no tokens yet."""
+
+    workers: int
+    with_cues: bool
+    isolated: bool
+
+
+def _decoded(bundle: Bundle, rows: Sequence[Row], how: _Decoding, pairing: Pairing) -> Steps[tuple[Results, Cues]]:
     """Effects of each clip from its file, and its cues, if they are wanted, while it is decoded."""
     predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
     cues: dict[str, np.ndarray] = {}
-    limits = MediaLimits(max_seconds=_max_seconds(bundle), isolated=isolated)
-    decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=workers, limits=limits)
+    limits = MediaLimits(max_seconds=_max_seconds(bundle), isolated=how.isolated)
+    decoded = decode_all(rows, bundle.encoders.config, as_decoded, workers=how.workers, limits=limits)
     for done, (row, seconds) in enumerate(decoded, start=1):
         if isinstance(seconds, str):
             unusable.append(seconds)
         else:
             tokens = encode_seconds(seconds, bundle.encoders, bundle.device)
             predicted.append((row, masker_of(bundle.model, tokens).occlusion))
-            if with_cues:
+            pairing.keep(row, tokens)
+            if how.with_cues:
                 cues[row.id] = measure_cues(seconds)
         yield Progress(done, len(rows), f"Evaluated {done} of {len(rows)} clips")
     return (predicted, unusable), cues
 
 
-def _from_features(bundle: Bundle, rows: Sequence[Row]) -> Steps[Results]:
+def _from_features(bundle: Bundle, rows: Sequence[Row], pairing: Pairing) -> Steps[Results]:
     """The same of features that another program computed."""
     predicted: list[tuple[Row, Occlusion]] = []
     unusable: list[str] = []
@@ -195,17 +248,21 @@ def _from_features(bundle: Bundle, rows: Sequence[Row]) -> Steps[Results]:
         if isinstance(tokens, str):
             unusable.append(tokens)
         else:
-            predicted.append((row, masker_of(bundle.model, _on_device(tokens, bundle)).occlusion))
+            here = on_device(tokens, bundle)
+            predicted.append((row, masker_of(bundle.model, here).occlusion))
+            pairing.keep(row, here)
         yield Progress(done, len(rows), f"Evaluated {done} of {len(rows)} clips")
     return predicted, unusable
 
 
-def _on_device(tokens: Tokens, bundle: Bundle) -> Tokens:
+def on_device(tokens: Tokens, bundle: Bundle) -> Tokens:
     """Tokens as a file has them, in float32 on the device of the model."""
     return Tokens(*(None if x is None else x.float().to(bundle.device) for x in (tokens.video, tokens.audio)))
 
 
-def _cached(bundle: Bundle, rows: Sequence[Row], directory: Path, hashed: FileHashes, workers: int) -> Steps[Results]:
+def _cached(
+    bundle: Bundle, rows: Sequence[Row], directory: Path, hashed: FileHashes, workers: int, pairing: Pairing
+) -> Steps[Results]:
     """The same through the token cache, as the training has filled it: each clip is decoded and encoded once."""
     assert bundle.folder is not None, "the unfolded weights, by which tokens are found, are in its folder"
     encoders = load_encoders(bundle.folder)
@@ -224,7 +281,9 @@ def _cached(bundle: Bundle, rows: Sequence[Row], directory: Path, hashed: FileHa
     for done, row in enumerate(usable, start=1):
         if (tokens := cache.read(extraction.sha256[row.id])) is None:
             raise DataError(f"{cache.directory}: the tokens of {row.id!r} are gone; leave a cache that is used alone")
-        predicted.append((row, masker_of(bundle.model, _on_device(tokens, bundle)).occlusion))
+        here = on_device(tokens, bundle)
+        predicted.append((row, masker_of(bundle.model, here).occlusion))
+        pairing.keep(row, here)
         yield Progress(done, len(usable), f"Evaluated {done} of {len(usable)} clips")
     return predicted, list(extraction.unusable.values())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 Interval = list[float] | None  # the ends of a 95 % interval over groups; None with one group alone
 
@@ -92,6 +92,23 @@ class SeenClips(TypedDict):
     known: bool  # whether the checkpoint says what it learned from
 
 
+class ModalitiesTarget(TypedDict):
+    """What is left of a target's metrics where sound and picture are apart."""
+
+    kind: str
+    rows: dict[str, dict[str, Any]]  # what `metrics.measure` returns, by what was predicted from
+    together: Gain  # of the model over the best additive prediction
+
+
+class ModalitiesReport(TypedDict):
+    """Every sound beside every picture of some clips."""
+
+    clips: int
+    of: int  # how many they were drawn from
+    seed: int  # of the draw
+    targets: dict[str, ModalitiesTarget]
+
+
 class EvaluationReport(TypedDict):
     """A checkpoint on a data set. `pointing…` only where clips with planted seconds were measured."""
 
@@ -110,4 +127,5 @@ class EvaluationReport(TypedDict):
     pointing: NotRequired[dict[str, float]]
     pointing_by_target: NotRequired[dict[str, dict[str, float]]]  # of the methods that a target has scores of
     pointing_gains: NotRequired[list[Gain]]  # of occlusion over the yardsticks that need sound and picture
+    modalities: NotRequired[ModalitiesReport]
     manifest: NotRequired[str]  # the file in which the training noted all that it depended on
