@@ -90,6 +90,14 @@ class Masker:
         """Prediction, attention over seconds, and the effect of each second, of its sound and of its picture."""
         raise NotImplementedError
 
+    def part(self, first: int, end: int) -> Masker:
+        """Some seconds as a clip of their own."""
+        return type(self)(self.model, self.tokens.part(first, end))
+
+    def predict_parts(self, firsts: np.ndarray, seconds: int) -> np.ndarray:
+        """Parts as clips of their own: the first second of each (N,), all of one length → predictions (N, K)."""
+        raise NotImplementedError
+
     def _predict(self, picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
@@ -153,6 +161,12 @@ class SecondMasker(Masker):
             baseline_attention=None if of_baseline is None else to_numpy(of_baseline[0]),
         )
 
+    def predict_parts(self, firsts: np.ndarray, seconds: int) -> np.ndarray:
+        """By a run of the LSTM over the embeddings of each part, all in a batch."""
+        both = self.embeddings.both
+        rows = torch.from_numpy(_seconds_of(firsts, seconds)).to(both.device)
+        return to_numpy(predict_embeddings(self.model, both[rows]))
+
     @cached_property
     def _table(self) -> Tensor:
         """(4, T, D): of each second the embedding with neither, picture, sound, both."""
@@ -198,6 +212,12 @@ class InputMasker(Masker):
             for rows in passes
         ]
         return to_numpy(torch.cat(predictions))
+
+    def predict_parts(self, firsts: np.ndarray, seconds: int) -> np.ndarray:
+        """By a run of the whole model over each part, some at a time."""
+        rows = torch.from_numpy(_seconds_of(firsts, seconds)).to(self.video.device)
+        passes = rows.split(pass_size(CLIPS_PER_PASS, self.video.device, GPU_CLIPS))
+        return to_numpy(torch.cat([self._forward(self.video[some], self.audio[some]) for some in passes]))
 
     @cached_property
     @torch.inference_mode()
@@ -274,6 +294,12 @@ def masker_of(model: Model, tokens: Tokens) -> Masker:
     if isinstance(model, Sec2Sec):
         return SecondMasker(model, tokens)
     return LateFusionMasker(model, tokens) if isinstance(model, LateFusion) else InputMasker(model, tokens)
+
+
+def _seconds_of(firsts: np.ndarray, seconds: int) -> np.ndarray:
+    """(N,) → the seconds of each part, (N, seconds)."""
+    rows: np.ndarray = np.asarray(firsts, dtype=np.int64)[:, None] + np.arange(seconds)
+    return rows
 
 
 def _without_each(tokens: Tensor, replacement: Tensor) -> Iterator[Tensor]:

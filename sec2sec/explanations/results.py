@@ -7,7 +7,7 @@ H heads, K targets.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -50,6 +50,13 @@ class ClipSummary:
     def tracks(self) -> TrackChoice:
         """The tracks that were analysed, to open the file again."""
         return TrackChoice(self.video_track, self.audio_track)
+
+    def part(self, first: int, end: int) -> ClipSummary:
+        """The same of its seconds [first, end) alone."""
+        is_end = end == self.seconds
+        duration = self.duration - first if is_end else float(end - first)
+        own = {"start": self.start + first, "duration": duration, "seconds": end - first}
+        return replace(self, **own, partial=self.partial and is_end)
 
 
 @dataclass(frozen=True)
@@ -328,3 +335,8 @@ class Preview:
     stills: list[bytes | None]  # JPEG of the frame in the middle of each second, display aspect; None without a picture
     waveform: np.ndarray | None  # (T, steps, 2) lowest and highest sample, [-1, 1]
     mfcc: np.ndarray | None  # (T, n_mfcc, steps) MFCC image of each second, before any standardisation
+
+    def part(self, first: int, end: int) -> Preview:
+        """The same of the seconds [first, end) alone."""
+        arrays = (None if values is None else values[first:end] for values in (self.waveform, self.mfcc))
+        return Preview(self.stills[first:end], *arrays)
