@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import sec2sec.curve as module
+import sec2sec.explanations.windows as module
 from sec2sec.clip import AskError, EncodedClip, encode
-from sec2sec.curve import prediction_curve
+from sec2sec.curve import prediction_curve, window_of
 from sec2sec.encoders.tokens import Tokens
+from sec2sec.errors import ExplanationError
 from tests.edits.test_edits import moving, sweep
 from tests.helpers import clips
 from tests.helpers.explaining import full_pass, random_tokens, summary_of
@@ -87,7 +88,7 @@ def test_the_spread_is_the_range_over_the_windows_that_cover_the_time_of_a_point
 
 def test_a_window_is_opened_from_seconds_that_are_encoded_already(clip):
     curve = prediction_curve(clip, window=4)
-    part = curve.part(clip, 5)
+    part = window_of(clip, curve, 5)
     assert (part.info.start, part.info.duration, part.info.seconds) == (5.0, 4.0, 4)
     assert part.masker.by_second.embeddings.both.data_ptr() == clip.masker.embeddings.both[5:].data_ptr()
     explanation = part.explain()
@@ -102,7 +103,7 @@ def test_the_window_of_a_film_has_its_pictures_its_features_and_its_place(tmp_pa
     assert film.info.partial
     own = encode(path, bundle, start=2.0, end=5.5).explain()
     curve = prediction_curve(film, window=4)
-    last = curve.part(film, len(curve.starts) - 1)
+    last = window_of(film, curve, len(curve.starts) - 1)
     assert (last.info.start, last.info.seconds, last.info.partial) == (2.0, 4, True)
     assert last.info.duration == pytest.approx(3.5, abs=0.1)
     assert curve.ends[-1] == pytest.approx(5.5, abs=0.1)
@@ -125,7 +126,7 @@ def test_a_clip_no_longer_than_a_window_has_one_point(clip):
 
 @pytest.mark.parametrize("wrong", [{"window": 2.5}, {"window": 0}, {"window": 4, "hop": 0.5}, {"window": float("nan")}])
 def test_what_is_no_whole_number_of_seconds_is_refused_in_words(clip, wrong):
-    with pytest.raises(AskError, match="whole seconds"):
+    with pytest.raises(ExplanationError, match="whole seconds"):
         prediction_curve(clip, **wrong)
 
 
@@ -135,12 +136,18 @@ def test_progress_is_told_between_steps_and_closing_ends_the_work(clip, monkeypa
     curve = prediction_curve(clip, window=4, progress=told.append)
     assert [(one.done, one.total) for one in told] == [(0, 8), (3, 8), (6, 8)]
     np.testing.assert_allclose(points(curve), [alone(clip, s, s + 4) for s in range(8)], atol=1e-6)
-    steps = module.curve_steps(clip, window=4)
+    steps = module.curve_steps(clip.masker, clip.info, window=4)
     next(steps)
     steps.close()
 
 
 @pytest.mark.parametrize(("first", "end"), [(5, 5), (3, 2), (0, 12)])
 def test_seconds_that_are_no_part_are_refused(clip, first, end):
-    with pytest.raises(AskError, match="no part"):
+    with pytest.raises(AskError, match=r"has (11 )?seconds"):
         clip.part(first, end)
+
+
+@pytest.mark.parametrize("point", [-1, 8])
+def test_a_point_that_the_curve_does_not_have_is_refused(clip, point):
+    with pytest.raises(AskError, match="points 0 to 7"):
+        window_of(clip, prediction_curve(clip, window=4), point)

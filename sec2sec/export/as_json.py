@@ -29,6 +29,7 @@ def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
         "targets": {name: _target(target) for name, target in explanation.targets.items()},
         "co_attention": _co_attention(explanation.co_attention, maps),
         "unfamiliar": plain(explanation.out_of_distribution),
+        "length": plain(explanation.length),
         "reference_distances": plain(explanation.reference_distances),
         "cues": [_cue(feature) for feature in explanation.features],
         "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
