@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import sec2sec.explanations.windows as module
 from sec2sec.clip import AskError, EncodedClip, encode
 from sec2sec.curve import prediction_curve, window_of
 from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import ExplanationError
+from sec2sec.explanations.masker import SecondMasker
+from sec2sec.explanations.windows import curve_steps
 from tests.edits.test_edits import moving, sweep
 from tests.helpers import clips
 from tests.helpers.explaining import full_pass, random_tokens, summary_of
@@ -88,6 +89,7 @@ def test_the_spread_is_the_range_over_the_windows_that_cover_the_time_of_a_point
 
 def test_a_window_is_opened_from_seconds_that_are_encoded_already(clip):
     curve = prediction_curve(clip, window=4)
+    assert len(clip.masker.embeddings.both) == SECONDS  # as an explanation of the whole has made them
     part = window_of(clip, curve, 5)
     assert (part.info.start, part.info.duration, part.info.seconds) == (5.0, 4.0, 4)
     assert part.masker.by_second.embeddings.both.data_ptr() == clip.masker.embeddings.both[5:].data_ptr()
@@ -131,12 +133,12 @@ def test_what_is_no_whole_number_of_seconds_is_refused_in_words(clip, wrong):
 
 
 def test_progress_is_told_between_steps_and_closing_ends_the_work(clip, monkeypatch):
-    monkeypatch.setattr(module, "WINDOWS_PER_STEP", 3)
+    monkeypatch.setattr(SecondMasker, "parts_per_step", 3)
     told = []
     curve = prediction_curve(clip, window=4, progress=told.append)
     assert [(one.done, one.total) for one in told] == [(0, 8), (3, 8), (6, 8)]
     np.testing.assert_allclose(points(curve), [alone(clip, s, s + 4) for s in range(8)], atol=1e-6)
-    steps = module.curve_steps(clip.masker, clip.info, window=4)
+    steps = curve_steps(clip.masker, clip.info, window=4)
     next(steps)
     steps.close()
 

@@ -34,6 +34,7 @@ from sec2sec.explanations.embeddings import (
     to_numpy,
 )
 from sec2sec.explanations.results import Occlusion
+from sec2sec.explanations.training_sample import joint_vectors
 from sec2sec.model import Model, Output, Sec2Sec
 from sec2sec.threads import threads_for
 
@@ -49,6 +50,7 @@ class Masker:
     """A model and the tokens of one clip. Results are computed at their first use."""
 
     effort: Effort = "full"
+    parts_per_step = 16  # of predict_parts() in well under a second
 
     def __init__(self, model: Model, tokens: Tokens) -> None:
         self.model, self.tokens = model, tokens
@@ -106,6 +108,7 @@ class SecondMasker(Masker):
     """Answers over second embeddings (T, D)."""
 
     model: Sec2Sec
+    parts_per_step = 256
 
     def __init__(self, model: Sec2Sec, tokens: Tokens, embeddings: SecondEmbeddings | None = None) -> None:
         """embeddings: where they were made before, as for an edited clip."""
@@ -161,11 +164,18 @@ class SecondMasker(Masker):
             baseline_attention=None if of_baseline is None else to_numpy(of_baseline[0]),
         )
 
+    @cached_property
+    def joint(self) -> Tensor:
+        """(T, D) with both modalities: of the embeddings where they are there, else a third of their price."""
+        if "embeddings" in vars(self):
+            return self.embeddings.both
+        with self.threads(), torch.inference_mode():
+            return joint_vectors(self.model, self.tokens, self.tokens.seconds)
+
     def predict_parts(self, firsts: np.ndarray, seconds: int) -> np.ndarray:
         """By a run of the LSTM over the embeddings of each part, all in a batch."""
-        both = self.embeddings.both
-        rows = torch.from_numpy(_seconds_of(firsts, seconds)).to(both.device)
-        return to_numpy(predict_embeddings(self.model, both[rows]))
+        rows = torch.from_numpy(_seconds_of(firsts, seconds)).to(self.joint.device)
+        return to_numpy(predict_embeddings(self.model, self.joint[rows]))
 
     @cached_property
     def _table(self) -> Tensor:

@@ -21,7 +21,6 @@ from sec2sec.explanations.masker import Masker
 from sec2sec.explanations.results import ClipSummary, Curve
 from sec2sec.progress import Progress, Steps
 
-WINDOWS_PER_STEP = 256  # between two reports of progress: some hundredths of a second for a bundled model
 HOP = 1.0  # s
 
 
@@ -34,9 +33,9 @@ def curve_steps(masker: Masker, clip: ClipSummary, *, window: float, hop: float 
     length, seconds = min(whole_seconds(window, "window"), clip.seconds), clip.seconds
     firsts = window_starts(seconds, length, step)
     predictions = []
-    for first in range(0, len(firsts), WINDOWS_PER_STEP):
+    for first in range(0, len(firsts), masker.parts_per_step):
         yield Progress(first, len(firsts), f"Predicted {first} of {len(firsts)} windows", "explaining")
-        some = firsts[first : first + WINDOWS_PER_STEP]
+        some = firsts[first : first + masker.parts_per_step]
         with masker.threads():
             predictions.append(masker.predict_parts(some, length))
     values = np.concatenate(predictions)  # (N, K)
