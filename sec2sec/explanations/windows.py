@@ -17,11 +17,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from sec2sec.errors import ExplanationError
+from sec2sec.explanations.features.collect import Measured
 from sec2sec.explanations.masker import Masker
-from sec2sec.explanations.results import ClipSummary, Curve
+from sec2sec.explanations.results import ClipSummary, Curve, Explanation
 from sec2sec.progress import Progress, Steps
 
 HOP = 1.0  # s
+USUAL = {"silent": 0.0, "frozen": 100.0, "black": 0.0}  # dBFS, % of full luma and of pixels: nothing to remark
 
 
 def curve_steps(masker: Masker, clip: ClipSummary, *, window: float, hop: float = 1.0) -> Steps[Curve]:
@@ -72,6 +74,22 @@ def _covering(centres: np.ndarray, firsts: np.ndarray, length: int) -> Iterator[
     begin = np.searchsorted(firsts, centres - length, side="right")
     end = np.searchsorted(firsts, centres, side="right")
     return (slice(int(one), int(other)) for one, other in zip(begin, end, strict=True))
+
+
+def measured_again(explanation: Explanation) -> Measured:
+    """What was measured of a clip's seconds, from what its explanation says of them: enough to explain any part of it.
+
+    Of silence, black and stillness it holds what was remarked; other seconds are as seconds are.
+    """
+    seconds = explanation.clip.seconds
+    remarked = {kind: np.full(seconds, usual) for kind, usual in USUAL.items()}
+    for remark in explanation.out_of_distribution:
+        if remark.kind in remarked:
+            remarked[remark.kind][remark.second] = remark.value
+    partial = np.zeros(seconds, dtype=bool)
+    partial[-1] = explanation.clip.partial
+    tracks = {feature.name: feature.values for feature in explanation.features}
+    return Measured(tracks, remarked["silent"], remarked["frozen"] / 100, remarked["black"] / 100, partial)
 
 
 def whole_seconds(value: float, what: str) -> int:
