@@ -38,6 +38,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "clip": part("clip"),
     "encoders": encoder_rows,
     "evidence": part("evidence"),
+    "film": part("film"),
     "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
     "browser": part("browser"),

@@ -51,6 +51,7 @@ from sec2sec.explanations.embeddings import embed_seconds
 from sec2sec.explanations.out_of_distribution import measure_training_seconds, save_training_seconds
 from sec2sec.features import LEFT, TOP, MfccImage
 from sec2sec.files import write_json
+from sec2sec.lengths import KEY, measure_lengths
 from sec2sec.media import Second
 from sec2sec.model import Sec2Sec
 from sec2sec.progress import Progress, Steps, drain
@@ -341,6 +342,7 @@ def save(folder: Path, model: Sec2Sec, variant: Variant, prepared: Prepared, rec
     metrics: dict[str, Any] = {
         "training_positive": dict(zip(TARGETS, [round(float(p), 4) for p in positive], strict=True)),
         "mean_attention": profile(attention_of(model, data), TARGETS),
+        KEY: measure_lengths(data.length.tolist()).as_json(),
     }
     save_checkpoint(
         folder,

@@ -249,6 +249,22 @@ class EncodedClip:
         tokens = (None if own is None else own[chosen] for own in (other.tokens.video, other.tokens.audio))
         return self._with([self._second(second)], modality, *tokens)
 
+    def part(self, first: int, end: int) -> EncodedClip:
+        """The seconds [first, end) as a clip of their own: nothing is decoded or encoded again."""
+        self._second(first)
+        if not first < end <= self.info.seconds:
+            raise AskError(f"{self.info.name} has {self.info.seconds} seconds; seconds {first} to {end} are no part")
+        measured = self.measured
+        part = EncodedClip(
+            self.model,
+            self.tokens.part(first, end),
+            self.info.part(first, end),
+            None if self.preview is None else self.preview.part(first, end),
+            None if measured is None else lambda: measured().part(first, end),
+        )
+        vars(part)["masker"] = self.masker.part(first, end)  # what is known of the seconds stays known
+        return part
+
     def differences(self, before: EncodedClip) -> dict[str, Difference]:
         """Why this clip is predicted otherwise than another version or part of it, by target.
 

@@ -28,7 +28,8 @@ from sec2sec.export.stored import StoredError, read_record, write_record
 from sec2sec.files import file_sha256
 from sec2sec.progress import drain
 
-WEIGHTS = ("model.safetensors", "config.json", "training-seconds.safetensors")  # what an explanation depends on
+# what an explanation depends on
+WEIGHTS = ("model.safetensors", "config.json", "metrics.json", "training-seconds.safetensors")
 MAX_FILES = 64  # in the folder; those used longest ago go
 LOOK_EVERY = 0.05  # s
 log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="N",
         help="largest number of pixels that are decoded, all frames together (default: no limit)",
+    )
+    windows = parser.add_argument_group(
+        "windows",
+        "A part that is longer than the clips that the model learned from is predicted in windows of their median "
+        "length as well, encoded once: a curve over time.",
+    )
+    windows.add_argument(
+        "--window",
+        type=float,
+        metavar="S",
+        help="length of a window in whole seconds, also for a shorter part (default: the median of the training clips)",
+    )
+    windows.add_argument(
+        "--hop", type=float, metavar="S", help="whole seconds from one window to the next (default: 1)"
+    )
+    windows.add_argument(
+        "--curve",
+        type=Path,
+        metavar="FILE",
+        help="write the curve to this file, a row for each target and window (CSV); - is standard output",
     )
     measured = parser.add_argument_group("measured on demand")
     measured.add_argument(
@@ -134,6 +155,7 @@ def run(options: argparse.Namespace) -> int:
     if options.features:
         return explain_features(options)
     claim_outputs(options)
+    check_windows(options)
     if options.report:
         if options.report.suffix.lower() not in (".html", ".htm"):
             raise SettingsError(f"{options.report}: a report is a page; give a name that ends in .html")
@@ -154,7 +176,7 @@ def run(options: argparse.Namespace) -> int:
     model = load_checkpoint(options.checkpoint, options.device)
     part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits, "tracks": tracks}
     clip = drain_to_terminal(explain_steps(options.clip, model, **part))
-    explanation: Explanation = clip.explain()
+    explanation = with_windows(options, clip, clip.explain())
     if options.stability or options.seeds:
         from sec2sec.explanations.stability import stability_steps, with_stability
 
@@ -185,17 +207,49 @@ def explain_features(options: argparse.Namespace) -> int:
         verb = "needs" if len(options_of_file) == 1 else "need"
         raise SettingsError(f"{', '.join(options_of_file)} {verb} a clip: features have no file to show")
     outputs = Outputs([options.features, options.checkpoint], options.overwrite)
-    for path in (options.json, options.csv):
+    for path in (options.json, options.csv, options.curve):
         if path:
             outputs.claim(path)
+    check_windows(options)
     from sec2sec.checkpoints import load_checkpoint
     from sec2sec.datasets.feature_clip import encode_row
     from sec2sec.training.opening import open_as_learned
 
     model = load_checkpoint(options.checkpoint, options.device)
     clip = encode_row(model, open_as_learned(model, options.features).table, str(options.clip))
-    write_results(options, clip, clip.explain(), MediaLimits())
+    write_results(options, clip, with_windows(options, clip, clip.explain()), MediaLimits())
     return 0
+
+
+def check_windows(options: argparse.Namespace) -> None:
+    """Refuse a window or a hop that cannot be, before the work. Raises ExplanationError."""
+    from sec2sec.explanations.windows import whole_seconds
+
+    for value, what in ((options.window, "window"), (options.hop, "hop")):
+        if value is not None:
+            whole_seconds(value, what)
+
+
+def with_windows(options: argparse.Namespace, clip: EncodedClip, explanation: Explanation) -> Explanation:
+    """The explanation with the curve that the options ask for. Raises SettingsError where there is none to write."""
+    from sec2sec.explanations.windows import HOP, curve_steps
+
+    length, hop = explanation.length, options.hop or HOP
+    if options.window is None and options.hop is not None and length is None:
+        raise SettingsError(f"{clip.model.summary.name}: does not say which lengths it learned from; add --window S")
+    window = options.window
+    if window is None and options.hop is not None and length is not None and explanation.curve is not None:
+        window = length.window
+    if window is not None:
+        curve = drain_to_terminal(curve_steps(clip.masker, clip.info, window=window, hop=hop))
+        explanation = replace(explanation, curve=curve)
+    if explanation.curve is None and (options.curve or options.hop):
+        known = "" if length is None else f", and the model learned from up to {length.longest} s"
+        raise SettingsError(
+            f"{clip.info.name}: is predicted in one piece, as it has {clip.info.seconds} s{known}; "
+            "add --window S for a curve"
+        )
+    return explanation
 
 
 def claim_outputs(options: argparse.Namespace) -> None:
@@ -205,7 +259,7 @@ def claim_outputs(options: argparse.Namespace) -> None:
     for path in (options.json, options.csv):
         if path and path.resolve() not in [own.resolve() for own in beside]:
             outputs.claim(path)
-    for path in (*beside, options.report, options.annotate, options.gif, options.figure):
+    for path in (*beside, options.curve, options.report, options.annotate, options.gif, options.figure):
         if path:
             outputs.claim(path)
 
@@ -242,6 +296,12 @@ def write_results(
 
         names = [name for name in explanation.targets if name not in explanation.checkpoint.diagnostics]
         write_output(options.csv, to_csv(explanation, names).encode())
+    if options.curve:
+        from sec2sec.export.curve import curve_csv
+
+        assert explanation.curve is not None, "with_windows() refuses a curve that is not there"
+        names = [name for name in explanation.targets if name not in explanation.checkpoint.diagnostics]
+        write_output(options.curve, curve_csv(explanation.curve, names).encode())
     write_films(options, explanation, limits)
     if options.figure:
         write_figure(options.figure, explanation, clip.preview)

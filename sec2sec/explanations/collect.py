@@ -20,6 +20,7 @@ from sec2sec.explanations.gradients import gradient_evidence
 from sec2sec.explanations.masker import Masker
 from sec2sec.explanations.out_of_distribution import (
     TrainingSeconds,
+    clip_length,
     load_training_seconds,
     ood_seconds,
     reference_distances,
@@ -35,7 +36,9 @@ from sec2sec.explanations.results import (
 )
 from sec2sec.explanations.shapley import shapley
 from sec2sec.explanations.verdict import are_alike, under_other_weights, verdicts, with_witnesses
+from sec2sec.explanations.windows import curve_steps
 from sec2sec.explanations.witnesses import further_witnesses
+from sec2sec.lengths import learned_lengths
 from sec2sec.progress import Progress, Steps, drain
 
 PARTS = 5  # of the work, about as long as each other
@@ -109,7 +112,13 @@ def collect_steps(
         for k, name in enumerate(masker.targets)
     }
     of_seconds = None if measured is None else measured()
-    return computed(lambda: _with_familiarity(bundle, masker, clip, seconds_taken, targets, training, of_seconds))
+    explanation = computed(
+        lambda: _with_familiarity(bundle, masker, clip, seconds_taken, targets, training, of_seconds)
+    )
+    length = explanation.length
+    if length is None or clip.seconds <= length.longest:
+        return explanation
+    return replace(explanation, curve=(yield from curve_steps(masker, clip, window=length.window)))
 
 
 def _progress(done: int, message: str) -> Progress:
@@ -131,8 +140,9 @@ def _with_familiarity(
     if of_seconds is not None:
         unlike = ood_seconds(of_seconds, masker.tokens, training)
         features = features_of(of_seconds, {name: target.effect for name, target in targets.items()})
+    length = clip_length(clip.seconds, learned_lengths(bundle.metrics, bundle.summary.name))
     for name, target in targets.items():
-        further = further_witnesses(target, None if of_seconds is None else unlike, bundle.metrics, name)
+        further = further_witnesses(target, None if of_seconds is None else unlike, length)
         targets[name] = replace(target, verdict=with_witnesses(target.verdict, list(further)))
     return Explanation(
         clip,
@@ -143,6 +153,7 @@ def _with_familiarity(
         features,
         seconds_taken,
         reference_distances(masker, training),
+        length,
     )
 
 

@@ -34,6 +34,7 @@ from sec2sec.explanations.embeddings import (
     to_numpy,
 )
 from sec2sec.explanations.results import Occlusion
+from sec2sec.explanations.training_sample import joint_vectors
 from sec2sec.model import Model, Output, Sec2Sec
 from sec2sec.threads import threads_for
 
@@ -49,6 +50,7 @@ class Masker:
     """A model and the tokens of one clip. Results are computed at their first use."""
 
     effort: Effort = "full"
+    parts_per_step = 16  # of predict_parts() in well under a second
 
     def __init__(self, model: Model, tokens: Tokens) -> None:
         self.model, self.tokens = model, tokens
@@ -90,6 +92,14 @@ class Masker:
         """Prediction, attention over seconds, and the effect of each second, of its sound and of its picture."""
         raise NotImplementedError
 
+    def part(self, first: int, end: int) -> Masker:
+        """Some seconds as a clip of their own."""
+        return type(self)(self.model, self.tokens.part(first, end))
+
+    def predict_parts(self, firsts: np.ndarray, seconds: int) -> np.ndarray:
+        """Parts as clips of their own: the first second of each (N,), all of one length → predictions (N, K)."""
+        raise NotImplementedError
+
     def _predict(self, picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
@@ -98,6 +108,7 @@ class SecondMasker(Masker):
     """Answers over second embeddings (T, D)."""
 
     model: Sec2Sec
+    parts_per_step = 256
 
     def __init__(self, model: Sec2Sec, tokens: Tokens, embeddings: SecondEmbeddings | None = None) -> None:
         """embeddings: where they were made before, as for an edited clip."""
@@ -154,6 +165,19 @@ class SecondMasker(Masker):
         )
 
     @cached_property
+    def joint(self) -> Tensor:
+        """(T, D) with both modalities: of the embeddings where they are there, else a third of their price."""
+        if "embeddings" in vars(self):
+            return self.embeddings.both
+        with self.threads(), torch.inference_mode():
+            return joint_vectors(self.model, self.tokens, self.tokens.seconds)
+
+    def predict_parts(self, firsts: np.ndarray, seconds: int) -> np.ndarray:
+        """By a run of the LSTM over the embeddings of each part, all in a batch."""
+        rows = torch.from_numpy(_seconds_of(firsts, seconds)).to(self.joint.device)
+        return to_numpy(predict_embeddings(self.model, self.joint[rows]))
+
+    @cached_property
     def _table(self) -> Tensor:
         """(4, T, D): of each second the embedding with neither, picture, sound, both."""
         embeddings = self.embeddings
@@ -198,6 +222,12 @@ class InputMasker(Masker):
             for rows in passes
         ]
         return to_numpy(torch.cat(predictions))
+
+    def predict_parts(self, firsts: np.ndarray, seconds: int) -> np.ndarray:
+        """By a run of the whole model over each part, some at a time."""
+        rows = torch.from_numpy(_seconds_of(firsts, seconds)).to(self.video.device)
+        passes = rows.split(pass_size(CLIPS_PER_PASS, self.video.device, GPU_CLIPS))
+        return to_numpy(torch.cat([self._forward(self.video[some], self.audio[some]) for some in passes]))
 
     @cached_property
     @torch.inference_mode()
@@ -274,6 +304,12 @@ def masker_of(model: Model, tokens: Tokens) -> Masker:
     if isinstance(model, Sec2Sec):
         return SecondMasker(model, tokens)
     return LateFusionMasker(model, tokens) if isinstance(model, LateFusion) else InputMasker(model, tokens)
+
+
+def _seconds_of(firsts: np.ndarray, seconds: int) -> np.ndarray:
+    """(N,) → the seconds of each part, (N, seconds)."""
+    rows: np.ndarray = np.asarray(firsts, dtype=np.int64)[:, None] + np.arange(seconds)
+    return rows
 
 
 def _without_each(tokens: Tensor, replacement: Tensor) -> Iterator[Tensor]:

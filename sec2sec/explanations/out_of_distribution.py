@@ -30,9 +30,10 @@ from sec2sec.encoders.tokens import Modality, Tokens
 from sec2sec.explanations.embeddings import to_numpy
 from sec2sec.explanations.features.collect import Measured
 from sec2sec.explanations.masker import Masker
-from sec2sec.explanations.results import OutOfDistribution, ReferenceDistance
+from sec2sec.explanations.results import ClipLength, OutOfDistribution, ReferenceDistance
 from sec2sec.explanations.training_sample import SAMPLED_SECONDS, SampledSeconds, SecondSampler, joint_vectors
 from sec2sec.files import write_atomically
+from sec2sec.lengths import LearnedLengths
 from sec2sec.model import Model, Sec2Sec
 
 FILE = "training-seconds.safetensors"
@@ -286,6 +287,22 @@ def ood_seconds(
             if words := unlike_words(NAMES[name], share):
                 remarks.append(OutOfDistribution(second, "unlike", words, float(share)))
     return tuple(sorted(remarks, key=lambda remark: remark.second))
+
+
+def clip_length(seconds: int, learned: LearnedLengths | None) -> ClipLength | None:
+    """The length of a clip beside those that the model learned from, in words where it is none of them."""
+    if learned is None:
+        return None
+    shorter, longer = learned.shorter(seconds), learned.longer(seconds)
+    words = ""
+    if not learned.covers(seconds):
+        share, than = (shorter, "longer") if shorter > longer else (longer, "shorter")
+        of_all = "all" if share >= 100 else f"{_rounded_down(share)} % of the"
+        words = (
+            f"{seconds} s is {than} than {of_all} {learned.count} clips that the model learned from ({learned.words})."
+        )
+    figures = (learned.shortest, learned.longest, learned.count, shorter, longer, learned.window)
+    return ClipLength(seconds, *figures, words)
 
 
 def unlike_words(what: str, share: float) -> str:

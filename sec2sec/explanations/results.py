@@ -7,7 +7,7 @@ H heads, K targets.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -50,6 +50,17 @@ class ClipSummary:
     def tracks(self) -> TrackChoice:
         """The tracks that were analysed, to open the file again."""
         return TrackChoice(self.video_track, self.audio_track)
+
+    def part(self, first: int, end: int) -> ClipSummary:
+        """The same of its seconds [first, end) alone."""
+        is_end = end == self.seconds
+        return replace(
+            self,
+            start=self.start + first,
+            duration=self.duration - first if is_end else float(end - first),
+            seconds=end - first,
+            partial=self.partial and is_end,
+        )
 
 
 @dataclass(frozen=True)
@@ -221,6 +232,38 @@ class OutOfDistribution:
 
 
 @dataclass(frozen=True)
+class ClipLength:
+    """The length of the clip beside those of the clips that the model learned from."""
+
+    seconds: int  # of this clip
+    shortest: int  # s, of the training clips
+    longest: int  # s
+    clips: int  # of the training
+    shorter: float  # share of the training clips that are shorter than this one, %
+    longer: float  # share that are longer, %
+    window: int  # s, in which a longer part is predicted
+    words: str  # where the length is unfamiliar, a sentence with the figures; else empty
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The predictions of a clip's N windows, in their order. Times are seconds of the file, as in every table."""
+
+    window: float  # s, the length of a window; the clip's own where that is shorter
+    hop: float  # s from the start of one window to that of the next; the last window ends with the clip
+    starts: np.ndarray  # (N,)
+    ends: np.ndarray  # (N,)
+    values: Mapping[str, np.ndarray]  # by target: (N,) the prediction of each window, 0..1
+    spread: Mapping[str, np.ndarray]  # by target: (2, N) lowest and highest of the windows that cover a point's time
+
+    @property
+    def times(self) -> np.ndarray:
+        """(N,) where a window's point stands: at its centre."""
+        centres: np.ndarray = (self.starts + self.ends) / 2
+        return centres
+
+
+@dataclass(frozen=True)
 class ReferenceDistance:
     """How far the training mean, taken as a second, lies from the centre of the training seconds (Mahalanobis)."""
 
@@ -319,6 +362,8 @@ class Explanation:
     features: tuple[Feature, ...] = ()
     seconds_taken: Mapping[str, float] = field(default_factory=dict)  # stage → s: decoding, encoding, explaining
     reference_distances: tuple[ReferenceDistance, ...] = ()  # empty where the checkpoint does not know them
+    length: ClipLength | None = None  # None where the checkpoint does not say which lengths it learned from
+    curve: Curve | None = None  # of a clip that is longer than those, or where windows were asked for
 
 
 @dataclass(frozen=True)
@@ -328,3 +373,8 @@ class Preview:
     stills: list[bytes | None]  # JPEG of the frame in the middle of each second, display aspect; None without a picture
     waveform: np.ndarray | None  # (T, steps, 2) lowest and highest sample, [-1, 1]
     mfcc: np.ndarray | None  # (T, n_mfcc, steps) MFCC image of each second, before any standardisation
+
+    def part(self, first: int, end: int) -> Preview:
+        """The same of the seconds [first, end) alone."""
+        arrays = (None if values is None else values[first:end] for values in (self.waveform, self.mfcc))
+        return Preview(self.stills[first:end], *arrays)

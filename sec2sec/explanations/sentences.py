@@ -41,11 +41,12 @@ class Answer:
     effect: str
     attention: str
     unfamiliar: str  # of the second that counted most
+    length: str = ""  # where the model learned from no such clips
 
     @property
     def reasons(self) -> str:
         """All but the prediction."""
-        return " ".join(part for part in (self.effect, self.attention, self.unfamiliar) if part)
+        return " ".join(part for part in (self.effect, self.attention, self.unfamiliar, self.length) if part)
 
     @property
     def text(self) -> str:
@@ -62,6 +63,7 @@ def answer(explanation: Explanation, name: str) -> Answer:
         effect_words(target.effects[0], moved, clip),
         attention_words(target.attention, moved, clip),
         unfamiliar_words(moved, explanation.out_of_distribution, clip),
+        "" if explanation.length is None else explanation.length.words,
     )
 
 

@@ -9,8 +9,7 @@ T seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from sec2sec.explanations.effects import RANDOM_SECONDS, SIMILAR_SECONDS
 from sec2sec.explanations.randomisation import HARDLY_CHANGES
 from sec2sec.explanations.ranks import correlation
 from sec2sec.explanations.results import (
+    ClipLength,
     Grade,
     OutOfDistribution,
     SecondEffects,
@@ -32,11 +32,11 @@ MIN_REFERENCE_CORRELATION = 0.5  # of effects against real training seconds with
 
 
 def further_witnesses(
-    target: TargetExplanation, unlike: Sequence[OutOfDistribution] | None, metrics: Mapping[str, Any], name: str
+    target: TargetExplanation, unlike: Sequence[OutOfDistribution] | None, length: ClipLength | None
 ) -> Iterator[Witness]:
-    """What else was measured of one target, whose name is `name`.
+    """What else was measured of one target.
 
-    unlike: None where the seconds were not measured. metrics: the checkpoint's, which know the lengths of its training.
+    unlike: None where the seconds were not measured. length: None where the checkpoint does not say.
     """
     if target.randomisation is not None and np.isfinite(target.randomisation.attention[-1]):
         test = target.randomisation
@@ -44,9 +44,8 @@ def further_witnesses(
     if unlike is not None:
         yield familiarity_witness(target.effect, unlike)
     yield from reference_witnesses(target.effects)
-    longest = len(metrics.get("mean_attention", {}).get(name, {}).get("from_start", []))
-    if longest:
-        yield length_witness(len(target.effect), longest)
+    if length is not None:
+        yield length_witness(length)
 
 
 def learning_witness(attention: float, effect: float) -> Witness:
@@ -88,10 +87,11 @@ def reference_witnesses(effects: Sequence[SecondEffects]) -> Iterator[Witness]:
         yield Witness("reference", grade, words, f"at least {MIN_REFERENCE_CORRELATION:g}")
 
 
-def length_witness(seconds: int, longest: int) -> Witness:
+def length_witness(length: ClipLength) -> Witness:
     """Whether the model learned from clips as long as this one."""
-    words = f"the clip has {seconds} s, and the longest that the model learned from has {longest} s"
-    return Witness("length", "weak" if seconds > longest else "holds", words)
+    learned = f"{length.longest} s" if length.shortest == length.longest else f"{length.shortest}–{length.longest} s"
+    words = f"the clip has {length.seconds} s, and the clips that the model learned from have {learned}"
+    return Witness("length", "weak" if length.words else "holds", words)
 
 
 def stability_witnesses(

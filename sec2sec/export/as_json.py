@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sec2sec.explanations.results import SCHEMA, CoAttention, Explanation, Feature, TargetExplanation
+from sec2sec.explanations.results import SCHEMA, CoAttention, Curve, Explanation, Feature, TargetExplanation
 
 DIGITS = 6  # of what is written: single precision holds no more
 
@@ -29,10 +29,17 @@ def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
         "targets": {name: _target(target) for name, target in explanation.targets.items()},
         "co_attention": _co_attention(explanation.co_attention, maps),
         "unfamiliar": plain(explanation.out_of_distribution),
+        "length": plain(explanation.length),
+        "curve": None if explanation.curve is None else curve_json(explanation.curve),
         "reference_distances": plain(explanation.reference_distances),
         "cues": [_cue(feature) for feature in explanation.features],
         "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
     }
+
+
+def curve_json(curve: Curve) -> dict[str, Any]:
+    """The predictions of windows; times in s of the file."""
+    return {**plain(curve), "times": plain(curve.times)}
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from sec2sec.explanations.randomisation import unjudged_warning
 from sec2sec.explanations.results import NEARLY_UNIFORM, Explanation, TargetExplanation
 from sec2sec.explanations.sentences import answer, span
+from sec2sec.export.curve import SPREAD, curve_words
 from sec2sec.words import BASELINE, signed
 
 
@@ -14,10 +15,13 @@ def as_text(explanation: Explanation) -> str:
     """The answer for each target with its verdict, the clip and the model, then all figures, a row a second."""
     clip, maps = explanation.clip, explanation.co_attention
     shown = {n: t for n, t in explanation.targets.items() if n not in explanation.checkpoint.diagnostics}
-    lines = [line for name, target in shown.items() for line in _answer(explanation, name, target)]
+    lines = list(curve_words(explanation, list(shown)))
+    lines += [f"The spread is {SPREAD}.", "", "In one piece:"] if lines else []
+    lines += [line for name, target in shown.items() for line in _answer(explanation, name, target)]
     lines += ["", f"{clip.name}: {clip.seconds} seconds from {clip.start:g} s, {clip.duration:.2f} s in all"]
     lines += [f"note: {warning}" for warning in clip.warnings]
-    lines += [f"model: {explanation.checkpoint.name}. {explanation.checkpoint.trained_on}", ""]
+    lines += [f"model: {explanation.checkpoint.name}. {explanation.checkpoint.trained_on}"]
+    lines += [_lengths(explanation), ""]
     for name, target in shown.items():
         lines.append(f"{name} {target.prediction:.3f}  (baseline {target.baseline:.3f}: {BASELINE})")
         lines += [f"  {line}" for line in _evidence(target)]
@@ -42,6 +46,14 @@ def as_text(explanation: Explanation) -> str:
     if hidden:
         lines.append(f"{', '.join(hidden)}: a diagnostic of known-truth clips, without a truth here; see the JSON.")
     return "\n".join(lines)
+
+
+def _lengths(explanation: Explanation) -> str:
+    """Which lengths the model learned from, as far as its checkpoint says."""
+    length = explanation.length
+    if length is None:
+        return "lengths: the checkpoint does not say how long the clips were that it learned from"
+    return f"lengths: learned from clips of {length.shortest}–{length.longest} s, half of them up to {length.window} s"
 
 
 def _answer(explanation: Explanation, name: str, target: TargetExplanation) -> list[str]:

@@ -100,7 +100,7 @@ class AnnotatedFrames:
         self.chart = Chart(box, summary.seconds)
         canvas = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
         envelope = None if seen or sound is None else loudness(sound, self.chart.right - self.chart.left)
-        draw_chart(canvas, self.chart, self.targets, summary.start, envelope)
+        draw_chart(canvas, self.chart, self.targets, summary.start, envelope, explanation.curve)
         draw_strip(canvas, STRIP, summary.name)
         draw_footer(canvas, self._foot, self._footer)
         self._still = canvas
@@ -133,10 +133,14 @@ class AnnotatedFrames:
 
     def _of_second(self, second: int) -> np.ndarray:
         canvas = self._still.copy()
-        notes = ["effect: the prediction minus the prediction without that second; up raises it, down lowers it"]
+        of = "the prediction" if self.explanation.curve is None else "the prediction of it all in one piece"
+        notes = [f"effect: {of} minus the prediction without that second; up raises it, down lowers it"]
         if self._overlay is not None:
             notes.append(self._overlay.note(second))
-        draw_panel(canvas, self.panel, self.targets, second, self.explanation.clip.start, notes)
+        curve = self.explanation.curve
+        if curve is not None:
+            notes.insert(0, "windows: the prediction of each, at its centre; band: range of all that cover the moment")
+        draw_panel(canvas, self.panel, self.targets, second, self.explanation.clip.start, notes, curve)
         frame = np.asarray(canvas).copy()
         chart, left, right = self.chart, round(self.chart.x(second)), round(self.chart.x(second + 1))
         under = frame[chart.box.top : chart.bottom, left:right]

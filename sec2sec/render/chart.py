@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sec2sec.explanations.results import TargetExplanation
+from sec2sec.explanations.results import Curve, TargetExplanation
 from sec2sec.plots import LOWERS, RAISES
 
 GROUND, PANEL, INK, SOFT, LINE = "#12161d", "#1a2029", "#eef1f6", "#b3bdcb", "#4a5566"
@@ -92,10 +92,14 @@ def draw_chart(
     targets: Mapping[str, TargetExplanation],
     start: float,
     envelope: np.ndarray | None = None,
+    curve: Curve | None = None,
 ) -> None:
-    """Two lanes a target on one axis of seconds; envelope (columns,) 0..1: a lane of sound above them."""
+    """Two lanes a target on one axis of seconds; envelope (columns,) 0..1: a lane of sound above them.
+
+    curve: of a film; its predictions in windows stand in the place of the attention that it has in one piece.
+    """
     pen = ImageDraw.Draw(canvas)
-    lanes = [(name, kind) for name in targets for kind in ("attention", "effect")]
+    lanes = [(name, kind) for name in targets for kind in ("attention" if curve is None else "windows", "effect")]
     count = len(lanes) + (envelope is not None)
     height = (chart.bottom - chart.box.top - GAP_PX * (count - 1)) / count
     top = float(chart.box.top)
@@ -107,7 +111,10 @@ def draw_chart(
     most_effect = max(LEAST_EFFECT, *(float(np.abs(t.effect).max()) for t in targets.values()))
     for name, kind in lanes:
         target = targets[name]
-        if kind == "attention":
+        if curve is not None and kind == "windows":
+            _curve(canvas, chart, curve, name, start, Box(chart.left, round(top), 0, round(height)))
+            _label(pen, chart, top, height, name, f"{curve.window:g}-s windows", "1", "0")
+        elif kind == "attention":
             if target.attention is None:
                 _label(pen, chart, top, height, name, "no attention", "", "")
             else:
@@ -141,6 +148,28 @@ def _bars(
             pen.rectangle([chart.x(i) + gap, high, max(chart.x(i + 1) - gap, chart.x(i) + gap + 1), low], fill=fill)
     if not downwards:
         pen.line([(chart.left, bottom), (chart.right, bottom)], fill=LINE)
+
+
+def _curve(canvas: Image.Image, chart: Chart, curve: Curve, name: str, start: float, lane: Box) -> None:
+    """The line of a target's windows over the band of their spread, 0 to 1."""
+    pen = ImageDraw.Draw(canvas)
+    columns = [chart.x(float(time) - start) for time in curve.times]
+
+    def points(values: np.ndarray) -> list[tuple[float, float]]:
+        rows = lane.top + lane.height * (1 - values)
+        return list(zip(columns, rows.tolist(), strict=True))
+
+    low, high = curve.spread[name]
+    if len(columns) > 1:
+        pen.polygon([*points(high), *reversed(points(low))], fill=LINE)
+        pen.line(points(curve.values[name]), fill=INK, width=2)
+    bottom = lane.top + lane.height
+    pen.line([(chart.left, bottom), (chart.right, bottom)], fill=LINE)
+
+
+def point_at(curve: Curve, time: float) -> int:
+    """The point whose time in the file is nearest."""
+    return int(np.abs(curve.times - time).argmin())
 
 
 def _label(
@@ -219,8 +248,12 @@ def draw_panel(
     second: int,
     start: float,
     notes: Sequence[str],
+    curve: Curve | None = None,
 ) -> None:
-    """Each target's prediction, and what the second that plays has of attention and effect."""
+    """Each target's prediction, and what the second that plays has of attention and effect.
+
+    curve: of a film; the prediction is that of the window around the second, with its spread.
+    """
     pen = ImageDraw.Draw(canvas)
     pen.rectangle([box.left, box.top, box.left + box.width - 1, box.top + box.height - 1], fill=PANEL)
     left, width, top = box.left + 16, box.width - 32, box.top + 10
@@ -230,15 +263,22 @@ def draw_panel(
     lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
     row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))
     for name, target in targets.items():
-        value = f"{target.prediction:.2f}"
+        prediction = target.prediction
+        if curve is not None:
+            point = point_at(curve, begin + 0.5)
+            prediction = float(curve.values[name][point])
+        value = f"{prediction:.2f}"
         pen.text((left, top), shortened(name, width - 120, 18), font=font(18), fill=INK, anchor="lt")
         pen.text((left + width, top), f"{value} of 1", font=font(18), fill=INK, anchor="rt")
         if row >= 62:
             pen.rectangle([left, top + 24, left + width, top + 32], fill=LINE)
-            pen.rectangle([left, top + 24, left + width * target.prediction, top + 32], fill=LEVEL)
+            pen.rectangle([left, top + 24, left + width * prediction, top + 32], fill=LEVEL)
         effect = round(float(target.effect[second]), 3) + 0.0  # no minus before a zero
         words = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
-        if target.attention is not None:
+        if curve is not None:
+            low, high = curve.spread[name][:, point]
+            words = f"windows {low:.2f} to {high:.2f}, {words}"
+        elif target.attention is not None:
             words = f"attention {100 * target.attention[second]:.1f} %, " + words
         pen.text(
             (left, top + (38 if row >= 62 else 21)), shortened(words, width, 16), font=font(16), fill=SOFT, anchor="lt"

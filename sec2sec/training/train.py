@@ -21,6 +21,7 @@ from sec2sec.datasets.learned_from import LEARNED_SPLITS
 from sec2sec.datasets.splits import leaks
 from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders
+from sec2sec.lengths import KEY, measure_lengths
 from sec2sec.metrics import TrainingLabels, few_groups
 from sec2sec.model import Model
 from sec2sec.predictions import predictions_csv
@@ -382,6 +383,7 @@ class _Training:
         """Figures of the best weights. Test clips are predicted here and nowhere else."""
         module = TrainModule(setup.learner).to(self.fabric.device)
         metrics: dict[str, Any] = {
+            KEY: measure_lengths(splits["train"].seconds.tolist()).as_json(),
             "training_positive": {name: round(t.positive, 4) for name, t in data.labels.items() if t.kind == "binary"},
             "training": {name: target.as_json() for name, target in data.labels.items()},
             "epochs": loop.epochs_done,

@@ -49,6 +49,7 @@ class ExplainedClip:
     soundtracks: dict[str, Path] = field(default_factory=dict)  # name → file, of those that can be taken
     made: dict[str, Path] = field(default_factory=dict)  # the newest file of each kind that was made of it
     is_shared: bool = False  # its arrays are those of an example, which are held once for all visitors
+    film: str = ""  # id of the film, where this is one of its windows
     serial: int = 0  # of the lab's last answer to the browser
     lock: threading.Lock = field(default_factory=threading.Lock)  # one edit after the other
 
@@ -96,7 +97,7 @@ class ExplainedClip:
     def afresh(self) -> ExplainedClip:
         """The same explanation, without what was done with it since: edits, files, soundtracks."""
         kept = {"explanation", "preview", "tokens", "path", "part", "model", "known_truth", "planted", "payload"}
-        values = {name: getattr(self, name) for name in (*kept, "played", "pixels", "is_shared")}
+        values = {name: getattr(self, name) for name in (*kept, "played", "pixels", "is_shared", "film")}
         return ExplainedClip(**values | {"payload": dict(self.payload)})
 
     def add_stability(self, bands: Bands) -> None:

@@ -19,12 +19,18 @@ PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def clip_view(
-    *, video_id: str, elem_id: str, link: bool = False, questions: Sequence[Callable[[Any], Any]] = ()
+    *,
+    video_id: str,
+    elem_id: str,
+    link: bool = False,
+    opens_windows: bool = False,
+    questions: Sequence[Callable[[Any], Any]] = (),
 ) -> gr.HTML:
     """Timeline, co-attention and table of one clip. Its value is view_payload()'s JSON, or None.
 
     video_id is the elem_id of the gr.Video that it follows and seeks. link: the page's address carries its time and its
-    pinned second, which one view of a page can do. questions: what the view may ask of its clip, of ui/places.py.
+    pinned second, which one view of a page can do. opens_windows: somebody listens to its `select`, which names a point
+    of a film's curve, or None for the whole. questions: what the view may ask of its clip, of ui/places.py.
     A function and no subclass of gr.HTML, beside which gradio would write a .pyi.
     """
     gr.set_static_paths([PLOTLY_JS])  # served from the installed package: no network, long cache headers
@@ -36,6 +42,7 @@ def clip_view(
         elem_id=elem_id,
         video_id=video_id,
         link=link,
+        opens_windows=opens_windows,
         server_functions=list(questions) or None,
         plotly_js=str(PLOTLY_JS),
     )

@@ -24,6 +24,7 @@ from sec2sec.media import MediaError
 from sec2sec.media.layout import TrackLabels
 from sec2sec.paths import program_paths
 from sec2sec.progress import Steps
+from sec2sec.ui import film
 from sec2sec.ui.bounded_cache import ClipGoneError
 from sec2sec.ui.chosen_clip import (
     UPLOADS,
@@ -58,7 +59,7 @@ from sec2sec.ui.events import (
 from sec2sec.ui.examples import Example, example_of, example_tiles, find_examples, known_truth_examples, tiles
 from sec2sec.ui.explained import Explained
 from sec2sec.ui.gpu import on_gpu
-from sec2sec.ui.gradio_private import served_path, show_at_start
+from sec2sec.ui.gradio_private import event_data, served_path, show_at_start
 from sec2sec.ui.link import TABS, Link, bundled_clips, link_of, link_to, linked_example
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
@@ -130,6 +131,7 @@ class Layout:
                     video_id=PLAYER,
                     elem_id="view",
                     link=True,
+                    opens_windows=True,
                     questions=[places_function(models, cache, settings.concurrency), maps_function(cache)],
                 )
 
@@ -429,6 +431,12 @@ class InspectTab:
             **player,
         }
 
+    def open_window(self, key: str | None, event: gr.EventData) -> Updates:
+        """A point of a film's curve was pressed, or what leads back to the whole. key: of the clip that is shown."""
+        clip, opened_key, words = film.opened(self.cache, key, event_data(event).get("point"), self.models.get)
+        shown = self.show_explained(clip, opened_key, status(words), converting=False)
+        return shown | hide(self.layout.film)
+
     def convert(self, clip: ExplainedClip, analysed: ClipPart, status_html: str) -> Iterator[Updates]:
         """The clip as a browser plays it, to the player. status_html: the status afterwards."""
         layout = self.layout
@@ -554,6 +562,7 @@ class InspectTab:
         )
         layout.upload.clear(self.newest(self.choose_nothing, self.refuse_upload), layout.visit, outputs, **unqueued)
         layout.tiles.select(self.example_chosen(), [layout.visit, *before], outputs, **unqueued)
+        layout.view.select(self.window_chosen(), [layout.visit, layout.clip_id], outputs, **unqueued)
         stop_in_browser(layout.stop, layout.status)
         stop = self.newest(lambda: self.set_busy(status(STOPPED), busy=False), self.refuse_upload)
         layout.stop.click(stop, layout.visit, outputs, **unqueued)
@@ -563,6 +572,15 @@ class InspectTab:
     def answer_again(self, visit: Visit, number: int) -> Updates:
         """The answer to a choice once more, behind all that the run before it has sent."""
         return visit.answer_again(number) or {self.layout.number: gr.skip()}
+
+    def window_chosen(self) -> Callable[..., Updates]:
+        """What a point of a curve calls; what is shown stays where it cannot be opened."""
+        newest = self.newest(self.open_window, lambda message: self.set_busy(alert(message), busy=False))
+
+        def choose(visit: Visit, key: str | None, event: gr.EventData) -> Updates:
+            return newest(visit, key, event)
+
+        return choose
 
     def example_chosen(self) -> Callable[..., Updates]:
         """What a tile calls; gradio gives the event to a parameter of its own type alone."""

@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(str(resources.files(__package__)))
 VIEW = HERE / "main.js"  # start(component): the synchronised view
 SHARED_STYLE = HERE / "shared.css"  # of all views
-VIEW_STYLES = (SHARED_STYLE, *(HERE / f"{name}.css" for name in ("second", "timeline", "chart", "playback")))
+VIEW_STYLES = (SHARED_STYLE, *(HERE / f"{name}.css" for name in ("second", "timeline", "chart", "playback", "film")))
 # of the page around it
 PAGE_STYLES = tuple(HERE / f"{name}.css" for name in ("tokens", "style", "cards", "inspect", "downloads"))
 PAGE_STYLE = HERE / "page.css"  # of a report of figures, as one file

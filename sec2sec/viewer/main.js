@@ -33,6 +33,7 @@ export function start(component) {
   takeButtons(view, signal);
   view.playback.listen(signal);
   view.link.listen(signal);
+  view.film.listen(signal);
   showMeanings(view.root, signal);
   followComparison(view, signal);
 

@@ -19,6 +19,7 @@ from sec2sec.explanations.randomisation import KINDS, unjudged_warning
 from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.explanations.sentences import decisive_second
 from sec2sec.export.as_table import Column, columns, to_csv
+from sec2sec.viewer.curve import curve_payload
 from sec2sec.viewer.definitions import glossary
 from sec2sec.viewer.evidence import unfamiliar_words
 from sec2sec.viewer.lanes import TITLES, lanes
@@ -74,6 +75,7 @@ def view_payload(
         **changing_payload(explanation, preview, shown),
         "planted": {name: list(planted[name]) for name in shown if name in planted},
         "targets": [_target(explanation, name) for name in shown],
+        "curve": curve_payload(explanation, shown),
         "sanity": [test for name in shown if (test := _sanity(explanation, name))],
         "unfamiliar": _unfamiliar(explanation),
         "stills": [base64.b64encode(still).decode() if still else None for still in preview.stills],

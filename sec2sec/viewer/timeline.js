@@ -58,6 +58,7 @@ export class Timeline {
     view.root.style.setProperty('--right', `${axis.right}px`);
     this.box.style.setProperty('--foot', `${this.chart.foot}px`);
     this.chart.draw();
+    view.film.draw();
     this.drawThumbs();
     view.showSelection();
     view.player.frame();
@@ -180,6 +181,7 @@ export class Timeline {
       window.Plotly.relayout(this.plot, {'xaxis.range': [from, to], 'xaxis.dtick': axis.tickStep});
     }
     this.chart.draw();
+    view.film.draw();
     this.drawThumbs();
     view.lanes.placeHatches();
     view.button('.s2s-out').disabled = axis.span >= view.count;

@@ -19,6 +19,8 @@ export interface ViewProps {
   video_id: string;
   /** Whether the page's address carries time and pinned second of this view. */
   link?: boolean;
+  /** Whether Python opens a window of the curve when `select` names its point. */
+  opens_windows?: boolean;
   /** Where plotly.js lies on the server; a report brings it along. */
   plotly_js?: string;
 }
@@ -95,6 +97,8 @@ export interface Payload {
   columns: Column[];
   csv: string;
   targets: Target[];
+  /** Of a film: its predictions in windows. */
+  curve?: Curve | null;
   sanity: Sanity[];
   /** Of each target the seconds that were planted, where the truth of the clip is known. */
   planted?: {[target: string]: number[]};
@@ -109,6 +113,29 @@ export interface Payload {
   relevance: Relevance[];
   /** Whether the effect of single places may be asked for; absent from a report. */
   places?: {key: string; small: number; absent: string; video: boolean; audio: boolean};
+}
+
+/** The predictions of a film's windows; times are s of the analysed part. */
+export interface Curve {
+  /** s in the file where the whole begins, and its seconds. */
+  start: number;
+  seconds: number;
+  window: number;
+  hop: number;
+  starts: number[];
+  ends: number[];
+  targets: CurveTarget[];
+  words: string[];
+  spread: string;
+  /** The point whose window the rest of the view shows; null while it shows the whole. */
+  opened: number | null;
+}
+export interface CurveTarget {
+  name: string;
+  values: number[];
+  /** Lowest and highest of the windows that cover a point. */
+  low: number[];
+  high: number[];
 }
 
 export interface Clip {

@@ -3,6 +3,7 @@
 import {plotly} from './charts.js';
 import {CoAttention} from './coattention.js';
 import {find} from './dom.js';
+import {FilmCurve} from './film.js';
 import {Lanes} from './lanes.js';
 import {Link} from './link.js';
 import {LiveMap} from './live.js';
@@ -24,7 +25,7 @@ export class View {
   pinned = null;
 
   /** @param {Component<ViewProps, ViewServer>} component */
-  constructor({element, props, server}) {
+  constructor({element, props, server, trigger}) {
     this.element = element;
     this.props = props;
     this.server = server;
@@ -33,6 +34,7 @@ export class View {
     this.playback = new Playback(this);
     this.live = new LiveMap(this);
     this.timeline = new Timeline(this);
+    this.film = new FilmCurve(this, trigger, Boolean(props.opens_windows));
     this.lanes = new Lanes(this);
     this.table = new FigureTable(this);
     this.coattention = new CoAttention(this);
@@ -85,6 +87,7 @@ export class View {
       return;
     }
     this.timeline.load();
+    this.film.load();
     this.lanes.load();
     this.table.draw();
     this.live.load();

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from sec2sec.explanations.effects import RANDOM_SECONDS, SIMILAR_SECONDS
+from sec2sec.explanations.out_of_distribution import clip_length
 from sec2sec.explanations.randomisation import HARDLY_CHANGES
 from sec2sec.explanations.results import OutOfDistribution, SecondEffects, Stability
 from sec2sec.explanations.stability import with_stability
@@ -22,6 +23,7 @@ from sec2sec.explanations.witnesses import (
     reference_witnesses,
     stability_witnesses,
 )
+from sec2sec.lengths import measure_lengths
 from tests.helpers import synthetic
 
 
@@ -95,9 +97,11 @@ def test_effects_that_do_not_hold_turn_trust_into_careful_and_say_so():
 
 
 def test_a_clip_longer_than_any_of_the_training_is_told():
-    assert length_witness(12, 12).grade == "holds"
-    assert length_witness(13, 12).grade == "weak"
-    assert "13 s" in length_witness(13, 12).words
+    learned = measure_lengths([8] * 50 + [12] * 50)
+    for seconds, grade in ((8, "holds"), (10, "holds"), (12, "holds"), (13, "weak"), (7, "weak")):
+        witness = length_witness(clip_length(seconds, learned))
+        assert witness.grade == grade
+        assert witness.words == f"the clip has {seconds} s, and the clips that the model learned from have 8–12 s"
 
 
 def band(lowest: float) -> Stability:
@@ -115,10 +119,10 @@ def test_the_most_attended_second_must_stay_above_an_equal_share():
 
 def test_only_what_was_measured_is_a_witness():
     target = synthetic.explanation().targets["arousal"]
-    known = {"mean_attention": {"arousal": {"from_start": [0.1] * 60}}}
-    names = [witness.name for witness in further_witnesses(target, [], known, "arousal")]
+    length = clip_length(5, measure_lengths([4, 5]))
+    names = [witness.name for witness in further_witnesses(target, [], length)]
     assert names == ["learning", "familiarity", "length"]
-    assert list(further_witnesses(replace(target, randomisation=None), None, {}, "arousal")) == []
+    assert list(further_witnesses(replace(target, randomisation=None), None, None)) == []
 
 
 def test_stability_that_was_measured_later_enters_the_verdict():

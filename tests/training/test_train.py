@@ -197,6 +197,8 @@ def test_a_training_ends_with_a_checkpoint_that_loads_with_its_card_and_figures(
     assert bundle.metrics["training"]["calm"]["kind"] == "score"
     assert set(bundle.metrics["test"]["targets"]["calm"]["trivial"]) == {"mean", "median"}
     assert len(bundle.metrics["mean_attention"]["arousal"]["from_end"]) == 3
+    assert bundle.metrics["learned_lengths"]["seconds"][-1] == 3
+    assert sum(bundle.metrics["learned_lengths"]["clips"]) == 6
     assert "It learned from 6 clips of data." in bundle.card
     assert "the checkpoint tiny" in bundle.card
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()

@@ -44,6 +44,11 @@ class Measured:
     black: np.ndarray  # share of pixels that are black, of the second's brightest frame
     partial: np.ndarray  # bool
 
+    def part(self, first: int, end: int) -> Measured:
+        """The same of the seconds [first, end) alone; tempo and speech were heard in the whole clip."""
+        tracks = {name: values[first:end] for name, values in self.tracks.items()}
+        return Measured(tracks, *(own[first:end] for own in (self.peak, self.stillness, self.black, self.partial)))
+
 
 class FeatureCollector:
     """Takes a clip's seconds in their order, one by one or a batch at a time."""

@@ -1,0 +1,43 @@
+"""The curve of a film for the browser: what stands above the timeline, and which of its windows is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sec2sec.explanations.results import Explanation
+from sec2sec.export.curve import SPREAD, curve_words
+
+DIGITS = 4  # of a prediction: more than a curve of some pixels shows
+
+
+def curve_payload(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any] | None:
+    """The curve of the targets that are shown; None for a clip that was predicted in one piece alone.
+
+    Times are s of the analysed part, as on the timeline. opened: the point whose window the view shows; None while it
+    shows the whole.
+    """
+    curve, clip = explanation.curve, explanation.clip
+    if curve is None:
+        return None
+    words = list(curve_words(explanation, shown))
+    return {
+        "start": clip.start,
+        "seconds": clip.seconds,
+        "window": curve.window,
+        "hop": curve.hop,
+        "starts": [round(float(time) - clip.start, 2) for time in curve.starts],
+        "ends": [round(float(time) - clip.start, 2) for time in curve.ends],
+        "targets": [
+            {
+                "name": name,
+                "values": curve.values[name].round(DIGITS).tolist(),
+                "low": curve.spread[name][0].round(DIGITS).tolist(),
+                "high": curve.spread[name][1].round(DIGITS).tolist(),
+            }
+            for name in shown
+        ],
+        "words": words,
+        "spread": f"The line is the prediction of each window, at its centre; the band is {SPREAD}.",
+        "opened": None,
+    }
