@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli.options import add_checkpoint, add_device, add_json, print_result
+from sec2sec.cli.ratings import add_track, parse_tracks, read_ratings
 from sec2sec.cli.terminal import drain_to_terminal, show
 from sec2sec.config import MediaLimits, TrackChoice
 from sec2sec.errors import SettingsError
@@ -19,6 +20,7 @@ from sec2sec.outputs import STDOUT, Outputs, write_output
 
 if TYPE_CHECKING:
     from sec2sec.clip import EncodedClip
+    from sec2sec.datasets.track_of_clip import RatingsFile
     from sec2sec.explanations import Explanation, Preview
 
 REPORT_SUFFIXES = (".json", ".csv")  # of what stands beside a page
@@ -101,6 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="add integrated gradients of every token of picture and sound to the JSON",
     )
+    add_track(measured)
     output = parser.add_argument_group("output")
     add_json(output, "explanation")
     output.add_argument(
@@ -154,7 +157,8 @@ def run(options: argparse.Namespace) -> int:
     """Explain the clip; what cannot be written is refused before the work, not after it."""
     if options.features:
         return explain_features(options)
-    claim_outputs(options)
+    tracks = parse_tracks(options)
+    claim_outputs(options, tracks)
     check_windows(options)
     if options.report:
         if options.report.suffix.lower() not in (".html", ".htm"):
@@ -169,12 +173,13 @@ def run(options: argparse.Namespace) -> int:
     limits = MediaLimits(
         max_seconds=options.max_seconds or MediaLimits.max_seconds, max_decoded=options.max_pixels or math.inf
     )
-    tracks = TrackChoice(options.video_track, options.audio_track)
+    choice = TrackChoice(options.video_track, options.audio_track)
+    ratings = read_ratings(options, tracks, limits) if tracks else ()
     from sec2sec.checkpoints import load_checkpoint  # torch
     from sec2sec.clip import explain_steps
 
     model = load_checkpoint(options.checkpoint, options.device)
-    part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits, "tracks": tracks}
+    part: dict[str, Any] = {"start": options.start, "end": options.end, "limits": limits, "tracks": choice}
     clip = drain_to_terminal(explain_steps(options.clip, model, **part))
     explanation = with_windows(options, clip, clip.explain())
     if options.stability or options.seeds:
@@ -183,6 +188,10 @@ def run(options: argparse.Namespace) -> int:
         models = [model, *(load_checkpoint(folder, options.device) for folder in options.seeds)]
         bands = drain_to_terminal(stability_steps(options.clip, models, **part))
         explanation = with_stability(explanation, bands)
+    if ratings:
+        from sec2sec.ratings import with_ratings
+
+        explanation = with_ratings(clip, explanation, ratings)
     write_results(options, clip, explanation, limits)
     return 0
 
@@ -202,6 +211,7 @@ def explain_features(options: argparse.Namespace) -> int:
         "--annotate": options.annotate,
         "--gif": options.gif,
         "--figure": options.figure,
+        "--track": options.track,
     }
     if options_of_file := [name for name, value in needs_file.items() if value]:
         verb = "needs" if len(options_of_file) == 1 else "need"
@@ -252,9 +262,10 @@ def with_windows(options: argparse.Namespace, clip: EncodedClip, explanation: Ex
     return explanation
 
 
-def claim_outputs(options: argparse.Namespace) -> None:
+def claim_outputs(options: argparse.Namespace, tracks: Sequence[RatingsFile] = ()) -> None:
     """Decide on every file that will be written, those beside the report included. Raises FileError."""
-    outputs = Outputs([options.clip, options.checkpoint, *options.seeds], options.overwrite)
+    inputs = [options.clip, options.checkpoint, *options.seeds, *(file.path for file in tracks)]
+    outputs = Outputs(inputs, options.overwrite)
     beside = [options.report.with_suffix(suffix) for suffix in REPORT_SUFFIXES] if options.report else []
     for path in (options.json, options.csv):
         if path and path.resolve() not in [own.resolve() for own in beside]:

@@ -1,4 +1,4 @@
-"""The program that reads an uploaded data set for the app: sec2sec/datasets/isolated.py starts it, and kills it.
+"""The program that reads an uploaded data set or file of ratings for the app: sec2sec/datasets/isolated.py starts it, and kills it.
 
 It reads what to open as JSON from its standard input, and writes the table, or why there is none, as JSON.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import DataError, Table, TableLimits
+from sec2sec.datasets.track_of_clip import RatingsFile, TimedClip, read_for_clip
 from sec2sec.isolation import MEMORY_EXIT, limit_memory, limit_processor
 
 COLUMNS = ("id", "path", "targets", "split", "group", "columns")  # of a row
@@ -31,6 +32,23 @@ def table_as_json(table: Table) -> dict[str, Any]:
     }
 
 
+def read_table(request: dict[str, Any], limits: TableLimits) -> dict[str, Any]:
+    """The table that a request names."""
+    table = open_data(Path(request["directory"]), inside=True, limits=limits, **request["options"])
+    return {"table": table_as_json(table)}
+
+
+def read_track(request: dict[str, Any], limits: TableLimits) -> dict[str, Any]:
+    """The track that a request names; a value that is absent is NaN, which Python's JSON has."""
+    file = RatingsFile(Path(request["path"]), request["column"])
+    track = read_for_clip(file, TimedClip(**request["clip"]), limits)
+    values = {name: column.tolist() for name, column in track.values.items()}
+    return {"track": {"times": track.times.tolist(), "values": values, "name": track.name}}
+
+
+READERS = {"table": read_table, "track": read_track}
+
+
 def main() -> None:
     """Answer the one request."""
     request = json.load(sys.stdin.buffer)
@@ -38,8 +56,7 @@ def main() -> None:
     limit_processor(request["processor"])
     limits = TableLimits(**request["limits"])
     try:
-        table = open_data(Path(request["directory"]), inside=True, limits=limits, **request["options"])
-        answer = json.dumps({"table": table_as_json(table)})
+        answer = json.dumps(READERS[request["kind"]](request, limits))
     except DataError as error:
         answer = json.dumps({"error": str(error)})
     except MemoryError:

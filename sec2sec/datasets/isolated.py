@@ -1,4 +1,4 @@
-"""A data set that a stranger sent, read by a process of its own with limits on memory, processor time and waiting.
+"""A data set, or a file of ratings, that a stranger sent, read by a process of its own with limits on memory, processor time and waiting.
 
 A table that is made to be slow or large costs that process, and nobody else's page. Only JSON comes back. The process
 is sec2sec/datasets/child.py.
@@ -12,14 +12,18 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sec2sec.datasets.groups import DEFAULT_SHARES
 from sec2sec.datasets.open import MEDIAN_RULE
 from sec2sec.datasets.splits import OFFICIAL_SPLIT
 from sec2sec.datasets.table import MAX_OPCODES, DataError, Row, Table, TableLimits
+from sec2sec.datasets.track_of_clip import RatingsFile, TimedClip
+from sec2sec.datasets.tracks import RatingTrack
 from sec2sec.isolation import MEMORY_EXIT
 from sec2sec.media.isolated import ABANDONED
 
@@ -62,6 +66,7 @@ def open_uploaded(
     """As open_data(inside=True), by another process. Raises DataError, also where that takes too much."""
     directory = Path(directory)
     request = {
+        "kind": "table",
         "directory": str(directory),
         "limits": asdict(limits),
         "options": {
@@ -72,18 +77,8 @@ def open_uploaded(
             "fold": fold,
             "interview": interview,
         },
-        "memory": process.memory,
-        "processor": process.processor,
     }
-    if not AT_ONCE.acquire(timeout=process.place):
-        raise DataError(f"{directory}: the server is reading other data sets; try again in a moment")
-    try:
-        answer = _ask(directory, request, process.waiting)
-    finally:
-        AT_ONCE.release()
-    if "error" in answer:
-        raise DataError(answer["error"])
-    table = answer["table"]
+    table = _answer(directory, request, process)["table"]
     rows = [
         Row(row["id"], Path(row["path"]), row["targets"], row["split"], row["group"], row["columns"])
         for row in (dict(zip(table["columns"], values, strict=True)) for values in table["rows"])
@@ -97,6 +92,36 @@ def open_uploaded(
         tuple(table["notes"]),
         drawn=table["drawn"],
     )
+
+
+def read_uploaded_track(
+    file: RatingsFile, clip: TimedClip, limits: TableLimits, process: ReadingLimits = ReadingLimits()
+) -> RatingTrack:
+    """As read_for_clip, by another process. Raises DataError, also where that takes too much."""
+    request = {
+        "kind": "track",
+        "path": str(file.path),
+        "column": file.column,
+        "clip": asdict(replace(clip, path=None)),  # a stranger's file names no other
+        "limits": asdict(limits),
+    }
+    track = _answer(file.path, request, process)["track"]
+    values = {name: np.array(column, np.float64) for name, column in track["values"].items()}
+    return RatingTrack(np.array(track["times"], np.float64), values, track["name"])
+
+
+def _answer(path: Path, request: dict[str, Any], process: ReadingLimits) -> dict[str, Any]:
+    """What another process read. Raises DataError."""
+    request = request | {"memory": process.memory, "processor": process.processor}
+    if not AT_ONCE.acquire(timeout=process.place):
+        raise DataError(f"{path}: the server is reading other files; try again in a moment")
+    try:
+        answer = _ask(path, request, process.waiting)
+    finally:
+        AT_ONCE.release()
+    if "error" in answer:
+        raise DataError(answer["error"])
+    return answer
 
 
 def _ask(directory: Path, request: dict[str, Any], waiting: float) -> dict[str, Any]:

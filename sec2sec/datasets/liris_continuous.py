@@ -79,6 +79,13 @@ def read_film_track(parts: dict[str, Path], limits: TableLimits = DEFAULT_LIMITS
     return RatingTrack(times, values, parts["arousal"].name.rpartition("_")[0])
 
 
+def read_liris_file(file: Path, limits: TableLimits = DEFAULT_LIMITS) -> RatingTrack:
+    """One of the two files of a film, NAME_Arousal.txt, as a track of its mean. Raises DataError."""
+    target = file.stem.rpartition("_")[2].lower()
+    read = _read_file(file, limits)
+    return RatingTrack(read[:, 0].copy(), {target: read[:, 1].copy()}, file.name)
+
+
 def _read_file(file: Path, limits: TableLimits) -> np.ndarray:
     """Times, means and perhaps deviations, (seconds, 2 or 3)."""
     rows: list[list[float]] = []

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,16 +36,20 @@ MAX_POINTS = 1_000_000  # of a track; nine hours at 30 per second
 MAX_VALUES = 20_000_000  # of a track, points times names; 160 MB
 MAX_RATING = 1e9  # far above any scale
 MAX_RATE = 1_000.0  # values per second
+FRAME_COLUMNS = ("frame", "frame_number", "framenumber", "frame_index", "frame_idx")
 TIME_COLUMNS = ("time", "times", "t", "second", "seconds", "sec", "timestamp", "time_s", "approx_time", "onset")
 STIMULUS_SUFFIXES = (".tsv", ".tsv.gz")
 NOT_A_NUMBER = (*NO_LABEL, "", "n/a", "NaN", "nan")  # "n/a" is how BIDS writes it
 
 
-def read_track(path: Path | str, tier: str = "", limits: TableLimits = DEFAULT_LIMITS) -> RatingTrack:
+def read_track(
+    path: Path | str, tier: str = "", limits: TableLimits = DEFAULT_LIMITS, frames_per_second: float | None = None
+) -> RatingTrack:
     """A rating track: `.eaf` of ELAN, `.tsv` or `.tsv.gz` with a `.json` beside it, or a table of times and values.
 
     A table is separated by commas, semicolons or tabs. The time (s) is the column of that name, or the first one; a
-    table without a header is read as time, value, value 2 and so on. tier: of an `.eaf`. Raises DataError.
+    table without a header is read as time, value, value 2 and so on. A table with a column `frame` and no times in
+    seconds, as py-feat writes it, takes frames_per_second from the clip. tier: of an `.eaf`. Raises DataError.
     """
     path = Path(path)
     if path.suffix.lower() == ".eaf":
@@ -53,10 +58,12 @@ def read_track(path: Path | str, tier: str = "", limits: TableLimits = DEFAULT_L
         raise DataError(f"{path}: has no tiers, which only files of ELAN (.eaf) have; leave the tier out")
     if path.name.lower().endswith(STIMULUS_SUFFIXES) and sidecar(path).is_file():
         return read_stimulus(path, limits)
-    return _read_times(path, limits)
+    if re.search(r"_stim\.tsv(\.gz)?$", path.name):
+        raise DataError(f"{path}: names no columns; put {sidecar(path).name} beside it, which does")
+    return _read_times(path, limits, frames_per_second)
 
 
-def _read_times(path: Path, limits: TableLimits) -> RatingTrack:
+def _read_times(path: Path, limits: TableLimits, frames_per_second: float | None) -> RatingTrack:
     delimiter, text = delimited_text(path, limits)
     decimal = "," if delimiter == ";" else "."
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -68,8 +75,7 @@ def _read_times(path: Path, limits: TableLimits) -> RatingTrack:
     if not columns:
         raise DataError(f"{path}: is empty; give a table with a column of times in seconds, and a column of values")
     rows = _at_most(path, list(lines), len(columns))
-    lower = [column.lower() for column in columns]
-    time = columns[next((lower.index(name) for name in TIME_COLUMNS if name in lower), 0)]
+    time, step = _time_column(path, columns, rows, frames_per_second)
     others = [column for column in columns if column != time]
     wordy = word_columns(others, [cells for _, cells in rows])
     names = [column for column in others if column not in wordy]
@@ -77,14 +83,37 @@ def _read_times(path: Path, limits: TableLimits) -> RatingTrack:
         raise DataError(f"{path}: has one column, {time!r}; a track needs a column of times and one of values")
     times, values = [], []
     for where, found in rows:
-        times.append(number(where, time, found[time].replace(decimal, "."), 0, MAX_SECONDS))
+        times.append(number(where, time, found[time].replace(decimal, "."), 0, MAX_SECONDS / step) * step)
         if len(times) > 1 and times[-1] <= times[-2]:
+            now, before = times[-1] / step, times[-2] / step
             raise DataError(
-                f"{where}: {time} {times[-1]:g} does not come after {times[-2]:g}, the line before; sort the lines, "
-                "and keep one of each time"
+                f"{where}: {time} {now:g} does not come after {before:g}, the line before; sort the lines, "
+                "and keep one of each time" + (" (one face)" if step != 1 else "")
             )
         values.append([rating(where, name, found[name].replace(decimal, ".")) for name in names])
     return track_of(path, np.array(times), names, np.array(values, np.float64).reshape(len(values), len(names)))
+
+
+def _time_column(
+    path: Path, columns: Sequence[str], rows: Sequence[tuple[str, dict[str, str]]], frames_per_second: float | None
+) -> tuple[str, float]:
+    """The column that says when, and how many seconds its 1 stands for."""
+    lower = [column.lower() for column in columns]
+    first = rows[0][1] if rows else {}
+    named = [columns[lower.index(name)] for name in TIME_COLUMNS if name in lower]
+    # py-feat's approx_time is a text, 00:01, the same for all frames of a second: its frames say it better
+    timed = next((name for name in named if ":" not in first.get(name, "")), None)
+    if timed is not None:
+        return timed, 1.0
+    frame = next((columns[lower.index(name)] for name in FRAME_COLUMNS if name in lower), None)
+    if frame is None:
+        return (named or columns)[0], 1.0
+    if not frames_per_second:
+        raise DataError(
+            f"{path}: counts frames in the column {frame!r} and has no times, and the clip does not say how long a "
+            "frame lasts; add a column time in seconds"
+        )
+    return frame, 1 / frames_per_second
 
 
 def _at_most(path: Path, rows: list[Any], columns: int) -> list[Any]:

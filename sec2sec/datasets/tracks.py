@@ -49,3 +49,9 @@ class RatingTrack:
         sums = np.bincount(second[inside_too], values[inside][inside_too], minlength=seconds)
         means: np.ndarray = np.divide(sums, counts, out=np.full(seconds, np.nan), where=counts > 0)
         return means
+
+    def from_zero(self) -> RatingTrack:
+        """The same without what lies before time 0."""
+        first = int(np.searchsorted(self.times, -1e-9))
+        values = {name: values[first:] for name, values in self.values.items()}
+        return RatingTrack(np.maximum(self.times[first:], 0.0), values, self.name)

@@ -9,6 +9,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -71,14 +72,30 @@ def read_veatic_track(
 ) -> RatingTrack:
     """The ratings of a video over time; its file says how long a frame lasts. Raises DataError."""
     ratings = read_frames(folder, video, parts, limits)
+    times = frame_times(path, len(ratings))
+    return RatingTrack(times, dict(zip(TARGETS, ratings.T.copy(), strict=True)), f"{folder.name}/{video}")
+
+
+def frame_times(path: Path, frames: int) -> np.ndarray:
+    """When each of so many rated frames of a video begins (s): they divide its length. Raises DataError."""
     try:
         seconds = open_clip(path).duration
     except (MediaError, OSError) as error:
         raise DataError(f"{path}: how long a frame lasts cannot be read from the video ({error})") from error
     if not (math.isfinite(seconds) and seconds > 0):
         raise DataError(f"{path}: does not say how long it is; save the video again with any converter")
-    times = np.arange(len(ratings)) * (seconds / len(ratings))
-    return RatingTrack(times, dict(zip(TARGETS, ratings.T.copy(), strict=True)), f"{folder.name}/{video}")
+    times: np.ndarray = np.arange(frames) * (seconds / frames)
+    return times
+
+
+def veatic_track_at(video: Path, file: Path, limits: TableLimits = DEFAULT_LIMITS) -> RatingTrack:
+    """The ratings in one file of rating_averaged, of a video anywhere. Raises DataError."""
+    number, _, target = file.stem.partition("_")
+    track = read_veatic_track(video, file.parent, number, {"": file}, limits) if not target else None
+    if track is not None:
+        return replace(track, name=file.name)
+    ratings = _read_numbers(file, 1, limits)
+    return RatingTrack(frame_times(video, len(ratings)), {target: ratings[:, 0].copy()}, file.name)
 
 
 def read_frames(folder: Path, video: str, parts: dict[str, Path], limits: TableLimits = DEFAULT_LIMITS) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.config import TrackChoice
+from sec2sec.explanations.ratings import Rating
 
 SCHEMA = "sec2sec.explanation/1"
 
@@ -364,6 +365,7 @@ class Explanation:
     reference_distances: tuple[ReferenceDistance, ...] = ()  # empty where the checkpoint does not know them
     length: ClipLength | None = None  # None where the checkpoint does not say which lengths it learned from
     curve: Curve | None = None  # of a clip that is longer than those, or where windows were asked for
+    ratings: tuple[Rating, ...] = ()  # what people said of the clip, where somebody gave it
 
 
 @dataclass(frozen=True)

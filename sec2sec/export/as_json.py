@@ -33,6 +33,7 @@ def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
         "curve": None if explanation.curve is None else curve_json(explanation.curve),
         "reference_distances": plain(explanation.reference_distances),
         "cues": [_cue(feature) for feature in explanation.features],
+        "ratings": plain(explanation.ratings),
         "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
     }
 

@@ -39,6 +39,7 @@ def columns(explanation: Explanation, names: Sequence[str]) -> list[Column]:
     if explanation.co_attention.entropy.size:
         listed.append(Column("", "entropy", "value", explanation.co_attention.entropy, True))
     listed += [Column("", f"{one.name}, {one.unit}", "value", one.values) for one in explanation.features]
+    listed += [Column("", f"ratings: {one.name}", "value", one.seconds, True) for one in explanation.ratings]
     listed.append(Column("", "unfamiliar", "words", unfamiliar(explanation.out_of_distribution, explanation)))
     return listed
 
@@ -86,6 +87,7 @@ def tidy(explanation: Explanation, names: Sequence[str]) -> list[dict[str, Seque
             "entropy": entropy if entropy.size else nothing,
             "out_of_distribution": unfamiliar(explanation.out_of_distribution, explanation),
             **{feature.name.replace(" ", "_"): feature.values for feature in explanation.features},
+            **{f"ratings_{one.name}": one.seconds for one in explanation.ratings},
         }
         for name in names
     ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sec2sec.explanations.randomisation import unjudged_warning
+from sec2sec.explanations.ratings import HEADS, Rating
 from sec2sec.explanations.results import NEARLY_UNIFORM, Explanation, TargetExplanation
 from sec2sec.explanations.sentences import answer, span
 from sec2sec.export.curve import SPREAD, curve_words
+from sec2sec.tables import TextTable
 from sec2sec.words import BASELINE, signed
 
 
@@ -42,6 +44,7 @@ def as_text(explanation: Explanation) -> str:
     elif np.mean(entropy >= NEARLY_UNIFORM) > 0:
         count = int((entropy >= NEARLY_UNIFORM).sum())
         lines.append(f"In {count} of {clip.seconds} seconds the co-attention is nearly uniform: it points nowhere.")
+    lines += [line for rating in explanation.ratings for line in _rating(rating)]
     hidden = [n for n in explanation.targets if n in explanation.checkpoint.diagnostics]
     if hidden:
         lines.append(f"{', '.join(hidden)}: a diagnostic of known-truth clips, without a truth here; see the JSON.")
@@ -59,6 +62,16 @@ def _lengths(explanation: Explanation) -> str:
 def _answer(explanation: Explanation, name: str, target: TargetExplanation) -> list[str]:
     """What is to be read first of a target, and whether its attention can be believed."""
     return [answer(explanation, name).text, f"  {target.verdict.word.capitalize()}. {target.verdict.sentence}"]
+
+
+def _rating(rating: Rating) -> list[str]:
+    """How well each curve fits what people said."""
+    lines = ["", f"ratings: {rating.title}. {rating.compared}"]
+    if any(fit.correlation for fit in rating.fits):
+        lines += [
+            f"  {line}" for line in TextTable("", HEADS, [fit.cells for fit in rating.fits]).as_text().splitlines()
+        ]
+    return lines
 
 
 def _evidence(target: TargetExplanation) -> list[str]:

@@ -66,7 +66,7 @@ def _seconds(
 
 def _probe(path: str, limits: dict[str, str]) -> None:
     clip = open_clip(path, limits=_limits(limits))
-    fields = {name: getattr(clip, name) for name in ("name", "duration", "width", "height", "warnings")}
+    fields = {name: getattr(clip, name) for name in ("name", "duration", "width", "height", "fps", "warnings")}
     choices = clip.layout.choices
     own = {"playable": browser_can_play(clip), "video_tracks": choices.video, "audio_tracks": choices.audio}
     _write("probe", {**fields, **own}, {})

@@ -350,6 +350,7 @@ class ProbedClip:
     duration: float
     width: int
     height: int
+    fps: float | None  # None without a picture, or where the file does not say
     playable: bool  # by browsers, as it is
     warnings: list[str]  # sentences for people, of what is known before it is read
     choices: TrackChoices
@@ -384,7 +385,7 @@ def probe_clip(path: str | os.PathLike[str], limits: MediaLimits) -> ProbedClip:
         return _decoders("probing", os.getpid()).probe(path, limits)
     clip = open_clip(path, limits=limits)
     playable, choices = browser_can_play(clip), clip.layout.choices
-    return ProbedClip(clip.name, clip.duration, clip.width, clip.height, playable, clip.warnings, choices)
+    return ProbedClip(clip.name, clip.duration, clip.width, clip.height, clip.fps, playable, clip.warnings, choices)
 
 
 def convert_clip(

@@ -16,6 +16,7 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import UserError
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.explanations.embeddings import SecondEmbeddings
+from sec2sec.explanations.ratings import Rating
 from sec2sec.explanations.stability import Bands, with_stability
 from sec2sec.ui.bounded_cache import BoundedCache, bytes_of_result
 from sec2sec.ui.chosen_clip import Part
@@ -76,17 +77,18 @@ class ExplainedClip:
     @property
     def is_replaceable(self) -> bool:
         """Whether it is an example that nobody has asked anything of: a press of its tile shows it again."""
-        return self.is_shared and self.history is None and self.embeddings is None
+        return self.is_shared and self.history is None and self.embeddings is None and not self.explanation.ratings
 
     @property
     def nbytes(self) -> int:
         """Bytes that it takes, about: tokens, maps, what is on the screen, and something for the rest."""
+        rated = sum(rating.times.nbytes + rating.values.nbytes for rating in self.explanation.ratings)
         added = 0 if self.history is None else self.history.lab.added_bytes
         if self.is_replaceable:
             return BYTES_OF_OPENED
         if self.is_shared:
-            return added + BYTES_BESIDES
-        heavy = bytes_of_result(self.explanation, self.preview, self.tokens)
+            return added + rated + BYTES_BESIDES
+        heavy = bytes_of_result(self.explanation, self.preview, self.tokens) + rated
         return heavy + added + self._payload_bytes + BYTES_BESIDES
 
     @property
@@ -95,14 +97,22 @@ class ExplainedClip:
         return shown_targets(self.explanation, self.known_truth)
 
     def afresh(self) -> ExplainedClip:
-        """The same explanation, without what was done with it since: edits, files, soundtracks."""
+        """The same explanation, without what was done with it since: edits, files, soundtracks, people's ratings."""
         kept = {"explanation", "preview", "tokens", "path", "part", "model", "known_truth", "planted", "payload"}
         values = {name: getattr(self, name) for name in (*kept, "played", "pixels", "is_shared", "film")}
-        return ExplainedClip(**values | {"payload": dict(self.payload)})
+        fresh = ExplainedClip(**values | {"payload": dict(self.payload)})
+        if self.explanation.ratings:
+            fresh.show_ratings(())
+        return fresh
 
     def add_stability(self, bands: Bands) -> None:
         """Adds each target's bands of stability, also to what is on the screen."""
         self.explanation = with_stability(self.explanation, bands)
+        self.payload |= changing_payload(self.explanation, self.preview, self.shown_targets)
+
+    def show_ratings(self, ratings: tuple[Rating, ...]) -> None:
+        """Lay people's ratings beside the clip, also on the screen; none to take them away."""
+        self.explanation = replace(self.explanation, ratings=ratings)
         self.payload |= changing_payload(self.explanation, self.preview, self.shown_targets)
 
     def keep_newest(self, kind: str, path: Path) -> None:

@@ -65,6 +65,7 @@ from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.places import maps_function, places_function
 from sec2sec.ui.player import Player
+from sec2sec.ui.ratings import RatingsUpload
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.visit import Visit
 from sec2sec.viewer import files
@@ -116,6 +117,7 @@ class Layout:
                         "Explain", variant="primary", interactive=False, elem_id="explain", min_width=120
                     )
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=120)
+                self.ratings = RatingsUpload(settings, models, cache, clip_id)
                 self.stability = gr.Button("Check stability", visible=False, size="sm", elem_id="stability")
                 self.status = gr.HTML(status(PICK_CLIP), elem_id="status")
             with gr.Column(scale=1, min_width=320, elem_classes="right"):
@@ -545,6 +547,7 @@ class InspectTab:
         layout.at_once.change(None, layout.at_once, None, js=f"on => localStorage.setItem('{BOX}', on)", **AT_ONCE)
         self.demo.load(None, None, layout.at_once, js=f"() => localStorage.getItem('{BOX}') !== 'false'", **AT_ONCE)
         layout.downloads.connect(self.models)
+        layout.ratings.connect(layout.view)
 
     def connect_choices(self) -> None:
         """What takes the place of all that runs."""

@@ -14,7 +14,9 @@ from pathlib import Path
 HERE = Path(str(resources.files(__package__)))
 VIEW = HERE / "main.js"  # start(component): the synchronised view
 SHARED_STYLE = HERE / "shared.css"  # of all views
-VIEW_STYLES = (SHARED_STYLE, *(HERE / f"{name}.css" for name in ("second", "timeline", "chart", "playback", "film")))
+# of the synchronised view
+VIEW_PARTS = ("second", "timeline", "chart", "playback", "film", "ratings")
+VIEW_STYLES = (SHARED_STYLE, *(HERE / f"{name}.css" for name in VIEW_PARTS))
 # of the page around it
 PAGE_STYLES = tuple(HERE / f"{name}.css" for name in ("tokens", "style", "cards", "inspect", "downloads"))
 PAGE_STYLE = HERE / "page.css"  # of a report of figures, as one file

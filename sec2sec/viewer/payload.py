@@ -23,6 +23,7 @@ from sec2sec.viewer.curve import curve_payload
 from sec2sec.viewer.definitions import glossary
 from sec2sec.viewer.evidence import unfamiliar_words
 from sec2sec.viewer.lanes import TITLES, lanes
+from sec2sec.viewer.ratings import ratings_payload
 
 PARTS = ("whole", "audio", "video", "interaction")
 MAX_SECONDS_WITH_HEADS = 60  # in a longer clip the heads travel averaged: all of them would be tens of megabytes
@@ -90,6 +91,7 @@ def changing_payload(explanation: Explanation, preview: Preview, shown: list[str
     """The part of the payload that changes once more is known of the explanation: all but maps, stills and MFCC."""
     return {
         "lanes": lanes(explanation, preview, shown),
+        "ratings": ratings_payload(explanation),
         "columns": [_column(column) for column in columns(explanation, shown)],
         "csv": to_csv(explanation, shown),
     }

@@ -59,6 +59,7 @@ export class Timeline {
     this.box.style.setProperty('--foot', `${this.chart.foot}px`);
     this.chart.draw();
     view.film.draw();
+    view.ratings.draw();
     this.drawThumbs();
     view.showSelection();
     view.player.frame();
@@ -182,6 +183,7 @@ export class Timeline {
     }
     this.chart.draw();
     view.film.draw();
+    view.ratings.draw();
     this.drawThumbs();
     view.lanes.placeHatches();
     view.button('.s2s-out').disabled = axis.span >= view.count;

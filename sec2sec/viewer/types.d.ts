@@ -102,6 +102,8 @@ export interface Payload {
   sanity: Sanity[];
   /** Of each target the seconds that were planted, where the truth of the clip is known. */
   planted?: {[target: string]: number[]};
+  /** What people said over time, where somebody gave it. */
+  ratings?: RatingLane[];
   /** What words on the screen mean. */
   glossary?: {[term: string]: string};
   /** The seconds that are hatched, and all unfamiliar ones in words. */
@@ -166,6 +168,21 @@ export interface Lane {
       along?: boolean;
     };
   };
+}
+
+export interface RatingLane {
+  name: string;
+  file: string;
+  /** s in the analysed part. */
+  times: number[];
+  values: (number | null)[];
+  /** The mean of each second. */
+  seconds: (number | null)[];
+  low: number;
+  high: number;
+  compared: string;
+  heads: string[];
+  rows: string[][];
 }
 
 export type Unit = 'share' | 'prediction' | 'logits' | 'value' | 'words';

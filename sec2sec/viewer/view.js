@@ -11,6 +11,7 @@ import {secondSpan, signed, wholePercent} from './numbers.js';
 import {valueOf} from './page.js';
 import {isOfStability} from './stability.js';
 import {Playback} from './playback.js';
+import {Ratings} from './ratings.js';
 import {Player} from './player.js';
 import {decisiveSecond, effectsOf} from './scales.js';
 import {FigureTable} from './table.js';
@@ -36,6 +37,7 @@ export class View {
     this.timeline = new Timeline(this);
     this.film = new FilmCurve(this, trigger, Boolean(props.opens_windows));
     this.lanes = new Lanes(this);
+    this.ratings = new Ratings(this);
     this.table = new FigureTable(this);
     this.coattention = new CoAttention(this);
     this.link = new Link(this);
@@ -89,6 +91,7 @@ export class View {
     this.timeline.load();
     this.film.load();
     this.lanes.load();
+    this.ratings.load();
     this.table.draw();
     this.live.load();
     this.coattention.load();
@@ -159,7 +162,7 @@ export class View {
       const attention = target.attention ? `, attention ${wholePercent(target.attention[second])}` : '';
       return `${target.name} effect ${signed(effectsOf(target)[second])}${attention}`;
     });
-    return [`${secondSpan(second)} of ${this.count} s`, ...targets].join(', ');
+    return [`${secondSpan(second)} of ${this.count} s`, ...targets, ...this.ratings.words(second)].join(', ');
   }
 
   writeNow() {
