@@ -27,7 +27,7 @@ HEAD = 4 * 1024**2  # bytes in which a film says what made it, after the index o
 # or a training cannot be had again by the same command.
 BEGINNINGS = (
     re.compile(
-        rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(comparison|data|difference|evaluation|explanations?|profile|suite)/'
+        rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(comparison|data|difference|evaluation|explanations?|people|profile|suite)/'
     ),
     re.compile(rb'\s*<!doctype html>.{,1000}<meta name="generator" content="sec2sec">', re.I | re.S),
     re.compile(rb"target,second,start,end,attention,verdict,effect,"),

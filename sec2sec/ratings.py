@@ -8,8 +8,8 @@ T seconds, N windows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -108,9 +108,10 @@ def _compared(
     window: int,
 ) -> Rating:
     plain = beside(clip, track, name)
-    ratings = at_centres(plain.seconds, window)
-    fits = tuple(_fits(explanation, curve, ratings, _targets(explanation, name), window))
-    return Rating(plain.name, plain.file, plain.times, plain.values, plain.seconds, fits, window)
+    targets = {target: explanation.targets[target] for target in _targets(explanation, name)}
+    curves = {target: Curves(curve[target], own.effect, own.attention) for target, own in targets.items()}
+    features = {feature.name: feature.values for feature in explanation.features}
+    return replace(plain, fits=fits_of(curves, features, plain.seconds, window), window=window)
 
 
 def _targets(explanation: Explanation, name: str) -> list[str]:
@@ -119,23 +120,34 @@ def _targets(explanation: Explanation, name: str) -> list[str]:
     return same or shown
 
 
-def _fits(
-    explanation: Explanation, curve: Mapping[str, np.ndarray], ratings: np.ndarray, targets: Sequence[str], window: int
-) -> Iterator[RatingFit]:
-    for target in targets:
-        own = explanation.targets[target]
-        yield _fit(target, CURVE, curve[target], ratings)
-        yield _fit(target, EFFECT, averaged(own.effect, window), ratings)
+@dataclass(frozen=True)
+class Curves:
+    """What a model says of one target over time."""
+
+    prediction: np.ndarray  # (N,) of each window, one starting every second
+    effect: np.ndarray  # (T,)
+    attention: np.ndarray | None  # (T,); None where the system has none
+
+
+def fits_of(
+    curves: Mapping[str, Curves], features: Mapping[str, np.ndarray], seconds: np.ndarray, window: int
+) -> tuple[RatingFit, ...]:
+    """How well the curves of each target, and the yardsticks among the features (T,), fit the ratings (T,)."""
+    ratings = at_centres(seconds, window)
+    fits = []
+    for target, own in curves.items():
+        fits.append(_fit(target, CURVE, own.prediction, ratings))
+        fits.append(_fit(target, EFFECT, averaged(own.effect, window), ratings))
         if own.attention is None:
-            yield RatingFit(target, ATTENTION, None, "this system has no attention")
+            fits.append(RatingFit(target, ATTENTION, None, "this system has no attention"))
         else:
-            yield _fit(target, ATTENTION, averaged(own.attention, window), ratings)
-    features = {feature.name: feature.values for feature in explanation.features}
+            fits.append(_fit(target, ATTENTION, averaged(own.attention, window), ratings))
     for name in YARDSTICKS:
         if name in features:
-            yield _fit("", name, averaged(features[name], window), ratings)
+            fits.append(_fit("", name, averaged(features[name], window), ratings))
         else:
-            yield RatingFit("", name, None, f"the clip has no {'sound' if name == 'loudness' else 'picture'}")
+            fits.append(RatingFit("", name, None, f"the clip has no {'sound' if name == 'loudness' else 'picture'}"))
+    return tuple(fits)
 
 
 def _fit(target: str, series: str, values: np.ndarray, ratings: np.ndarray) -> RatingFit:

@@ -51,6 +51,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
         "benchmark",
         "Train and compare the systems of the paper's tables, or compare methods of explanation.",
     ),
+    "check-people": (
+        "check_people",
+        "Compare the bundled checkpoints with people who rated a film second by second (Emo-FilM).",
+    ),
     "push": ("push", "Upload a checkpoint to the Hugging Face Hub, from where --checkpoint USER/NAME takes it."),
     "profile": ("attention_profile", "Measure the mean attention over seconds of a data set (paper, Fig. 2)."),
 }

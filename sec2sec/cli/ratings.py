@@ -37,7 +37,7 @@ def parse_tracks(options: argparse.Namespace) -> list[RatingsFile]:
 def read_ratings(
     options: argparse.Namespace, files: Sequence[RatingsFile], limits: MediaLimits
 ) -> tuple[RatingTrack, ...]:
-    """What people said, read before the clip is: a file of another clip is refused before the work. Raises DataError."""
+    """What people said, read before the clip is, so that a file of another clip costs no work. Raises DataError."""
     from sec2sec.datasets.track_of_clip import read_tracks, timed_clip
 
     return read_tracks(files, timed_clip(options.clip, options.start, options.end, limits))

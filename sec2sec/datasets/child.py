@@ -1,6 +1,7 @@
-"""The program that reads an uploaded data set or file of ratings for the app: sec2sec/datasets/isolated.py starts it, and kills it.
+"""The program that reads what was uploaded to the app, a data set or a file of ratings.
 
-It reads what to open as JSON from its standard input, and writes the table, or why there is none, as JSON.
+sec2sec/datasets/isolated.py starts it, and kills it. It reads what to open as JSON from its standard input, and writes
+the table or track, or why there is none, as JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A data set, or a file of ratings, that a stranger sent, read by a process of its own with limits on memory, processor time and waiting.
+"""A data set, or a file of ratings, that a stranger sent: read by a process of its own, which has limits.
 
-A table that is made to be slow or large costs that process, and nobody else's page. Only JSON comes back. The process
-is sec2sec/datasets/child.py.
+They are on memory, processor time and waiting. A table that is made to be slow or large costs that process, and nobody
+else's page. Only JSON comes back. The process is sec2sec/datasets/child.py.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ def _read_times(path: Path, limits: TableLimits, frames_per_second: float | None
         raise DataError(f"{path}: is empty; give a table with a column of times in seconds, and a column of values")
     rows = _at_most(path, list(lines), len(columns))
     time, step = _time_column(path, columns, rows, frames_per_second)
-    others = [column for column in columns if column != time]
+    clocks = [column for column in columns if rows and ":" in rows[0][1][column]]  # 00:01 is no value
+    others = [column for column in columns if column != time and column not in clocks]
     wordy = word_columns(others, [cells for _, cells in rows])
     names = [column for column in others if column not in wordy]
     if not names:

@@ -65,7 +65,8 @@ def lagged_correlation(
     sign = 1.0 if by_lag[lag] >= 0 else -1.0
     block = block_length(x, y[:, lag])
     flattery = _flattery(x, y, by_lag, block, draws, np.random.default_rng(seed))
-    middle = abs(_z(by_lag[lag])) - float(flattery.mean())
+    # resamples that fall below the clip on average say nothing of picking
+    middle = abs(float(_z(by_lag[lag]))) - max(float(flattery.mean()), 0.0)
     reach = critical_value(block / len(x)) * float(flattery.std(ddof=1))
     ends = sorted(sign * math.tanh(middle + side * reach) for side in (-1, 1))
     best = shifted(x, y, block)

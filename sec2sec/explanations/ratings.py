@@ -6,6 +6,7 @@ T seconds of the analysed part, N instants of the track.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,20 +64,31 @@ class Rating:
     @property
     def compared(self) -> str:
         """What was compared and how, or why nothing was: sentences."""
-        fits = [fit.correlation for fit in self.fits if fit.correlation is not None]
-        if not fits:
+        if not any(fit.correlation for fit in self.fits):
             return self.note or "Nothing could be compared: " + "; ".join(
                 f"{fit.name}: {fit.absent}" for fit in self.fits
             )
-        blocks = sorted({fit.block for fit in fits})
-        span = f"{blocks[0]}" if len(blocks) == 1 else f"{blocks[0]} to {blocks[-1]}"
-        return (
-            f"{fits[0].seconds} points, one per second, each curve averaged over {self.window} s. People react late: "
-            f"of the lags from 0 to {MAX_LAG} s the one that fits best was taken, which flatters, so the intervals "
-            "pick it anew in each resample. Neighbouring seconds resemble each other, so a resample is made of blocks "
-            f"of {span} s. “Reached by chance”: what the best lag reaches in 5 % of the circular shifts of the curve, "
-            "and how many shifts fit as well as the clip."
-        )
+        return procedure([self])
+
+
+def procedure(ratings: Sequence[Rating]) -> str:
+    """How the curves were compared with ratings of one clip, as sentences."""
+    fits = [fit.correlation for rating in ratings for fit in rating.fits if fit.correlation is not None]
+    points, windows, blocks = (
+        _range(values)
+        for values in ([f.seconds for f in fits], [rating.window for rating in ratings], [f.block for f in fits])
+    )
+    return (
+        f"{points} points, one per second, each curve averaged over {windows} s. People react late: of the lags from 0 "
+        f"to {MAX_LAG} s the one that fits best was taken. That flatters, so the intervals pick it anew in each "
+        "resample; at an end of the range a better one may lie beyond. Neighbouring seconds resemble each other, so a "
+        f"resample is made of blocks of {blocks} s. “Reached by chance”: what the best lag reaches in 5 % of the "
+        "circular shifts of the curve, and how many shifts fit as well as the clip."
+    )
+
+
+def _range(values: Sequence[int]) -> str:
+    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
 
 
 def decimals(value: float, signed: bool = False) -> str:

@@ -79,7 +79,7 @@ def test_the_correction_is_that_of_a_slow_loop_that_picks_the_lag_anew():
         lag = max(range(LAGS), key=lambda lag: abs(r[lag]))
         flattery.append(math.copysign(1, r[lag]) * (math.atanh(r[lag]) - math.atanh(own[lag])))
     assert np.mean(flattery) > 0
-    expected = math.copysign(math.tanh(abs(math.atanh(fit.r)) - float(np.mean(flattery))), fit.r)
+    expected = math.copysign(math.tanh(max(abs(math.atanh(fit.r)) - float(np.mean(flattery)), 0)), fit.r)
     assert fit.corrected == pytest.approx(expected)
     reach = lagged.critical_value(fit.block / len(x)) * float(np.std(flattery, ddof=1))
     assert math.atanh(fit.high) - math.atanh(fit.low) == pytest.approx(2 * reach)
