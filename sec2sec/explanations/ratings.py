@@ -38,7 +38,7 @@ class RatingFit:
         fit = self.correlation
         if fit is None:
             return self.name, "–", "–", "–", self.absent, "–"
-        chance = "–" if math.isnan(fit.chance) else f"{decimals(fit.chance)} ({fit.chance_share:.0%} of shifts)"
+        chance = "–" if math.isnan(fit.chance) else f"{decimals(fit.chance)} ({100 * fit.chance_share:.0f} % of shifts)"
         interval = f"{decimals(fit.low, True)} to {decimals(fit.high, True)}"
         return self.name, f"{fit.lag} s", decimals(fit.r, True), decimals(fit.corrected, True), interval, chance
 
@@ -62,9 +62,14 @@ class Rating:
         return f"{self.name} ({self.file})"
 
     @property
+    def is_compared(self) -> bool:
+        """Whether anything could be compared with it."""
+        return any(fit.correlation for fit in self.fits)
+
+    @property
     def compared(self) -> str:
         """What was compared and how, or why nothing was: sentences."""
-        if not any(fit.correlation for fit in self.fits):
+        if not self.is_compared:
             return self.note or "Nothing could be compared: " + "; ".join(
                 f"{fit.name}: {fit.absent}" for fit in self.fits
             )

@@ -67,7 +67,7 @@ def _answer(explanation: Explanation, name: str, target: TargetExplanation) -> l
 def _rating(rating: Rating) -> list[str]:
     """How well each curve fits what people said."""
     lines = ["", f"ratings: {rating.title}. {rating.compared}"]
-    if any(fit.correlation for fit in rating.fits):
+    if rating.is_compared:
         lines += [
             f"  {line}" for line in TextTable("", HEADS, [fit.cells for fit in rating.fits]).as_text().splitlines()
         ]

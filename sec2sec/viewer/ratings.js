@@ -6,6 +6,7 @@ import {isNumber, plain} from './numbers.js';
 
 const LANE_PX = 48;
 const EDGE_PX = 5; // between the lane's edge and the highest and lowest value
+const TICK_PX = 12; // height of a number
 const LONGEST_GAP_PX = 3; // of which a line is drawn across, whatever the time between its ends
 const LONGEST_GAP = 5; // s, as Python joins them
 
@@ -55,7 +56,8 @@ export class Ratings {
     ];
     const ticks = high > low ? [high, low] : [high];
     for (const value of ticks) {
-      parts.push(makeSvg('text', {class: 's2s-tick is-left', x: axis.left - 5, y: yOf(value) + 4}, plain(value)));
+      const y = Math.min(Math.max(yOf(value) + 4, TICK_PX), LANE_PX - 3); // within the lane
+      parts.push(makeSvg('text', {class: 's2s-tick is-left', x: axis.left - 5, y}, plain(value)));
     }
     if (low < 0 && high > 0)
       parts.push(makeSvg('path', {class: 's2s-rating-zero', d: `M${axis.left} ${yOf(0)}H${end}`}));
@@ -92,8 +94,8 @@ export class Ratings {
 /** What was compared with a track. @param {RatingLane} lane */
 function rated(lane) {
   const title = make('h4', {}, 'What people said: ', make('b', {}, lane.name), ` (${lane.file})`);
-  const words = make('p', {}, lane.compared);
-  if (!lane.rows.length) return make('div', {}, title, words);
+  const words = lane.compared ? make('p', {}, lane.compared) : null;
+  if (!lane.rows.length) return make('div', {}, title, ...(words ? [words] : []));
   const head = make('tr', {}, ...lane.heads.map(name => make('th', {scope: 'col'}, name)));
   const rows = lane.rows.map(([name, ...cells]) =>
     make('tr', {}, make('th', {scope: 'row'}, name), ...cells.map(cell => make('td', {}, cell))),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sec2sec.explanations.ratings import HEADS, Rating
+from sec2sec.explanations.ratings import HEADS, Rating, procedure
 from sec2sec.explanations.results import Explanation
 
 MAX_POINTS = 2000  # of a lane; more than a screen has columns
@@ -14,13 +14,16 @@ MAX_POINTS = 2000  # of a lane; more than a screen has columns
 
 def ratings_payload(explanation: Explanation) -> list[dict[str, Any]]:
     """For each track its points, its scale, and the table of what was compared, as it is printed elsewhere too."""
-    return [_payload(rating) for rating in explanation.ratings]
+    compared = [rating for rating in explanation.ratings if rating.is_compared]
+    words = {id(rating): "" if rating.is_compared else rating.compared for rating in explanation.ratings}
+    if compared:  # once, below the last table
+        words[id(compared[-1])] = procedure(compared)
+    return [_payload(rating, words[id(rating)]) for rating in explanation.ratings]
 
 
-def _payload(rating: Rating) -> dict[str, Any]:
+def _payload(rating: Rating, words: str) -> dict[str, Any]:
     times, values = thinned(rating.times, rating.values)
     known = rating.values[np.isfinite(rating.values)]
-    is_compared = any(fit.correlation for fit in rating.fits)
     return {
         "name": rating.name,
         "file": rating.file,
@@ -29,9 +32,9 @@ def _payload(rating: Rating) -> dict[str, Any]:
         "seconds": [float(f"{value:.5g}") if np.isfinite(value) else None for value in rating.seconds],
         "low": float(known.min()) if len(known) else 0.0,
         "high": float(known.max()) if len(known) else 1.0,
-        "compared": rating.compared,
-        "heads": list(HEADS) if is_compared else [],
-        "rows": [list(fit.cells) for fit in rating.fits] if is_compared else [],
+        "compared": words,
+        "heads": list(HEADS) if rating.is_compared else [],
+        "rows": [list(fit.cells) for fit in rating.fits] if rating.is_compared else [],
     }
 
 
