@@ -10,7 +10,6 @@ import math
 from torch import Tensor
 
 from sec2sec.baselines import SYSTEMS
-from sec2sec.config import crop_region
 from sec2sec.explanations.masker import Masker
 from sec2sec.explanations.results import CoAttention
 
@@ -31,7 +30,7 @@ def co_attention(masker: Masker) -> CoAttention:
     model, tokens, embedded = masker.model, masker.tokens, masker.by_second
     video_from_audio = None if embedded is None else embedded.embeddings.video_from_audio
     audio_from_video = None if embedded is None else embedded.embeddings.audio_from_video
-    grids = model.video_grid, model.audio_grid, crop_region()
+    grids = model.video_grid, model.audio_grid, model.region
     if tokens.video is None or tokens.audio is None:
         missing = "sound" if tokens.audio is None else "picture"
         return CoAttention(*grids, absent=f"The clip has no {missing}, so there is nothing to co-attend to.")
