@@ -6,9 +6,9 @@ from sec2sec.config import COMPACT
 from sec2sec.errors import SettingsError
 
 R2PLUS1D, RESNET = "r2plus1d-18", "mfcc-resnet18"  # the paper's
-TIMM = "timm"
-VIDEO_NAMES, VIDEO_FAMILIES = (COMPACT, R2PLUS1D), (TIMM,)
-AUDIO_NAMES, AUDIO_FAMILIES = (COMPACT, RESNET), tuple[str, ...]()
+TIMM, TRANSFORMERS = "timm", "transformers"
+VIDEO_NAMES, VIDEO_FAMILIES = (COMPACT, R2PLUS1D), (TIMM, TRANSFORMERS)
+AUDIO_NAMES, AUDIO_FAMILIES = (COMPACT, RESNET), (TRANSFORMERS,)
 
 
 def check_names(video: str, audio: str) -> None:

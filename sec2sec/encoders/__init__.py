@@ -148,6 +148,10 @@ def build_encoders(
 def _named_video(config: EncoderConfig, weights: bool) -> VideoEncoder:
     """The visual encoder of a named pair."""
     name = config.video_encoder.name
+    if name.startswith("transformers:"):
+        from sec2sec.encoders import transformers_images
+
+        return transformers_images.build_video(config.video_encoder, weights=weights)
     if name.startswith("timm:"):
         from sec2sec.encoders import timm_images  # timm takes seconds to import
 
@@ -160,6 +164,10 @@ def _named_video(config: EncoderConfig, weights: bool) -> VideoEncoder:
 def _named_audio(config: EncoderConfig, weights: bool) -> AudioEncoder:
     """The audio encoder of a named pair."""
     name = config.audio_encoder.name
+    if name.startswith("transformers:"):
+        from sec2sec.encoders import transformers_audio
+
+        return transformers_audio.build_audio(config.audio_encoder, weights=weights)
     if name == RESNET:
         return load_paper_audio(pretrained=weights)
     return CompactAudio(part_of(config, name)).eval()

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from sec2sec.config import VideoEncoderConfig
 
+FRAMES_PER_SECOND = 2  # a network of single pictures has no rate; at this one a second with a cut shows both shots
+
 
 def normalised_crop(frames: Tensor, config: VideoEncoderConfig) -> Tensor:
     """Resized frames uint8 (N, M, h, w, 3) → float32 (N, M, 3, crop, crop), (x / 255 − mean) / std."""

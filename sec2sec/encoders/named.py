@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sec2sec.config import COMPACT, CROP, RESIZE, AudioEncoderConfig, EncoderConfig, VideoEncoderConfig
-from sec2sec.encoder_names import R2PLUS1D, RESNET, TIMM
+from sec2sec.encoder_names import R2PLUS1D, RESNET, TIMM, TRANSFORMERS
 from sec2sec.errors import SettingsError
 
 MAX_SIDE = 4  # places a side of the default grid: a map of more is pooled, as the paper's maps are for training
@@ -54,6 +54,10 @@ def describe_video(name: str) -> tuple[VideoEncoderConfig, int, int]:
         from sec2sec.encoders import timm_images
 
         return timm_images.describe_video(rest)
+    if family == TRANSFORMERS:
+        from sec2sec.encoders import transformers_images
+
+        return transformers_images.describe_video(rest)
     compact = EncoderConfig.compact()
     return VideoEncoderConfig(name=COMPACT), compact.width, compact.frames_per_second
 
@@ -63,6 +67,11 @@ def describe_audio(name: str) -> tuple[AudioEncoderConfig, int]:
     if name == RESNET:
         paper = EncoderConfig.paper()
         return AudioEncoderConfig(name=name, grid=paper.maps[1]), paper.width
+    family, _, rest = name.partition(":")
+    if family == TRANSFORMERS:
+        from sec2sec.encoders import transformers_audio
+
+        return transformers_audio.describe_audio(rest)
     return AudioEncoderConfig(name=COMPACT), EncoderConfig.compact().width
 
 

@@ -1,6 +1,6 @@
 """Where published weights are found: a folder of this program, a bundled checkpoint, HF_HOME, or the network, once.
 
-Only config.json and safetensors are read, and none of them runs code.
+Only JSON and plain tensors are read, and none of them runs code.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sec2sec.encoders.base import EncoderError, one_reason
 from sec2sec.paths import program_paths
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+PICKLED = "pytorch_model.bin"  # where a repository has nothing better: read as plain tensors, weights_only
 SECONDS_FOR_ANSWER = 3.0  # of the place that weights come from
 
 
@@ -30,6 +31,7 @@ class Published:
     folder: Path
     repository: str
     revision: str  # the commit on the Hub, or what config.json of a converted network says of its origin
+    weights: str = WEIGHTS  # name of the file
 
     @property
     def config(self) -> dict[str, Any]:
@@ -45,8 +47,16 @@ class Published:
     @property
     def sha256(self) -> str:
         """Of the weights: the same file is the same encoder, whatever it is called."""
-        with (self.folder / WEIGHTS).open("rb") as file:
+        with (self.folder / self.weights).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def check(self, sha256: str, revision: str) -> None:
+        """EncoderError where the weights are not those that a model learned with."""
+        if (own := self.sha256) != sha256:
+            raise EncoderError(
+                f"{self.folder}: its weights are not those that the model learned with (SHA-256 {own[:12]}…, expected "
+                f"{sha256[:12]}…); get revision {revision} of {self.repository}"
+            )
 
     def damaged(self, name: str, error: Exception) -> EncoderError:
         """The error for a file that is there and cannot be used."""
@@ -90,28 +100,32 @@ def find_published(
 
 def _from_hub(repository: str, revision: str, also: Sequence[str], hint: str) -> Published:
     """From HF_HOME, where the files are whole; else from the network."""
-    from huggingface_hub import snapshot_download, try_to_load_from_cache
-
-    names = [CONFIG, WEIGHTS, *also]
+    from huggingface_hub import try_to_load_from_cache
 
     def cached(name: str) -> bool:
         return isinstance(try_to_load_from_cache(repository, name, revision=revision or None), str)
 
-    there = cached(CONFIG) and cached(WEIGHTS)
+    here = cached(CONFIG) and (cached(WEIGHTS) or cached(PICKLED))
     try:
-        folder = Path(
-            snapshot_download(
-                repository,
-                revision=revision or None,
-                allow_patterns=names,
-                local_files_only=there or not hub_answers(),
-            )
-        )
+        folder = _snapshot(repository, revision, [CONFIG, WEIGHTS, *also], local=here or not hub_answers())
+        if not here and not (folder / WEIGHTS).is_file():
+            folder = _snapshot(repository, revision, [PICKLED], local=False)
     except Exception as error:  # the hub's library, the network and the disk have many
         raise absent(repository, revision, error, hint) from error
-    if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
-        raise absent(repository, revision, FileNotFoundError(f"{' and '.join(missing)} missing"), hint)
-    return Published(folder, repository, folder.name)
+    weights = next((name for name in (WEIGHTS, PICKLED) if (folder / name).is_file()), None)
+    if weights is None or not (folder / CONFIG).is_file():
+        missing = WEIGHTS if weights is None else CONFIG
+        raise absent(repository, revision, FileNotFoundError(f"the repository has no {missing}"), hint)
+    return Published(folder, repository, folder.name, weights)
+
+
+def _snapshot(repository: str, revision: str, names: Sequence[str], *, local: bool) -> Path:
+    """The folder of a repository in HF_HOME, with these of its files; local: those that are there."""
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(repository, revision=revision or None, allow_patterns=list(names), local_files_only=local)
+    )
 
 
 def absent(repository: str, revision: str, error: Exception, hint: str) -> EncoderError:

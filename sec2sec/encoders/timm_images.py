@@ -21,12 +21,11 @@ from torch import Tensor, nn
 from sec2sec.config import RESIZE, VideoEncoderConfig
 from sec2sec.encoders.base import EncoderError, VideoEncoder, is_carried, one_reason, round_to_half
 from sec2sec.encoders.bundled import find_bundled
-from sec2sec.encoders.images import normalised_crop
+from sec2sec.encoders.images import FRAMES_PER_SECOND, normalised_crop
 from sec2sec.encoders.published import Published, find_published
 
 Layout = Literal["tokens", "channels first", "channels last"]  # of what a network of timm gives
 
-FRAMES_PER_SECOND = 2  # a network for single pictures has no rate; this keeps a second's change of shot apart
 RECIPES = {"tf_efficientnet_lite0": "recipes/efficientnet_lite0.py"}  # converts weights that a package index has
 
 
@@ -99,11 +98,7 @@ def build_video(config: VideoEncoderConfig, *, weights: bool) -> TimmVideo:
         encoder.load_state_dict(bundled.weights())
         return encoder
     files = published_files(config.name.partition(":")[2], config.revision)
-    if files.sha256 != config.sha256:
-        raise EncoderError(
-            f"{files.folder}: its weights are not those that the model learned with (SHA-256 {files.sha256[:12]}…, "
-            f"expected {config.sha256[:12]}…); get revision {config.revision} of {files.repository}"
-        )
+    files.check(config.sha256, config.revision)
     import timm
 
     try:

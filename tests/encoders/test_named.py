@@ -21,7 +21,6 @@ from sec2sec.encoders.named import named_config
 from sec2sec.encoding import encode_clip
 from sec2sec.errors import SettingsError
 from sec2sec.media import open_clip
-from sec2sec.paths import Paths, program_paths
 from sec2sec.progress import drain
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.settings import TrainConfig
@@ -31,20 +30,6 @@ from tests.helpers.datasets import clip_folder
 from tests.helpers.trainings import CPU
 
 LITE0 = "timm:tf_efficientnet_lite0"
-OFFLINE = "http://127.0.0.1:9"  # nobody listens
-
-
-@pytest.fixture
-def no_network(tmp_path, monkeypatch):
-    """An empty HF_HOME, no network, and a folder for converted encoders."""
-    from huggingface_hub import constants
-
-    monkeypatch.setenv("HF_ENDPOINT", OFFLINE)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    paths: Paths = replace(program_paths(), encoders=tmp_path / "encoders", checkpoints=tmp_path / "none")
-    for module in ("published", "bundled"):
-        monkeypatch.setattr(f"sec2sec.encoders.{module}.program_paths", lambda: paths)
-    return paths
 
 
 @pytest.fixture
