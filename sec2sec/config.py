@@ -14,6 +14,7 @@ RESIZE = (128, 171)  # height, width of a decoded frame: torchvision's Kinetics-
 CROP = 112  # pixels; centre crop of a resized frame
 
 COMPACT = "compact"  # the name of both encoders of that preset
+Bands = Literal["mfcc", "mel", "none"]  # of an audio token: of MFCC, of a mel spectrogram, or it has no band
 NAMED_FIELDS = ("video_encoder", "audio_encoder")
 
 Preset = Literal["paper", "compact"]
@@ -124,7 +125,7 @@ class AudioEncoderConfig(Validated):
     sha256: str = ""
     grid: tuple[int, int] = setting((1, 1), ge=1)  # (band, time) of its map of a second; one band: no frequency axis
     sample_rate: int = setting(SAMPLE_RATE, ge=1)  # Hz that it learned from; sound is resampled to it
-    bands: Literal["mfcc", "mel", "none"] = "mfcc"  # what its bands are
+    bands: Bands = "mfcc"  # what its bands are
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ class EncoderConfig(Validated):
         return self.video_encoder.region if self.preset == "named" else crop_region()
 
     @property
-    def bands(self) -> Literal["mfcc", "mel", "none"]:
+    def bands(self) -> Bands:
         """What the bands of an audio token are."""
         return self.audio_encoder.bands if self.preset == "named" else "mfcc"
 

@@ -24,7 +24,7 @@ from sec2sec.encoders.fold import fold
 from sec2sec.encoders.named import part_of
 from sec2sec.encoders.paper import load_paper, load_paper_audio, load_paper_video
 from sec2sec.encoders.tokens import Modality, Tokens
-from sec2sec.features import MfccImage
+from sec2sec.features import MfccImage, mel_image
 
 __all__ = ["EncoderError", "Encoders", "build_encoders"]
 
@@ -59,6 +59,10 @@ class Encoders(nn.Module):
     def encode_mfcc(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
         return self._encode_audio(image)
+
+    def screen_image(self, samples: Tensor) -> Tensor:
+        """samples (T, 16000) → what the screen shows of the sound (T, channels, rows, steps): MFCC, or mel bands."""
+        return mel_image(samples) if self.config.bands == "mel" else self.mfcc(samples)
 
     def _encode_audio(self, sound: Tensor) -> Tensor:
         """What the audio encoder reads of T seconds → audio tokens (T, A, C) float32."""

@@ -8,7 +8,9 @@ from sec2sec.config import COMPACT, CROP, RESIZE, AudioEncoderConfig, EncoderCon
 from sec2sec.encoder_names import R2PLUS1D, RESNET, TIMM, TRANSFORMERS
 from sec2sec.errors import SettingsError
 
-MAX_SIDE = 4  # places a side of the default grid: a map of more is pooled, as the paper's maps are for training
+# The default grids: maps of more are pooled, as the paper's are for training (docs/decisions/0041)
+MAX_SIDE = 4  # rows, and columns, of places
+MAX_BANDS, MAX_TIMES = 4, 8  # of the sound, as the compact encoder gives
 
 
 def named_config(video: str, audio: str, frames_per_second: int = 0) -> EncoderConfig:
@@ -24,23 +26,28 @@ def named_config(video: str, audio: str, frames_per_second: int = 0) -> EncoderC
         video_config = replace(video_config, grid=(rate, rows, columns))
     audio_config, audio_width = describe_audio(audio)
     compact = EncoderConfig.compact()
-    video_grid, audio_grid = compact.video_grid, compact.audio_grid
-    if video != COMPACT:
-        times, rows, columns = video_config.grid
-        video_grid = (times, min(rows, MAX_SIDE), min(columns, MAX_SIDE))
-    if audio != COMPACT:
-        bands, times = audio_config.grid
-        audio_grid = (min(bands, compact.audio_grid[0]), min(times, compact.audio_grid[1]))
     return EncoderConfig(
         "named",
         frames_per_second=rate,
         width=width,
         audio_width=audio_width,
-        video_grid=video_grid,
-        audio_grid=audio_grid,
+        video_grid=compact.video_grid if video == COMPACT else pooled_video(video_config.grid),
+        audio_grid=compact.audio_grid if audio == COMPACT else pooled_audio(audio_config.grid),
         video_encoder=video_config,
         audio_encoder=audio_config,
     )
+
+
+def pooled_video(map: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The default grid of a map (time, height, width)."""
+    times, rows, columns = map
+    return times, min(rows, MAX_SIDE), min(columns, MAX_SIDE)
+
+
+def pooled_audio(map: tuple[int, int]) -> tuple[int, int]:
+    """The default grid of a map (band, time)."""
+    bands, times = map
+    return min(bands, MAX_BANDS), min(times, MAX_TIMES)
 
 
 def describe_video(name: str) -> tuple[VideoEncoderConfig, int, int]:

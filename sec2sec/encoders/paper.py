@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sec2sec.encoders.base import AudioEncoder, EncoderError, VideoEncoder, one_reason
+from sec2sec.encoders.published import may_download
 
 IMAGE_SIDE = 224  # pixels; the side of the pictures that ResNet-18 learned from
 
@@ -122,6 +123,8 @@ def _load(encoder: nn.Module, weights: Any) -> None:
     """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / _file_name(weights)
+    if not (file.exists() or may_download()):
+        raise EncoderError(f"{file.name} is not in {folder}; it is downloaded from {weights.url}, or put it there")
     try:
         # torch.hub checks the hash after a download only: a file that a person put there is taken as it is.
         # weights_only: nothing in the file is run

@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,12 +68,30 @@ class Published:
         )
 
 
+_may_download = ContextVar("may_download", default=True)
+
+
+@contextmanager
+def without_download() -> Iterator[None]:
+    """Only what is on this machine is found."""
+    token = _may_download.set(False)
+    try:
+        yield
+    finally:
+        _may_download.reset(token)
+
+
+def may_download() -> bool:
+    """Whether weights may be fetched from the network."""
+    return _may_download.get()
+
+
 def hub_answers() -> bool:
     """Whether somebody listens where weights are downloaded from. True behind a proxy, which alone knows.
 
     Asked once, because the hub's own client tries for half a minute.
     """
-    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
+    if not may_download() or os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
         return False
     if getproxies().get("https"):
         return True
@@ -106,8 +126,11 @@ def _from_hub(repository: str, revision: str, also: Sequence[str], hint: str) ->
         return isinstance(try_to_load_from_cache(repository, name, revision=revision or None), str)
 
     here = cached(CONFIG) and (cached(WEIGHTS) or cached(PICKLED))
+    online = not here and hub_answers()
+    if not (here or online):
+        raise absent(repository, revision, ConnectionError("the Hugging Face Hub does not answer"), hint)
     try:
-        folder = _snapshot(repository, revision, [CONFIG, WEIGHTS, *also], local=here or not hub_answers())
+        folder = _snapshot(repository, revision, [CONFIG, WEIGHTS, *also], local=here)
         if not here and not (folder / WEIGHTS).is_file():
             folder = _snapshot(repository, revision, [PICKLED], local=False)
     except Exception as error:  # the hub's library, the network and the disk have many
@@ -133,7 +156,7 @@ def absent(repository: str, revision: str, error: Exception, hint: str) -> Encod
     at = f" at revision {revision}" if revision else ""
     command = f"hf download {repository}" + (f" --revision {revision}" if revision else "")
     return EncoderError(
-        f"this encoder needs {CONFIG} and {WEIGHTS} of {repository}{at}, which are neither in HF_HOME nor could be "
-        f"downloaded ({one_reason(error)}). Go online once; or run `{command}` where there is a network, and set "
+        f"this encoder needs {CONFIG} and {WEIGHTS} of {repository}{at}, which are not in HF_HOME "
+        f"({one_reason(error)}). Go online once; or run `{command}` where there is a network, and set "
         f"HF_HOME to the folder that it filled{hint}"
     )

@@ -26,7 +26,7 @@ from sec2sec.encoders.published import Published, find_published
 
 Layout = Literal["tokens", "channels first", "channels last"]  # of what a network of timm gives
 
-RECIPES = {"tf_efficientnet_lite0": "recipes/efficientnet_lite0.py"}  # converts weights that a package index has
+RECIPES = {"tf_efficientnet_lite0": "recipes.efficientnet_lite0"}  # converts weights that a package index has
 
 
 class TimmVideo(VideoEncoder):
@@ -112,15 +112,15 @@ def build_video(config: VideoEncoderConfig, *, weights: bool) -> TimmVideo:
 
 def published_files(name: str, revision: str = "") -> Published:
     """config.json and model.safetensors of a name. Raises EncoderError."""
-    repository = name if "/" in name else _repository(name)
+    repository = name if "/" in name else repository_of(name)
     architecture = name.partition(".")[0]
     recipe = RECIPES.get(architecture, "")
-    hint = f"; or convert the weights of a package by `python -m {recipe[:-3].replace('/', '.')}`" if recipe else ""
+    hint = f"; or convert the weights of a package by `python -m {recipe}`" if recipe else ""
     return find_published(repository, revision=revision, local=architecture if recipe else "", hint=hint)
 
 
 @lru_cache(maxsize=32)
-def _repository(name: str) -> str:
+def repository_of(name: str) -> str:
     """Where timm's weights of a name are on the Hub."""
     import timm
 

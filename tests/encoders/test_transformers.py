@@ -200,7 +200,7 @@ def test_a_checkpoint_of_large_networks_names_revision_and_hash_and_finds_them(h
     with pytest.raises(EncoderError, match="not those that the model learned with"):
         load_checkpoint(checkpoint, "cpu")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(EncoderError, match=f"of tiny/siglip at revision {folder.name}, which are neither in HF_HOME"):
+    with pytest.raises(EncoderError, match=f"of tiny/siglip at revision {folder.name}, which are not in HF_HOME"):
         load_checkpoint(checkpoint, "cpu")
 
 
