@@ -37,6 +37,7 @@ def encoder_rows() -> Iterator[Row]:
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "clip": part("clip"),
     "encoders": encoder_rows,
+    "named-encoders": part("named_encoders"),
     "evidence": part("evidence"),
     "film": part("film"),
     "processes": part("processes"),

@@ -88,20 +88,23 @@ def epoch(clips: Clips) -> float:
     return time.perf_counter() - began
 
 
-def extraction() -> tuple[float, float]:
+def extraction(plain: Encoders, count: int = ENCODED) -> tuple[float, float]:
     """Seconds per clip that extraction takes, decoding and writing included, and that the bare folded encoders take.
 
-    The first clip is left out: it waits for the decoding processes to start, once for thousands of clips.
+    plain: the encoders, not folded. The first clip is left out: it waits for the decoding processes to start, once for
+    thousands of clips.
     """
-    drain(make_clips(WORK / "clips", ENCODED, 4001))
+    drain(make_clips(WORK / "clips", count, 4001))
     rows = read_table(WORK / "clips").rows
-    plain = encoders()
+    config = plain.config
     folded = plain.folded()
 
     def bare(some: Sequence[Clip]) -> float:
         taken = 0.0
         for row in some:
-            seconds = list(open_clip(row.path, frames_per_second=GRIDS.frames_per_second).seconds())
+            seconds = list(
+                open_clip(row.path, frames_per_second=config.frames_per_second, frame_size=config.frame_size).seconds()
+            )
             frames, image = stack([s.frames for s in seconds]), plain.mfcc(stack([s.samples for s in seconds]))
             with torch.inference_mode():
                 began = time.perf_counter()
@@ -111,13 +114,13 @@ def extraction() -> tuple[float, float]:
         return taken
 
     shutil.rmtree(WORK / "extracted", ignore_errors=True)
-    before = bare(rows[1 : ENCODED // 2])  # half before and half after: a machine's load comes and goes
+    before = bare(rows[1 : count // 2])  # half before and half after: a machine's load comes and goes
     ends: list[float] = []
     steps = extract_steps(rows, plain, TokenCache(WORK / "extracted", plain), device=torch.device("cpu"))
     extraction = drain(steps, lambda progress: ends.append(time.perf_counter()))
-    assert (extraction.total, extraction.unusable) == (ENCODED, {})
-    after = bare(rows[ENCODED // 2 :])
-    return (ends[-1] - ends[1]) / (ENCODED - 1), (before + after) / (ENCODED - 1)
+    assert (extraction.total, extraction.unusable) == (count, {})
+    after = bare(rows[count // 2 :])
+    return (ends[-1] - ends[1]) / (count - 1), (before + after) / (count - 1)
 
 
 def rss_anon() -> int:
@@ -151,7 +154,7 @@ def rows() -> Iterator[Row]:
     worked = (time.process_time() - before) / 2 / cores  # of two epochs, the first for warming up
     yield Row(f"training: one epoch from pooled tokens ({LIRIS} clips, from {CLIPS})", one * LIRIS / CLIPS, "s", 134)
     yield Row(f"  of which this process worked, on {cores} cores", worked * LIRIS / CLIPS, "s")
-    taken, bare = extraction()
+    taken, bare = extraction(encoders())
     a_clip = one / CLIPS
     yield Row("training: that epoch ÷ one that encodes from frames", a_clip / (a_clip + taken), "×", 0.05)
     yield Row("extraction: wall ÷ the bare folded encoders", taken / bare, "×", 1.15)

@@ -26,6 +26,8 @@ from sec2sec.checkpoint_files import CheckpointError as CheckpointError
 from sec2sec.config import EncoderConfig, ModelConfig
 from sec2sec.device import inference_dtype, pick_device
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoders.base import STATISTICS, stored_tensor
+from sec2sec.encoders.tokens import Modality
 from sec2sec.files import write_atomically
 from sec2sec.hub.download import checkpoint_folder, hub_name_of
 from sec2sec.model import Model
@@ -121,20 +123,20 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint folder. provenance: seeds, data and weight hashes, the command that made it.
 
-    Encoders of the paper preset keep torchvision's weights: of theirs, the training set's statistics alone are stored;
-    and of a frozen published backbone nothing.
+    Large published encoders stay where they are published (Encoder.carried): of theirs, the training set's statistics
+    alone are stored; and of a frozen published backbone nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     published = _published_names(model)
     state = {f"model.{n}": t.contiguous() for n, t in model.state_dict().items() if n not in published}
     for modality in ("video", "audio"):
         module = getattr(encoders, modality)
-        own = statistics(module) if encoders.config.preset == "paper" else module.state_dict()
-        state |= {f"{modality}.{name}": tensor.contiguous() for name, tensor in own.items()}
+        own = module.state_dict() if module.carried else statistics(module)
+        state |= {f"{modality}.{name}": stored_tensor(tensor) for name, tensor in own.items()}
     config = {
         "schema": SCHEMA,
         "system": model.config.system,
-        "encoder": asdict(encoders.config),
+        "encoder": encoders.config.as_json(),
         "model": asdict(model.config),
         "trained_on": trained_on,
         "diagnostics": list(diagnostics),
@@ -175,7 +177,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
     except SafetensorError as error:
         raise CheckpointError(f"{folder}: model.safetensors is damaged ({error}); copy it again") from error
 
-    encoders = build_encoders(encoder_config)
+    encoders = build_encoders(encoder_config, carried=carried_modalities(state))
     model = build_system(model_config, encoder_config)
     modules: dict[str, torch.nn.Module] = {"model": model, "video": encoders.video, "audio": encoders.audio}
     for prefix, module in modules.items():
@@ -183,7 +185,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
         if prefix == "model":
             published = _published_names(model)
             own = {name: t for name, t in module.state_dict().items() if name in published} | own
-        elif encoder_config.preset == "paper":
+        elif not getattr(module, "carried", True):  # published elsewhere
             own = module.state_dict() | own
         try:
             module.load_state_dict(own)
@@ -204,12 +206,22 @@ def load_encoders(folder: Path) -> Encoders:
     bundle = load_checkpoint(folder, "cpu")  # checks every file
     assert bundle.folder is not None, "it was read from there"
     state = deserialize(_read(bundle.folder, "model.safetensors"))
-    encoders = build_encoders(bundle.encoders.config)
+    encoders = build_encoders(bundle.encoders.config, carried=carried_modalities(state))
     for prefix in ("video", "audio"):
         module = getattr(encoders, prefix)
         own = {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.")}
         module.load_state_dict(module.state_dict() | own)
     return encoders.eval()
+
+
+def carried_modalities(state: Mapping[str, torch.Tensor]) -> tuple[Modality, ...]:
+    """Whose encoders' weights a checkpoint holds, not their statistics alone."""
+    both: tuple[Modality, ...] = ("video", "audio")
+    return tuple(
+        modality
+        for modality in both
+        if any(name.startswith(f"{modality}.") and name.partition(".")[2] not in STATISTICS for name in state)
+    )
 
 
 def identity(folder: Path) -> str:
@@ -219,7 +231,7 @@ def identity(folder: Path) -> str:
 
 def statistics(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """What an encoder standardises its input with: its own buffers mean and std, where it has them."""
-    return {name: tensor for name, tensor in module.named_buffers(recurse=False) if name in ("mean", "std")}
+    return {name: tensor for name, tensor in module.named_buffers(recurse=False) if name in STATISTICS}
 
 
 def _published_names(model: Model) -> set[str]:
@@ -256,7 +268,7 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
 def encoder_hash(bundle: Bundle) -> str:
     """The same for two checkpoints whose encoders give the same tokens: of their configuration and all weights."""
     if not bundle.summary.sha256 or bundle.summary.sha256 not in _hashes:  # one that was never saved has none
-        hash = hashlib.sha256(json.dumps(asdict(bundle.encoders.config), sort_keys=True).encode())
+        hash = hashlib.sha256(json.dumps(bundle.encoders.config.as_json(), sort_keys=True).encode())
         for name, tensor in sorted(bundle.encoders.state_dict().items()):
             hash.update(name.encode())
             hash.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from sec2sec.errors import SettingsError
 from sec2sec.fields import Validated, setting
@@ -12,6 +12,10 @@ from sec2sec.fields import Validated, setting
 SAMPLE_RATE = 16_000  # Hz; every sound track is mixed to mono at this rate
 RESIZE = (128, 171)  # height, width of a decoded frame: torchvision's Kinetics-400 preprocessing (aspect is not kept)
 CROP = 112  # pixels; centre crop of a resized frame
+
+COMPACT = "compact"  # the name of both encoders of that preset
+Bands = Literal["mfcc", "mel", "none"]  # of an audio token: of MFCC, of a mel spectrogram, or it has no band
+NAMED_FIELDS = ("video_encoder", "audio_encoder")
 
 Preset = Literal["paper", "compact"]
 Attention = Literal["SA-CA", "SA-SA", "audio", "vision"]
@@ -90,15 +94,51 @@ class AudioConfig(Validated):
 
 
 @dataclass(frozen=True)
+class VideoEncoderConfig(Validated):
+    """A visual encoder of the preset "named", with what its own configuration says of its input."""
+
+    name: str = ""  # compact, r2plus1d-18, or FAMILY:NAME as sec2sec/encoder_names.py has them
+    architecture: str = ""  # the network without its weights, as JSON
+    revision: str = ""  # of the published weights
+    sha256: str = ""  # of the published file
+    grid: tuple[int, int, int] = setting((1, 1, 1), ge=1)  # (time, height, width) of its map of a second
+    resize: tuple[int, int] = setting(RESIZE, ge=1)  # height and width of a decoded frame
+    crop: int = setting(CROP, ge=1)  # pixels; side of the square in the middle that it sees
+    mean: tuple[float, float, float] = setting((0.5, 0.5, 0.5))  # red, green, blue, of values in [0, 1]
+    std: tuple[float, float, float] = setting((0.5, 0.5, 0.5), gt=0)
+
+    @property
+    def region(self) -> tuple[float, float, float, float]:
+        """The part of the picture that it sees: (left, top, right, bottom) as fractions of the displayed frame."""
+        height, width = self.resize
+        left, top = round((width - self.crop) / 2.0), round((height - self.crop) / 2.0)
+        return left / width, top / height, (left + self.crop) / width, (top + self.crop) / height
+
+
+@dataclass(frozen=True)
+class AudioEncoderConfig(Validated):
+    """An audio encoder of the preset "named", with what its own configuration says of its input."""
+
+    name: str = ""  # compact, mfcc-resnet18, or FAMILY:NAME
+    architecture: str = ""  # the network without its weights, as JSON
+    revision: str = ""
+    sha256: str = ""
+    grid: tuple[int, int] = setting((1, 1), ge=1)  # (band, time) of its map of a second; one band: no frequency axis
+    sample_rate: int = setting(SAMPLE_RATE, ge=1)  # Hz that it learned from; sound is resampled to it
+    bands: Bands = "mfcc"  # what its bands are
+
+
+@dataclass(frozen=True)
 class EncoderConfig(Validated):
     """Which encoders turn a second into tokens, and the grids of those tokens.
 
     "inputs" are no encoders: the tokens are the pixels and the coefficients themselves, for systems that take in a
     whole clip at once; "summaries" are one vector per clip, repeated in each second: what frozen backbones leave to
-    learn; "features" are tokens that another program computed.
+    learn; "features" are tokens that another program computed; "named" are a visual and an audio encoder, each chosen
+    by its name.
     """
 
-    preset: Literal["paper", "compact", "inputs", "summaries", "features"] = "compact"
+    preset: Literal["paper", "compact", "inputs", "summaries", "features", "named"] = "compact"
     frames_per_second: int = setting(8, ge=1)  # M; 16 in the paper preset
     width: int = setting(96, ge=1)  # channels of a token; 512 in the paper preset
     video_grid: tuple[int, int, int] = setting(
@@ -109,6 +149,8 @@ class EncoderConfig(Validated):
     sound: Literal["mfcc", "mel"] = "mfcc"  # inputs: the MFCC image, or a mel spectrogram in dB
     audio_width: int = setting(0, ge=0)  # channels of an audio token; 0: as many as of a visual one
     enlarge: int = setting(1, ge=1)  # frames are decoded at this multiple of RESIZE
+    video_encoder: VideoEncoderConfig = VideoEncoderConfig()  # of the preset "named", as the next
+    audio_encoder: AudioEncoderConfig = AudioEncoderConfig()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,6 +168,12 @@ class EncoderConfig(Validated):
         """The grids that the encoders give; a coarser grid of tokens is their average pooling."""
         if self.preset == "paper":
             return (math.ceil(self.frames_per_second / 8), 7, 7), (7, 7)
+        if self.preset == "named":  # the compact encoders pool to any grid
+            video, audio = self.video_encoder, self.audio_encoder
+            return (
+                self.video_grid if video.name == COMPACT else video.grid,
+                self.audio_grid if audio.name == COMPACT else audio.grid,
+            )
         return self.video_grid, self.audio_grid  # the other encoders pool to any grid
 
     @property
@@ -154,7 +202,24 @@ class EncoderConfig(Validated):
     @property
     def frame_size(self) -> tuple[int, int]:
         """Height and width of a decoded frame."""
+        if self.preset == "named":
+            return self.video_encoder.resize
         return RESIZE[0] * self.enlarge, RESIZE[1] * self.enlarge
+
+    @property
+    def region(self) -> tuple[float, float, float, float]:
+        """The part of the picture that the model sees, as `crop_region` gives it."""
+        return self.video_encoder.region if self.preset == "named" else crop_region()
+
+    @property
+    def bands(self) -> Bands:
+        """What the bands of an audio token are."""
+        return self.audio_encoder.bands if self.preset == "named" else "mfcc"
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings for a file: of presets without names, what those were before there were names."""
+        settings = asdict(self)
+        return {k: v for k, v in settings.items() if self.preset == "named" or k not in NAMED_FIELDS}
 
     @staticmethod
     def paper() -> EncoderConfig:

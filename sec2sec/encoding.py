@@ -51,7 +51,7 @@ def _encode(frames: Tensor | None, samples: Tensor | None, encoders: Encoders, d
     """frames (T, M, height, width, 3) and samples (T, 16000) on the device → tokens in the encoders' precision."""
     with encoders.autocast(device):
         video = None if frames is None else encoders.encode_video(frames)
-        image = None if samples is None else encoders.mfcc(samples)
+        image = None if samples is None else encoders.screen_image(samples)
         audio = None if samples is None else encoders.encode_audio(samples, image)
     return Tokens(video, audio, image)
 

@@ -11,7 +11,7 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── FileError           a file that cannot be written or found; an OSError as well
         ├── MediaError          media.container: a clip
         ├── CheckpointError     checkpoint_files: a folder with a model
-        ├── EncoderError        encoders.paper: published weights
+        ├── EncoderError        encoders.base: published weights
         ├── DataError           datasets.table: a data set
         │   └── SeenClipsError  evaluation.evaluate: clips that the checkpoint learned from
         ├── StoredError         export.stored: a file of the program's own that cannot be read

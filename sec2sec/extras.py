@@ -8,7 +8,9 @@ from typing import Literal
 from sec2sec.errors import MissingExtraError
 from sec2sec.paths import program_paths
 
-Extra = Literal["app", "report", "film", "train", "baselines", "h5", "tensorboard", "trackio", "wandb", "hub"]
+Extra = Literal[
+    "app", "report", "film", "train", "baselines", "encoders", "h5", "tensorboard", "trackio", "wandb", "hub"
+]
 
 _REPORT, _FILM = ("plotly", "reportlab"), ("moviepy",)
 _TRAIN = ("lightning_fabric", "sklearn", "yaml", "reportlab")
@@ -18,6 +20,7 @@ MODULES: dict[Extra, tuple[str, ...]] = {
     "train": _TRAIN,  # train, search, benchmark, extract, profile, evaluate --figures
     "app": ("gradio", *_REPORT, *_FILM, *_TRAIN),
     "baselines": ("transformers",),  # the systems ViT, ViViT and ViT-ViViT
+    "encoders": ("transformers",),  # encoders by the name transformers:OWNER/NAME
     "h5": ("h5py",),  # features in .h5 files
     "tensorboard": ("tensorboard",),  # train --log, as the next two
     "trackio": ("trackio",),

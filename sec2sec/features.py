@@ -21,6 +21,7 @@ KINETICS_MEAN = (0.43216, 0.394666, 0.37645)  # red, green, blue, of values in [
 KINETICS_STD = (0.22803, 0.22145, 0.216989)
 TOP = round((RESIZE[0] - CROP) / 2.0)  # 8 and 30 pixels: torchvision's CenterCrop rounds 29.5 to the even neighbour
 LEFT = round((RESIZE[1] - CROP) / 2.0)
+MIN_POWER = 1e-10  # that counts as silence, −100 dB
 
 
 def frame_tensor(frames: Tensor) -> Tensor:
@@ -70,3 +71,19 @@ class MfccImage(nn.Module):
         """Slope per MFCC frame of a line fitted over `delta_width` frames, edges repeated. (T, C, S) → (T, C, S)."""
         slopes: Tensor = torchaudio.functional.compute_deltas(coefficients, self.config.delta_width)
         return slopes
+
+
+def mel_image(samples: Tensor) -> Tensor:
+    """Mel bands of sound in dB, for the screen: samples (T, 16000), 16 kHz in [-1, 1] → (T, 1, 64, S)."""
+    config = AudioConfig()
+    with torch.autocast(samples.device.type, enabled=False):
+        spectrogram = torchaudio.transforms.MelSpectrogram(
+            SAMPLE_RATE,
+            n_fft=config.n_fft,
+            hop_length=config.hop,
+            n_mels=config.n_mels,
+            mel_scale="slaney",
+            norm="slaney",
+        ).to(samples.device)
+        power: Tensor = spectrogram(samples.float())
+        return rearrange(10 * power.clamp_min(MIN_POWER).log10(), "t b s -> t 1 b s")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 METAVARS: Mapping[Any, str] = {str: "TEXT", int: "N", float: "X", bool: "yes|no", Path: "DIR"}
 NOUNS: Mapping[Any, str] = {str: "text", int: "a whole number", float: "a number", bool: "yes or no", Path: "a path"}
-ITEMS: Mapping[Any, str] = {str: "names", int: "whole numbers"}
+ITEMS: Mapping[Any, str] = {str: "names", int: "whole numbers", float: "numbers"}
 BOUNDS = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}  # pydantic's names, in words
 
 

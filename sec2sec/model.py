@@ -26,7 +26,7 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from sec2sec.config import EncoderConfig, ModelConfig
+from sec2sec.config import Bands, EncoderConfig, ModelConfig, crop_region
 
 if TYPE_CHECKING:
     from sec2sec.encoders import Encoders
@@ -227,6 +227,8 @@ class Model(nn.Module):
         """channels: of a visual and of an audio token; config.input_width for both if None."""
         super().__init__()
         self.config, self.video_grid, self.audio_grid = config, video_grid, audio_grid
+        self.region = crop_region()  # the part of the picture that the visual tokens cover
+        self.bands: Bands = "mfcc"  # what the bands of an audio token are; as EncoderConfig has both
         of_video, of_audio = channels or (config.input_width, config.input_width)
         # What stands in for a second or a modality that is taken away: the mean token of the training set.
         self.register_buffer("reference_video", torch.zeros(math.prod(video_grid), of_video))

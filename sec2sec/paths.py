@@ -23,6 +23,7 @@ class Paths:
     known_truth: Path  # a data set that comes with the program: clips whose decisive seconds are known
     runs: Path  # trainings
     token_cache: Path  # encoded clips, shared by all trainings
+    encoders: Path  # published encoders that a recipe converted, a folder each
     explained: Path  # explanations of clips that come with the program
     data_sets: Path  # each folder in it is a data set that the app offers
     checkout: Path | None  # the folder of the repository; None where the program is installed
@@ -47,6 +48,7 @@ def program_paths() -> Paths:
             known_truth=root / "assets" / "known-truth",
             runs=runs,
             token_cache=runs / "tokens",
+            encoders=runs / "encoders",
             explained=runs / "explained",
             data_sets=root / "data",
             checkout=root,
@@ -61,6 +63,7 @@ def program_paths() -> Paths:
         known_truth=bundled / "known-truth",
         runs=data / "runs",
         token_cache=cache / "tokens",
+        encoders=data / "encoders",
         explained=cache / "explained",
         data_sets=data / "data",
         checkout=None,

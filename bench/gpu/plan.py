@@ -69,6 +69,7 @@ CHECKS = (
     Check("lstm", "The LSTM under autocast", "agreement:lstm", 4),
     Check("tokens", "The same tokens on the CPU and on the GPU", "agreement:same_tokens", 4),
     Check("tiny", "A model of large random weights on the CPU and on the GPU", "agreement:random_model", 4),
+    Check("named-encoders", "Encoders by name on the CPU and on the GPU", "named:encoders", 12),
     Check("systems", "All ten systems on the CPU and on the GPU", "agreement:systems", 4),
     Check("epoch-pooled", "An epoch at pooled grids", "trainings:paper_epoch", 15, {"grids": "pooled"}, memory=True),
     Check("resume", "A stopped and resumed training", "trainings:resumed", 8),

@@ -166,4 +166,5 @@ def build_system(config: ModelConfig, encoder: EncoderConfig) -> Model:
     if system.extra:
         require_extra(system.extra, f"the system {system.title}")
     built: Model = import_module(system.module).build(config, encoder)
+    built.region, built.bands = encoder.region, encoder.bands
     return built

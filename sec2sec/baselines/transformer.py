@@ -5,19 +5,14 @@ B clips, N patches or tubelets, H heads, D width.
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from sec2sec.encoders import EncoderError
-
-SECONDS_FOR_ANSWER = 3.0  # of the place that weights come from
+from sec2sec.encoders.published import hub_answers
 
 
 class ClassToken(nn.Module):
@@ -50,21 +45,6 @@ class ClassToken(nn.Module):
         weights = (query @ key.transpose(-1, -2) * attention.scaling).float().softmax(-1)  # (B, H, 1, 1 + N)
         patches: Tensor = weights.mean(1)[:, 0, 1:]
         return patches / patches.sum(-1, keepdim=True)
-
-
-def hub_answers() -> bool:
-    """Whether somebody listens where weights are downloaded from. True behind a proxy, which alone knows.
-
-    Asked once, because the hub's own client tries for half a minute.
-    """
-    if getproxies().get("https"):
-        return True
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    try:
-        with socket.create_connection((address.hostname or "", address.port or 443), timeout=SECONDS_FOR_ANSWER):
-            return True
-    except OSError:
-        return False
 
 
 def published_network(kind: Any, repository: str) -> Any:

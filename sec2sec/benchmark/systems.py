@@ -10,6 +10,7 @@ from sec2sec.config import SEC2SEC
 
 GRIDS = ("video_grid", "audio_grid")  # of encoder tokens
 ENCODERS = ("init", "encoders")
+NAMES = ("video_encoder", "audio_encoder", "frames_per_second")  # of encoders by their names
 
 
 def settings_of(name: str, shared: Mapping[str, Any]) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def settings_of(name: str, shared: Mapping[str, Any]) -> dict[str, Any]:
     """
     left: tuple[str, ...] = ()
     if not SYSTEMS[name].uses_encoder_tokens:
-        left = GRIDS if shared.get("preset") == "paper" else GRIDS + ENCODERS
+        left = GRIDS + NAMES if shared.get("preset") == "paper" else GRIDS + NAMES + ENCODERS
     return {key: value for key, value in shared.items() if key not in left} | {"system": name}
 
 

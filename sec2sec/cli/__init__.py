@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
     "data": ("data", "Report what a data set contains, and what is wrong with it."),
     "make-clips": ("make_clips", "Make video clips whose truth is known, for training and tests."),
     "suite": ("suite", "Test any explainer on clips whose truth is known: make the clips, score it, run our own."),
+    "encoders": ("encoders", "List the encoders that are tested by name, and measure those whose weights are here."),
     "extract": ("extract", "Encode the clips of a data set once, for all later trainings."),
     "train": ("train", "Train a model on a data set; progress and results are saved in a run folder."),
     "search": (

@@ -15,7 +15,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def encoder_key(encoders: Encoders) -> str:
 
 def _settings(config: EncoderConfig) -> dict[str, object]:
     cutting = {"sample_rate": SAMPLE_RATE, "resize": RESIZE, "crop": CROP, "shortest_second": SHORTEST_SECOND}
-    return {"version": TOKENS_VERSION, "encoder": asdict(config), **cutting}
+    return {"version": TOKENS_VERSION, "encoder": config.as_json(), **cutting}
 
 
 class TokenCache:

@@ -1,4 +1,4 @@
-"""Tensors of a second → tokens of that second. Two presets behind one interface.
+"""Tensors of a second → tokens of that second. Every encoder stands behind one interface, a file per family.
 
 T seconds, M frames in a second, V visual and A audio tokens in a second, C channels of a token.
 """
@@ -6,7 +6,7 @@ T seconds, M frames in a second, V visual and A audio tokens in a second, C chan
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Self
 
@@ -17,11 +17,14 @@ from torch.nn.modules.conv import _ConvNd
 
 from sec2sec.config import EncoderConfig
 from sec2sec.device import inference_dtype, pass_size
+from sec2sec.encoder_names import R2PLUS1D, RESNET
+from sec2sec.encoders.base import AudioEncoder, EncoderError, VideoEncoder
 from sec2sec.encoders.compact import CompactAudio, CompactVideo
 from sec2sec.encoders.fold import fold
-from sec2sec.encoders.paper import EncoderError, load_paper
-from sec2sec.encoders.tokens import Tokens
-from sec2sec.features import MfccImage, frame_tensor
+from sec2sec.encoders.named import part_of
+from sec2sec.encoders.paper import load_paper, load_paper_audio, load_paper_video
+from sec2sec.encoders.tokens import Modality, Tokens
+from sec2sec.features import MfccImage, mel_image
 
 __all__ = ["EncoderError", "Encoders", "build_encoders"]
 
@@ -30,28 +33,45 @@ GPU_CHUNKS = 8  # times as many on a GPU: 32 seconds of R(2+1)D-18 keep it busy 
 
 
 class Encoders(nn.Module):
-    """Both encoders of a preset, from what media yields to tokens."""
+    """A visual and an audio encoder, from what media yields to tokens."""
 
-    def __init__(self, config: EncoderConfig, video: nn.Module, audio: nn.Module) -> None:
+    video: VideoEncoder
+    audio: AudioEncoder
+
+    def __init__(self, config: EncoderConfig, video: VideoEncoder, audio: AudioEncoder) -> None:
         super().__init__()
         self.config, self.video, self.audio = config, video, audio
         self.mfcc = MfccImage(config.audio)
         self.precision = torch.float32  # of convolutions and linear layers
 
     def encode_video(self, frames: Tensor) -> Tensor:
-        """frames (T, M, 128, 171, 3) uint8 → visual tokens (T, V, C) float32."""
+        """frames (T, M, *config.frame_size, 3) uint8 → visual tokens (T, V, C) float32."""
         chunks = frames.split(chunk_size(frames.device))
-        tokens = torch.cat([self.video(frame_tensor(chunk)).float() for chunk in chunks])
+        tokens = torch.cat([self.video(self.video.prepare(chunk)).float() for chunk in chunks])
         return pool(tokens, self.config.maps[0], self.config.video_grid)
 
     def encode_audio(self, samples: Tensor, image: Tensor | None = None) -> Tensor:
         """samples (T, 16000) in [-1, 1], and their MFCC images where they are made → audio tokens (T, A, C) float32."""
+        if self.audio.reads == "samples":
+            return self._encode_audio(samples)
         return self.encode_mfcc(self.mfcc(samples) if image is None else image)
 
     def encode_mfcc(self, image: Tensor) -> Tensor:
         """MFCC images (T, 3, n_mfcc, steps) → audio tokens (T, A, C) float32."""
-        tokens = torch.cat([self.audio(chunk).float() for chunk in image.split(chunk_size(image.device))])
+        return self._encode_audio(image)
+
+    def screen_image(self, samples: Tensor) -> Tensor:
+        """samples (T, 16000) → what the screen shows of the sound (T, channels, rows, steps): MFCC, or mel bands."""
+        return mel_image(samples) if self.config.bands == "mel" else self.mfcc(samples)
+
+    def _encode_audio(self, sound: Tensor) -> Tensor:
+        """What the audio encoder reads of T seconds → audio tokens (T, A, C) float32."""
+        tokens = torch.cat([self.audio(chunk).float() for chunk in sound.split(chunk_size(sound.device))])
         return pool(tokens, self.config.maps[1], self.config.audio_grid)
+
+    def carry(self) -> None:
+        """From now on a checkpoint holds the weights, wherever they came from: they were tuned."""
+        self.video.carried = self.audio.carried = True
 
     def summarise(self, tokens: Tokens) -> Tokens:
         """What a cache stores of a clip, made of the tokens of all its seconds: these."""
@@ -103,11 +123,17 @@ def pool(tokens: Tensor, grid: Sequence[int], coarser: Sequence[int]) -> Tensor:
     return average(maps, tuple(coarser)).flatten(2).transpose(1, 2)
 
 
-def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int | None = None) -> Encoders:
-    """Encoders of a preset. `paper` comes with its published weights, or raises EncoderError; random only with a seed.
+def build_encoders(
+    config: EncoderConfig, *, pretrained: bool = True, seed: int | None = None, carried: Collection[Modality] = ()
+) -> Encoders:
+    """The encoders of a configuration. Published ones come with their weights, or raise EncoderError.
 
-    `compact` has no published weights: a checkpoint brings them, or training does.
+    `compact` has no published weights: a checkpoint brings them, or training does. carried: whose weights are filled in
+    afterwards, from a checkpoint that holds them. Random weights of `paper` need a seed.
     """
+    if config.preset == "named":
+        video, audio = _named_video(config, "video" not in carried), _named_audio(config, "audio" not in carried)
+        return Encoders(config, video, audio)
     if config.preset == "inputs":
         from sec2sec.encoders.inputs import RawInputs  # it extends Encoders
 
@@ -121,3 +147,31 @@ def build_encoders(config: EncoderConfig, *, pretrained: bool = True, seed: int 
     if seed is not None:
         torch.manual_seed(seed)
     return Encoders(config, CompactVideo(config), CompactAudio(config))
+
+
+def _named_video(config: EncoderConfig, weights: bool) -> VideoEncoder:
+    """The visual encoder of a named pair."""
+    name = config.video_encoder.name
+    if name.startswith("transformers:"):
+        from sec2sec.encoders import transformers_images
+
+        return transformers_images.build_video(config.video_encoder, weights=weights)
+    if name.startswith("timm:"):
+        from sec2sec.encoders import timm_images  # timm takes seconds to import
+
+        return timm_images.build_video(config.video_encoder, weights=weights)
+    if name == R2PLUS1D:
+        return load_paper_video(pretrained=weights)
+    return CompactVideo(part_of(config, name)).eval()
+
+
+def _named_audio(config: EncoderConfig, weights: bool) -> AudioEncoder:
+    """The audio encoder of a named pair."""
+    name = config.audio_encoder.name
+    if name.startswith("transformers:"):
+        from sec2sec.encoders import transformers_audio
+
+        return transformers_audio.build_audio(config.audio_encoder, weights=weights)
+    if name == RESNET:
+        return load_paper_audio(pretrained=weights)
+    return CompactAudio(part_of(config, name)).eval()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sec2sec.config import EncoderConfig
+from sec2sec.encoders.base import AudioEncoder, VideoEncoder
 from sec2sec.errors import SettingsError
 
 SHRINK = 2  # 112 → 56 pixels: a quarter of the cost; what the cues need survives
@@ -43,7 +44,7 @@ class TemporalUnit(nn.Module):
         return rearrange(F.relu(maps + self.over_time(maps)), "n c m (h w) -> (n m) c h w", h=height)
 
 
-class CompactVideo(nn.Module):
+class CompactVideo(VideoEncoder):
     """Frames of a second → (N, V, C): 2-D convolutions a frame, 1-D convolutions over time, a grid of places a moment.
 
     A fifth and a fourth channel carry the change since the frame before and the brightness: motion is otherwise the
@@ -86,7 +87,7 @@ class CompactVideo(nn.Module):
         return rearrange(x, "n c t h w -> n (t h w) c")
 
 
-class CompactAudio(nn.Module):
+class CompactAudio(AudioEncoder):
     """MFCC image of a second → (N, A, C): a small 2-D network, then a grid of coefficient bands and moments.
 
     mean and std (3, n_mfcc, 1) standardise each coefficient with the training set's statistics: the first MFCC is a

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from typing import NoReturn
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from sec2sec.config import EncoderConfig
 from sec2sec.encoders import Encoders
-from sec2sec.encoders.paper import EncoderError
+from sec2sec.encoders.base import AudioEncoder, EncoderError, VideoEncoder
 
 NO_CLIPS = (
     "it reads features that another program computed, and no clips: put features of the clip into a table "
@@ -21,7 +21,7 @@ class ImportedFeatures(Encoders):
     """The shapes of features, behind the interface of encoders: the token cache and checkpoints are alike for both."""
 
     def __init__(self, config: EncoderConfig) -> None:
-        super().__init__(config, nn.Identity(), nn.Identity())
+        super().__init__(config, VideoEncoder(), AudioEncoder())
 
     def encode_video(self, frames: Tensor) -> NoReturn:
         """Raises EncoderError."""

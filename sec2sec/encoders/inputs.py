@@ -14,18 +14,19 @@ import copy
 import torch
 import torchaudio
 from einops import rearrange
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from sec2sec.config import CROP, SAMPLE_RATE, EncoderConfig
 from sec2sec.encoders import Encoders
+from sec2sec.encoders.base import AudioEncoder, VideoEncoder
 from sec2sec.features import LEFT, TOP
 
 STEPS_PER_SECOND = 100  # 10 ms each: the 101st frame of a second is centred on the next one's start
 MIN_POWER = 1e-10  # power that counts as silence, −100 dB
 
 
-class Pixels(nn.Module):
+class Pixels(VideoEncoder):
     """Resized frames uint8 (T, M, h, w, 3) → (T, V, 3) in [-1, 1]: the crop that all systems see, area-averaged."""
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -42,7 +43,7 @@ class Pixels(nn.Module):
         return rearrange(crop, "t c m h w -> t (m h w) c")
 
 
-class Coefficients(nn.Module):
+class Coefficients(AudioEncoder):
     """MFCC image (T, 3, n_mfcc, steps) → (T, A, 3), standardised by mean and std (3, n_mfcc, 1) of the training set."""
 
     mean: Tensor
@@ -60,7 +61,7 @@ class Coefficients(nn.Module):
         return rearrange(F.adaptive_avg_pool2d(image, self.grid), "t c b s -> t (b s) c")
 
 
-class Mel(nn.Module):
+class Mel(AudioEncoder):
     """Samples (T, 16000) → (T, 64 · 100, 1): log-mel power in dB, down to −100; a = band · 100 + step.
 
     Kuhnke et al. 2020 [V]: 64 bands, windows of 20 ms every 10 ms, n_fft 1024. Departures: their sound has 44.1 kHz,

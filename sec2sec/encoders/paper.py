@@ -17,20 +17,19 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sec2sec.errors import UserError
+from sec2sec.encoders.base import AudioEncoder, EncoderError, VideoEncoder, one_reason
+from sec2sec.encoders.published import may_download
 
 IMAGE_SIDE = 224  # pixels; the side of the pictures that ResNet-18 learned from
 
 
-class EncoderError(UserError):
-    """The paper's encoders cannot be had: what was found, and what to do."""
-
-
-class PaperVideo(nn.Module):
+class PaperVideo(VideoEncoder):
     """R(2+1)D-18 up to its last map. frames (N, 3, M, 112, 112) → tokens (N, V, 512); token v = (t * 7 + y) * 7 + x.
 
     16 frames give the grid (time, height, width) = (2, 7, 7), V = 98. Parameter names are torchvision's.
     """
+
+    carried = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,13 +46,14 @@ class PaperVideo(nn.Module):
         return rearrange(features, "n d t y x -> n (t y x) d")
 
 
-class PaperAudio(nn.Module):
+class PaperAudio(AudioEncoder):
     """ResNet-18 up to its last map. MFCC image (N, 3, C, S) → tokens (N, A, 512); token a = band * 7 + time, A = 49.
 
     Band 0 has the lowest coefficients: rows of the image are coefficients, columns time. `mean` and `std` (3,) are the
     training set's, one for each of MFCC, Δ and ΔΔ; until they are set the image is used as it is.
     """
 
+    carried = False
     mean: Tensor
     std: Tensor
 
@@ -93,6 +93,24 @@ def load_paper(*, pretrained: bool = True, seed: int | None = None) -> tuple[Pap
     return video.eval(), audio.eval()
 
 
+def load_paper_video(*, pretrained: bool) -> PaperVideo:
+    """R(2+1)D-18 alone; not pretrained: random weights, for a checkpoint to fill."""
+    with torch.random.fork_rng(devices=[]):
+        encoder = PaperVideo()
+    if pretrained:
+        _load(encoder, _weights()[0])
+    return encoder.eval()
+
+
+def load_paper_audio(*, pretrained: bool) -> PaperAudio:
+    """ResNet-18 alone, in the same way."""
+    with torch.random.fork_rng(devices=[]):
+        encoder = PaperAudio()
+    if pretrained:
+        _load(encoder, _weights()[1])
+    return encoder.eval()
+
+
 def _weights() -> tuple[Any, Any]:
     """torchvision's weights of both encoders."""
     from torchvision.models import ResNet18_Weights
@@ -105,6 +123,8 @@ def _load(encoder: nn.Module, weights: Any) -> None:
     """Fill `encoder` from the file of a torchvision weights enum, downloaded if absent; its classifier is left out."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / _file_name(weights)
+    if not (file.exists() or may_download()):
+        raise EncoderError(f"{file.name} is not in {folder}; it is downloaded from {weights.url}, or put it there")
     try:
         # torch.hub checks the hash after a download only: a file that a person put there is taken as it is.
         # weights_only: nothing in the file is run
@@ -116,7 +136,7 @@ def _load(encoder: nn.Module, weights: Any) -> None:
         absent = [one.url for one in needed if not (folder / _file_name(one)).exists()]
         raise EncoderError(
             f"the paper preset needs {' and '.join(map(_file_name, needed))} in {folder}, and {file.name} could not be "
-            f"downloaded ({_line(error)}). Put {' and '.join(absent)} there, or set TORCH_HOME to where they are"
+            f"downloaded ({one_reason(error)}). Put {' and '.join(absent)} there, or set TORCH_HOME to where they are"
         ) from error
     try:
         ours = {name: value for name, value in encoder.state_dict().items() if name in ("mean", "std")}
@@ -133,11 +153,5 @@ def _file_name(weights: Any) -> str:
 def _damage_message(file: Path, weights: Any, error: Exception) -> str:
     """The message for a file that is there and cannot be used."""
     # torch's own advice for such a file, to load it unsafely, is not to be passed on
-    problem = "not a file of plain tensors" if isinstance(error, pickle.UnpicklingError) else _line(error)
+    problem = "not a file of plain tensors" if isinstance(error, pickle.UnpicklingError) else one_reason(error)
     return f"{file} is damaged or not torchvision's ({problem}). Delete it, or replace it by {weights.url}"
-
-
-def _line(error: Exception) -> str:
-    """What went wrong, in one short line; torch's own messages run over many."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else text[:159] + "…"

@@ -20,7 +20,7 @@ class Tokens:
 
     video: Tensor | None  # (T, V, C)
     audio: Tensor | None  # (T, A, C)
-    mfcc: Tensor | None = None  # (T, 3, n_mfcc, steps), for the screen
+    mfcc: Tensor | None = None  # (T, channels, rows, steps), the sound for the screen: MFCC, or mel bands
 
     @property
     def seconds(self) -> int:

@@ -10,7 +10,6 @@ import math
 from torch import Tensor
 
 from sec2sec.baselines import SYSTEMS
-from sec2sec.config import crop_region
 from sec2sec.explanations.masker import Masker
 from sec2sec.explanations.results import CoAttention
 
@@ -31,19 +30,26 @@ def co_attention(masker: Masker) -> CoAttention:
     model, tokens, embedded = masker.model, masker.tokens, masker.by_second
     video_from_audio = None if embedded is None else embedded.embeddings.video_from_audio
     audio_from_video = None if embedded is None else embedded.embeddings.audio_from_video
-    grids = model.video_grid, model.audio_grid, crop_region()
+    grids = model.video_grid, model.audio_grid, model.region
     if tokens.video is None or tokens.audio is None:
         missing = "sound" if tokens.audio is None else "picture"
-        return CoAttention(*grids, absent=f"The clip has no {missing}, so there is nothing to co-attend to.")
+        return CoAttention(
+            *grids, bands=model.bands, absent=f"The clip has no {missing}, so there is nothing to co-attend to."
+        )
     if video_from_audio is None or audio_from_video is None:
         title = SYSTEMS[model.config.system].title
-        return CoAttention(*grids, absent=f"{title} has no co-attention between sound and picture within a second.")
+        return CoAttention(
+            *grids, bands=model.bands, absent=f"{title} has no co-attention between sound and picture within a second."
+        )
     if min(video_from_audio.shape[-1], audio_from_video.shape[-1]) == 1:
         return CoAttention(
-            *grids, absent="One token a second on one side: every weight is 1 by construction and says nothing."
+            *grids,
+            bands=model.bands,
+            absent="One token a second on one side: every weight is 1 by construction and says nothing.",
         )
     return CoAttention(
         *grids,
+        bands=model.bands,
         video_from_audio=video_from_audio.half().cpu().numpy(),
         audio_from_video=audio_from_video.half().cpu().numpy(),
         entropy_video_from_audio=entropy(video_from_audio.float()).cpu().numpy(),

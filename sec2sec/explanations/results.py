@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from sec2sec.checkpoints import CheckpointSummary
-from sec2sec.config import TrackChoice
+from sec2sec.config import Bands, TrackChoice
 from sec2sec.explanations.ratings import Rating
 
 SCHEMA = "sec2sec.explanation/1"
@@ -304,6 +304,7 @@ class CoAttention:
     entropy_video_from_audio: np.ndarray | None = None  # (T, H) mean of rows, share of log(A); 1 uniform
     entropy_audio_from_video: np.ndarray | None = None  # (T, H) the same, share of log(V)
     absent: str = ""  # why there are no maps, as a sentence; empty where there are
+    bands: Bands = "mfcc"  # what the bands of the sound are
 
     @property
     def entropy(self) -> np.ndarray:

@@ -90,6 +90,7 @@ def _co_attention(co_attention: CoAttention, maps: Maps) -> dict[str, Any]:
         "video_grid": list(co_attention.video_grid),
         "audio_grid": list(co_attention.audio_grid),
         "video_region": _list(np.array(co_attention.video_region)),
+        "bands": co_attention.bands,
         "entropy": _list(co_attention.entropy),
         "entropy_video_from_audio": _list(co_attention.entropy_video_from_audio),
         "entropy_audio_from_video": _list(co_attention.entropy_audio_from_video),

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from sec2sec.config import Bands
 from sec2sec.plots.style import Figure
+
+SOUND_AXIS: Mapping[Bands, str] = {"mfcc": "texture (MFCC)", "mel": "frequency (mel bands)", "none": "all frequencies"}
 
 
 def co_attention(
-    video_grid: tuple[int, int, int], audio_grid: tuple[int, int], rows: Literal["video", "audio"], n_mfcc: int
+    video_grid: tuple[int, int, int],
+    audio_grid: tuple[int, int],
+    rows: Literal["video", "audio"],
+    n_mfcc: int,
+    bands: Bands = "mfcc",
 ) -> Figure:
     """The empty heatmap of one second: rows ask, columns are looked at, each row sums to 1. The screen fills in z.
 
-    video_grid (time, height, width), audio_grid (coefficient band, time). `meta` of the layout holds the words of each
-    row and column and the weight of a uniform row.
+    video_grid (time, height, width), audio_grid (band, time); n_mfcc: rows of the sound's image. `meta` of the layout
+    holds the words of each row and column and the weight of a uniform row.
     """
-    picture, sound = video_words(video_grid), audio_words(audio_grid, n_mfcc)
+    picture, sound = video_words(video_grid), audio_words(audio_grid, n_mfcc, bands)
     picture_axis = _tokens_axis(
         [_moment(i, video_grid[0]) for i in range(video_grid[0])],
         video_grid[1] * video_grid[2],
         "picture: moment in the second, places row by row",
     )
     sound_axis = _tokens_axis(
-        [_band_words(i, audio_grid[0], n_mfcc) for i in range(audio_grid[0])],
+        ["all" if bands == "none" else _band_words(i, audio_grid[0], n_mfcc) for i in range(audio_grid[0])],
         audio_grid[1],
-        f"sound: texture (MFCC), moments {'left to right' if rows == 'video' else 'top to bottom'}",
+        f"sound: {SOUND_AXIS[bands]}, moments {'left to right' if rows == 'video' else 'top to bottom'}",
     )
     x, y = (sound_axis, picture_axis) if rows == "video" else (picture_axis, sound_axis)
     row_words, column_words = (picture, sound) if rows == "video" else (sound, picture)
@@ -62,10 +69,11 @@ def video_words(grid: tuple[int, int, int]) -> list[str]:
     ]
 
 
-def audio_words(grid: tuple[int, int], n_mfcc: int) -> list[str]:
+def audio_words(grid: tuple[int, int], n_mfcc: int, bands: Bands = "mfcc") -> list[str]:
     """Where each audio token lies, in words; token band · times + t."""
+    kind = {"mfcc": "texture {}", "mel": "mel bands {}", "none": "all frequencies"}[bands]
     return [
-        f"sound {_moment(t, grid[1])}, texture {_band_words(b, grid[0], n_mfcc)}"
+        f"sound {_moment(t, grid[1])}, {kind.format(_band_words(b, grid[0], n_mfcc))}"
         for b in range(grid[0])
         for t in range(grid[1])
     ]

@@ -47,7 +47,7 @@ def trained_card(
     elif system.uses_encoder_tokens:
         about[0] += f"; D = {m.width}, {m.heads} heads."
         about += [
-            f"- Encoders: {e.preset}, from {provenance['encoders_from']}; {tuned}. "
+            f"- Encoders{'' if e.preset == 'named' else f': {e.preset}'}, from {provenance['encoders_from']}; {tuned}. "
             f"Token grids {list(e.video_grid)} and {list(e.audio_grid)} a second."
         ]
     else:

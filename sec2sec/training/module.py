@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sec2sec.encoders import CHUNK_SECONDS, Encoders
-from sec2sec.features import frame_tensor
 from sec2sec.model import Model
 from sec2sec.training.batches import Batch, Source, batches_of
 
@@ -89,12 +88,12 @@ class TrainModule(nn.Module):
         return batch._replace(video=video, audio=audio)
 
     def encode_video(self, frames: Tensor) -> Tensor:
-        """Frames (N, M, 128, 171, 3) → (N, V, C); in one pass where batch norms learn: their batch is all of it."""
+        """Frames (N, M, h, w, 3) → (N, V, C); in one pass where batch norms learn: their batch is all of it."""
         assert self.encoders is not None
         if self.training and self.norms_learn:
-            visual: Tensor = self.encoders.video(frame_tensor(frames)).float()
+            visual: Tensor = self.encoders.video(self.encoders.video.prepare(frames)).float()
             return visual
-        if not (torch.is_grad_enabled() and self.encoders.config.preset == "paper"):
+        if not (torch.is_grad_enabled() and self.encoders.config.preset != "compact"):
             return self.encoders.encode_video(frames)
         # R(2+1)D keeps 0.45 GB per second for the way back: only a few seconds' worth here, computed twice
         see = partial(

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sec2sec.config import EncoderConfig, ModelConfig, Preset, SystemName, Temporal
+from sec2sec.config import COMPACT, EncoderConfig, ModelConfig, Preset, SystemName, Temporal
 from sec2sec.datasets.groups import DEFAULT_SHARES
+from sec2sec.encoder_names import R2PLUS1D, RESNET, check_names
 from sec2sec.errors import SettingsError as SettingsError
 from sec2sec.fields import Validated, setting
 
@@ -91,6 +92,22 @@ class TrainConfig(Validated):
         "other systems: 'random' instead of published weights",
         ENCODERS,
         metavar="DIR",
+    )
+    video_encoder: str = setting(
+        "",
+        "visual encoder by its name, e.g. timm:tf_efficientnet_lite0; `sec2sec encoders` lists tested names; empty: "
+        "the encoder of the preset",
+        ENCODERS,
+        metavar="NAME",
+    )
+    audio_encoder: str = setting(
+        "",
+        "audio encoder by its name, e.g. mfcc-resnet18; empty: the encoder of the preset",
+        ENCODERS,
+        metavar="NAME",
+    )
+    frames_per_second: int = setting(
+        0, "frames per second of a visual encoder of single pictures; 0: 2", ENCODERS, ge=0, le=30
     )
     encoders: Literal["frozen", "tuned"] = setting(
         "frozen",
@@ -182,9 +199,13 @@ class TrainConfig(Validated):
             self._check_inputs()
         elif self.preset == "paper" and self.init:
             raise SettingsError("init is for the compact preset; the paper preset starts from torchvision's weights")
+        self._check_encoder_names()
         if self.init == "random" and self.encoders == "frozen":
             raise SettingsError("random encoders must be trained: add --encoders tuned, or start from a checkpoint")
-        self.encoder_config()
+        if self.names_encoders:  # what their maps are is known once their files are read
+            check_grids(self.video_grid, self.audio_grid)
+        else:
+            self.encoder_config()
         self.model_config(("any",))
 
     def _check_select_by(self) -> None:
@@ -198,6 +219,29 @@ class TrainConfig(Validated):
                 f"select_by is {', '.join(self.select_by)}; give {LOSS}, or at most one metric of classes and one of "
                 "scores"
             )
+
+    def _check_encoder_names(self) -> None:
+        """Refuse names that no family has, and names where nothing reads encoders."""
+        if self.frames_per_second and ":" not in self.video_encoder:
+            raise SettingsError("frames_per_second is for a visual encoder by its name, such as timm:NAME")
+        if not self.names_encoders:
+            return
+        check_names(self.video_encoder, self.audio_encoder)
+        if not self._system.uses_encoder_tokens:
+            raise SettingsError(f"{self.system} reads no encoder tokens: omit video_encoder and audio_encoder")
+        if self.init == "random":
+            raise SettingsError("encoders by name start from published weights: omit init 'random'")
+
+    @property
+    def names_encoders(self) -> bool:
+        """Whether an encoder is chosen by its name, not by the preset."""
+        return bool(self.video_encoder or self.audio_encoder)
+
+    @property
+    def encoder_names(self) -> tuple[str, str]:
+        """The names of the visual and of the audio encoder; an empty one is the preset's."""
+        own = (R2PLUS1D, RESNET) if self.preset == "paper" else (COMPACT, COMPACT)
+        return self.video_encoder or own[0], self.audio_encoder or own[1]
 
     @property
     def _system(self) -> System:
@@ -219,7 +263,7 @@ class TrainConfig(Validated):
             raise SettingsError("modality_dropout needs --encoders tuned here: frozen backbones see each clip once")
 
     def encoder_config(self) -> EncoderConfig:
-        """The encoders that these settings ask for, where no checkpoint brings them."""
+        """The encoders of the preset, where no checkpoint brings them."""
         return regridded(self._system.encoder_config(self.preset), self.video_grid, self.audio_grid)
 
     def model_config(self, targets: tuple[str, ...], input_width: int = 1) -> ModelConfig:
@@ -243,10 +287,15 @@ class TrainConfig(Validated):
 
 def regridded(config: EncoderConfig, video: tuple[int, ...], audio: tuple[int, ...]) -> EncoderConfig:
     """The same encoders with other grids of tokens; an empty grid leaves what is there."""
-    if len(video) not in (0, 3) or len(audio) not in (0, 2):
-        raise SettingsError(f"video_grid takes three numbers and audio_grid two, not {video} and {audio}")
+    check_grids(video, audio)
     grids: dict[str, Any] = {"video_grid": video or config.video_grid, "audio_grid": audio or config.audio_grid}
     return replace(config, **grids)
+
+
+def check_grids(video: tuple[int, ...], audio: tuple[int, ...]) -> None:
+    """SettingsError where a grid of tokens has other dimensions; an empty grid is none."""
+    if len(video) not in (0, 3) or len(audio) not in (0, 2):
+        raise SettingsError(f"video_grid takes three numbers and audio_grid two, not {video} and {audio}")
 
 
 def train_config(values: Mapping[str, Any], source: str = "") -> TrainConfig:

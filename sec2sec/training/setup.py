@@ -16,13 +16,15 @@ from torch import Tensor
 from sec2sec import DEMO
 from sec2sec.baselines import SYSTEMS, build_system
 from sec2sec.checkpoints import checkpoint_name, load_encoders
-from sec2sec.config import AudioConfig, EncoderConfig, ModelConfig
+from sec2sec.config import COMPACT, AudioConfig, AudioEncoderConfig, EncoderConfig, ModelConfig, VideoEncoderConfig
 from sec2sec.datasets.cache import TokenCache, read_tokens
 from sec2sec.datasets.extract import decode_all
 from sec2sec.datasets.feature_table import modalities_of
 from sec2sec.datasets.open import open_data
 from sec2sec.datasets.table import SPLITS, DataError, FeatureSource, Row, Table
+from sec2sec.encoder_names import RESNET
 from sec2sec.encoders import Encoders, build_encoders
+from sec2sec.encoders.named import named_config
 from sec2sec.encoding import encode_clip, stack
 from sec2sec.features import MfccImage
 from sec2sec.hub.download import checkpoint_folder
@@ -159,6 +161,8 @@ def starting_networks(
 
 def _starting_encoders(config: TrainConfig) -> tuple[Encoders, str, bool]:
     """Encoders, where they come from, and whether they know how loud sound is."""
+    if config.names_encoders:
+        return _encoders_by_name(config)
     system = SYSTEMS[config.system]
     if system.uses_encoder_tokens and config.preset == "compact" and config.init != "random":
         folder = checkpoint_folder(config.init or DEMO)
@@ -175,6 +179,31 @@ def _starting_encoders(config: TrainConfig) -> tuple[Encoders, str, bool]:
         published = system.published if config.preset == "paper" else "random weights"
     origin = "random weights" if config.init == "random" else published
     return encoders, origin, encoders.config.sound == "mel"  # whose scale is published
+
+
+def _encoders_by_name(config: TrainConfig) -> tuple[Encoders, str, bool]:
+    """The same, for encoders that are chosen by their names."""
+    video, audio = config.encoder_names
+    described = regridded(named_config(video, audio, config.frames_per_second), config.video_grid, config.audio_grid)
+    encoders = build_encoders(described)
+    origins = [origin_of(described.video_encoder), origin_of(described.audio_encoder)]
+    if COMPACT in (video, audio):
+        folder = checkpoint_folder(config.init or DEMO)
+        start = load_encoders(folder)
+        for index, (name, modality) in enumerate(((video, "video"), (audio, "audio"))):
+            if name != COMPACT:
+                continue
+            own = getattr(start, modality)
+            if type(own) is not type(getattr(encoders, modality)):
+                raise SettingsError(f"{config.init}: its {modality} encoder is not the compact one; choose another")
+            getattr(encoders, modality).load_state_dict(own.state_dict())
+            origins[index] = f"{COMPACT} of the checkpoint {checkpoint_name(folder)}"
+    return encoders, f"{origins[0]} for the picture, {origins[1]} for the sound", audio != RESNET
+
+
+def origin_of(encoder: VideoEncoderConfig | AudioEncoderConfig) -> str:
+    """A published encoder in words."""
+    return f"{encoder.name} ({encoder.revision})" if encoder.revision else encoder.name
 
 
 def _set_sound_statistics(encoders: Encoders, rows: Sequence[Row], workers: int) -> None:

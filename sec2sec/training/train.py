@@ -343,6 +343,7 @@ class _Training:
         """The checkpoint of the best weights; returns its figures."""
         model, encoders, splits = setup.model.eval(), setup.encoders, data.splits
         if self.tuned:
+            encoders.carry()
             splits = yield from self.encode_again(encoders.eval(), model)
         yield from self.report(Progress(0, 0, "measuring the best weights", "measuring"))
         metrics = self.measure(loop, setup, splits, data)

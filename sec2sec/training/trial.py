@@ -93,7 +93,7 @@ def _encoding(config: TrainConfig) -> tuple[Any, ...]:
     """What a clip's tokens depend on."""
     seed = config.seed if config.init == "random" else None
     names = ("data", "system", "preset", "init", "encoders", "video_grid", "audio_grid")
-    return (*(getattr(config, name) for name in names), seed)
+    return (*(getattr(config, name) for name in names), *config.encoder_names, config.frames_per_second, seed)
 
 
 def outcome_words(trial: Trial) -> str:

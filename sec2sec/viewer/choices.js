@@ -1,7 +1,7 @@
 // What a visitor chose to see of one second, and how cells of the screen stand for tokens.
 /** @import {AudioGrid, Payload, Relevance, Rows, VideoGrid} from './types.d.ts' */
 import {audioTokens, videoTokens} from './maps.js';
-import {bandSpan, momentSpan} from './numbers.js';
+import {bandWords, momentSpan} from './numbers.js';
 
 /** What the two pictures can show: attention, the relevance of a target, or the occlusion of a target; '' nothing yet.
  * @typedef {{kind: 'attention' | '', target: '', words: string}
@@ -102,11 +102,12 @@ export class Choices {
     return `row ${Math.floor(place / width) + 1}, column ${(place % width) + 1}`;
   }
 
-  /** @param {number} cell @param {number} coefficients of the MFCC */
-  soundWords(cell, coefficients) {
+  /** @param {number} cell @param {number} rows of the sound's image
+   * @param {import('./types.d.ts').Bands} [kind] */
+  soundWords(cell, rows, kind = 'mfcc') {
     const [bands, moments] = this.audioGrid;
-    const band = bandSpan(bands - 1 - Math.floor(cell / moments), bands, coefficients);
-    return `texture ${band}, ${momentSpan(cell % moments, moments)}`;
+    const band = bandWords(bands - 1 - Math.floor(cell / moments), bands, rows, kind);
+    return `${band}, ${momentSpan(cell % moments, moments)}`;
   }
 }
 

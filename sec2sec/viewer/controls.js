@@ -20,7 +20,7 @@ export class Controls {
     this.head = choice('Head ', headOptions(maps), head => (choices.head = head));
     this.moment = choice('Sound at ', momentOptions(soundMoments), moment => (choices.moment = moment));
     this.band = choice(
-      'Texture ',
+      maps.bands === 'mel' ? 'Frequency ' : 'Texture ',
       [[-1, 'all'], ...options(bands, i => bandSpan(i, bands, maps.n_mfcc))],
       band => (choices.band = band),
     );
@@ -45,6 +45,7 @@ export class Controls {
         otherSource();
       },
     );
+    this.band.label.hidden = maps.bands === 'none';
     this.pictureMoment.label.hidden = pictureMoments < 2;
     this.source.label.hidden = choices.sources.length < 2;
     this.show(choices);

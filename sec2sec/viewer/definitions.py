@@ -237,6 +237,13 @@ DEFINITIONS: tuple[Definition, ...] = (
         "What the model hears of each 10 ms: the shape of the spectrum as MFCC, of which the lowest say how loud and "
         "how dark or bright the sound is, and higher ones its finer structure.",
         "Davis & Mermelstein 1980",
-        lambda explanation, targets: explanation.clip.has_audio,
+        lambda explanation, targets: explanation.clip.has_audio and explanation.co_attention.bands != "mel",
+    ),
+    Definition(
+        "Mel bands",
+        "What the model hears of each 10 ms: the energy in bands of frequency, the lowest first, as wide as people "
+        "tell pitches apart.",
+        "Stevens, Volkmann & Newman 1937",
+        lambda explanation, targets: explanation.clip.has_audio and explanation.co_attention.bands == "mel",
     ),
 )

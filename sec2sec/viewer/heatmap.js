@@ -113,7 +113,9 @@ export class Heatmap {
       // short labels, and the unit in the title
       const axis = layout[name];
       const isThin = name === 'xaxis' && axis.tickvals.length > 4;
-      const text = axis.title.text.startsWith('picture') ? 'picture, ms' : 'sound, texture (MFCC)';
+      const text = axis.title.text.startsWith('picture')
+        ? 'picture, ms'
+        : axis.title.text.split(', moments')[0].replace(':', ',');
       const ticktext = axis.ticktext.map((/** @type {string} */ words, /** @type {number} */ i) =>
         isThin && i % 2 ? '' : words.replace(' ms', ''),
       );

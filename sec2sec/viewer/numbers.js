@@ -71,6 +71,16 @@ export function bandSpan(band, bands, coefficients) {
   return `${first}–${last}`;
 }
 
+/** What the bands of the sound are, as the title of an axis. */
+export const SOUND_AXIS = {mfcc: 'texture (MFCC)', mel: 'frequency (mel bands)', none: 'all frequencies'};
+
+/** A band of the sound in words. @param {number} band @param {number} bands @param {number} rows of the sound's image
+ * @param {keyof typeof SOUND_AXIS} kind */
+export function bandWords(band, bands, rows, kind) {
+  if (kind === 'none') return SOUND_AXIS.none;
+  return `${kind === 'mel' ? 'mel bands' : 'texture'} ${bandSpan(band, bands, rows)}`;
+}
+
 /** Seconds between ticks: at most 15 of them up to half an hour. @param {number} span seconds on the axis */
 export function tickStep(span) {
   return [1, 2, 5, 10, 15, 30, 60, 120].find(step => span / step <= 15) ?? 240;

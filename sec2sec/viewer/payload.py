@@ -102,7 +102,7 @@ def without_maps(payload: dict[str, Any]) -> dict[str, Any]:
     maps = payload["maps"]
     if maps["absent"]:
         return payload
-    grids = {name: maps[name] for name in ("video_grid", "audio_grid", "video_region", "n_mfcc")}
+    grids = {name: maps[name] for name in ("video_grid", "audio_grid", "video_region", "n_mfcc", "bands")}
     return payload | {"maps": grids | {"absent": "", "later": True}, "mfcc": None, "relevance": []}
 
 
@@ -129,6 +129,7 @@ def maps(co: CoAttention, n_mfcc: int) -> dict[str, Any]:
         "audio_grid": list(co.audio_grid),
         "video_region": [float(side) for side in co.video_region],
         "n_mfcc": n_mfcc,
+        "bands": co.bands,
     }
     if co.absent or co.video_from_audio is None or co.audio_from_video is None:
         return {"absent": co.absent or "This model has no co-attention, so there are no maps."} | grids
@@ -140,9 +141,9 @@ def maps(co: CoAttention, n_mfcc: int) -> dict[str, Any]:
         "nearly_even": NEARLY_EVEN,
         "note": f"The clip is longer than {MAX_SECONDS_WITH_HEADS} s: heads are shown averaged." if averaged else "",
         "video": _direction(co.video_from_audio, averaged)
-        | {"figure": plots.co_attention(co.video_grid, co.audio_grid, "video", max(n_mfcc, 1))},
+        | {"figure": plots.co_attention(co.video_grid, co.audio_grid, "video", max(n_mfcc, 1), co.bands)},
         "audio": _direction(co.audio_from_video, averaged)
-        | {"figure": plots.co_attention(co.video_grid, co.audio_grid, "audio", max(n_mfcc, 1))},
+        | {"figure": plots.co_attention(co.video_grid, co.audio_grid, "audio", max(n_mfcc, 1), co.bands)},
     }
 
 

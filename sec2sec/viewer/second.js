@@ -8,7 +8,7 @@ import {make, markChosen} from './dom.js';
 import {Heatmap} from './heatmap.js';
 import {audioTokens, byPlace, largest, Relevances, sharesOf, videoTokens} from './maps.js';
 import {MfccImage} from './mfcc.js';
-import {bandSpan, momentSpan, secondSpan} from './numbers.js';
+import {SOUND_AXIS, bandWords, momentSpan, secondSpan} from './numbers.js';
 import {Overlay} from './overlay.js';
 
 const ONE_PLACE = 'There is one place only, so its weight is 1 by construction.';
@@ -101,11 +101,11 @@ export class SecondPanel {
     const {choices, grids} = this;
     const [rows, columns] = grids.audio_grid;
     const overlay = new Overlay({
-      name: 'Moments and texture of the sound',
-      label: 'Moment and texture of the sound',
+      name: grids.bands === 'mfcc' ? 'Moments and texture of the sound' : 'Moments of the sound',
+      label: grids.bands === 'mfcc' ? 'Moment and texture of the sound' : 'Moment of the sound',
       rows,
       columns,
-      words: cell => choices.soundWords(cell, grids.n_mfcc),
+      words: cell => choices.soundWords(cell, grids.n_mfcc, grids.bands),
       tokenOf: cell => choices.tokenOf(cell),
       redraw: this.redraw,
       pick: cell => {
@@ -114,7 +114,7 @@ export class SecondPanel {
       },
     });
     overlay.box.classList.add('has-axes');
-    overlay.stage.append(this.canvas, overlay.grid, ...soundAxes(grids.n_mfcc));
+    overlay.stage.append(this.canvas, overlay.grid, ...soundAxes(grids));
     overlay.controls.append(this.controls.pictureMoment.label);
     return overlay;
   }
@@ -197,7 +197,7 @@ export class SecondPanel {
   attentionInWords() {
     const {choices, grids} = this;
     const [bands, moments] = grids.audio_grid;
-    const band = choices.band < 0 ? '' : `, texture ${bandSpan(choices.band, bands, grids.n_mfcc)}`;
+    const band = choices.band < 0 ? '' : `, ${bandWords(choices.band, bands, grids.n_mfcc, grids.bands)}`;
     return [
       `attention at ${momentSpan(choices.moment, moments)}${band}`,
       `attention of ${choices.placeWords(choices.place)}${this.pictureMomentInWords()}`,
@@ -280,14 +280,14 @@ export class SecondPanel {
   }
 }
 
-/** @param {number} coefficients of the MFCC */
-function soundAxes(coefficients) {
+/** @param {import('./types.d.ts').Grids} grids */
+function soundAxes({n_mfcc: rows, bands}) {
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   /** @param {string} name @param {string} words @param {string} [style] */
   const label = (name, words, style) => make('span', {class: name, 'aria-hidden': 'true', style}, words);
   return [
-    label('s2s-ytitle', 'texture (MFCC)'),
-    ...ticks.slice(0, 4).map(at => label('s2s-ytick', String(Math.round(at * coefficients)), `bottom:${100 * at}%`)),
+    label('s2s-ytitle', SOUND_AXIS[bands]),
+    ...ticks.slice(0, 4).map(at => label('s2s-ytick', String(Math.round(at * rows)), `bottom:${100 * at}%`)),
     ...ticks.map(at => label('s2s-xtick', String(1000 * at), `left:${100 * at}%`)),
     label('s2s-xtitle', 'time in the second, ms'),
   ];

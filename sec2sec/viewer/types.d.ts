@@ -215,6 +215,8 @@ export interface Quantised<Shape extends number[]> extends Bytes<Shape> {
 }
 
 export type VideoGrid = [moments: number, height: number, width: number];
+/** What the bands of the sound are. */
+export type Bands = 'mfcc' | 'mel' | 'none';
 export type AudioGrid = [bands: number, moments: number];
 /** Which side asks: its tokens are the rows of a map. */
 export type Rows = 'video' | 'audio';
@@ -224,7 +226,9 @@ export interface Grids {
   audio_grid: AudioGrid;
   /** Left, top, right and bottom of what the model sees, as shares of the picture. */
   video_region: [left: number, top: number, right: number, bottom: number];
+  /** Rows of the sound's image. */
   n_mfcc: number;
+  bands: Bands;
 }
 export interface Direction extends Quantised<[seconds: number, heads: number, rows: number, columns: number]> {
   /** Of each second: that of the heads' average, then of each head. */

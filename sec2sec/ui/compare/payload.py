@@ -42,7 +42,8 @@ def lanes_alone(explanation: Explanation) -> Explanation:
     """Without its maps: they would stand between the lanes of two sides, and belong to one of them."""
     co = explanation.co_attention
     return replace(
-        explanation, co_attention=CoAttention(co.video_grid, co.audio_grid, co.video_region, absent=ELSEWHERE)
+        explanation,
+        co_attention=CoAttention(co.video_grid, co.audio_grid, co.video_region, absent=ELSEWHERE, bands=co.bands),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sec2sec.datasets.splits import SPLIT_RULES
+from sec2sec.encoders.here import encoders_here
 from sec2sec.fields import Field, fields_of
 from sec2sec.jobs.job import MAX_SEED
 from sec2sec.training.settings import SettingsError, TrainConfig
@@ -54,6 +55,8 @@ def choices(field: Field) -> list[tuple[str, str]]:
     """What may be chosen, as labels with values; empty where any value may be written."""
     if field.name == "init":
         return list(INITS.items())
+    if field.name in ("video_encoder", "audio_encoder"):  # a visitor makes this server download nothing
+        return [("of the preset", ""), *((name, name) for name in encoders_here(field.name.partition("_")[0]))]
     return [(value, value) for value in (SPLIT_RULES if field.name == "split" else field.choices)]
 
 

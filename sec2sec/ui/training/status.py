@@ -128,7 +128,7 @@ def _sentence(job: Job, spec: JobSpec, config: TrainConfig) -> str:
     trained_on = _json(job.checkpoint / "config.json").get("trained_on", "") if job.finished else ""
     if not trained_on and spec.make is not None:
         trained_on = KNOWN_TRUTH
-    is_demo = config.preset == "compact" and not config.init
+    is_demo = config.preset == "compact" and not config.init and not config.names_encoders
     return " ".join(sentence for sentence in (str(trained_on), DEMO_ENCODERS if is_demo else "") if sentence)
 
 

@@ -210,4 +210,5 @@ def _check_data(config: TrainConfig, settings: Settings, uploaded: bool) -> None
 
 def _about(data: str, config: TrainConfig) -> str:
     """What a training is of, below its name."""
-    return f"{data} · {config.system} · {config.preset}"
+    encoders = [name for name in (config.video_encoder, config.audio_encoder) if name]
+    return " · ".join([data, config.system, *(encoders or [config.preset])])
