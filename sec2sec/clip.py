@@ -412,8 +412,9 @@ def encode_steps(
             encoded.append(Tokens(tokens.video, tokens.audio))
             clock.charge("encoding")
             done = min(pictures.seconds, expected)
-            left = (time.perf_counter() - began) * (expected - done) / done if expected else math.nan
-            words = f"Decoded and encoded {pictures.seconds} s{left_words(left, expected)}"
+            is_film = expected >= MIN_FILM  # of less it would be told in vain
+            left = (time.perf_counter() - began) * (expected - done) / done if is_film else math.nan
+            words = f"Decoded and encoded {pictures.seconds} s{left_words(left)}"
             yield Progress(done, total, words, "decoding", left)
             clock.skip()
         if not encoded:
@@ -425,9 +426,9 @@ def encode_steps(
     return EncodedClip(model, join_tokens(encoded), pictures.summary(clip), pictures.preview(), measured, taken)
 
 
-def left_words(left: float, seconds: int) -> str:
-    """How long the encoding of a film of so many seconds still takes, where that is long enough to be told."""
-    return f", about {round(left)} s left" if seconds >= MIN_FILM and left >= MIN_LEFT_TOLD else ""
+def left_words(left: float) -> str:
+    """How long encoding still takes, s, where that is long enough to be told; NaN where nobody knows."""
+    return f", about {round(left)} s left" if left >= MIN_LEFT_TOLD else ""
 
 
 def explain_steps(
