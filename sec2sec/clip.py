@@ -65,6 +65,9 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
+MIN_FILM, MIN_LEFT_TOLD = 60, 5.0  # s
+
+
 class AskError(UserError):
     """A question that this clip or this system has no answer to: what was asked, and what there is."""
 
@@ -369,7 +372,7 @@ def encode_steps(
     encoding alternate, a few seconds at a time, so that memory does not grow with the file.
     """
     taken = {"decoding": 0.0, "encoding": 0.0, "explaining": 0.0}
-    clock = Stopwatch(taken)
+    clock, began = Stopwatch(taken), time.perf_counter()
     yield Progress(0, 0, "Opening the clip", "decoding")
     config = model.encoders.config
     if config.preset == "features":
@@ -409,7 +412,10 @@ def encode_steps(
             encoded.append(Tokens(tokens.video, tokens.audio))
             clock.charge("encoding")
             done = min(pictures.seconds, expected)
-            yield Progress(done, total, f"Decoded and encoded {pictures.seconds} s", "decoding")
+            is_film = expected >= MIN_FILM  # of less it would be told in vain
+            left = (time.perf_counter() - began) * (expected - done) / done if is_film else math.nan
+            words = f"Decoded and encoded {pictures.seconds} s{left_words(left)}"
+            yield Progress(done, total, words, "decoding", left)
             clock.skip()
         if not encoded:
             raise MediaError(f"{clip.name}: nothing of it could be decoded; try to convert it to MP4 (H.264, AAC)")
@@ -418,6 +424,11 @@ def encode_steps(
         cues.cancel()
     clock.charge("explaining")
     return EncodedClip(model, join_tokens(encoded), pictures.summary(clip), pictures.preview(), measured, taken)
+
+
+def left_words(left: float) -> str:
+    """How long encoding still takes, s, where that is long enough to be told; NaN where nobody knows."""
+    return f", about {round(left)} s left" if left >= MIN_LEFT_TOLD else ""
 
 
 def explain_steps(

@@ -5,7 +5,7 @@ T seconds, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ from sec2sec.lengths import learned_lengths
 from sec2sec.progress import Progress, Steps, drain
 
 PARTS = 5  # of the work, about as long as each other
+MAX_REFERENCES = 4  # under which effects are measured
 
 R = TypeVar("R")
 
@@ -77,7 +78,11 @@ def collect_steps(
 
     occlusion, by_second = computed(lambda: masker.occlusion), masker.by_second
     training = load_training_seconds(bundle)
-    effects = computed(lambda: second_effects(masker, training))
+    effects: list[list[SecondEffects]] = []
+    parts = effects_in_turn(masker, training)
+    while some := computed(lambda: next(parts, None)):
+        effects += some
+        yield _progress(len(effects) / MAX_REFERENCES, "Measuring the effect of each second")
     yield _progress(1, "Judging whether the explanation is true")
     judgements = computed(
         lambda: verdicts(
@@ -121,7 +126,7 @@ def collect_steps(
     return replace(explanation, curve=(yield from curve_steps(masker, clip, window=length.window)))
 
 
-def _progress(done: int, message: str) -> Progress:
+def _progress(done: float, message: str) -> Progress:
     return Progress(done, PARTS, message, "explaining")
 
 
@@ -162,8 +167,12 @@ def second_effects(masker: Masker, training: TrainingSeconds | None) -> list[lis
 
     training: what the checkpoint knows of its training seconds, which may stand in for others.
     """
-    by_second = masker.by_second
-    mean = mean_reference_effects(masker.occlusion)
-    if by_second is None:
-        return [mean]
-    return [mean, neighbour_effects(by_second), *training_second_effects(by_second, training)]
+    return [one for some in effects_in_turn(masker, training) for one in some]
+
+
+def effects_in_turn(masker: Masker, training: TrainingSeconds | None) -> Iterator[list[list[SecondEffects]]]:
+    """The same, some references at a time: of a film each takes seconds."""
+    yield [mean_reference_effects(masker.occlusion)]
+    if (by_second := masker.by_second) is not None:
+        yield [neighbour_effects(by_second)]
+        yield training_second_effects(by_second, training)

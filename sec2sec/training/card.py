@@ -8,6 +8,7 @@ from typing import Any
 from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import environment
 from sec2sec.encoders import Encoders
+from sec2sec.lengths import learned_lengths
 from sec2sec.metrics import SHOWN, figure, gain_words, threshold_words, thresholds_of, title_of
 from sec2sec.model import Model
 from sec2sec.tables import MetricRow, metric_rows, pipe_table
@@ -22,6 +23,14 @@ NO_MODEL = (
     "out, which is the second with the largest sum of |z| over five audio-visual cues."
 )
 DEMO_METRICS = ("accuracy", "balanced_accuracy", "f1")  # of the bundled checkpoint's tables
+
+
+def lengths_line(metrics: Mapping[str, Any]) -> list[str]:
+    """Which lengths the model learned from, where that was measured."""
+    lengths = learned_lengths(metrics)
+    if lengths is None:
+        return []
+    return [f"- Its training clips lasted {lengths.words}, half of them up to {lengths.window} s."]
 
 
 def trained_card(
@@ -65,6 +74,7 @@ def trained_card(
         f"{'right of the tokens' if system.uses_encoder_tokens else 'in the model'}.",
         f"- Trained for {metrics['epochs']} epochs; these are the weights of epoch {metrics['best_epoch']}, "
         f"the best by {metrics['selected_by']}{'' if config.select_by else ' (paper §4.2)'}.",
+        *lengths_line(metrics),
         *(f"- {note}" for note in provenance["notes"]),
         f"- Intended use: research and teaching. {NOT_FOR}",
     ]

@@ -38,9 +38,20 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
     return {
         "cards": cards,
         "checkpoint": explanation.checkpoint,
+        "lengths": lengths_words(explanation),
         "average": training_average_words(explanation),
         "warnings": warnings,
     }
+
+
+def lengths_words(explanation: Explanation) -> str:
+    """Which lengths the model learned from, as far as its checkpoint says."""
+    length = explanation.length
+    if length is None:
+        return "How long its training clips lasted is not in its checkpoint."
+    if length.shortest == length.longest:
+        return f"Its training clips lasted {length.longest} s."
+    return f"Its training clips lasted {length.shortest}–{length.longest} s, half of them up to {length.window} s."
 
 
 def training_average_words(explanation: Explanation) -> str:

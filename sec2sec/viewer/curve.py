@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sec2sec.explanations.results import Explanation
+from sec2sec.explanations.results import Curve, Explanation
 from sec2sec.export.curve import SPREAD, curve_words
 
 DIGITS = 4  # of a prediction: more than a curve of some pixels shows
+
+
+def joined_curve(sides: Sequence[tuple[str, str, Explanation]]) -> Curve | None:
+    """One curve of several models of one clip: (title, target, explanation) each, by title.
+
+    None unless all of them have windows at the same places.
+    """
+    curves = {title: explanation.curve for title, _, explanation in sides}
+    there = {title: curve for title, curve in curves.items() if curve is not None}
+    if not there or len(there) < len(curves) or len({(one.window, one.hop) for one in there.values()}) > 1:
+        return None
+    return replace(
+        next(iter(there.values())),
+        values={title: there[title].values[name] for title, name, _ in sides},
+        spread={title: there[title].spread[name] for title, name, _ in sides},
+    )
 
 
 def curve_payload(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any] | None:

@@ -43,7 +43,7 @@ export class FilmCurve {
     else if (!before || before.seconds !== curve.seconds) this.point = highest(curve.targets[0]);
     this.point = Math.min(this.point, last);
     this.open.hidden = !this.opens;
-    this.whole.hidden = curve.opened === null;
+    this.whole.hidden = !this.opens || curve.opened === null;
     find(root, '.s2s-film-words', HTMLElement).replaceChildren(
       ...curve.words.slice(1).map(words => make('p', {}, words)),
     );
@@ -190,7 +190,8 @@ export class FilmCurve {
     const {curve, point} = this;
     if (!curve || curve.opened === point) return;
     if (this.opens) this.trigger('select', {point});
-    else this.view.player.seek(Math.min(Math.floor(this.timeOf(point)), this.view.count - 1));
+    else if (curve.opened === null)
+      this.view.player.seek(Math.min(Math.floor(this.timeOf(point)), this.view.count - 1));
   }
 
   /** @param {AbortSignal} signal */

@@ -13,8 +13,9 @@ from sec2sec.explanations.windows import measured_again
 from sec2sec.lengths import KEY, measure_lengths
 from sec2sec.ui.bounded_cache import ClipGoneError
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
+from sec2sec.ui.compare.payload import side_by_side_lanes
 from sec2sec.ui.film import opened
-from sec2sec.viewer.curve import curve_payload
+from sec2sec.viewer.curve import curve_payload, joined_curve
 from sec2sec.viewer.payload import as_json, view_payload
 from tests.edits.test_edits import moving, sweep
 from tests.helpers import clips
@@ -139,3 +140,16 @@ def test_the_browser_gets_the_curve_of_the_targets_that_people_read(encoded):
     for low, value, high in zip(target["low"], target["values"], target["high"], strict=True):
         assert low <= value <= high
     assert curve_payload(replace(explanation, curve=None), ["arousal"]) is None
+
+
+def test_a_comparison_joins_the_curves_of_models_that_have_the_same_windows(encoded):
+    one = encoded.explain()
+    other = replace(one, curve=replace(one.curve, values={n: 1 - v for n, v in one.curve.values.items()}))
+    joined = side_by_side_lanes([one, other], ["arousal"])
+    titles = list(joined.targets)
+    np.testing.assert_array_equal(joined.curve.values[titles[0]], one.curve.values["arousal"])
+    np.testing.assert_array_equal(joined.curve.values[titles[1]], 1 - one.curve.values["arousal"])
+    assert [target["name"] for target in curve_payload(joined, titles)["targets"]] == titles
+    apart = replace(other, curve=replace(other.curve, window=3.0))
+    assert joined_curve([("a", "arousal", one), ("b", "arousal", apart)]) is None
+    assert joined_curve([("a", "arousal", one), ("b", "arousal", replace(one, curve=None))]) is None

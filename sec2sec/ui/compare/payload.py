@@ -12,6 +12,7 @@ import numpy as np
 from sec2sec.explanations.agreement import compare_target, shared_targets
 from sec2sec.explanations.results import CoAttention, Explanation
 from sec2sec.ui.compare.words import LETTERS, NOT_DEFINED, agreement_words, shared_words
+from sec2sec.viewer.curve import joined_curve
 from sec2sec.viewer.payload import as_json
 
 ELSEWHERE = "Which sound and which places went together inside a second: see Inspect, one model at a time."
@@ -35,6 +36,7 @@ def side_by_side_lanes(explanations: Sequence[Explanation], shared: Sequence[str
         # features are correlated with the effects of one model, and a second is out of the distribution of one
         features=(),
         out_of_distribution=(),
+        curve=joined_curve(sides),
     )
 
 
