@@ -17,7 +17,7 @@ from sec2sec.progress import drain
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.train import train_steps
-from tests.helpers import hub as tiny
+from tests.helpers import published as tiny
 
 TOKENS = 0.01  # share of the norm: half precision and its rounding of the weights, in two layers
 STEP = 0.02  # of the loss of the one epoch
