@@ -31,4 +31,5 @@ def cited(results: Mapping[str, Any]) -> list[str]:
     systems = [row["name"] for row in results["systems"] if row["done"]]
     # features bring no encoders of ours
     preset = "features" if "features" in results["data"] else str(results["settings"].get("preset", ""))
-    return sources(str(results["data"]["name"]), systems, preset)
+    encoders = [str(results["settings"].get(name, "")) for name in ("video_encoder", "audio_encoder")]
+    return sources(str(results["data"]["name"]), systems, preset, filter(None, encoders))

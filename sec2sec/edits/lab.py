@@ -62,12 +62,21 @@ class Lab:
     """One clip's tokens, and what was made from them for its edits."""
 
     def __init__(
-        self, model: Sec2Sec, tokens: Tokens, tracks: ClipTracks, encode: Encode, frames_per_second: int
+        self,
+        model: Sec2Sec,
+        tokens: Tokens,
+        tracks: ClipTracks,
+        encode: Encode,
+        frames_per_second: int,
+        frame_size: tuple[int, int] = RESIZE,
     ) -> None:
-        """model and tokens on the CPU; `encode` makes silence and black once, when an edit first needs them."""
+        """model and tokens on the CPU; `encode` makes silence and black once, when an edit first needs them.
+
+        frame_size: height and width of a frame as the encoders read it.
+        """
         self.model, self.tracks = model, tracks
         self.start = first_plan(tracks)
-        self._encode, self._rate = encode, frames_per_second
+        self._encode, self._rate, self._frame_size = encode, frames_per_second, frame_size
         self._pictures: dict[Picture | None, Tensor] = {
             None: model.reference_video,  # a missing modality and a removed one are the same thing to the model
             MEAN_PICTURE: model.reference_video,
@@ -176,7 +185,7 @@ class Lab:
 
     def _make_empty(self) -> None:
         """A second of black picture and digital silence, as a player shows them."""
-        black = np.zeros((self._rate, *RESIZE, 3), np.uint8)
+        black = np.zeros((self._rate, *self._frame_size, 3), np.uint8)
         empty = self._encode([Second(0, black, np.zeros(SAMPLE_RATE, np.float32), None, False)])
         assert empty.video is not None
         assert empty.audio is not None

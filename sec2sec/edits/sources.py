@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from sec2sec.config import RESIZE, MediaLimits
+from sec2sec.config import MediaLimits
 from sec2sec.edits.lab import Encode
 from sec2sec.edits.plan import EditError, Picture
 from sec2sec.encoding import batched
@@ -74,7 +74,7 @@ def encode_plan_pictures(
     """
     instants = [(j + 0.5) / clip.frames_per_second for j in range(clip.frames_per_second)]  # as media/video.py
     with closing(Pictures(clip)) as source:
-        small = Scaler(RESIZE[1], RESIZE[0])
+        small = Scaler(clip.frame_size[1], clip.frame_size[0])
 
         def decode(picture: Picture) -> Second:
             frames: list[np.ndarray] = []

@@ -34,15 +34,18 @@ def fold(module: Folded) -> Folded:
 
     Every batch norm that is the only reader of a convolution's result is folded into that convolution. Which those are
     is read from a torch.fx trace of the forward, not from the order in which modules were registered, so the forward
-    must be traceable: no branching on the values or shapes of tensors. A module without batch norms is not traced.
-    Convolution weights become channels_last or
+    must be traceable: no branching on the values or shapes of tensors; where it is not, the copy is as slow as before.
+    A module without batch norms is not traced. Convolution weights become channels_last or
     channels_last_3d, and with them every result: torch converts the input, if need be, at the first convolution.
     """
     folded = copy.deepcopy(module).eval().requires_grad_(False)
     modules = dict(folded.named_modules())
     if not any(isinstance(norm, _BatchNorm) for norm in modules.values()):
         return folded
-    graph = _Tracer().trace(folded)
+    try:
+        graph = _Tracer().trace(folded)
+    except (AttributeError, RuntimeError, TypeError, ValueError):  # as torch.fx says it: it branches on its input
+        return folded
     calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
     for node in graph.nodes:
         norm = modules.get(node.target) if node.op == "call_module" else None

@@ -22,7 +22,7 @@ from sec2sec.config import RESIZE, VideoEncoderConfig
 from sec2sec.encoders.base import EncoderError, VideoEncoder, is_carried, one_reason, round_to_half
 from sec2sec.encoders.bundled import find_bundled
 from sec2sec.encoders.images import FRAMES_PER_SECOND, normalised_crop
-from sec2sec.encoders.published import Published, find_published
+from sec2sec.encoders.published import WEIGHTS, Published, find_published
 
 Layout = Literal["tokens", "channels first", "channels last"]  # of what a network of timm gives
 
@@ -99,6 +99,8 @@ def build_video(config: VideoEncoderConfig, *, weights: bool) -> TimmVideo:
         return encoder
     files = published_files(config.name.partition(":")[2], config.revision)
     files.check(config.sha256, config.revision)
+    if files.weights != WEIGHTS:
+        raise files.damaged(files.weights, TypeError(f"a network of timm is read from {WEIGHTS} alone"))
     import timm
 
     try:

@@ -22,6 +22,7 @@ from sec2sec.checkpoints import identity
 from sec2sec.datasets import first_impressions, liris
 from sec2sec.datasets.splits import leaks
 from sec2sec.datasets.table import SPLITS, Table
+from sec2sec.encoder_names import R2PLUS1D, RESNET, TIMM
 from sec2sec.paths import program_paths
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.run_folder import RunFolder
@@ -43,6 +44,18 @@ OF_SYSTEMS = {
     "vit-vivit": ("dosovitskiy2021image", "arnab2021vivit"),
 }
 OF_PAPER_ENCODERS = ("tran2018closer", "he2016deep")
+OF_NAMED_ENCODERS = {  # by a part of the name
+    R2PLUS1D: ("tran2018closer",),
+    RESNET: ("he2016deep",),
+    f"{TIMM}:": ("wightman2019timm",),
+    "efficientnet": ("tan2019efficientnet",),
+    "pe_core": ("bolya2025perception",),
+    "siglip": ("tschannen2025siglip",),
+    "vjepa2": ("assran2025vjepa",),
+    "/ast-": ("gong2021ast",),
+    "hubert": ("hsu2021hubert",),
+    "wavlm": ("chen2022wavlm",),
+}
 LICENCES = {
     liris.NAME: "each excerpt under the Creative Commons licence of its film, as ACCEDEdescription.xml names it",
     first_impressions.NAME: "as the owners of the data set state on its page",
@@ -60,7 +73,8 @@ def write_citation(
     """The manifest and the references of a training whose checkpoint is there. Raises TrainingError."""
     folder.write(MANIFEST, training_manifest(folder, config, table, machine, device))
     preset = config.preset if table.features is None else "features"  # they bring no encoders of ours
-    folder.write_text(REFERENCES, bibtex(sources(table.name, [config.system], preset)))
+    encoders = config.encoder_names if config.names_encoders else ()
+    folder.write_text(REFERENCES, bibtex(sources(table.name, [config.system], preset, encoders)))
 
 
 def training_manifest(
@@ -156,11 +170,16 @@ def licence(data: Mapping[str, Any]) -> str:
     return next((words for name, words in LICENCES.items() if str(data["name"]).startswith(name)), UNKNOWN)
 
 
-def sources(data: str, systems: Iterable[str], preset: str) -> list[str]:
-    """Keys of references.bib, of the paper, the data set by its name, and the systems and encoders that were used."""
+def sources(data: str, systems: Iterable[str], preset: str, encoders: Iterable[str] = ()) -> list[str]:
+    """Keys of references.bib, of the paper, the data set by its name, and the systems and encoders that were used.
+
+    encoders: chosen by their names, in place of the preset's.
+    """
     names = list(systems)
     of_data = [keys for name, keys in OF_DATA.items() if data.startswith(name)]
     keys = [PAPER, *(key for own in of_data for key in own), *(k for name in names for k in OF_SYSTEMS.get(name, ()))]
-    if preset == "paper" and any(SYSTEMS[name].uses_encoder_tokens for name in names):
+    chosen = list(encoders)
+    if not chosen and preset == "paper" and any(SYSTEMS[name].uses_encoder_tokens for name in names):
         keys += OF_PAPER_ENCODERS
+    keys += [key for name in chosen for part, own in OF_NAMED_ENCODERS.items() if part in name for key in own]
     return list(dict.fromkeys(keys))

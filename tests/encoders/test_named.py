@@ -16,7 +16,7 @@ from sec2sec.checkpoints import load_checkpoint, load_encoders
 from sec2sec.clip import encode
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import encoder_key
-from sec2sec.encoders import EncoderError, build_encoders, pool
+from sec2sec.encoders import EncoderError, Encoders, build_encoders, pool
 from sec2sec.encoders.named import named_config
 from sec2sec.encoding import encode_clip
 from sec2sec.errors import SettingsError
@@ -26,10 +26,16 @@ from sec2sec.training.hardware import Hardware
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.train import train_steps
 from tests.helpers import clips
+from tests.helpers import published as tiny
 from tests.helpers.datasets import clip_folder
 from tests.helpers.trainings import CPU
 
 LITE0 = "timm:tf_efficientnet_lite0"
+
+
+def frames_of(config: EncoderConfig, seconds: int = 2) -> torch.Tensor:
+    shape = (seconds, config.frames_per_second, *config.frame_size, 3)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture
@@ -134,3 +140,43 @@ def test_frames_per_second_and_grid_can_be_chosen(lite0):
     assert (config.frames_per_second, config.maps[0], config.video_grid) == (4, (4, 7, 7), (4, 4, 4))
     with pytest.raises(SettingsError, match="finer than the encoders' maps"):
         replace(config, video_grid=(4, 8, 8))
+
+
+@torch.no_grad()
+def test_a_network_of_timm_on_the_hub_has_a_name_too(no_network, tmp_path):
+    tiny.timm_vit(tmp_path / "hub")
+    config = named_config("timm:tiny/vit", "compact")
+    assert (config.maps[0], config.width, config.frame_size) == ((2, 4, 4), 12, (40, 53))
+    encoders = build_encoders(config)
+    frames = frames_of(config, 1)
+    features = encoders.video.network.forward_features(encoders.video.prepare(frames).flatten(0, 1))
+    assert features.shape == (2, 17, 12)
+    torch.testing.assert_close(encoders.encode_video(frames), features[:, 1:].flatten(0, 1)[None], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "side", "grid", "folds"),
+    [
+        ("mobilenetv4_conv_small", 64, (2, 2, 2), True),
+        ("resnet10t", 64, (2, 2, 2), True),
+        ("convnext_atto", 64, (2, 2, 2), False),
+        ("swin_s3_tiny_224", 224, (2, 7, 7), False),
+    ],
+)
+@torch.no_grad()
+def test_networks_of_every_layout_give_their_own_map(no_network, tmp_path, architecture, side, grid, folds):
+    tiny.timm_network(tmp_path / "hub", "tiny/other", architecture, {}, side, "squash")
+    config = named_config("timm:tiny/other", "compact")
+    assert (config.maps[0], config.frame_size) == (grid, (side * 5 // 4,) * 2)
+    encoders = build_encoders(config)
+    frames = frames_of(config, 1)
+    features = encoders.video.network.forward_features(encoders.video.prepare(frames).flatten(0, 1))
+    if features.shape[1] == config.width and features.shape[-1] != config.width:
+        features = features.movedim(1, -1)
+    whole = replace(config, video_grid=grid)
+    tokens = Encoders(whole, encoders.video, encoders.audio).encode_video(frames)
+    torch.testing.assert_close(tokens, features.flatten(0, 2)[None], rtol=0, atol=1e-4)
+    folded = encoders.folded()
+    torch.testing.assert_close(folded.encode_video(frames), encoders.encode_video(frames), rtol=0, atol=1e-3)
+    norms = [sum(isinstance(m, torch.nn.BatchNorm2d) for m in e.video.modules()) for e in (encoders, folded)]
+    assert (norms[1] < norms[0]) == folds

@@ -13,9 +13,16 @@ from safetensors.torch import load_file, save_file
 from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import encode
 from sec2sec.config import EncoderConfig
+from sec2sec.edits.history import History
+from sec2sec.edits.lab import Lab
+from sec2sec.edits.plan import ClipTracks
+from sec2sec.edits.sources import encode_plan_pictures
+from sec2sec.edits.types import Blank, Blur
 from sec2sec.encoders import EncoderError, build_encoders
 from sec2sec.encoders.named import named_config
+from sec2sec.encoding import encode_seconds
 from sec2sec.errors import SettingsError
+from sec2sec.media import open_clip
 from sec2sec.progress import drain
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.settings import TrainConfig
@@ -132,6 +139,24 @@ def test_speech_networks_give_times_alone_from_normalised_samples(hub, family):
     torch.testing.assert_close(audio(samples), wanted, rtol=0, atol=5e-3)
 
 
+def test_weights_that_are_published_as_a_pickle_are_read_as_plain_tensors(hub):
+    folder = tiny.speech(hub, "hubert")
+    state = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(state, folder / "pytorch_model.bin")
+    network = build_encoders(named_config("compact", "transformers:tiny/hubert")).audio.network
+    layer = "encoder.layers.0.attention.k_proj.weight"
+    torch.testing.assert_close(network.state_dict()[layer], state[layer], rtol=0, atol=1e-3)
+
+    class Code:
+        def __reduce__(self):
+            return print, ("code of a file ran",)
+
+    torch.save({layer: Code()}, folder / "pytorch_model.bin")
+    with pytest.raises(EncoderError, match=r"pytorch_model\.bin: cannot be used for tiny/hubert"):
+        build_encoders(named_config("compact", "transformers:tiny/hubert"))
+
+
 @torch.no_grad()
 def test_sound_is_resampled_to_the_rate_that_a_network_learned_from(hub):
     tiny.speech(hub, "hubert", rate=8000)
@@ -150,18 +175,6 @@ def test_a_second_is_encoded_as_if_it_were_alone(hub):
     torch.testing.assert_close(encoders.encode_audio(samples)[1:2], encoders.encode_audio(samples[1:2]))
 
 
-@torch.no_grad()
-def test_a_network_of_timm_on_the_hub_has_a_name_too(hub):
-    tiny.timm_vit(hub)
-    config = named_config("timm:tiny/vit", "compact")
-    assert (config.maps[0], config.width, config.frame_size) == ((2, 4, 4), 12, (40, 53))
-    encoders = build_encoders(config)
-    frames = frames_of(config, 1)
-    features = encoders.video.network.forward_features(encoders.video.prepare(frames).flatten(0, 1))
-    assert features.shape == (2, 17, 12)
-    torch.testing.assert_close(encoders.encode_video(frames), features[:, 1:].flatten(0, 1)[None], rtol=0, atol=1e-5)
-
-
 def trained(tmp_path, video: str, audio: str, **other):
     """A checkpoint of a training that takes a moment."""
     data = clip_folder(tmp_path / "data")
@@ -178,9 +191,32 @@ def test_a_checkpoint_of_small_networks_carries_them(hub, tmp_path):
     checkpoint, clip = trained(tmp_path, "transformers:tiny/siglip", "transformers:tiny/wavlm")
     for file in hub.rglob("*.safetensors"):
         file.unlink()
-    explanation = encode(clip, load_checkpoint(checkpoint, "cpu")).explain()
-    assert explanation.co_attention.audio_grid == (1, 8)
+    bundle = load_checkpoint(checkpoint, "cpu")
+    encoded = encode(clip, bundle)
+    explanation = encoded.explain()
+    assert (explanation.co_attention.audio_grid, explanation.co_attention.bands) == ((1, 8), "none")
     assert np.isfinite(explanation.targets["arousal"].effect).all()
+
+
+def test_the_lab_edits_a_clip_in_the_size_that_the_encoder_reads(hub, tmp_path):
+    tiny.siglip(hub)
+    checkpoint, path = trained(tmp_path, "transformers:tiny/siglip", "")
+    bundle = load_checkpoint(checkpoint, "cpu")
+    config, encoded = bundle.encoders.config, encode(path, bundle)
+    clip = open_clip(path, frames_per_second=config.frames_per_second, frame_size=config.frame_size)
+
+    def encode_some(seconds):
+        return encode_seconds(seconds, bundle.encoders, bundle.device)
+
+    tracks = ClipTracks.of(encoded.info)
+    lab = Lab(bundle.model, encoded.tokens, tracks, encode_some, config.frames_per_second, config.frame_size)
+    history = History(lab)
+    for edit in (Blur(seconds=(0,), strength=0.05), Blank(seconds=(0,))):
+        for picture, tokens in encode_plan_pictures(clip, history.needs(edit), encode_some):
+            assert tokens.shape == (32, 16)
+            lab.supply(picture, tokens)
+        history.apply(edit)
+    assert len(history.plan) == encoded.tokens.seconds
 
 
 def test_a_checkpoint_of_large_networks_names_revision_and_hash_and_finds_them(hub, tmp_path, monkeypatch):

@@ -121,25 +121,36 @@ def speech(hub: Path, family: str, *, rate: int = 16000) -> Path:
 
 
 def timm_vit(hub: Path, name: str = "tiny/vit") -> Path:
-    """A transformer of timm with a class token, in the format in which timm publishes."""
-    folder = repository(hub, name)
+    """A transformer of timm with a class token."""
     arguments = {"img_size": SIDE, "patch_size": 8, "embed_dim": 12, "depth": 2, "num_heads": 2}
+    return timm_network(hub, name, "vit_tiny_patch16_224", arguments)
+
+
+def timm_network(
+    hub: Path, name: str, architecture: str, arguments: dict[str, Any], side: int = SIDE, mode: str = "center"
+) -> Path:
+    """A network in the format in which timm publishes; batch norms have statistics of their own."""
+    folder = repository(hub, name)
     torch.manual_seed(0)
-    network = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=5, **arguments)
+    network = timm.create_model(architecture, pretrained=False, num_classes=5, **arguments)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
     save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
     document = {
-        "architecture": "vit_tiny_patch16_224",
+        "architecture": architecture,
         "num_classes": 5,
         "model_args": arguments,
         "pretrained_cfg": {
-            "input_size": [3, SIDE, SIDE],
+            "input_size": [3, side, side],
             "crop_pct": 0.8,
-            "crop_mode": "center",
+            "crop_mode": mode,
             "mean": [0.5, 0.4, 0.3],
             "std": [0.5, 0.6, 0.7],
             "num_classes": 5,
-            "classifier": "head",
-            "first_conv": "patch_embed.proj",
+            "classifier": network.default_cfg["classifier"],
+            "first_conv": network.default_cfg["first_conv"],
         },
     }
     (folder / "config.json").write_text(json.dumps(document))

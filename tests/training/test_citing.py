@@ -48,6 +48,8 @@ def test_a_training_notes_all_that_its_figures_depend_on(trained):
 def test_its_references_are_the_paper_and_the_data_set(trained):
     keys = re.findall(r"@\w+\{(\w+),", (trained / "references.bib").read_text())
     assert keys == [PAPER, "baveye2015liris"]
+    named = sources("a table", ["sec2sec-sa-ca"], "paper", ["timm:tf_efficientnet_lite0", "mfcc-resnet18"])
+    assert named[1:] == ["wightman2019timm", "tan2019efficientnet", "he2016deep"]
     assert sources("First Impressions V2", ["avm"], "paper")[1:3] == ["poncelopez2016chalearn", "escalante2020modeling"]
 
 

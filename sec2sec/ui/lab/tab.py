@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from sec2sec.config import MediaLimits
+from sec2sec.config import EncoderConfig, MediaLimits
 from sec2sec.edits import (
     ClipTracks,
     Edit,
@@ -279,7 +279,8 @@ def open_lab(models: Models, clip: ExplainedClip, soundtracks: dict[str, Path]) 
     bundle = models.get(clip.model)
     tracks = ClipTracks.of(clip.explanation.clip)
     encode_clip = functools.partial(encode_with, models, clip.model)
-    lab = Lab(on_cpu(bundle.model), clip.tokens, tracks, encode_clip, bundle.encoders.config.frames_per_second)
+    config = bundle.encoders.config
+    lab = Lab(on_cpu(bundle.model), clip.tokens, tracks, encode_clip, config.frames_per_second, config.frame_size)
     clip.soundtracks = dict(soundtracks)
     clip.history = History(lab)
 
@@ -337,17 +338,18 @@ def prepare(models: Models, clip: ExplainedClip, edit: Edit, limits: MediaLimits
 
 def _reopen(models: Models, clip: ExplainedClip, limits: MediaLimits) -> Clip:
     """The file of an explained clip, opened as for the analysis; MediaError where it was deleted meanwhile."""
-    return open_part(clip, limits, frames_per_second=models.get(clip.model).encoders.config.frames_per_second)
+    return open_part(clip, limits, models.get(clip.model).encoders.config)
 
 
-def open_part(clip: ExplainedClip, limits: MediaLimits, frames_per_second: int = 8) -> Clip:
+def open_part(clip: ExplainedClip, limits: MediaLimits, config: EncoderConfig | None = None) -> Clip:
     """The part of a file that was explained, opened again; its length was checked then."""
-    own = clip.explanation.clip
+    own, config = clip.explanation.clip, config or EncoderConfig.compact()
     return open_clip(
         clip.path,
         start=own.start,
         end=own.start + own.duration,
-        frames_per_second=frames_per_second,
+        frames_per_second=config.frames_per_second,
+        frame_size=config.frame_size,
         limits=replace(limits, max_seconds=math.inf),
         tracks=own.tracks,
     )
