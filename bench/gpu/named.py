@@ -46,13 +46,15 @@ def encoders(setting: Setting) -> Iterator[Row]:
         result = on_device(tokens_of(seconds, plain.for_inference(setting.device), setting.device), CPU)
         error = max(relative(*pair) for pair in token_pairs(result, expected))
         yield Row(f"{video} and {audio}: relative error of the tokens", error, "", TOKENS)
-        losses = [_loss(setting, video, audio, device) for device in ("cpu", setting.device.type)]
+        losses = [
+            _loss(setting, video, audio, device, turn) for turn, device in enumerate(("cpu", setting.device.type))
+        ]
         yield Row("  loss of one step, relative difference", abs(losses[1] / losses[0] - 1), "", STEP)
 
 
-def _loss(setting: Setting, video: str, audio: str, device: str) -> float:
+def _loss(setting: Setting, video: str, audio: str, device: str, turn: int) -> float:
     """The validation loss after one step of a training in float32, from tokens that this device encoded."""
-    name = f"{video}-{device}".replace("/", "-").replace(":", "-")
+    name = f"{video}-{turn}".replace("/", "-").replace(":", "-")
     config = TrainConfig(
         data=str(setting.data),
         video_encoder=video,
