@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,20 +143,19 @@ def check_people_steps(
     if not rows:
         names = ", ".join(row.path.name for row in table.rows)
         raise DataError(f"{folder}: has ratings and none of the films ({names}); copy a film there")
-    checked, seconds = [], {}
+    checked: list[CheckedModel] = []
+    seconds: dict[str, int] = {}
     steps = len(rows) * len(checkpoints)
     for row in rows:
         track = table.tracks[row.id]()
         seconds[row.id] = len(track.times)
         for path in checkpoints:
-            done = len(checked)
-            model = load_checkpoint(path, device)
-            work = _check_steps(row, track, model, cache)
-            checked.append((yield from relay(work, lambda own, done=done: _within(own, done, steps))))  # type: ignore[misc]
+            work = _check_steps(row, track, load_checkpoint(path, device), cache)
+            checked.append((yield from relay(work, partial(_within, len(checked), steps))))
     return PeopleReport(tuple(checked), seconds)
 
 
-def _within(own: Progress, done: int, steps: int) -> Progress:
+def _within(done: int, steps: int, own: Progress) -> Progress:
     return Progress(done + own.fraction, steps, own.message, own.stage)
 
 

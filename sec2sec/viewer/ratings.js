@@ -29,7 +29,6 @@ export class Ratings {
   }
 
   draw() {
-    if (!this.lanes.length) return;
     const {axis} = this.view.timeline;
     this.host.replaceChildren(
       ...this.lanes.map(lane => {
