@@ -205,6 +205,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         lambda explanation, targets: bool(explanation.out_of_distribution),
     ),
     Definition(
+        "Film in windows",
+        "The prediction of each window of a long clip, as long as the clips that the model learned from; the band is "
+        "the range over all windows that cover a moment: how much a figure depends on where the film was cut, and "
+        "nothing of how good the model is.",
+        "lowest and highest prediction",
+        lambda explanation, targets: explanation.curve is not None,
+    ),
+    Definition(
         "Stability",
         "The lowest and highest attention and effect of a second when the cuts between seconds move by 0.25 and 0.5 s, "
         "or when other seeds of the same training answer.",
