@@ -5,11 +5,13 @@ N seconds, M frames in a second, V visual and A audio tokens in a second, C chan
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeVar
+import json
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from sec2sec.config import AudioEncoderConfig, VideoEncoderConfig
 from sec2sec.errors import UserError
 from sec2sec.features import frame_tensor
 
@@ -56,6 +58,17 @@ def round_to_half(network: AnyEncoder) -> AnyEncoder:
         if parameter.ndim > 1 and bool((rounded := parameter.half()).isfinite().all()):
             parameter.copy_(rounded)
     return network
+
+
+def settings_of(config: VideoEncoderConfig | AudioEncoderConfig) -> dict[str, Any]:
+    """The architecture of an encoder as a checkpoint holds it. Raises EncoderError."""
+    try:
+        value = json.loads(config.architecture)
+    except ValueError as error:
+        raise EncoderError(f"{config.name}: its architecture is not JSON ({one_reason(error)})") from error
+    if not isinstance(value, dict):
+        raise EncoderError(f"{config.name}: its architecture is no JSON object")
+    return value
 
 
 def stored_tensor(tensor: Tensor) -> Tensor:

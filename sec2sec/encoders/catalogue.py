@@ -98,7 +98,7 @@ KNOWN = (
         "transformers:MIT/ast-finetuned-audioset-10-10-0.4593",
         "audio",
         "BSD-3-Clause",
-        341.5,
+        341.4,
         (12, 9),
         768,
         "AudioSet: sounds of films, labelled",
@@ -137,7 +137,8 @@ class EncoderRow:
     def as_json(self) -> dict[str, Any]:
         """One level of names and values."""
         values = asdict(self)
-        return values.pop("known") | values
+        known: dict[str, Any] = values.pop("known")
+        return known | values
 
 
 def list_steps(device: torch.device, *, measure: bool = True) -> Steps[list[EncoderRow]]:

@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 import torch
 from einops import rearrange
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sec2sec.config import RESIZE, VideoEncoderConfig
-from sec2sec.encoders.base import EncoderError, VideoEncoder, is_carried, one_reason, round_to_half
+from sec2sec.encoders.base import EncoderError, VideoEncoder, is_carried, one_reason, round_to_half, settings_of
 from sec2sec.encoders.bundled import find_bundled
 from sec2sec.encoders.images import FRAMES_PER_SECOND, normalised_crop
 from sec2sec.encoders.published import WEIGHTS, Published, find_published
@@ -35,7 +37,7 @@ class TimmVideo(VideoEncoder):
     def __init__(self, config: VideoEncoderConfig, network: nn.Module) -> None:
         super().__init__()
         self.config, self.network = config, network
-        self.layout: Layout = json.loads(config.architecture)["layout"]
+        self.layout: Layout = settings_of(config)["layout"]
         self.carried = is_carried(network)
 
     def prepare(self, frames: Tensor) -> Tensor:
@@ -89,10 +91,13 @@ def describe_video(name: str) -> tuple[VideoEncoderConfig, int, int]:
 
 def build_video(config: VideoEncoderConfig, *, weights: bool) -> TimmVideo:
     """The encoder. weights: the published ones; else random, for a checkpoint to fill. Raises EncoderError."""
-    about = json.loads(config.architecture)
     if not weights:
-        with torch.random.fork_rng(devices=[]):
-            return TimmVideo(config, _network(about["architecture"], about["arguments"])).eval()
+        try:
+            about = settings_of(config)
+            with torch.random.fork_rng(devices=[]):
+                return TimmVideo(config, _network(about["architecture"], about["arguments"])).eval()
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise EncoderError(f"{config.name}: its network cannot be built ({one_reason(error)})") from error
     if bundled := find_bundled(config.name, config.sha256):
         encoder = build_video(config, weights=False)
         encoder.load_state_dict(bundled.weights())
@@ -101,14 +106,17 @@ def build_video(config: VideoEncoderConfig, *, weights: bool) -> TimmVideo:
     files.check(config.sha256, config.revision)
     if files.weights != WEIGHTS:
         raise files.damaged(files.weights, TypeError(f"a network of timm is read from {WEIGHTS} alone"))
-    import timm
-
+    encoder = build_video(config, weights=False)
     try:
-        with torch.random.fork_rng(devices=[]):
-            network = timm.create_model(f"local-dir:{files.folder}", pretrained=True, num_classes=0)
-    except Exception as error:  # timm, safetensors and torch have many
-        raise files.damaged("model.safetensors", error) from error
-    encoder = TimmVideo(config, network.requires_grad_(True)).eval()
+        state = load_file(files.folder / files.weights)
+        own = {f"network.{name}": tensor for name, tensor in state.items()}
+        wanted = encoder.state_dict()
+        # of a classifier the file has more; a count of batches is no weight
+        if missing := [name for name in wanted if name not in own and not name.endswith("num_batches_tracked")]:
+            raise KeyError(f"it lacks {missing[0]} and {len(missing) - 1} more")
+        encoder.load_state_dict({name: own.get(name, tensor) for name, tensor in wanted.items()})
+    except (KeyError, OSError, RuntimeError, SafetensorError) as error:
+        raise files.damaged(files.weights, error) from error
     return round_to_half(encoder) if encoder.carried else encoder
 
 
@@ -146,9 +154,11 @@ def _parsed(document: Mapping[str, Any]) -> tuple[dict[str, Any], str, dict[str,
 
 
 def _network(architecture: str, arguments: Mapping[str, Any], *, meta: bool = False) -> nn.Module:
-    """The network without a classifier; meta: shapes alone."""
+    """The network without a classifier; meta: shapes alone. ValueError for a name that timm does not have itself."""
     import timm
 
+    if not timm.is_model(architecture):  # a name may else be a place to read from
+        raise ValueError(f"timm {timm.__version__} has no network {architecture!r}")
     with torch.device("meta" if meta else "cpu"):
         network: nn.Module = timm.create_model(architecture, pretrained=False, num_classes=0, **arguments)
     return network.eval()

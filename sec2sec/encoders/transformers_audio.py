@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torchaudio.compliance.kaldi import fbank
 
 from sec2sec.config import SAMPLE_RATE, AudioEncoderConfig
-from sec2sec.encoders.base import AudioEncoder, is_carried, round_to_half
+from sec2sec.encoders.base import AudioEncoder, is_carried, round_to_half, settings_of
 from sec2sec.encoders.transformers_files import (
     Kind,
     NetworkFiles,
-    config_of,
+    network_of,
     published_network,
     random_network,
     read_network,
@@ -49,7 +49,7 @@ class TransformersAudio(AudioEncoder):
     def __init__(self, config: AudioEncoderConfig, network: nn.Module) -> None:
         super().__init__()
         self.config, self.network = config, network
-        self.settings = json.loads(config.architecture)["preprocessor"]
+        self.settings = settings_of(config)["preprocessor"]
         self.carried = is_carried(network)
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -111,9 +111,7 @@ def describe_audio(name: str) -> tuple[AudioEncoderConfig, int]:
 
 def build_audio(config: AudioEncoderConfig, *, weights: bool) -> TransformersAudio:
     """The encoder. weights: the published ones; else random, for a checkpoint to fill. Raises EncoderError."""
-    settings = json.loads(config.architecture)["network"]
-    kind = KINDS[settings["model_type"]]
-    network_config = config_of(kind, settings)
+    kind, network_config = network_of(config.name, KINDS, settings_of(config).get("network"))
     if kind.layout == "spectrogram":
         network_config.max_length = frames_in(config.sample_rate)
     if not weights:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sec2sec.encoders.base import EncoderError
+from sec2sec.encoders.base import EncoderError, one_reason
 from sec2sec.encoders.published import CONFIG, Published, find_published
 from sec2sec.extras import require_extra
 
@@ -75,6 +75,16 @@ def read_network(name: str, kinds: Mapping[str, Kind], revision: str = "") -> Ne
     except Exception as error:  # transformers and its checks have many
         raise files.damaged(CONFIG, error) from error
     return NetworkFiles(files, kind, config, _preprocessor(files))
+
+
+def network_of(name: str, kinds: Mapping[str, Kind], settings: Any) -> tuple[Kind, Any]:
+    """The kind and the settings of a network whose architecture a checkpoint holds. Raises EncoderError."""
+    require_extra("encoders", name)
+    try:
+        kind = kinds[settings["model_type"]]
+        return kind, config_of(kind, settings)
+    except Exception as error:  # transformers and its checks have many
+        raise EncoderError(f"{name}: its network cannot be built ({one_reason(error)})") from error
 
 
 def config_of(kind: Kind, settings: Mapping[str, Any]) -> Any:

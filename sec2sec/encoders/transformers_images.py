@@ -5,7 +5,6 @@ N seconds, M frames in a second, V visual tokens in a second, C channels of a to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +12,12 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from sec2sec.config import RESIZE, VideoEncoderConfig
-from sec2sec.encoders.base import VideoEncoder, is_carried, round_to_half
+from sec2sec.encoders.base import VideoEncoder, is_carried, round_to_half, settings_of
 from sec2sec.encoders.images import FRAMES_PER_SECOND, normalised_crop
 from sec2sec.encoders.transformers_files import (
     Kind,
     NetworkFiles,
-    config_of,
+    network_of,
     published_network,
     random_network,
     read_network,
@@ -87,20 +86,13 @@ def describe_video(name: str) -> tuple[VideoEncoderConfig, int, int]:
 
 def build_video(config: VideoEncoderConfig, *, weights: bool) -> TransformersVideo:
     """The encoder. weights: the published ones; else random, for a checkpoint to fill. Raises EncoderError."""
-    settings = json.loads(config.architecture)
-    kind = _kind_of(settings["model_type"])
+    kind, network_config = network_of(config.name, KINDS, settings_of(config))
     if not weights:
-        return TransformersVideo(config, _trimmed(random_network(kind, config_of(kind, settings))), kind.layout).eval()
+        return TransformersVideo(config, _trimmed(random_network(kind, network_config)), kind.layout).eval()
     found: NetworkFiles = read_network(config.name.partition(":")[2], KINDS, config.revision)
     found.files.check(config.sha256, config.revision)
     encoder = TransformersVideo(config, _trimmed(published_network(found)), kind.layout).eval()
     return round_to_half(encoder) if encoder.carried else encoder
-
-
-def _kind_of(model_type: str) -> Kind:
-    """The kind of a network alone, as its own settings name it."""
-    own = KINDS[model_type]
-    return Kind(own.config, own.model, layout=own.layout)
 
 
 def _trimmed(network: nn.Module) -> nn.Module:

@@ -21,7 +21,7 @@ from sec2sec.files import safe_name
 from sec2sec.plots.svg import standalone
 from sec2sec.progress import drain
 from sec2sec.tables import TextTable, latex
-from sec2sec.training.citing import OF_DATA, OF_PAPER_ENCODERS, OF_SYSTEMS, PAPER, licence
+from sec2sec.training.citing import OF_DATA, OF_NAMED_ENCODERS, OF_PAPER_ENCODERS, OF_SYSTEMS, PAPER, licence
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -137,7 +137,7 @@ def test_every_key_has_an_entry_with_author_title_year_and_closed_braces():
         SOFTWARE,
         *OF_PAPER_ENCODERS,
         *OF_SCOREBOARD,
-        *(k for keys in (*OF_DATA.values(), *OF_SYSTEMS.values()) for k in keys),
+        *(k for keys in (*OF_DATA.values(), *OF_SYSTEMS.values(), *OF_NAMED_ENCODERS.values()) for k in keys),
     }
     assert used == set(entries)
     for key, entry in entries.items():

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from recipes import efficientnet_lite0 as recipe
 from sec2sec.checkpoints import load_checkpoint, load_encoders
@@ -180,3 +181,36 @@ def test_networks_of_every_layout_give_their_own_map(no_network, tmp_path, archi
     torch.testing.assert_close(folded.encode_video(frames), encoders.encode_video(frames), rtol=0, atol=1e-3)
     norms = [sum(isinstance(m, torch.nn.BatchNorm2d) for m in e.video.modules()) for e in (encoders, folded)]
     assert (norms[1] < norms[0]) == folds
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (
+            lambda state, folder: state.pop("blocks.1.attn.qkv.weight"),
+            r"model\.safetensors.*lacks .*blocks\.1\.attn\.qkv",
+        ),
+        (
+            lambda state, folder: state.update({"pos_embed": torch.zeros(1, 3, 12)}),
+            r"model\.safetensors: cannot be used",
+        ),
+        (lambda state, folder: (folder / "config.json").write_text('{"architecture": "vit"}'), r"config\.json: cannot"),
+    ],
+)
+def test_weights_of_another_network_are_never_taken_in_part(no_network, tmp_path, break_it, message):
+    folder = tiny.timm_vit(tmp_path / "hub")
+    state = load_file(folder / "model.safetensors")
+    break_it(state, folder)
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(EncoderError, match=message) as caught:
+        build_encoders(named_config("timm:tiny/vit", "compact"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_names_a_network_and_no_place_to_read_one_from(no_network, tmp_path):
+    tiny.timm_vit(tmp_path / "hub")
+    config = named_config("timm:tiny/vit", "compact")
+    elsewhere = json.dumps({"architecture": "hf-hub:tiny/vit", "arguments": {}, "layout": "tokens"})
+    changed = replace(config, video_encoder=replace(config.video_encoder, architecture=elsewhere))
+    with pytest.raises(EncoderError, match="has no network 'hf-hub:tiny/vit'"):
+        build_encoders(changed, carried=("video",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from sec2sec.checkpoints import load_checkpoint
+from sec2sec.cli import main
 from sec2sec.clip import encode
 from sec2sec.config import EncoderConfig
 from sec2sec.edits.history import History
@@ -191,6 +193,10 @@ def test_a_checkpoint_of_small_networks_carries_them(hub, tmp_path):
     checkpoint, clip = trained(tmp_path, "transformers:tiny/siglip", "transformers:tiny/wavlm")
     for file in hub.rglob("*.safetensors"):
         file.unlink()
+    data = ["--data", str(tmp_path / "data"), "--split", "test", "--json", str(tmp_path / "figures.json")]
+    hardware = ["--device", "cpu", "--workers", "0", "--cache", str(tmp_path / "cache")]
+    assert main(["evaluate", "--checkpoint", str(checkpoint), *data, *hardware]) == 0
+    assert json.loads((tmp_path / "figures.json").read_text())["targets"]["arousal"]
     bundle = load_checkpoint(checkpoint, "cpu")
     encoded = encode(clip, bundle)
     explanation = encoded.explain()
@@ -273,3 +279,17 @@ def test_files_that_cannot_be_used_are_one_line_that_names_them(hub, break_it, m
         build_encoders(named_config("transformers:tiny/siglip", "compact"))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    "architecture", ["", "[]", "{}", '{"model_type": "bert"}', '{"network": {"model_type": "bert"}}']
+)
+def test_an_architecture_that_is_none_is_one_line(hub, architecture):
+    tiny.siglip(hub)
+    tiny.ast(hub)
+    config = named_config("transformers:tiny/siglip", "transformers:tiny/ast")
+    for part in ("video_encoder", "audio_encoder"):
+        changed = replace(config, **{part: replace(getattr(config, part), architecture=architecture)})
+        with pytest.raises(EncoderError, match="tiny/") as caught:
+            build_encoders(changed, carried=("video", "audio"))
+        assert "\n" not in str(caught.value)
