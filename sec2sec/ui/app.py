@@ -7,6 +7,7 @@ import functools
 import os
 import tempfile
 import threading
+from importlib import resources
 from pathlib import Path
 
 import gradio as gr
@@ -43,6 +44,10 @@ from sec2sec.ui.warm import warm_up, warm_up_once_served
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
 
+HERE = Path(str(resources.files(__package__)))
+# of the tabs, beside those of what they show
+PAGE_STYLES = tuple(HERE / f"{name}.css" for name in ("inspect", "compare/page", "lab/page", "about"))
+
 
 def build(settings: Settings) -> gr.Blocks:
     """The app, not yet served."""
@@ -73,7 +78,9 @@ def build(settings: Settings) -> gr.Blocks:
     if LENT:
         warm_up(models)  # in this thread: what another one is about at a fork, the child never ends
     else:
-        threading.Thread(target=warm_up_once_served, args=(demo, models), daemon=True).start()
+        threading.Thread(
+            target=warm_up_once_served, args=(demo, models, inspecting.prepare_examples), daemon=True
+        ).start()
     return demo
 
 
@@ -116,7 +123,7 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             checkbox_border_color="*neutral_500",
             checkbox_border_color_dark="*neutral_400",
         ),
-        css_paths=files.PAGE_STYLES,
+        css_paths=[*files.PAGE_STYLES, *PAGE_STYLES],
         state_session_capacity=MAX_SESSIONS,
         max_file_size=settings.largest_upload * 1024**2,
         footer_links=["gradio"],

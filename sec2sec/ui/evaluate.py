@@ -28,13 +28,24 @@ from sec2sec.serving.server_paths import without_server_paths
 from sec2sec.training.opening import open_as_learned
 from sec2sec.ui.chosen_clip import duration_words, probe_upload
 from sec2sec.ui.devices import acquire, device_words
-from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, hide, run_in_queue, upload_field
+from sec2sec.ui.events import (
+    AT_ONCE,
+    STOPPED,
+    Updates,
+    buttons,
+    follow,
+    hide,
+    run_in_queue,
+    stop_in_browser,
+    upload_field,
+)
 from sec2sec.ui.gradio_private import delete_when_old, event_data, served_path
 from sec2sec.ui.inspect_tab import InspectTab
-from sec2sec.ui.messages import alert, errors_as_messages, status
+from sec2sec.ui.messages import alert, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.stills import still_of
+from sec2sec.ui.visit import Visit
 from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
@@ -203,13 +214,18 @@ class EvaluateTab:
         value = offered[0][1] if offered else None
         return {own.data: gr.update(choices=offered, value=value), own.status: status(line)}
 
-    def open_clip(self, last: LastEvaluation | None, event: gr.EventData) -> Updates:
-        """A clip of the report was pressed: it opens in Inspect."""
+    def press_clip(self, visit: Visit, last: LastEvaluation | None, event: gr.EventData) -> Updates:
+        """A clip of the report was pressed: it takes the place of what Inspect holds or explains."""
         sent = event_data(event)
         clip = last.clip(sent.get("target"), sent.get("rank")) if last is not None else None
         if last is None or clip is None:
             return {self.layout.status: gr.skip()}
-        name, path = clip
+        return self.inspecting.newest(self.open_clip, lambda message: {self.layout.status: alert(message)})(
+            visit, last, *clip
+        )
+
+    def open_clip(self, last: LastEvaluation, name: str, path: Path) -> Updates:
+        """A clip of the data set opens in Inspect. name: its id."""
         chosen, words = probe_upload(str(path), self.settings)
         chosen = replace(chosen, planted=planted_seconds(last.folder, name))
         if chosen.playable:  # a copy, because the rest of a data set is never served
@@ -221,7 +237,7 @@ class EvaluateTab:
             self.tabs: gr.Tabs(selected="inspect"),
             inspect.model: last.model,
             inspect.upload: None,
-            **self.inspecting.offer_explain(chosen, words),
+            **self.inspecting.screen.offer_explain(chosen, words),
         }
 
     def connect(self) -> None:
@@ -240,10 +256,11 @@ class EvaluateTab:
             changed(self.offer_upload, own.upload, [own.data, own.status], **AT_ONCE)
         for choice in (own.data, own.split, own.include_seen, own.model):  # an error was about what they held before
             choice.input(lambda: status(PRESS), None, own.status, **AT_ONCE)
-        own.stop.click(lambda: self.end(status("Stopped.")), None, own.for_results, cancels=[running], **AT_ONCE)
+        stop_in_browser(own.stop, own.status)
+        own.stop.click(lambda: self.end(status(STOPPED)), None, own.for_results, cancels=[running], **AT_ONCE)
         own.report.select(
-            errors_as_messages(lambda message: {own.status: alert(message)})(self.open_clip),
-            own.last,
+            self.press_clip,
+            [inspect.visit, own.last],
             [own.status, self.tabs, inspect.model, inspect.upload, *inspect.outputs_of_choice],
             cancels=self.inspecting.running,
             **AT_ONCE,

@@ -1,7 +1,10 @@
-// What the Inspect tab does in the page itself: presses that are meant for the button that stood there before.
+// What the Inspect tab does in the page itself: drawers, the focus, and presses meant for the button that stood there.
 /** @import {Component} from '../viewer/types.d.ts' */
 import {around} from '../viewer/dom.js';
 import {whenRemoved} from '../viewer/page.js';
+import {takeDrawers} from './drawers.js';
+import {keepFocus} from './focus.js';
+import {revealAnswers} from './reveal.js';
 
 const DOUBLE_CLICK = 600; // ms; Stop takes the place of Explain at the first of two clicks
 
@@ -10,6 +13,9 @@ export function start({element}) {
   const controller = new AbortController();
   const {signal} = controller;
   whenRemoved(element, () => controller.abort());
+  takeDrawers(signal);
+  keepFocus(signal);
+  revealAnswers(signal);
   let started = -Infinity;
   document.addEventListener(
     'click',

@@ -41,7 +41,8 @@ class RatingsUpload:
     def __init__(self, settings: Settings, models: Models, cache: ClipCache, clip_id: gr.State) -> None:
         """Lays it out; called within gr.Blocks."""
         self.settings, self.models, self.cache, self.clip_id = settings, models, cache, clip_id
-        with gr.Accordion("People's ratings of this clip", open=False, elem_id="ratings", elem_classes="options"):
+        with gr.Column(min_width=0, elem_id="ratings"):
+            gr.HTML(render("legend.html", text="People's ratings of this clip"))
             gr.HTML(render("paragraph.html", text=HELP), elem_classes="limits")
             self.column = gr.Textbox(
                 "", label="Column or tier (if there are several)", max_lines=1, elem_id="ratings-column"

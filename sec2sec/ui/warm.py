@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import gradio as gr
 import numpy as np
@@ -40,8 +41,8 @@ def warm_up(models: Models) -> None:
     features.warm_up()
 
 
-def warm_up_once_served(demo: gr.Blocks, models: Models) -> None:
-    """The same, while the first visitor still looks around.
+def warm_up_once_served(demo: gr.Blocks, models: Models, prepare_examples: Callable[[], None]) -> None:
+    """The same and the examples, while the first visitor still looks around.
 
     Not before the app is served: while it starts, warnings are silenced for the whole process, and imports of another
     thread would end that early.
@@ -50,6 +51,7 @@ def warm_up_once_served(demo: gr.Blocks, models: Models) -> None:
     while not demo.is_running and time.monotonic() < end:
         time.sleep(0.1)
     warm_up(models)
+    prepare_examples()
 
 
 def explain_black(bundle: Bundle, *, gradients: bool = True) -> None:

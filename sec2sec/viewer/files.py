@@ -18,7 +18,7 @@ SHARED_STYLE = HERE / "shared.css"  # of all views
 VIEW_PARTS = ("second", "timeline", "chart", "playback", "film", "ratings")
 VIEW_STYLES = (SHARED_STYLE, *(HERE / f"{name}.css" for name in VIEW_PARTS))
 # of the page around it
-PAGE_STYLES = tuple(HERE / f"{name}.css" for name in ("tokens", "style", "cards", "inspect", "downloads"))
+PAGE_STYLES = tuple(HERE / f"{name}.css" for name in ("tokens", "style", "cards", "player", "downloads"))
 PAGE_STYLE = HERE / "page.css"  # of a report of figures, as one file
 # What gradio gives to a gr.HTML's js_on_load, and a report too.
 START = "start({element, trigger, props, server, watch});"

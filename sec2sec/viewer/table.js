@@ -27,6 +27,8 @@ export class FigureTable {
     this.box = view.find('.s2s-figures .s2s-table');
     this.choice = view.find('.s2s-all');
     this.all = find(this.choice, 'input', HTMLInputElement);
+    this.fold = find(view.root, '.s2s-figures', HTMLDetailsElement);
+    this.fold.addEventListener('toggle', () => this.scrollToRow());
   }
 
   draw() {
@@ -67,6 +69,14 @@ export class FigureTable {
     const row = box.querySelector(`tr[data-second="${second}"]`);
     if (!(row instanceof HTMLElement)) return;
     row.setAttribute('aria-current', 'true');
+    this.scrollToRow();
+  }
+
+  /** Bring the marked row into the box; a folded table is not measured, which would lay it out. */
+  scrollToRow() {
+    const {box} = this;
+    const row = box.querySelector('tr[aria-current]');
+    if (!this.fold.open || !(row instanceof HTMLElement)) return;
     const head = find(box, 'thead', HTMLElement).offsetHeight; // sticky: it covers the top of the box
     const isAbove = row.offsetTop < box.scrollTop + head;
     const isBelow = row.offsetTop + row.offsetHeight > box.scrollTop + box.clientHeight;

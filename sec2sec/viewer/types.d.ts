@@ -79,6 +79,13 @@ declare global {
     's2s-selected': CustomEvent<{player: string; second: number; pinned: boolean}>;
     /** A view shall go to a second, or hold it or let it go where `pinned` is given. */
     's2s-select': CustomEvent<{player: string; second: number; pinned?: boolean}>;
+    /** A view shows a clip, or none any more. isSame: of which it shows more now. */
+    's2s-loaded': CustomEvent<{
+      player: string;
+      isShown: boolean;
+      isSame: boolean;
+      link: Payload['link'];
+    }>;
     /** A visitor has uploaded a clip. */
     's2s-upload': CustomEvent<null>;
   }

@@ -86,6 +86,7 @@ export class View {
     if (!this.data) {
       this.timeline.clear();
       this.live.layer.hidden = true;
+      this.tellPage(isSame);
       return;
     }
     this.timeline.load();
@@ -105,6 +106,13 @@ export class View {
     if (isSame && before && !before.lanes.some(isOfStability)) this.lanes.showStability();
     Object.assign(this.root.dataset, {clip: this.data.clip.name, model: this.data.model}); // for tests
     this.root.dataset.ready = 'true'; // the main lanes are drawn at once
+    this.tellPage(isSame);
+  }
+
+  /** @param {boolean} isSame whether the clip was on the screen already */
+  tellPage(isSame) {
+    const detail = {player: this.props.video_id, isShown: Boolean(this.data), isSame, link: this.data?.link};
+    document.dispatchEvent(new CustomEvent('s2s-loaded', {detail}));
   }
 
   /** Nothing of the clip before stays. */

@@ -124,6 +124,13 @@ def explain(page: Page, example: int | None = None) -> None:
     page.wait_for_selector("#stop", state="hidden", timeout=120_000)
 
 
+def open_drawer(page: Page, name: str) -> None:
+    """Open a drawer of Inspect, where it is not open yet. name: inputs (model, part), downloads."""
+    button = page.locator(f"button[data-drawer={name}]")
+    if button.get_attribute("aria-expanded") != "true":
+        button.click()
+
+
 def show_maps(page: Page, view: str = "#view") -> None:
     """Scroll to what is inside the selected second, and wait until its maps are there: they are sent to who looks."""
     page.locator(f"{view} .s2s-co").scroll_into_view_if_needed()

@@ -21,8 +21,7 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.media import open_clip
 from sec2sec.model import Sec2Sec
 from sec2sec.progress import Progress
-from sec2sec.ui import app
-from sec2sec.ui import inspect_tab as inspect
+from sec2sec.ui import analysis, app
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from tests.helpers import synthetic
@@ -92,8 +91,8 @@ def shifted(path, bundles, *, start=0.0, end=None, limits=None, tracks=None):
     return {name: target.stability for name, target in made.targets.items()}
 
 
-inspect.stability_steps = shifted
-inspect.explain_steps = steps
+analysis.stability_steps = shifted
+analysis.explain_steps = steps
 Models.names = lambda self: ["synthetic"]
 Models.get = lambda self, name, device=None: SimpleNamespace(
     device=torch.device("cpu"),

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.explanations.sentences import answer
-from tests.browser.driver import App, explain, open_more_lanes, play
+from tests.browser.driver import App, explain, open_drawer, open_more_lanes, play
 from tests.helpers import synthetic as made_up
 
 NewPage = Callable[..., Page]
@@ -282,6 +282,7 @@ def test_stability_is_measured_on_demand_and_then_drawn(synthetic: Callable[...,
     y = page.evaluate(f"{whiskers}.filter(t => t.y.length === {3 * SECONDS})[3].y")
     assert y[0::3] == pytest.approx(band.effect_low, abs=1e-6)
     assert y[1::3] == pytest.approx(band.effect_high, abs=1e-6)
+    open_drawer(page, "downloads")
     with page.expect_download() as waiting:
         page.locator("#json").click()
     said = json.loads(Path(waiting.value.path()).read_text())
@@ -289,6 +290,7 @@ def test_stability_is_measured_on_demand_and_then_drawn(synthetic: Callable[...,
 
 
 def test_report_plays_without_a_network(page: Page, new_page: NewPage, tmp_path: Path) -> None:
+    open_drawer(page, "downloads")
     with page.expect_download() as waiting:
         page.locator("#report").click()
     waiting.value.save_as(tmp_path / "report.html")
@@ -363,6 +365,7 @@ def test_planted_second_is_the_one_that_the_strip_shows(checkpoints: Path, tmp_p
         words = page.locator("#predictions .verdict").all_inner_texts()
         assert len(words) == 3
         assert all(re.match(r"[✔◐✘∅] (Trust|Careful|Do not trust|Nothing to judge)\.", said) for said in words)
+        open_drawer(page, "downloads")
         with page.expect_download() as waiting:
             page.locator("#json").click()
         said = json.loads(Path(waiting.value.path()).read_text())

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from sec2sec.datasets.known_truth import planted_seconds
 from sec2sec.paths import program_paths
 from sec2sec.ui.examples import FIRST_CLIP
-from tests.browser.driver import App, open_tab
+from tests.browser.driver import App, open_drawer, open_tab
 from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
@@ -52,6 +52,7 @@ def test_same_clip_with_the_model_that_looks_away_disagrees_and_says_what_it_is(
 def test_first_explanation_is_the_visitors_own_for_lab_and_downloads(app: App, new_page: NewPage) -> None:
     page = new_page(app.url)
     page.wait_for_selector(".s2s[data-ready=true]")
+    open_drawer(page, "downloads")
     with page.expect_download() as waiting:
         page.locator("#json").click()
     assert json.loads(Path(waiting.value.path()).read_text())["clip"]["name"] == f"{FIRST_CLIP}.mp4"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, lags, open_more_lanes, play, show_maps, time_axis, upload
+from tests.browser.driver import App, explain, lags, open_drawer, open_more_lanes, play, show_maps, time_axis, upload
 from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
@@ -143,6 +143,7 @@ def test_keyboard(page: Page) -> None:
 
 
 def test_table_says_what_the_json_says(page: Page) -> None:
+    open_drawer(page, "downloads")
     with page.expect_download() as waiting:
         page.locator("#json").click()
     said = json.loads(Path(waiting.value.path()).read_text())
@@ -211,7 +212,7 @@ def test_refused_upload_says_why(app: App, new_page: NewPage, tmp_path: Path) ->
 def test_part_beyond_the_end_says_why(app: App, new_page: NewPage, clip: Path) -> None:
     page = new_page(app.url)
     upload(page, clip)
-    page.get_by_role("button", name="Model, and which part to analyse").click()
+    open_drawer(page, "inputs")
     page.get_by_label("Start, s").fill("500")
     page.click("#explain")
     expect(page.locator("#status [role=alert]")).to_contain_text("start")
@@ -220,7 +221,7 @@ def test_part_beyond_the_end_says_why(app: App, new_page: NewPage, clip: Path) -
 def test_a_part_keeps_the_players_time(app: App, new_page: NewPage, clip: Path) -> None:
     page = new_page(app.url)
     upload(page, clip)
-    page.get_by_role("button", name="Model, and which part to analyse").click()
+    open_drawer(page, "inputs")
     page.get_by_label("Start, s").fill("4")
     page.get_by_label("End, s").fill("8")
     explain(page)
@@ -301,6 +302,7 @@ def test_another_clip_clears_the_old_explanation(synthetic: Callable[..., App], 
     assert page.inner_text("#predictions") == ""
     for part in ("#json", "#report", "#stability", "#annotated"):
         expect(page.locator(part)).to_be_hidden()
+    expect(page.locator("button[data-drawer=downloads]")).to_be_disabled()
 
 
 def test_uploads_are_deleted_in_time(checkpoints: Path, clip: Path, new_page: NewPage) -> None:
@@ -312,6 +314,7 @@ def test_uploads_are_deleted_in_time(checkpoints: Path, clip: Path, new_page: Ne
         page = new_page(app.url)
         upload(page, clip)
         explain(page)
+        open_drawer(page, "downloads")
         with page.expect_download():
             page.locator("#json").click()
         assert len(kept()) >= 2  # the upload and its JSON

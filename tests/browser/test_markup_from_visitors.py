@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Request, expect
 
 from sec2sec.jobs.job import Jobs, JobSpec, KnownTruth
 from sec2sec.training.settings import TrainConfig, as_json
-from tests.browser.driver import App, explain, open_tab
+from tests.browser.driver import App, explain, open_drawer, open_tab
 from tests.helpers.clips import make_clip
 from tests.helpers.datasets import clip_folder
 from tests.helpers.models import save_tiny
@@ -78,6 +78,7 @@ def test_names_that_are_markup_run_nothing_on_any_tab_and_in_the_report(
     explain(page)
     expect(page.locator("#predictions")).to_contain_text(IMAGE)
     assert page.evaluate(HARM) == HARMLESS
+    open_drawer(page, "downloads")
     with page.expect_download() as download:
         page.click("#report")
     download.value.save_as(tmp_path / "report.html")

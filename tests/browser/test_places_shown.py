@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 import sec2sec
 from sec2sec.clip import encode
 from sec2sec.explanations.places import PlaceEffects
-from tests.browser.driver import App, explain, show_maps, upload
+from tests.browser.driver import App, explain, open_drawer, show_maps, upload
 
 NewPage = Callable[..., Page]
 CHANGE = re.compile(r"changes the prediction by ([±+−])(\d\.\d{4})$")
@@ -180,6 +180,7 @@ def test_expired_clip_says_what_to_do(checkpoints: Path, clip: Path, new_page: N
         show(first, "arousal")
         expect(first.locator(".s2s-over .s2s-verdict").first).to_contain_text("explain it again")
         first.locator("#stability").click()
+        open_drawer(second, "downloads")
         second.locator("#json").click()
         for page, line in ((first, "#status"), (second, "#downloads-status")):
             expect(page.locator(f"{line} [role=alert]")).to_contain_text("explain it again")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App
+from tests.browser.driver import App, open_drawer
 
 NewPage = Callable[..., Page]
 DELAYS = (0, 20, 60, 120, 200, 250, 300, 400, 600)  # ms
@@ -105,6 +105,7 @@ def test_upload_is_explained_without_a_press_unless_the_box_says_no(app: App, ne
     expect(page.locator("#status")).to_contain_text("Explained", timeout=60_000)
     assert page.locator(".s2s-figures tbody tr").count() == 10
     expect(page.locator("#truth")).to_have_text("")
+    open_drawer(page, "inputs")
     page.get_by_label("Explain at once").uncheck()
     page.reload()
     expect(page.get_by_label("Explain at once")).not_to_be_checked()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.driver import App, open_tab
+from tests.browser.driver import App, open_drawer, open_tab
 
 NewPage = Callable[..., Page]
 REST = 60_000  # ms in which a page comes to rest; other work may share the cores
@@ -119,9 +119,10 @@ class Walk:
         return self.press(page, f"[data-action={self.chance.choice(['undo', 'redo', 'clear'])}]")
 
     def model(self, page: Page) -> str:
-        box = page.locator("#model input:visible").first
-        if box.count() == 0:
+        if not page.locator("button[data-drawer=inputs]").is_visible():
             return "no model"
+        open_drawer(page, "inputs")
+        box = page.locator("#model input:visible").first
         box.click()
         options = page.get_by_role("option")
         number = self.chance.randrange(max(options.count(), 1))

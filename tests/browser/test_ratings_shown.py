@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, time_axis, upload
+from tests.browser.driver import App, explain, open_drawer, time_axis, upload
 from tests.helpers.clips import make_clip
 
 SECONDS = 46
@@ -26,7 +26,7 @@ def page(app: App, new_page: NewPage, film: Path) -> Page:
     page = new_page(app.url)
     upload(page, film)
     explain(page)
-    page.locator("#ratings button").first.click()
+    open_drawer(page, "ratings")
     return page
 
 

@@ -17,7 +17,7 @@ from sec2sec.plots.png import SCALE
 from sec2sec.plots.timeline import WIDTH
 from sec2sec.render.annotate import CARD_SECONDS
 from sec2sec.render.gif import MAX_BYTES
-from tests.browser.driver import App, explain, upload
+from tests.browser.driver import App, explain, open_drawer, upload
 
 NewPage = Callable[..., Page]
 MIN_TARGET = 24  # px, WCAG 2.5.8
@@ -29,6 +29,7 @@ def page(app: App, new_page: NewPage, clip: Path) -> Page:
     page = new_page(app.url)
     upload(page, clip)
     explain(page)
+    open_drawer(page, "downloads")
     page.locator("#downloads").wait_for()
     return page
 

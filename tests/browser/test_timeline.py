@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, open_more_lanes, play, show_maps, time_axis, upload
+from tests.browser.driver import App, explain, open_drawer, open_more_lanes, play, show_maps, time_axis, upload
 from tests.helpers import synthetic as made_up
 
 NewPage = Callable[..., Page]
@@ -146,7 +146,7 @@ def test_keys_are_listed_and_the_focus_comes_back(page: Page) -> None:
 
 def test_typing_in_a_field_moves_nothing(page: Page) -> None:
     at = page.get_attribute(".s2s", "data-current")
-    page.get_by_role("button", name="Model, and which part to analyse").click()
+    open_drawer(page, "inputs")
     page.get_by_label("Start, s").focus()
     for key in ("k", "l", "m", "?", "ArrowRight"):
         page.keyboard.press(key)
@@ -221,7 +221,7 @@ def test_words_are_explained_under_the_pointer_and_by_keyboard(page: Page) -> No
 def test_a_part_plays_from_its_start_to_its_end(app: App, new_page: NewPage, clip: Path) -> None:
     page = new_page(app.url)
     upload(page, clip)
-    page.get_by_role("button", name="Model, and which part to analyse").click()
+    open_drawer(page, "inputs")
     page.get_by_label("Start, s").fill("4")
     page.get_by_label("End, s").fill("6")
     explain(page)

@@ -14,7 +14,7 @@ from sec2sec.checkpoints import load_checkpoint
 from sec2sec.datasets.known_truth import make_clips
 from sec2sec.jobs.job import Jobs
 from sec2sec.jobs.turns import turn
-from tests.browser.driver import App, open_tab, upload
+from tests.browser.driver import App, open_drawer, open_tab, upload
 
 SLOW = 180_000  # ms; a training starts torch in processes of its own, and other work may share the cores
 expect.set_options(timeout=60_000)
@@ -276,7 +276,7 @@ def test_visitors_of_a_public_server_do_not_see_each_other(serve: Callable[..., 
     assert stranger.locator(".tr-entry").count() == 0
     stage(page, "Done")
     stranger.reload()
-    stranger.get_by_text("Model, and which part to analyse").click()
+    open_drawer(stranger, "inputs")
     stranger.locator("#model input").click()
     assert not re.search("planted", stranger.locator("#model").inner_text())
     page.reload()

@@ -30,8 +30,7 @@ import torch
 from gradio.context import LocalContext
 from safetensors.torch import load_file
 
-from sec2sec.ui import app, models
-from sec2sec.ui import inspect_tab as inspect
+from sec2sec.ui import analysis, app, models
 from sec2sec.ui.models import models_in, on_cpu
 from sec2sec.ui.settings import Settings
 from tests.helpers.handlers import by_name, find_handler
@@ -60,7 +59,7 @@ forked_with: set[str] = set()
 went_backward: set[int] = set()  # processes
 os.register_at_fork(after_in_child=lambda: forked_with.update(sys.modules))
 explain_steps, put, run_backward = (
-    inspect.explain_steps,
+    analysis.explain_steps,
     spaces.utils.SimpleQueue.put,
     torch.autograd._engine_run_backward,
 )
@@ -98,7 +97,7 @@ def slow_load(folder: Path, device: str) -> Any:
     return load_checkpoint(folder, device)
 
 
-inspect.explain_steps, models.load_checkpoint = observed_steps, slow_load
+analysis.explain_steps, models.load_checkpoint = observed_steps, slow_load
 spaces.utils.SimpleQueue.put, torch.autograd._engine_run_backward = observed_put, observed_backward
 
 

@@ -11,8 +11,8 @@ import pytest
 from sec2sec.config import MediaLimits
 from sec2sec.media import MediaError, open_clip
 from sec2sec.media.playback import browser_can_play, convert_for_browser
+from sec2sec.ui.analysis import explain_on_device, measure_on_device
 from sec2sec.ui.chosen_clip import probe_upload
-from sec2sec.ui.inspect_tab import explain_on_device, measure_on_device
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from tests.helpers.clips import make_clip

@@ -16,7 +16,7 @@ from sec2sec.media import MediaError, open_clip
 from sec2sec.media.isolated import Decoders, probe_clip
 from sec2sec.media.playback import browser_can_play
 from sec2sec.ui.chosen_clip import probe_upload
-from sec2sec.ui.inspect_tab import track_choices
+from sec2sec.ui.inspect_screen import track_choices
 from sec2sec.ui.settings import Settings
 from tests.helpers.clips import make_clip, make_tracks
 from tests.helpers.commands import run

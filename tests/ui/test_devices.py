@@ -14,8 +14,7 @@ import torch
 
 from sec2sec.clip import EncodedClip
 from sec2sec.progress import Progress, Steps, drain
-from sec2sec.ui import about, app, devices, models, warm, work
-from sec2sec.ui import inspect_tab as inspect
+from sec2sec.ui import about, analysis, app, devices, models, warm, work
 from sec2sec.ui.devices import WAITING, Devices, all_devices_words, device_names, device_words, with_device_lock
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
@@ -190,16 +189,16 @@ def test_a_model_is_read_once_and_copied_to_the_other_devices(two: Models, monke
 def test_two_visitors_are_served_by_two_devices_and_each_is_told_which(
     two: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(inspect, "device_words", str)
+    monkeypatch.setattr(analysis, "device_words", str)
     monkeypatch.setattr(app, "models_in", lambda *_: two)
     both = threading.Barrier(2)
-    steps = inspect.explain_steps
+    steps = analysis.explain_steps
 
     def together(path: str, bundle: Any, **options: Any) -> Iterator[Any]:
         both.wait(30)
         return (yield from steps(path, bundle, **options))
 
-    monkeypatch.setattr(inspect, "explain_steps", together)
+    monkeypatch.setattr(analysis, "explain_steps", together)
     monkeypatch.setattr(app, "warm_up_once_served", lambda *_: None)
     settings = Settings(checkpoints=two.folder, examples=tmp_path / "none", data_sets=tmp_path, training=False)
     demo = app.build(settings)

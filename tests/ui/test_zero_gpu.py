@@ -28,7 +28,7 @@ from sec2sec.checkpoints import load_checkpoint
 from sec2sec.clip import explain
 from sec2sec.config import MediaLimits
 from sec2sec.explanations import Explanation
-from sec2sec.ui import gpu, inspect_tab
+from sec2sec.ui import analysis, gpu
 from sec2sec.ui.chosen_clip import ChosenClip, probe_upload
 from sec2sec.ui.messages import INTERNAL_ERROR, message_for
 from sec2sec.ui.settings import Settings
@@ -115,8 +115,8 @@ def is_the_reference(answer: Any, reference: Explanation) -> None:
 def test_the_package_alone_changes_nothing() -> None:
     assert importlib.util.find_spec("spaces")
     assert not gpu.LENT
-    assert inspect.isgeneratorfunction(inspect_tab.explain_on_device)
-    assert not hasattr(inspect_tab.explain_on_device, "__wrapped__")
+    assert inspect.isgeneratorfunction(analysis.explain_on_device)
+    assert not hasattr(analysis.explain_on_device, "__wrapped__")
     assert multiprocessing.reduction.ForkingPickler._extra_reducers[torch.Tensor] is reduce_tensor
 
 

@@ -29,7 +29,16 @@ from sec2sec.ui.compare.board import (
 from sec2sec.ui.compare.layout import Layout, first_board, known_example
 from sec2sec.ui.compare.words import LETTERS
 from sec2sec.ui.devices import device_words, with_device_lock
-from sec2sec.ui.events import AT_ONCE, Updates, buttons, follow, forget_example_js, run_in_queue
+from sec2sec.ui.events import (
+    AT_ONCE,
+    STOPPED,
+    Updates,
+    buttons,
+    follow,
+    forget_example_js,
+    run_in_queue,
+    stop_in_browser,
+)
 from sec2sec.ui.examples import (
     Example,
     example_of,
@@ -281,7 +290,8 @@ class CompareTab:
         own.pinned.input(self.pin, [own.mode, own.pinned], models, **AT_ONCE)
         fields = [*models, own.start_a, own.start_b, own.pinned]
         own.swap.click(self.exchange, [own.board, *fields], [*fields, *results], **light)
-        own.stop.click(lambda: self.end(status("Stopped.")), None, results, **light)
+        stop_in_browser(own.stop, own.status)
+        own.stop.click(lambda: self.end(status(STOPPED)), None, results, **light)
 
 
 def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:

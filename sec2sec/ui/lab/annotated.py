@@ -15,7 +15,7 @@ from sec2sec.render.annotate import annotate
 from sec2sec.render.annotated_frames import MAX_TARGETS
 from sec2sec.render.gif import write_gif
 from sec2sec.ui.clip_cache import ClipCache
-from sec2sec.ui.events import AT_ONCE, Updates, follow, hide, run_in_queue
+from sec2sec.ui.events import AT_ONCE, STOPPED, Updates, follow, hide, run_in_queue, stop_in_browser
 from sec2sec.ui.gradio_private import served_path
 from sec2sec.ui.messages import alert, status
 from sec2sec.ui.settings import Settings
@@ -106,5 +106,6 @@ class AnnotatedFilm:
             )
             for button, kind in ((self.make, MP4), (self.make_gif, GIF))
         ]
-        self.stop.click(lambda: self.end(status("Stopped.")), None, of_end, cancels=making, **AT_ONCE)
+        stop_in_browser(self.stop, self.line)
+        self.stop.click(lambda: self.end(status(STOPPED)), None, of_end, cancels=making, **AT_ONCE)
         clip_id.change(self.renew, clip_id, [self.box, self.save, *of_end], cancels=making, **AT_ONCE)

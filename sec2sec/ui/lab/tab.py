@@ -36,12 +36,14 @@ from sec2sec.ui.events import (
     AT_ONCE,
     QUIET,
     SECONDS_BETWEEN_PLACES,
+    STOPPED,
     WHEN_ENTERED_JS,
     Updates,
     follow,
     hide,
     run_in_queue,
     show_places,
+    stop_in_browser,
 )
 from sec2sec.ui.examples import Example
 from sec2sec.ui.gradio_private import event_data, served_path
@@ -212,7 +214,7 @@ class LabTab:
 
     def stop(self, key: str | None) -> Updates:
         """Stop was pressed."""
-        return self.show(self.cache.get(key), status("Stopped."))
+        return self.show(self.cache.get(key), status(STOPPED))
 
     def refuse_when_full(self, key: str | None, line: str) -> Updates:
         """A full queue refuses before a handler can say anything; being stopped counts as a failure too."""
@@ -266,6 +268,7 @@ class LabTab:
             show_places(places, own.status, event)
             event.failure(guard(self.refuse_when_full), [own.clip_id, own.status], own.for_edits, **AT_ONCE)
         cancelled: list[dict[str, Any]] = [running, taking, playing]
+        stop_in_browser(own.stop, own.status)
         own.stop.click(guard(self.stop), own.clip_id, own.for_edits, cancels=cancelled, **AT_ONCE)
 
 
