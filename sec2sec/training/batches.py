@@ -82,8 +82,8 @@ def clip_weight(row: Row, column: str) -> float:
     if not (math.isfinite(weight) and weight >= 0):
         there = ", ".join([*row.columns, *row.targets]) or "none"
         raise DataError(
-            f"{row.path}: weight_by is {column}, where this clip has {str(cell)[:40] or 'nothing'!r}; each clip needs a "
-            f"number from 0 there (columns: {there})"
+            f"{row.path}: weight_by is {column}, where this clip has {str(cell)[:40] or 'nothing'!r}; each clip needs "
+            f"a number from 0 there (columns: {there})"
         )
     return weight
 

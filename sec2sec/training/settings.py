@@ -148,7 +148,7 @@ class TrainConfig(Validated):
     )
     weight_by: str = setting(
         "",
-        "column of the data set by whose numbers clips weigh in the loss, such as recognised of EmoDB; empty: all alike",
+        "column by whose numbers clips weigh in the loss, such as recognised of EmoDB; empty: all alike",
         OPTIMISATION,
         metavar="COLUMN",
     )
