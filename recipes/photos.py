@@ -1,4 +1,4 @@
-"""Makes the checkpoint photos, which says how pleasant and how exciting a picture is: python -m recipes.photos DATA OUT.
+"""Makes the checkpoint photos, which says how pleasant and exciting a picture is: python -m recipes.photos DATA OUT.
 
 DATA is a copy of OASIS or of a table like it, with its pictures. They become clips of four seconds, over which the
 camera moves as it happens to: motion and compression are drawn from the bytes of a picture, so that they say nothing
