@@ -1,4 +1,6 @@
-"""What the bundled checkpoint knows: 500 unseen known-truth clips of each level, beside what needs no model.
+"""What the bundled checkpoints know: 500 unseen known-truth clips of each level, beside what needs no model.
+
+What the models of people's judgements know is in bench/people.py, whose rows come first.
 
 Clips and tokens stay in build/bench, so that an interrupted run goes on where it was.
 """
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import people
 from bench.row import Row
 from bench.unedited import MIN_MOVED, UNSEEN, pointing_where_moved, predict_unedited
 from sec2sec import DEMO
@@ -64,6 +67,7 @@ LIMITS = {
 
 def rows() -> Iterator[Row]:
     """Generates the clips once; about ten minutes for each level the first time, two after that."""
+    yield from people.rows()
     bundle = load_checkpoint(DEMO, "cpu")
     yield from modality_rows(bundle)
     for level in LEVELS:

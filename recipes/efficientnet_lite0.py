@@ -70,8 +70,8 @@ def timm_config() -> dict[str, object]:
         "revision": f"{PACKAGE} {version(PACKAGE)}, float16",
         "pretrained_cfg": {
             "input_size": list(cfg.input_size),
-            "crop_pct": cfg.crop_pct,
-            "crop_mode": cfg.crop_mode,
+            "crop_pct": 1.0,  # the whole picture, squeezed: what lies at its edges was judged as well
+            "crop_mode": "squash",
             "interpolation": cfg.interpolation,
             "mean": [MEAN] * 3,
             "std": [STD] * 3,

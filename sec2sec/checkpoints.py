@@ -31,6 +31,7 @@ from sec2sec.encoders.tokens import Modality
 from sec2sec.files import write_atomically
 from sec2sec.hub.download import checkpoint_folder, hub_name_of
 from sec2sec.model import Model
+from sec2sec.scales import Scale
 
 SCHEMA = "sec2sec.checkpoint/1"
 _hashes: dict[str, str] = {}  # checkpoint's sha256 → encoder_hash: the weights of a checkpoint don't change
@@ -46,6 +47,11 @@ class CheckpointSummary:
     trained_on: str  # one sentence, shown wherever a prediction is shown
     diagnostics: tuple[str, ...] = ()  # targets without a truth on real clips, shown on known-truth clips only
     system: str = ""  # as the paper's tables call it
+    scales: tuple[Scale, ...] = ()  # of targets that people judged on another scale than 0 to 1
+
+    def scale_of(self, target: str) -> Scale | None:
+        """The scale of people's judgements of a target; None where there is none but 0 to 1."""
+        return next((scale for scale in self.scales if scale.target == target), None)
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
         encoder_config = EncoderConfig.from_mapping(config["encoder"])
         model_config = ModelConfig.from_mapping(config["model"])
         summary_fields = (str(config["trained_on"]), tuple(str(name) for name in config.get("diagnostics", [])))
+        scales = tuple(Scale.read(each) for each in config.get("scales", ()))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder}: config.json describes no model ({error}); copy the folder again") from error
     metrics = _read_json(folder, "metrics.json")
@@ -195,7 +202,7 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
                 f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
             ) from error
     title = SYSTEMS[model_config.system].title
-    summary = CheckpointSummary(checkpoint_name(folder), identity(folder), *summary_fields, title)
+    summary = CheckpointSummary(checkpoint_name(folder), identity(folder), *summary_fields, title, scales)
     return Bundle(
         summary, encoders.for_inference(chosen), model.eval().to(chosen), config, metrics, card, chosen, folder
     )

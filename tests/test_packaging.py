@@ -141,6 +141,7 @@ def installed(tmp_path_factory, wheel) -> Installed:
     return Installed(tmp_path_factory.mktemp("installed"), wheel)
 
 
+BUNDLED = ("demo", "paper-structure", "photos", "voices", "wrong-attention")
 BARE = tuple({module for modules in MODULES.values() for module in modules})  # what no extra brings
 
 
@@ -148,12 +149,20 @@ def test_the_wheel_has_every_file_of_the_package_and_what_comes_with_it(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
     ours = {path for path in (ROOT / "sec2sec").rglob("*") if path.is_file() and path.suffix not in (".pyc", ".pyi")}
     assert {str(path.relative_to(ROOT)) for path in ours} <= held
-    bundled = [f"checkpoints/{name}" for name in ("demo", "paper-structure", "wrong-attention")]
+    bundled = [f"checkpoints/{name}" for name in BUNDLED]
     folders = *zip(bundled, bundled, strict=True), ("assets/clips", "clips"), ("assets/known-truth", "known-truth")
     for folder, there in folders:
         files = [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file()]
         assert {f"sec2sec/_data/{there}/{path}" for path in files} <= held
     assert not [name for name in held if name.startswith(("tests", "bench"))]
+
+
+def test_every_bundled_checkpoint_goes_into_wheel_and_source_distribution():
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    there = {path.parent.name for path in (ROOT / "checkpoints").glob("*/config.json")}
+    assert there == set(BUNDLED)
+    assert {f"checkpoints/{name}" for name in there} <= set(targets["wheel"]["force-include"])
+    assert {f"/checkpoints/{name}" for name in there} <= set(targets["sdist"]["include"])
 
 
 def test_the_checkout_cannot_be_read_from_the_environment(installed):
@@ -216,6 +225,6 @@ print(json.dumps([names, [clip.title for clip in clips], str(settings.runs), str
     done = installed.run("python", "-c", code)
     assert done.returncode == 0, done.stderr
     names, examples, *folders = json.loads(done.stdout.splitlines()[-1])
-    assert names == ["demo", "paper-structure", "wrong-attention"]
+    assert names == list(BUNDLED)
     assert "sintel flight" in examples
     assert all(folder.startswith(str(installed.home)) for folder in folders)

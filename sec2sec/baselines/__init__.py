@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from sec2sec.config import SEC2SEC, EncoderConfig, ModelConfig, Preset, SystemName
 from sec2sec.extras import Extra, require_extra
@@ -50,6 +50,13 @@ class System:
     def maps(self) -> bool:
         """Whether it has co-attention maps within a second."""
         return self.name == "sec2sec-sa-ca"
+
+    @property
+    def reads(self) -> tuple[Literal["video", "audio"], ...]:
+        """The modalities that it takes in."""
+        if self.sees and self.hears:
+            return "video", "audio"
+        return ("video",) if self.sees else ("audio",)
 
     @property
     def modalities(self) -> str:

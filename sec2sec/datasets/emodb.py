@@ -75,7 +75,7 @@ def read_emodb(
         "is what the actor was asked to express.",
         f"Disgust is neither, so its {len([s for s in stems if _clip(votes_file, s)['emotion'] == 'E'])} utterances "
         "are left out.",
-        "The column recognised has the share of 20 listeners who did so; a training does not weigh by it.",
+        "The column recognised has the share of 20 listeners who did so; --weight-by recognised weighs clips by it.",
     ]
     if unpublished := sorted(set(votes) - set(stems)):
         notes.append(f"{VOTES} lists {len(unpublished)} more utterances than there are files, {some(unpublished, 3)}.")

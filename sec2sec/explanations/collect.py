@@ -143,7 +143,7 @@ def _with_familiarity(
     unlike: tuple[OutOfDistribution, ...] = ()
     features: tuple[Feature, ...] = ()
     if of_seconds is not None:
-        unlike = ood_seconds(of_seconds, masker.tokens, training)
+        unlike = ood_seconds(of_seconds, masker.tokens, training, bundle.system.reads)
         features = features_of(of_seconds, {name: target.effect for name, target in targets.items()})
     length = clip_length(clip.seconds, learned_lengths(bundle.metrics, bundle.summary.name))
     for name, target in targets.items():

@@ -14,7 +14,7 @@ N training seconds, T seconds, C channels of a token, D width, Q quantiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -275,13 +275,20 @@ def reference_distances(masker: Masker, training: TrainingSeconds | None) -> tup
 
 
 def ood_seconds(
-    measured: Measured, tokens: Tokens, training: TrainingSeconds | None = None
+    measured: Measured,
+    tokens: Tokens,
+    training: TrainingSeconds | None = None,
+    reads: Sequence[Modality] = tuple(NAMES),
 ) -> tuple[OutOfDistribution, ...]:
-    """What is to be said of a clip's seconds, in their order. A black second is not also called frozen."""
-    remarks = [remark for second in range(len(measured.partial)) for remark in _empty_second(measured, second)]
+    """What is to be said of a clip's seconds, in their order. A black second is not also called frozen.
+
+    reads: what the model takes in; what it does not cannot be unfamiliar to it.
+    """
+    seconds = range(len(measured.partial))
+    remarks = [remark for second in seconds for remark in _empty_second(measured, second, reads)]
     vectors = pool_seconds(tokens)
     for name, statistics in ({} if training is None else training.statistics).items():
-        if name not in vectors:
+        if name not in vectors or name not in reads:
             continue
         for second, share in enumerate(statistics.percentile(statistics.distance(vectors[name]))):
             if words := unlike_words(NAMES[name], share):
@@ -320,14 +327,14 @@ def _rounded_down(share: float) -> str:
     return f"{np.floor(10 * share) / 10:g}"
 
 
-def _empty_second(measured: Measured, second: int) -> Iterator[OutOfDistribution]:
+def _empty_second(measured: Measured, second: int, reads: Sequence[Modality]) -> Iterator[OutOfDistribution]:
     """What a second lacks, whatever the model learned."""
     peak, black, change = measured.peak[second], measured.black[second], measured.stillness[second]
-    if peak <= SILENT_PEAK:
+    if "audio" in reads and peak <= SILENT_PEAK:
         yield OutOfDistribution(second, "silent", f"there is no sound above −{-SILENT_PEAK:.0f} dB", float(peak))
-    if black >= BLACK_SHARE:
+    if "video" in reads and black >= BLACK_SHARE:
         yield OutOfDistribution(second, "black", f"{100 * black:.0f} % of the picture is black", 100 * float(black))
-    elif change <= FROZEN_CHANGE:
+    elif "video" in reads and change <= FROZEN_CHANGE:
         yield OutOfDistribution(second, "frozen", "the picture does not move", 100 * float(change))
     if measured.partial[second]:
         yield OutOfDistribution(second, "partial", "it holds less than a whole second", float("nan"))

@@ -26,6 +26,7 @@ from sec2sec.explanations.results import (
     TargetExplanation,
 )
 from sec2sec.explanations.verdict import MIN_CHANGE, MIN_EFFECT, MIN_EFFECT_SPREAD
+from sec2sec.scales import Scale
 from sec2sec.words import level, listed, signed
 
 MAX_NAMED = 2  # seconds that did equally much; of more, the rest is counted
@@ -59,7 +60,7 @@ def answer(explanation: Explanation, name: str) -> Answer:
     target, clip = explanation.targets[name], explanation.clip
     moved = moved_most(target)
     return Answer(
-        prediction_words(name, target.prediction),
+        prediction_words(name, target.prediction, explanation.checkpoint.scale_of(name)),
         effect_words(target.effects[0], moved, clip),
         attention_words(target.attention, moved, clip),
         unfamiliar_words(moved, explanation.out_of_distribution, clip),
@@ -113,12 +114,14 @@ def span(second: int, clip: ClipSummary, last: int | None = None) -> str:
     return f"{clip.start + second:g}–{clip.start + (second if last is None else last) + 1:g} s"
 
 
-def prediction_words(name: str, prediction: float) -> str:
-    """The prediction and its level."""
+def prediction_words(name: str, prediction: float, scale: Scale | None = None) -> str:
+    """The prediction and its level, on people's scale where there is one."""
     title = name[:1].upper() + name[1:]
     if not np.isfinite(prediction):
         return f"{title}: the model gave no number."
-    return f"{title} {prediction:.2f}, {level(prediction)}."
+    if scale is None:
+        return f"{title} {prediction:.2f}, {level(prediction)}."
+    return f"{title} {scale.words(prediction)}, {level(prediction)} ({prediction:.2f} of 0 to 1)."
 
 
 def effect_words(effects: SecondEffects, moved: Sequence[int], clip: ClipSummary) -> str:

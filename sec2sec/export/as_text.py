@@ -25,7 +25,9 @@ def as_text(explanation: Explanation) -> str:
     lines += [f"model: {explanation.checkpoint.name}. {explanation.checkpoint.trained_on}"]
     lines += [_lengths(explanation), ""]
     for name, target in shown.items():
-        lines.append(f"{name} {target.prediction:.3f}  (baseline {target.baseline:.3f}: {BASELINE})")
+        scale = explanation.checkpoint.scale_of(name)
+        people = f", {scale.words(target.prediction)}" if scale else ""
+        lines.append(f"{name} {target.prediction:.3f}{people}  (baseline {target.baseline:.3f}: {BASELINE})")
         lines += [f"  {line}" for line in _evidence(target)]
     lines += ["", "attention: share of the clip; effect: prediction minus the prediction without that second"]
     header = f"{'second':<10}" + "".join(f"| {name:<10} attention  effect   sound  picture " for name in shown)

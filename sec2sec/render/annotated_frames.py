@@ -140,7 +140,8 @@ class AnnotatedFrames:
         curve = self.explanation.curve
         if curve is not None:
             notes.insert(0, "windows: the prediction of each, at its centre; band: range of all that cover the moment")
-        draw_panel(canvas, self.panel, self.targets, second, self.explanation.clip.start, notes, curve)
+        start, checkpoint = self.explanation.clip.start, self.explanation.checkpoint
+        draw_panel(canvas, self.panel, self.targets, second, start, notes, checkpoint, curve)
         frame = np.asarray(canvas).copy()
         chart, left, right = self.chart, round(self.chart.x(second)), round(self.chart.x(second + 1))
         under = frame[chart.box.top : chart.bottom, left:right]

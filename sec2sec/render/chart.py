@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.explanations.results import Curve, TargetExplanation
 from sec2sec.plots import LOWERS, RAISES
 
@@ -248,6 +249,7 @@ def draw_panel(
     second: int,
     start: float,
     notes: Sequence[str],
+    checkpoint: CheckpointSummary,
     curve: Curve | None = None,
 ) -> None:
     """Each target's prediction, and what the second that plays has of attention and effect.
@@ -263,13 +265,13 @@ def draw_panel(
     lines = [line for note in notes for line in wrapped(note, width, 14, 2)]
     row = min(92, max(44, (box.height - 40 - 20 * len(lines) - 12) // max(len(targets), 1)))
     for name, target in targets.items():
-        prediction = target.prediction
+        prediction, scale = target.prediction, checkpoint.scale_of(name)
         if curve is not None:
             point = point_at(curve, begin + 0.5)
             prediction = float(curve.values[name][point])
-        value = f"{prediction:.2f}"
+        value = f"{prediction:.2f} of 1" if scale is None else f"{scale.figure(prediction)} of {scale.ends}"
         pen.text((left, top), shortened(name, width - 120, 18), font=font(18), fill=INK, anchor="lt")
-        pen.text((left + width, top), f"{value} of 1", font=font(18), fill=INK, anchor="rt")
+        pen.text((left + width, top), value, font=font(18), fill=INK, anchor="rt")
         if row >= 62:
             pen.rectangle([left, top + 24, left + width, top + 32], fill=LINE)
             pen.rectangle([left, top + 24, left + width * prediction, top + 32], fill=LEVEL)

@@ -41,20 +41,51 @@ class Clips:
     files: Sequence[Path]  # of the token cache
     seconds: Tensor  # (B,) T of each
     labels: Tensor  # (B, K); NaN where a clip has none
+    weighting: Tensor | None = None  # (B,) of mean 1, by which each counts in the loss; None: all alike
+
+    @property
+    def weights(self) -> Tensor:
+        """(B,) by which each counts in the loss."""
+        return torch.ones(len(self.labels)) if self.weighting is None else self.weighting
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def cached_clips(
-    rows: Sequence[Row], targets: Sequence[str], files: Mapping[str, Path], seconds: Mapping[str, int]
+    rows: Sequence[Row],
+    targets: Sequence[str],
+    files: Mapping[str, Path],
+    seconds: Mapping[str, int],
+    weight_by: str = "",
 ) -> Clips:
-    """The rows that have a token file, with their labels as a table."""
+    """The rows that have a token file, with their labels as a table. weight_by: as of TrainConfig. Raises DataError."""
     usable = [row for row in rows if row.id in files]
     nan = float("nan")
     labels = torch.tensor([[row.targets.get(name, nan) for name in targets] for row in usable], dtype=torch.float32)
     lengths = torch.tensor([seconds[row.id] for row in usable], dtype=torch.long)
-    return Clips(usable, [files[row.id] for row in usable], lengths, labels.reshape(len(usable), len(targets)))
+    weighting = None
+    if weight_by:
+        weights = torch.tensor([clip_weight(row, weight_by) for row in usable], dtype=torch.float32)
+        weighting = weights / weights.mean().clamp_min(1e-6)
+    labels = labels.reshape(len(usable), len(targets))
+    return Clips(usable, [files[row.id] for row in usable], lengths, labels, weighting)
+
+
+def clip_weight(row: Row, column: str) -> float:
+    """By how much a clip counts in the loss: the number in one of its columns. Raises DataError."""
+    cell = row.columns.get(column, row.targets.get(column, ""))
+    try:
+        weight = float(cell)
+    except ValueError:
+        weight = math.nan
+    if not (math.isfinite(weight) and weight >= 0):
+        there = ", ".join([*row.columns, *row.targets]) or "none"
+        raise DataError(
+            f"{row.path}: weight_by is {column}, where this clip has {str(cell)[:40] or 'nothing'!r}; each clip needs "
+            f"a number from 0 there (columns: {there})"
+        )
+    return weight
 
 
 class Batch(NamedTuple):  # Fabric and DDP look into tuples, and refuse frozen dataclasses
@@ -62,6 +93,7 @@ class Batch(NamedTuple):  # Fabric and DDP look into tuples, and refuse frozen d
 
     clip_indices: Tensor  # (B,) in the split; -1: a repetition that fills the last batch of a process
     labels: Tensor  # (B, K); NaN where a clip has none
+    weights: Tensor  # (B,) by which each counts in the loss
     mask: Tensor  # (B, T) True where a real second is
     seen: Tensor  # (B,) whether the clip has a picture
     heard: Tensor  # (B,) whether it has sound
@@ -172,7 +204,8 @@ class TokenSource:
                 if tensor is not None:
                     whole[place, : len(tensor)], has[place] = tensor, True
         clip_indices = torch.tensor([max(i, -1) for i in indices])
-        return Batch(clip_indices, self.clips.labels[chosen], mask, seen, heard, video, audio)
+        labels, weights = self.clips.labels[chosen], self.clips.weights[chosen]
+        return Batch(clip_indices, labels, weights, mask, seen, heard, video, audio)
 
 
 class ResidentTokens:
@@ -182,6 +215,7 @@ class ResidentTokens:
         """Raises DataError for a file that vanished or was damaged since it was checked."""
         self.clips, self.device = clips, device
         self.seconds, self.labels = clips.seconds.to(device), clips.labels.to(device)
+        self.weights = clips.weights.to(device)
         rows = 1 + int(clips.seconds.sum())  # row 0 stands for padding, and for what a clip lacks
         self.tokens = [
             torch.empty(rows, *shape, dtype=torch.float16, device=device) for shape in config.shapes.values()
@@ -208,7 +242,8 @@ class ResidentTokens:
         present = first > 0
         rows = torch.where(mask & present[..., None], first[..., None] + step, 0)  # (2, B, T)
         video, audio = (whole[at] for whole, at in zip(self.tokens, rows, strict=True))
-        return Batch(order.clamp_min(-1), self.labels[chosen], mask, present[0], present[1], video, audio)
+        labels, weights = self.labels[chosen], self.weights[chosen]
+        return Batch(order.clamp_min(-1), labels, weights, mask, present[0], present[1], video, audio)
 
 
 def frames_and_samples(seconds: list[Second]) -> tuple[Tensor | None, Tensor | None]:
@@ -261,6 +296,7 @@ class FrameSource:
         return Batch(
             clip_indices=torch.tensor([max(i, -1) for i in indices]),
             labels=self.clips.labels[chosen],
+            weights=self.clips.weights[chosen],
             mask=mask,
             seen=torch.tensor([frames is not None for frames, _ in pairs]),
             heard=torch.tensor([samples is not None for _, samples in pairs]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sec2sec.baselines import SYSTEMS
@@ -40,8 +40,14 @@ def trained_card(
     config: TrainConfig,
     metrics: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    *,
+    title: str = "A trained checkpoint",
+    sections: Sequence[str] = (),
 ) -> str:
-    """Markdown: what the model is, what it learned from, how good it is beside trivial baselines, and its limits."""
+    """Markdown: what the model is, what it learned from, how good it is beside trivial baselines, and its limits.
+
+    sections: lines before the figures of its own splits.
+    """
     e, m = encoders.config, model.config
     system = SYSTEMS[m.system]
     tuned = "tuned with the rest" if config.encoders == "tuned" else "frozen: only what stands right of them learned"
@@ -64,7 +70,7 @@ def trained_card(
         about[0] += f"; {m.size} size."
         about += [f"- Starts from {provenance['encoders_from']}; {learned}. Reads {system.modalities} itself."]
     lines = [
-        "# A trained checkpoint",
+        f"# {title}",
         "",
         f"**{sentence}** Its predictions say how a clip may be perceived, never how a person is or feels.",
         "",
@@ -77,6 +83,7 @@ def trained_card(
         *lengths_line(metrics),
         *(f"- {note}" for note in provenance["notes"]),
         f"- Intended use: research and teaching. {NOT_FOR}",
+        *sections,
     ]
     for split in ("test", "validation"):
         if metrics.get(split):

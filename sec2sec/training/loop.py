@@ -149,7 +149,7 @@ class TrainLoop:
         torch.manual_seed(mix_seeds(config.seed, step, self.fabric.global_rank + 1))
         batch = batch.to(self.fabric.device)
         logits, _ = self.module(batch, config.modality_dropout)
-        total, count = clip_loss(logits, batch.labels, self._kinds, self.loss_options)
+        total, count = clip_loss(logits, batch.labels, self._kinds, self.loss_options, batch.weights)
         self.optimiser.zero_grad()
         self.fabric.backward(self.scaler.scale(total / count.clamp_min(1)))
         self.scaler.unscale_(self.optimiser)
@@ -202,8 +202,9 @@ class TrainLoop:
         """Validate, keep the best weights, go on to the next epoch, and build the report."""
         total, count = torch.as_tensor(self.fabric.all_reduce(self.sums, reduce_op="sum")).tolist()
         outputs = predict(self.module, self.validation, self.config.batch, self.fabric.device, self.fabric)
-        truth = self.validation.clips.labels
-        summed, labelled = clip_loss(torch.from_numpy(outputs.logits), truth.double(), self._kinds, self.loss_options)
+        clips = self.validation.clips
+        truth, logits = clips.labels, torch.from_numpy(outputs.logits)
+        summed, labelled = clip_loss(logits, truth.double(), self._kinds, self.loss_options, clips.weights)
         loss = float(summed / labelled)
         scores = main_scores(self.labels, outputs.probability, truth.numpy())
         trivial = trivial_scores(self.labels, truth.numpy())

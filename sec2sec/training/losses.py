@@ -41,9 +41,15 @@ def balanced_weights(labels: Mapping[str, TrainingLabels]) -> tuple[tuple[float,
 
 
 def clip_loss(
-    logits: Tensor, labels: Tensor, kinds: Sequence[str], options: LossOptions | None = None
+    logits: Tensor,
+    labels: Tensor,
+    kinds: Sequence[str],
+    options: LossOptions | None = None,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Sum of the losses and number of labels. logits and labels (B, K), NaN where a clip has no label.
+
+    weights (B,): by which the loss of each clip is multiplied; the number of labels stays what it is.
 
     Binary targets: cross-entropy with logits. Scores: L1, or smooth L1 at SMOOTH_BELOW, between sigmoid and label
     (paper §4.1 measures 1 − |y − ŷ|); or 1 − CCC over the clips that come together, for each of them.
@@ -56,10 +62,12 @@ def clip_loss(
     taught = truth + options.label_smoothing * (0.5 - truth) if options.label_smoothing else truth
     cross_entropy = F.binary_cross_entropy_with_logits(logits, taught, reduction="none")
     if options.class_weights:
-        weights = _weights(options.class_weights, logits.device)
-        cross_entropy = cross_entropy * torch.where(truth > 0.5, weights[:, 1], weights[:, 0])
+        by_class = _weights(options.class_weights, logits.device)
+        cross_entropy = cross_entropy * torch.where(truth > 0.5, by_class[:, 1], by_class[:, 0])
     losses = torch.where(binary, cross_entropy, _score_losses(logits.sigmoid(), truth, labelled, options.score_loss))
     losses = losses.where(labelled, 0.0)
+    if weights is not None:
+        losses = losses * weights.to(losses.dtype)[:, None]
     return losses.sum(), labelled.sum()
 
 

@@ -146,6 +146,12 @@ class TrainConfig(Validated):
     class_weights: Literal["none", "balanced"] = setting(
         "none", "balanced: a rare class weighs as much in the loss as a frequent one", OPTIMISATION
     )
+    weight_by: str = setting(
+        "",
+        "column by whose numbers clips weigh in the loss, such as recognised of EmoDB; empty: all alike",
+        OPTIMISATION,
+        metavar="COLUMN",
+    )
     label_smoothing: float = setting(
         0.0, "share by which classes are taught less surely: 1 as 1 - half of it", OPTIMISATION, ge=0, lt=1
     )

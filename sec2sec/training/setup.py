@@ -31,7 +31,7 @@ from sec2sec.hub.download import checkpoint_folder
 from sec2sec.media import Second
 from sec2sec.metrics import TrainingLabels
 from sec2sec.model import Model
-from sec2sec.training.batches import Clips, cached_clips
+from sec2sec.training.batches import Clips, cached_clips, clip_weight
 from sec2sec.training.loop import mix_seeds
 from sec2sec.training.settings import SELECTABLE, SettingsError, TrainConfig, regridded
 
@@ -62,6 +62,8 @@ def load_data(config: TrainConfig, open_table: Callable[..., Table] = open_data)
             f"{table.directory}: no target is called {', '.join(unknown)}; "
             f"there are {', '.join(table.targets) or 'none'}"
         )
+    for row in table.rows if config.weight_by else ():
+        clip_weight(row, config.weight_by)
     if not targets:
         raise DataError(f"{table.directory}: its table has no target to learn; add a column with a number a clip")
     return table, targets
@@ -296,11 +298,13 @@ def sound_sums(seconds: list[Second], config: AudioConfig) -> Any:
     return torch.stack([torch.ones_like(image).sum((0, 3)), image.sum((0, 3)), image.square().sum((0, 3))])
 
 
-def split_clips(table: Table, targets: Sequence[str], cache: TokenCache, sha256: Mapping[str, str]) -> dict[str, Clips]:
-    """The clips of each split that have tokens; sha256: of each usable clip, by id."""
+def split_clips(
+    table: Table, targets: Sequence[str], cache: TokenCache, sha256: Mapping[str, str], weight_by: str = ""
+) -> dict[str, Clips]:
+    """The clips of each split that have tokens; sha256: of each usable clip, by id. weight_by: as of TrainConfig."""
     lengths = {name: seconds for name, sha in sha256.items() if (seconds := cache.seconds(sha)) is not None}
     files = {name: cache.path(sha256[name]) for name in lengths}
-    return {split: cached_clips(table.split(split), targets, files, lengths) for split in SPLITS}
+    return {split: cached_clips(table.split(split), targets, files, lengths, weight_by) for split in SPLITS}
 
 
 def set_references(model: Model, training: Clips, config: EncoderConfig) -> None:

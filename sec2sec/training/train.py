@@ -266,7 +266,7 @@ class _Training:
     def read_data(self, cache: TokenCache) -> _Data:
         """The clips that the first process has noted. Raises DataError where there is nothing to learn."""
         noted = self.folder.read("data.json") or {}
-        splits = split_clips(self.table, self.targets, cache, noted["clips"])
+        splits = split_clips(self.table, self.targets, cache, noted["clips"], self.config.weight_by)
         usable = [row for clips in splits.values() for row in clips.rows]
         labels = training_labels(self.table, self.targets, usable)
         check_selection(self.config, labels, splits["validation"].rows)
@@ -335,7 +335,7 @@ class _Training:
         """Tuned encoders give other tokens: make them, and the training mean with them."""
         cache = TokenCache(self.machine.cache, encoders)
         extraction = yield from self.extract(encoders, cache)
-        splits = split_clips(self.table, self.targets, cache, extraction.sha256)
+        splits = split_clips(self.table, self.targets, cache, extraction.sha256, self.config.weight_by)
         set_references(model, splits["train"], encoders.config)
         return splits
 

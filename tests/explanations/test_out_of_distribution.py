@@ -145,6 +145,9 @@ def test_planted_silence_black_stillness_and_a_partial_second_are_found(tmp_path
     found = ood_seconds(collector.finish(), tokens)
     assert [(one.second, one.kind) for one in found] == [(1, "black"), (2, "frozen"), (3, "silent"), (4, "partial")]
     assert found[2].words == "there is no sound above −60 dB"
+    heard, seen = (ood_seconds(collector.finish(), tokens, reads=(one,)) for one in ("audio", "video"))
+    assert [one.kind for one in heard] == ["silent", "partial"]  # a model that hears alone cannot miss a picture
+    assert [one.kind for one in seen] == ["black", "frozen", "partial"]
     assert all(len(second.samples) == SAMPLE_RATE for second in seconds)
 
 

@@ -88,3 +88,13 @@ def test_concordance_of_one_clip_is_zero_and_its_gradient_a_number():
     assert float(total.detach()) == 1.0
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
+
+
+def test_weights_multiply_the_loss_of_a_clip_and_leave_the_number_of_labels():
+    torch.manual_seed(3)
+    logits, classes = torch.randn(40, 1), (torch.rand(40, 1) < 0.5).float()
+    weights = torch.rand(40)
+    total, count = clip_loss(logits, classes, ("binary",), weights=weights)
+    expected = log_loss(classes[:, 0], logits.double().sigmoid()[:, 0], sample_weight=weights.numpy(), normalize=False)
+    assert float(total) == pytest.approx(expected, rel=1e-5)
+    assert int(count) == 40

@@ -91,8 +91,8 @@ def test_the_device_is_waited_for_every_so_many_steps_and_not_at_each(sources, m
 def test_the_loss_of_an_epoch_is_the_mean_over_the_labels_of_its_steps(sources, monkeypatch):
     seen: list[tuple[float, int]] = []
 
-    def noted(logits, labels, kinds, options):
-        total, known = clip_loss(logits, labels, kinds, options)
+    def noted(logits, labels, kinds, options, weights):
+        total, known = clip_loss(logits, labels, kinds, options, weights)
         seen.append((float(total.detach()), int(known)))
         return total, known
 

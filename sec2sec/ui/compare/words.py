@@ -52,7 +52,14 @@ def side_by_side(explanations: Sequence[Explanation], shown: Sequence[Sequence[s
     return render(
         "sides.html",
         titles=list(zip(LETTERS, [e.clip.name if clips else e.checkpoint.name for e in explanations], strict=False)),
-        rows=[(name, [e.targets[name] if name in targets else None for e, targets in sides]) for name in names],
+        rows=[
+            (
+                name,
+                [(e.targets[name], e.checkpoint.scale_of(name)) if name in own else (None, None) for e, own in sides],
+            )
+            for name in names
+        ],
+        scaled=any(e.checkpoint.scale_of(name) for e, own in sides for name in own),
         models={e.checkpoint.name: e.checkpoint.trained_on for e in explanations}.items(),
         symbols=SYMBOLS,
         warnings=notes,
