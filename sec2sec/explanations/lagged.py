@@ -176,7 +176,8 @@ def _flattery(
 
 
 def _z(r: np.ndarray | float) -> np.ndarray:
-    return np.arctanh(np.clip(r, -ALMOST_ONE, ALMOST_ONE))
+    z: np.ndarray = np.arctanh(np.clip(r, -ALMOST_ONE, ALMOST_ONE))
+    return z
 
 
 def _changes(values: np.ndarray) -> bool:

@@ -26,7 +26,8 @@ from sec2sec.viewer.templates import render
 
 SCRIPT = Path(__file__).with_name("inspect.js")
 PLAYER = "player"  # elem_id that the timeline follows
-DRAWERS = {"inputs": "Model and part", "ratings": "Ratings", "downloads": "Save and share"}  # by the end of its id: what opens it
+# By the end of its id: what opens it
+DRAWERS = {"inputs": "Model and part", "ratings": "Ratings", "downloads": "Save and share"}
 PICK_CLIP = "Pick an example or upload a clip, then press Explain."
 
 
