@@ -65,7 +65,7 @@ def build(settings: Settings) -> gr.Blocks:
             with gr.Tab("Lab", id="lab") as opened:
                 lab.tab(settings, models, cache, clip_id, opened)
             with gr.Tab("Compare", id="compare"):
-                compared = compare.tab(settings, models)
+                compared = compare.tab(settings, models, inspecting.known, inspecting.layout.visit)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluated = evaluate.tab(settings, models, tabs, inspecting)
             with gr.Tab("Training", id="training"):

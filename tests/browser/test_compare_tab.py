@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from sec2sec.clip import explain
+from sec2sec.clip import explain as explain_clip
 from sec2sec.explanations import Explanation
-from tests.browser.driver import ROOT, App, open_more_lanes, open_tab
+from tests.browser.driver import ROOT, App, explain, open_drawer, open_more_lanes, open_tab, upload
 from tests.helpers.clips import make_clip
 from tests.helpers.models import save_tiny
 
@@ -109,7 +109,7 @@ def alone(models: Path) -> list[Explanation]:
     from sec2sec.checkpoints import load_checkpoint
 
     clip = ROOT / "assets" / "clips" / "sintel-flight.mp4"
-    return [explain(clip, load_checkpoint(models / name, "cpu")) for name in ("demo", "tiny")]
+    return [explain_clip(clip, load_checkpoint(models / name, "cpu")) for name in ("demo", "tiny")]
 
 
 def test_predictions_lanes_and_ranking_are_those_of_the_library(page: Page, alone: list[Explanation]) -> None:
@@ -341,3 +341,40 @@ def test_nothing_overflows(app: App, new_page: NewPage, width: int, dark: bool, 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cut = "document.querySelector('#compare-predictions .scroll')"
     assert page.evaluate(f"{cut}.scrollHeight - {cut}.clientHeight") <= 1, "no row of the predictions is cut off"
+
+
+def test_what_inspect_explained_is_not_computed_again_and_the_other_way_round(
+    app: App, new_page: NewPage, tmp_path: Path
+) -> None:
+    page, clip = new_page(app.url), make_clip(tmp_path / "own.mp4", 4)
+    open_tab(page, "Compare")
+    page.set_input_files("#compare-upload input[type=file]", str(clip))
+    expect(page.locator("#compare-status")).to_contain_text("own.mp4")
+    page.click("#compare")
+    expect(page.locator("#compare-status")).to_contain_text("on the CPU", timeout=60_000)
+    open_tab(page, "Inspect")
+    upload(page, clip)
+    explain(page)  # by the demo, which was side A
+    expect(page.locator("#status")).to_contain_text("Explained before")
+    open_tab(page, "Lab")  # it needs what only a whole explanation has
+    page.wait_for_selector(".lab[data-serial]")
+    other = new_page(app.url)
+    upload(other, clip)
+    choose_model(other, "tiny")
+    explain(other)
+    expect(other.locator("#status")).to_contain_text("Explained 4 s in")  # nobody else's
+    choose_model(other, "demo")
+    explain(other)
+    expect(other.locator("#predictions")).to_contain_text("Model demo")
+    open_tab(other, "Compare")
+    other.set_input_files("#compare-upload input[type=file]", str(clip))
+    expect(other.locator("#compare-status")).to_contain_text("own.mp4")
+    choose(other, "Model B", "tiny")
+    other.click("#compare")
+    expect(other.locator("#compare-status")).to_contain_text("all of it was explained before", timeout=60_000)
+
+
+def choose_model(page: Page, name: str) -> None:
+    """In Inspect."""
+    open_drawer(page, "inputs")
+    choose(page, "Model", name)

@@ -167,7 +167,7 @@ def left(clip: str) -> str:
 
 def compared(clip: str) -> dict[str, Any]:
     board = call("compare.tab", "choose", Board(), str(FOLDER / clip), "A")["board"]
-    last = call("compare.tab", "compare", board, "a", "b", [], None, None, None)
+    last = call("compare.tab", "compare", Visit(), board, "a", "b", [], None, None, None)
     return {"status": last["status"], "answers": len(last["board"].results) if "board" in last else 0}
 
 

@@ -27,9 +27,12 @@ from sec2sec.media import MediaError
 from sec2sec.progress import Progress, drain
 from sec2sec.ui.bounded_cache import BoundedCache, ClipGoneError
 from sec2sec.ui.chosen_clip import WHOLE, ChosenClip, ClipResult
+from sec2sec.ui.clip_cache import ClipCache
 from sec2sec.ui.compare import layout, payload, tab, words
 from sec2sec.ui.compare.board import Board, ResultKey
 from sec2sec.ui.compare.payload import Side
+from sec2sec.ui.explained import Explained
+from sec2sec.ui.known_clips import KnownClips
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
 from tests.helpers import synthetic
@@ -302,7 +305,8 @@ def compare_tab(tmp_path: Path, delete_after: float = 60.0) -> tab.CompareTab:
     settings = Settings(checkpoints=tmp_path, examples=tmp_path, delete_after=delete_after)
     models = Models(tmp_path, "cpu")
     with gr.Blocks():
-        return tab.CompareTab(tab.Layout(settings, models, [], Board()), settings, models, [])
+        known = KnownClips(Explained(tmp_path / "explained", models, []), models, ClipCache(60), [])
+        return tab.CompareTab(tab.Layout(settings, models, [], Board()), settings, models, [], known)
 
 
 def keys(clip: str, count: int) -> list[ResultKey]:

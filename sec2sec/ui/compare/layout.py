@@ -100,7 +100,7 @@ class Layout:
                 self.headings: list[gr.HTML] = []
                 self.views: list[gr.HTML] = []
                 for letter, name in zip("ab", PLAYERS, strict=True):
-                    # style.css hides an empty view: gradio loses the properties of one that it has not mounted yet
+                    # page.css hides an empty view: gradio loses the properties of one that it has not mounted yet
                     with gr.Column(elem_classes="side"):
                         self.headings.append(gr.HTML(elem_id=f"heading-{letter}"))
                         self.views.append(clip_view(video_id=name, elem_id=f"view-{letter}"))

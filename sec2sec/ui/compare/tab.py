@@ -46,9 +46,11 @@ from sec2sec.ui.examples import (
 )
 from sec2sec.ui.gpu import on_gpu
 from sec2sec.ui.gradio_private import served_path
+from sec2sec.ui.known_clips import KnownClips
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.visit import Visit
 from sec2sec.viewer.templates import render
 
 RESULTS_GONE = "This comparison is no longer in memory, because it is old or many others came after it; compare again."
@@ -57,8 +59,11 @@ RESULTS_GONE = "This comparison is no longer in memory, because it is old or man
 class CompareTab:
     """What happens when the tab is used."""
 
-    def __init__(self, layout: Layout, settings: Settings, models: Models, examples: Sequence[Example]) -> None:
-        self.layout, self.settings, self.models, self.examples = layout, settings, models, examples
+    def __init__(
+        self, layout: Layout, settings: Settings, models: Models, examples: Sequence[Example], known: KnownClips
+    ) -> None:
+        """known: what Inspect has explained, and is to find explained."""
+        self.layout, self.settings, self.models, self.examples, self.known = layout, settings, models, examples, known
         self.results = layout.results
 
     # ---- what was computed
@@ -70,6 +75,23 @@ class CompareTab:
             with suppress(ClipGoneError):
                 held[key] = self.results.get(board.results.get(key))
         return held
+
+    def explained_before(self, visit: Visit, board: Board, keys: Sequence[ResultKey]) -> dict[ResultKey, ClipResult]:
+        """Those that Inspect has explained for this visitor, or that were made beforehand for everybody."""
+        found = {}
+        for key in keys:
+            chosen = board.clip(key.path)
+            clip = self.known.find(visit, self.known.key(chosen, key.model, key.part), chosen, key.model)
+            if clip is not None:
+                found[key] = ClipResult(clip.explanation, clip.preview, "")
+        return found
+
+    def tell_inspect(self, visit: Visit, board: Board, results: Mapping[ResultKey, ClipResult]) -> None:
+        """Let Inspect find what was computed here."""
+        for key, result in results.items():
+            chosen = board.clip(key.path)
+            clip = self.known.make(result, chosen=chosen, part=key.part, model=key.model)
+            self.known.keep(visit, self.known.key(chosen, key.model, key.part), clip)
 
     def keep(self, board: Board, keys: Sequence[ResultKey], results: Mapping[ResultKey, ClipResult]) -> Board:
         """The board with these keys on the screen, and new results in memory; the oldest of its visitor's go."""
@@ -115,6 +137,7 @@ class CompareTab:
 
     def compare(
         self,
+        visit: Visit,
         board: Board,
         model_a: str,
         model_b: str,
@@ -127,17 +150,20 @@ class CompareTab:
         began = time.perf_counter()
         keys = keys_of(board, model_a, model_b, more, (start_a, start_b), length)
         there = self.held(board, keys)
-        missing = [key for key in keys if key not in there]
+        before = self.explained_before(visit, board, [key for key in keys if key not in there])
+        board = self.keep(board, list(before), before)
+        missing = [key for key in keys if key not in there and key not in before]
         # what is pinned stays in sight while the other side is computed; nothing of what it replaces does
         board = replace(board, keys=tuple(key for key in keys[:1] if key not in missing))
         yield self.show_board(board, status("Loading the models"), busy=True)
         results = yield from self.compute(board, missing, len(keys) - len(missing))
-        board = self.keep(board, keys, results)
+        board = self.keep(board, keys, {key: replace(result, tokens=None) for key, result in results.items()})
         devices = " and ".join(dict.fromkeys(result.device for result in results.values()))
-        where = f" on {devices}" if devices else ""
+        where = f" on {devices}" if devices else "; all of it was explained before"
         line = status(f"Compared in {time.perf_counter() - began:.1f} s{where}.")
         unplayable = board.unplayable()
         yield self.show_board(board, status(CONVERTING) if unplayable else line, busy=bool(unplayable))
+        self.tell_inspect(visit, board, results)
         yield from self.convert(board, unplayable, line)
 
     def compute(
@@ -261,14 +287,14 @@ class CompareTab:
 
     # ---- wiring
 
-    def connect(self) -> None:
-        """What each component calls."""
+    def connect(self, visit: gr.State) -> None:
+        """What each component calls. visit: of Inspect."""
         own = self.layout
         results, guard = own.for_results, errors_as_messages(self.refuse)
         running = run_in_queue(
             own.compare,
             self.compare,
-            [own.board, own.model_a, own.model_b, own.more, own.start_a, own.start_b, own.length],
+            [visit, own.board, own.model_a, own.model_b, own.more, own.start_a, own.start_b, own.length],
             results,
             line=own.status,
             on_error=self.refuse,
@@ -294,26 +320,30 @@ class CompareTab:
         own.stop.click(lambda: self.end(status(STOPPED)), None, results, **light)
 
 
-def tab(settings: Settings, models: Models) -> list[gr.Dropdown]:
-    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen."""
+def tab(settings: Settings, models: Models, known: KnownClips, visit: gr.State) -> list[gr.Dropdown]:
+    """Lays out the tab and wires it; called within gr.Blocks. Returns where a model is chosen.
+
+    known, visit: of Inspect.
+    """
     known = known_example()
     gr.set_static_paths([example.path for example in known])
     examples = [*known, *find_examples(settings.examples)]
     layout = Layout(settings, models, examples, first_board(examples, models, settings))
-    CompareTab(layout, settings, models, examples).connect()
+    CompareTab(layout, settings, models, examples, known).connect(visit)
     return [layout.model_a, layout.model_b, layout.more]
 
 
 @on_gpu(lambda models, names, device, clip: clip.gpu_seconds(len(names)))
 def compare_on_device(models: Models, names: list[str], device: str, clip: ClipPart) -> Steps[list[ClipResult]]:
-    """compare_steps with models by name, on a device by name, and without tokens."""
+    """compare_steps with models by name, on a device by name."""
     bundles = [models.get(name, device) for name in names]
     start, end = clip.part
     comparison = yield from compare_steps(clip.path, bundles, start=start, end=end, limits=clip.limits)
     results = []
     for encoded in comparison.clips:
         assert encoded.preview is not None, "it was made of a file"
-        results.append(ClipResult(encoded.explain(), encoded.preview, device_words(bundles[0].device)))
+        device_used = device_words(bundles[0].device)
+        results.append(ClipResult(encoded.explain(), encoded.preview, device_used, encoded.tokens.cpu()))
     return results
 
 
