@@ -102,6 +102,28 @@ def no_overflow(page: Page) -> None:
     assert wide <= window
 
 
+def test_form_keeps_what_was_filled_in_until_the_defaults_are_asked_for(app: App, new_page) -> None:
+    page = opened(new_page(app.url))
+    settings(page)
+    epochs = page.locator("#train-epochs input").input_value()
+    page.get_by_label("Name of this training").fill("Grace")
+    page.locator("#train-epochs input").fill("7")
+    page.get_by_label("A data set of this server").check()
+    expect(page.locator("#train-set")).to_be_visible()
+    page.wait_for_function("localStorage.getItem('sec2sec.training-form')?.includes('\"set\"')")
+    page.reload()
+    opened(page)
+    expect(page.get_by_label("Name of this training")).to_have_value("Grace")
+    settings(page)
+    expect(page.locator("#train-epochs input")).to_have_value("7")
+    expect(page.get_by_label("A data set of this server")).to_be_checked()
+    expect(page.locator("#train-set")).to_be_visible()
+    page.click("#train-defaults")
+    expect(page.get_by_label("Name of this training")).to_have_value("")
+    expect(page.locator("#train-epochs input")).to_have_value(epochs)
+    expect(page.locator("#train-set")).to_be_hidden()
+
+
 def test_a_training_is_started_watched_opened_and_saved(app: App, new_page, clip: Path, tmp_path: Path) -> None:
     page = opened(new_page(app.url))
     page.get_by_label("Name of this training").fill("Ada's first")

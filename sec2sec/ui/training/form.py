@@ -20,6 +20,7 @@ from sec2sec.viewer.templates import render
 
 MADE, UPLOAD, SET, FOLDER = "made", "upload", "set", "folder"
 CLIPS = KnownTruth()
+UPLOADED_FILE = "made_upload"  # the name of the field that holds one
 PLACEHOLDERS = {"targets": "all of the table", "rate": "by preset", "encoder_rate": "by preset"}
 WIDTHS = {SYSTEM: 190, "preset": 130}  # px; names are long, and a phone is narrow
 
@@ -29,6 +30,8 @@ class Form:
     """The widgets, by name, in the order in which a handler gets their values."""
 
     named: Mapping[str, Any]
+    groups: Mapping[str, Any]  # what is shown for one of the values of `source`
+    reset: gr.Button
 
     @property
     def widgets(self) -> list[Any]:
@@ -40,7 +43,7 @@ class Form:
         values = dict(zip(self.named, inputs, strict=True))
         make = {"clips": values.pop("made_clips"), "seed": values.pop("made_seed"), "level": values.pop("made_level")}
         make["lengths"] = values.pop("made_shortest"), values.pop("made_longest")
-        source, upload = values.pop("source"), values.pop("made_upload")
+        source, upload = values.pop("source"), values.pop(UPLOADED_FILE)
         data_set, folder = values.pop("made_set"), values.pop("made_folder") or ""
         name = values.pop("name") or ""
         return JobForm(source, make, upload, data_set, folder, values, name)
@@ -78,7 +81,7 @@ def form(settings: Settings) -> Form:
                 named["made_level"] = gr.Dropdown(list(LEVELS), value=CLIPS.level, label="Level", min_width=120)
                 named["made_seed"] = gr.Number(CLIPS.seed, label="Seed of the clips", precision=0, min_width=120)
         with gr.Column(visible=False) as upload:
-            named["made_upload"] = gr.File(
+            named[UPLOADED_FILE] = gr.File(
                 label="Zip with a data set", file_types=[".zip"], height=90, elem_id="train-upload"
             )
             gr.HTML(
@@ -114,7 +117,8 @@ def form(settings: Settings) -> Form:
             for name in fields:
                 if name not in MAIN:
                     named[name] = _widget(fields[name], settings)
-    return Form(named)
+        reset = gr.Button("Back to the defaults", size="sm", elem_id="train-defaults")
+    return Form(named, groups, reset)
 
 
 def deletion_words(hours: float) -> str:

@@ -18,6 +18,7 @@ from sec2sec.ui.messages import alert, errors_as_json, errors_as_messages, statu
 from sec2sec.ui.models import TRAINED, Models
 from sec2sec.ui.settings import Settings
 from sec2sec.ui.training.form import form
+from sec2sec.ui.training.remember import remember_form
 from sec2sec.ui.training.status import examples, job_status, others_of
 from sec2sec.ui.training.submit import owner_of, resume, submit, whose
 from sec2sec.viewer import files
@@ -90,6 +91,7 @@ def tab(
         begin, [visitor, *fields.widgets], [message, view, start], **quiet
     )
     view.select(inspect, [visitor], [message, tabs, *pickers], **quiet)
+    remember_form(demo, fields)
     demo.load(arrive, [visitor], [visitor, view, start, *pickers], **quiet)
 
 

@@ -91,3 +91,11 @@ export interface ClipFacts {
   /** Seconds that hold the cues, where they are known. */
   planted: number[] | null;
 }
+
+/** A field of the form: what it begins with, and what it can hold (remember.py). */
+export interface FormField {
+  name: string;
+  kind: 'number' | 'boolean' | 'string';
+  choices: (string | number | boolean)[] | null;
+  value: unknown;
+}
