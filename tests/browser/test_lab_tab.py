@@ -144,6 +144,32 @@ def test_each_edit_changes_the_predictions_as_the_engine_says(page: Page, engine
     assert "NaN" not in page.inner_text("#lab")
 
 
+def heights(page: Page, when: str) -> list[str]:
+    """Of the bars of a target, each with its direction."""
+    bars = page.locator(f".lab-lane[data-target=arousal] .is-{when} i")
+    return bars.evaluate_all("bars => bars.map(bar => bar.className + ' ' + bar.style.height)")
+
+
+def test_lanes_show_each_second_before_and_after_on_one_axis(page: Page) -> None:
+    before = heights(page, "before")
+    assert len(before) == 10
+    assert heights(page, "after") == before  # no edit
+    tallest = max(float(height.split()[1].rstrip("%")) for height in before)
+    assert tallest == 50  # % of the lane, from its middle: the scale is that of the largest effect
+    select(page, 2, 3)
+    press(page, "drop")
+    assert heights(page, "before") == before
+    assert len(heights(page, "after")) == 8
+    select(page, 1)
+    press(page, "mute")
+    expect(page.locator(".lab-lane[data-target=arousal] .is-after .is-edited").first).to_have_attribute(
+        "title", re.compile("muted")
+    )
+    seconds = [page.locator(f".lab-lane[data-target=arousal] .is-{when} span").nth(7) for when in ("before", "after")]
+    first, second = (one.evaluate("one => one.getBoundingClientRect().x") for one in seconds)
+    assert first == pytest.approx(second, abs=0.5)
+
+
 def test_undo_restores_and_redo_brings_back(page: Page) -> None:
     states = [page.inner_text(".lab-bars")]
     for second, edit in ((3, "mute"), (6, "blank"), (0, "drop")):

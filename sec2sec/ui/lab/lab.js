@@ -6,6 +6,7 @@
 import {around, find, findAll, make} from '../../viewer/dom.js';
 import {change, percent, secondSpan} from '../../viewer/numbers.js';
 import {valueOf} from '../../viewer/page.js';
+import {drawLanes} from './lanes.js';
 import {orderOf} from './order.js';
 import {Strip} from './strip.js';
 import {WhyView} from './why.js';
@@ -97,6 +98,7 @@ class LabView {
     refusal.textContent = lab.refused ? 'Error: ' + lab.refused : '';
     this.strip.draw(lab.seconds, this.stills);
     this.drawBars(lab);
+    this.find('.lab-lanes').replaceChildren(...drawLanes(lab));
     this.drawEdits(lab);
     this.find('.lab-seconds').replaceChildren(table(lab));
     this.drawSoundtracks(lab);

@@ -42,6 +42,7 @@ def encode(clip: ExplainedClip, refused: str = "", stills: bool = False, why: Ma
                 "before": float(before.prediction[k]),
                 "after": float(after.prediction[k]),
                 "attention": None if after.attention is None else _list(after.attention[k]),
+                "before_effect": None if before.effect is None else _list(before.effect[k]),
                 "effect": None if after.effect is None else _list(after.effect[k]),
             }
             for name, k in zip(names, index, strict=True)

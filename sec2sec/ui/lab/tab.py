@@ -57,6 +57,7 @@ from sec2sec.ui.work import Channel, Work
 from sec2sec.viewer import files
 
 HERE = Path(str(resources.files(__package__)))
+STYLES = tuple(HERE / f"{name}.css" for name in ("lab", "lanes", "why"))
 # of the change of the clip's id: whether this tab is on the screen, beside the id
 IS_SHOWN = "key => [key, Boolean(document.querySelector('#lab')?.offsetParent)]"
 QUEUE_FULL = "The server did not take the edit, because too many are waiting. Try again in a minute."
@@ -91,7 +92,9 @@ class Layout:
             with gr.Column(scale=1, min_width=320):
                 self.view = gr.HTML(
                     html_template=(HERE / "lab.html").read_text(encoding="utf-8"),
-                    css_template=files.style(files.SHARED_STYLE, HERE / "lab.css", HERE / "why.css"),
+                    css_template=files.style(
+                        files.SHARED_STYLE, HERE / "lab.css", HERE / "lanes.css", HERE / "why.css"
+                    ),
                     js_on_load=files.script(HERE / "lab.js"),
                     apply_default_css=False,
                     elem_id="lab",

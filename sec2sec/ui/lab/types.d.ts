@@ -42,6 +42,8 @@ export interface Target {
   before: number;
   after: number;
   attention: number[] | null;
+  /** Of each second of the clip as it is; null where effects are not measured. */
+  before_effect: number[] | null;
   effect: number[] | null;
 }
 
