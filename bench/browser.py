@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.row import Row
 from sec2sec import DEMO
-from tests.browser.driver import App, explain, lags, launch_browser, play, time_axis, upload
+from tests.browser.driver import App, explain, lags, launch_browser, play, show_maps, time_axis, upload
 
 FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 24 frames per second
 SECONDS = 10.0
@@ -36,6 +36,31 @@ CLICK = """async name => {
   while (root.dataset.ready !== 'true') await new Promise(done => requestAnimationFrame(done));
   return performance.now() - from;
 }"""
+
+
+class Wire:
+    """What a page takes over the wire, without the clips that it plays."""
+
+    def __init__(self, page: Page) -> None:
+        self.sizes: dict[str, float] = {}  # bytes by request, as they come
+        self.kinds: dict[str, str] = {}
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.responseReceived", lambda event: self.kinds.update({event["requestId"]: event["type"]}))
+        session.on("Network.dataReceived", self._add)  # also of a stream, which has no end
+        session.on("Network.loadingFinished", self._finish)
+
+    @property
+    def kilobytes(self) -> float:
+        """All until now."""
+        return sum(size for id_, size in self.sizes.items() if self.kinds.get(id_) != "Media") / 1000
+
+    def _add(self, event: dict[str, Any]) -> None:
+        name = event["requestId"]
+        self.sizes[name] = self.sizes.get(name, 0) + event["encodedDataLength"]
+
+    def _finish(self, event: dict[str, Any]) -> None:
+        self.sizes[event["requestId"]] = event["encodedDataLength"]  # with its head
 
 
 def rows() -> Iterator[Row]:
@@ -67,25 +92,24 @@ def visits(clip: Path, checkpoints: Path) -> Iterator[Row]:
         clicks = [click_example(page, name) for name in ("sintel flight", "sintel snow", "sintel dialogue")]
         yield Row("browser: click on an example to its explanation, worst of 3", max(clicks), "s", 0.3)
         yield Row("browser: layout shift of these three, worst", _worst_shift(page), "", 0.05)
+        wire = Wire(page)
         yield Row("browser: upload of a 10-s clip to its sentence", upload_to_sentence(page, clip), "s", 2.5)
         yield Row("browser: layout shift of that", _worst_shift(page), "", 0.05)
+        yield Row("browser: that explanation over the wire, without the clip", wire.kilobytes, "kB", 350)
+        show_maps(page)
+        yield Row("browser: the same with the maps inside its seconds", wire.kilobytes, "kB", 350)
         browser.close()
 
 
 def first_visit(page: Page, url: str) -> tuple[float, float]:
     """s from the first byte of the page to a readable explanation, and kB over the wire until then."""
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    sizes: dict[str, float] = {}
-    kinds: dict[str, str] = {}
-    session.on("Network.responseReceived", lambda event: kinds.update({event["requestId"]: event["type"]}))
-    session.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
+    wire = Wire(page)
     page.goto(url, wait_until="commit")
     page.wait_for_selector(READABLE)
     readable = page.evaluate(
         "performance.now() - performance.getEntriesByType('navigation')[0].responseStart"  # both on the page's clock
     )
-    return readable / 1000, sum(size for id_, size in sizes.items() if kinds.get(id_) != "Media") / 1000
+    return readable / 1000, wire.kilobytes
 
 
 def click_example(page: Page, name: str) -> float:
