@@ -26,8 +26,11 @@ from sec2sec.viewer.templates import render
 
 SCRIPT = Path(__file__).with_name("inspect.js")
 PLAYER = "player"  # elem_id that the timeline follows
-# By the end of its id: what opens it
-DRAWERS = {"inputs": "Model and part", "ratings": "Ratings", "downloads": "Save and share"}
+DRAWERS = {
+    "inputs": "Model and part",
+    "ratings": "Ratings",
+    "downloads": "Save and share",
+}  # by the end of its id: what opens it
 PICK_CLIP = "Pick an example or upload a clip, then press Explain."
 
 

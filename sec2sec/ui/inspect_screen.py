@@ -78,6 +78,11 @@ class Screen:
         """An example that cannot be used."""
         return {**self.refuse_upload(message), self.layout.upload: None}
 
+    def show_ready(self, chosen: ChosenClip, clip: ExplainedClip, key: str) -> Updates:
+        """An example with its explanation, which was made beforehand. key: of the clip in the cache."""
+        line = status("This example was explained beforehand. Choose another, or upload a clip of your own.")
+        return self.show_chosen(chosen, "") | self.show_explained(clip, key, line, converting=False)
+
     def show_explained(self, clip: ExplainedClip, key: str, status_html: str, *, converting: bool) -> Updates:
         """An explanation on the screen. key: of the clip in the cache. converting: it is still to be for playback."""
         layout = self.layout

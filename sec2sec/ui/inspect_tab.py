@@ -20,13 +20,7 @@ from sec2sec.paths import program_paths
 from sec2sec.progress import Steps
 from sec2sec.ui import film
 from sec2sec.ui.analysis import explain_on_device, measure_on_device
-from sec2sec.ui.chosen_clip import (
-    WHOLE,
-    ChosenClip,
-    ClipPart,
-    ClipResult,
-    probe_upload,
-)
+from sec2sec.ui.chosen_clip import WHOLE, ChosenClip, ClipPart, ClipResult, probe_upload
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.clip_view import view_value
 from sec2sec.ui.devices import with_device_lock
@@ -108,43 +102,37 @@ class InspectTab:
 
     def show_example(self, example: Example, model: str | None, *, at_once: bool) -> Updates:
         """An example, or another clip that comes with the program, with what was explained beforehand."""
-        chosen, words = self.open_example(example)
-        result = self.known.examples.example(example.path, model)
-        if result is None:
+        chosen, words, clip = self.open_example(example, model)
+        if clip is None:
             updates = self.screen.offer_explain(chosen, words, at_once=at_once)
         else:
-            clip = self.known.make(result, chosen=chosen, part=WHOLE, model=model)
-            key = self.cache.put(clip)
-            updates = self.screen.show_chosen(chosen, "") | self.screen.show_explained(
-                clip, key, self.ready_words(), converting=False
-            )
+            updates = self.screen.show_ready(chosen, clip, self.cache.put(clip))
         return {**updates, self.layout.model: model, self.layout.upload: None}
 
     def default_model(self, before: ChosenClip | None, model: str | None) -> str | None:
         """The model for a clip that brings none: the one chosen until now, unless the clip before brought that."""
         return self.models.names()[0] if before is not None and model == before.model else model
 
-    def open_example(self, example: Example) -> tuple[ChosenClip, str]:
-        """An example as a chosen clip, and its name and length. Raises MediaError for one that was damaged since."""
-        chosen, words = probe_upload(str(example.path), self.settings)
-        return replace(chosen, model=example.model), words
+    def open_example(self, example: Example, model: str | None) -> tuple[ChosenClip, str, ExplainedClip | None]:
+        """An example as a chosen clip, its name and length, and its explanation where that was made beforehand.
 
-    def ready_words(self) -> str:
-        """The status beside an example."""
-        return status("This example was explained beforehand. Choose another, or upload a clip of your own.")
+        Raises MediaError for one that was damaged since.
+        """
+        probed, words = probe_upload(str(example.path), self.settings)
+        chosen = replace(probed, model=example.model)
+        result = self.known.examples.example(example.path, model)
+        clip = self.known.make(result, chosen=chosen, part=WHOLE, model=model) if result is not None else None
+        return chosen, words, clip
 
     def show_first(self) -> None:
         """Let every page open on the first example, where it was explained: nobody waits, and nothing is loaded."""
-        first = self.examples[0] if self.examples else None
-        result = self.known.examples.example(first.path, first.model) if first is not None else None
-        if first is None or result is None:
+        if not self.examples:
             return
-        chosen, _ = self.open_example(first)
-        clip = self.known.make(result, chosen=chosen, part=WHOLE, model=first.model)
-        key = self.cache.share("first", clip)
-        updates = self.screen.show_chosen(chosen, "") | self.screen.show_explained(
-            clip, key, self.ready_words(), converting=False
-        )
+        first = self.examples[0]
+        chosen, _, clip = self.open_example(first, first.model)
+        if clip is None:
+            return
+        updates = self.screen.show_ready(chosen, clip, self.cache.share("first", clip))
         shown = {component: update for component, update in updates.items() if not isinstance(component, gr.State)}
         show_at_start(
             shown | {self.layout.film: gr.update(visible=True), self.layout.tiles: tiles(self.examples, first)}
@@ -155,11 +143,8 @@ class InspectTab:
         """Read what was made of the examples as soon as it is there, so that the first press of a tile finds it."""
         for path, model in self.known.examples.wanted:
             self.known.examples.wait_for([(path, model)], SECONDS_FOR_EXAMPLE)
-            result = self.known.examples.example(path, model)
             with suppress(MediaError):  # whoever presses the tile is told
-                if result is not None:
-                    chosen, _ = self.open_example(Example(path, 0.0, None, model))
-                    self.known.make(result, chosen=chosen, part=WHOLE, model=model)
+                self.open_example(Example(path, 0.0, None, model), model)
 
     def enter(self, visit: Visit, at_once: bool, request: gr.Request) -> Updates:
         """A page was opened: with a link it shows the clip of the link, else what it shows already."""
@@ -180,14 +165,11 @@ class InspectTab:
 
     def enter_first(self) -> Updates:
         """What the page shows already is its visitor's own from now on, for the tabs and the downloads."""
-        first = self.first
-        if first is None:
+        if self.first is None:
             return {self.layout.chosen: None}
-        result = self.known.examples.example(first.path, first.model)
-        if result is None:  # deleted since the start
+        chosen, _, clip = self.open_example(self.first, self.first.model)
+        if clip is None:  # deleted since the start
             return {self.layout.chosen: None}
-        chosen, _ = self.open_example(first)
-        clip = self.known.make(result, chosen=chosen, part=WHOLE, model=first.model)
         return {self.layout.chosen: chosen, self.layout.clip_id: self.cache.put(clip)}
 
     # ---- explaining it
@@ -319,15 +301,8 @@ class InspectTab:
     def connect(self) -> None:
         """What each component calls."""
         layout = self.layout
-        inputs = [
-            layout.visit,
-            layout.chosen,
-            layout.start,
-            layout.end,
-            layout.model,
-            layout.video_track,
-            layout.audio_track,
-        ]
+        part = [layout.start, layout.end]
+        inputs = [layout.visit, layout.chosen, *part, layout.model, layout.video_track, layout.audio_track]
         self.running = [
             *(
                 self.queued(press, self.explain, inputs, lambda message: self.screen.clear(alert(message)))

@@ -77,7 +77,9 @@ function shortcut(view, key) {
  * @param {View} view @param {KeyboardEvent} event */
 function move(view, event) {
   const {root, props, player, timeline} = view;
-  const isOurs = around(event, '.s2s') === root || event.target === document.body;
+  // a button that asks for an explanation has the focus after it, and needs Space alone
+  const isFree = event.target === document.body || Boolean(around(event, '.actions'));
+  const isOurs = around(event, '.s2s') === root || isFree;
   if (!(isOurs || around(event, '#' + props.video_id)) || around(event, OWN_KEYS)) return false;
   const step = event.shiftKey ? JUMP : 1;
   const at = view.selected;
