@@ -33,6 +33,8 @@ def repeated(clip: Path, turns: int, to: Path) -> Path:
         packets = [(p.stream, bytes(p), p.pts, p.dts, p.duration, p.time_base, p.is_keyframe) for p in stored]
         for turn in range(turns):
             for stream, data, pts, dts, duration, base, is_key in packets:
+                if turn and pts < 0:
+                    continue  # the encoder's delay stands once, before the first sound
                 shift = round(turn * length / base)
                 packet = av.Packet(data)
                 packet.stream, packet.time_base, packet.duration = streams[stream], base, duration

@@ -11,6 +11,7 @@ import numpy as np
 
 from sec2sec.checkpoints import Bundle
 from sec2sec.clip import AskError, EncodedClip
+from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations.results import Explanation
 from sec2sec.explanations.windows import measured_again, window_seconds
 from sec2sec.ui.chosen_clip import Part
@@ -45,9 +46,13 @@ def window_clip(film: ExplainedClip, film_key: str, point: int, bundle: Bundle) 
     whole, curve = film.explanation, film.explanation.curve
     assert curve is not None
     first, end = window_seconds(whole.clip, curve, point)
+    # a copy: a view would hold the tokens of the whole film, also once the cache has let it go
+    tokens = Tokens(
+        *(None if own is None else own[first:end].clone() for own in (film.tokens.video, film.tokens.audio))
+    )
     encoded = EncodedClip(
         bundle,
-        film.tokens.part(first, end).to(bundle.device),
+        tokens.to(bundle.device),
         whole.clip.part(first, end),
         replace(film.preview, mfcc=shown_mfcc(film.payload)).part(first, end),
         lambda: measured_again(whole).part(first, end),
@@ -64,7 +69,7 @@ def window_clip(film: ExplainedClip, film_key: str, point: int, bundle: Bundle) 
     return ExplainedClip(
         own,
         preview,
-        film.tokens.part(first, end),
+        tokens,
         film.path,
         part_of_file(film, first, end),
         film.model,
