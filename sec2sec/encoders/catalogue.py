@@ -40,7 +40,7 @@ class KnownEncoder:
 
 
 KNOWN = (
-    KnownEncoder(COMPACT, "video", "Apache-2.0", 0.3, (8, 3, 3), 96, "clips of known truth, which a program made"),
+    KnownEncoder(COMPACT, "video", "Apache-2.0", 0.2, (8, 3, 3), 96, "clips of known truth, which a program made"),
     KnownEncoder(
         R2PLUS1D, "video", "BSD-3-Clause", 125.2, (2, 7, 7), 512, "Kinetics-400: actions in films of 10 s, labelled"
     ),

@@ -64,7 +64,10 @@ def base_models(bundle: Bundle) -> list[str]:
     """Published models of the Hub that the weights start from."""
     published = SYSTEMS[bundle.model.config.system].published
     started = bundle.config.get("provenance", {}).get("encoders_from", "")
-    return sorted(set(re.findall(r"[\w-]+/[\w.-]+", published))) if started == published else []
+    found = set(re.findall(r"[\w-]+/[\w.-]+", published)) if started == published else set[str]()
+    config = bundle.encoders.config
+    names = [encoder.name.partition(":")[2] for encoder in (config.video_encoder, config.audio_encoder)]
+    return sorted(found | {name for name in names if "/" in name})  # of encoders by the name OWNER/NAME
 
 
 def _test_metrics(bundle: Bundle) -> list[dict[str, Any]]:
