@@ -183,7 +183,7 @@ class Pairing:
             alone = "picture" if bundle.system.sees else "sound"
             raise DataError(
                 f"{bundle.summary.name}: this model reads the {alone} alone, so that there are no pairs to measure; "
-                "leave out --modalities, or take a model of sound and picture"
+                "take a model of sound and picture"
             )
         self._wanted = {row.id for row in draw_clips(rows, count)} if count else set()
         self._kept: list[tuple[Row, Tokens]] = []
@@ -197,8 +197,8 @@ class Pairing:
         """All pairs of what was kept. Raises DataError where those are fewer than MIN_CLIPS."""
         if len(self._kept) < MIN_CLIPS:
             raise DataError(
-                f"{table.directory}: {len(self._kept)} of its clips have sound and picture; pairing takes {MIN_CLIPS} "
-                "or more, so leave out --modalities"
+                f"{table.directory}: {len(self._kept)} of the clips that are measured have sound and picture; to pair "
+                f"sounds with pictures takes {MIN_CLIPS} or more"
             )
         bundle, rows = self.bundle, [row for row, _ in self._kept]
         logits = yield from pair_steps(bundle.model, [tokens for _, tokens in self._kept])

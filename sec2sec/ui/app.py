@@ -119,6 +119,8 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             button_primary_background_fill_hover="*primary_800",
             button_primary_background_fill_dark="*primary_700",
             button_primary_background_fill_hover_dark="*primary_600",
+            # gradio's own grey of what explains a field is too pale to read
+            body_text_color_subdued="*neutral_600",
             # a box that is not ticked could not be seen in the dark
             checkbox_border_color="*neutral_500",
             checkbox_border_color_dark="*neutral_400",

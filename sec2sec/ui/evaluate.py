@@ -52,6 +52,9 @@ from sec2sec.viewer.templates import render
 
 MAX_FILES = 20_000  # of an uploaded data set
 INCLUDE_SEEN = "Include clips that the model learned from"
+NEEDS_BOTH = "Does it need sound and picture together?"
+CLIPS_PAIRED = 24  # 576 pairs: a small model takes seconds for them, and others wait meanwhile
+PAIRS = f"Pairs every sound with every picture of up to {CLIPS_PAIRED} clips."
 PICK_DATA = "Choose a data set, or upload one as a zip, then press Evaluate."
 PRESS = "Press Evaluate."
 # What no folder can be called: the clips that come with the program, and a visitor's own upload
@@ -116,6 +119,7 @@ class Layout:
                 )
                 self.split = gr.Dropdown(["all", *SPLITS], value="test", label="Split", elem_id="evaluate-split")
                 self.include_seen = gr.Checkbox(False, label=INCLUDE_SEEN, elem_id="evaluate-include-seen")
+                self.modalities = gr.Checkbox(False, label=NEEDS_BOTH, info=PAIRS, elem_id="evaluate-modalities")
                 with gr.Row(elem_classes="actions"):
                     self.evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate", min_width=120)
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop", min_width=80)
@@ -156,8 +160,9 @@ class EvaluateTab:
         zipped: str | None,
         split: str,
         include_seen: bool,
+        modalities: bool,
     ) -> Iterator[Updates]:
-        """Evaluate was pressed. data: a name; zipped: the file of an upload; include_seen: ticked."""
+        """Evaluate was pressed. data: a name; zipped: the file of an upload; include_seen, modalities: ticked."""
         own = self.layout
         if last is not None and last.unpacked is not None:
             shutil.rmtree(last.unpacked, ignore_errors=True)
@@ -170,7 +175,8 @@ class EvaluateTab:
         }
         data_set = self.open_data(data, zipped)
         folder, title = data_set.folder, data_set.title
-        request = Request(folder, split, bool(include_seen), uploaded=data_set.unpacked is not None)
+        uploaded, pairs = data_set.unpacked is not None, CLIPS_PAIRED if modalities else 0
+        request = Request(folder, split, bool(include_seen), uploaded=uploaded, modalities=pairs)
         work = evaluation(self.models, model, request)
         try:
             measured = yield from follow(work, own.status, limit=self.settings.job_seconds)
@@ -246,7 +252,7 @@ class EvaluateTab:
         running = run_in_queue(
             own.evaluate,
             self.evaluate,
-            [own.last, own.model, own.data, own.upload, own.split, own.include_seen],
+            [own.last, own.model, own.data, own.upload, own.split, own.include_seen, own.modalities],
             own.for_results,
             line=own.status,
             on_error=self.refuse,
@@ -254,7 +260,13 @@ class EvaluateTab:
         )
         for changed in (own.upload.upload, own.upload.clear):
             changed(self.offer_upload, own.upload, [own.data, own.status], **AT_ONCE)
-        for choice in (own.data, own.split, own.include_seen, own.model):  # an error was about what they held before
+        for choice in (
+            own.data,
+            own.split,
+            own.include_seen,
+            own.modalities,
+            own.model,
+        ):  # an error was about what they held before
             choice.input(lambda: status(PRESS), None, own.status, **AT_ONCE)
         stop_in_browser(own.stop, own.status)
         own.stop.click(lambda: self.end(status(STOPPED)), None, own.for_results, cancels=[running], **AT_ONCE)
@@ -282,6 +294,7 @@ class Request:
     split: str
     include_seen: bool = False  # also clips that the model learned from
     uploaded: bool = False  # by a visitor: read by a process of its own, and no clip lies outside the folder
+    modalities: int = 0  # clips that are paired with each other
 
 
 @dataclass(frozen=True)
@@ -323,6 +336,7 @@ def evaluation(models: Models, name: str | None, request: Request) -> Work[Measu
                 workers=0,
                 include_seen=request.include_seen,
                 isolated=request.uploaded,
+                modalities=request.modalities,
             )
             while True:
                 acquire(lock, channel)

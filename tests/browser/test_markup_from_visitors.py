@@ -91,7 +91,7 @@ def test_names_that_are_markup_run_nothing_on_any_tab_and_in_the_report(
 
     open_tab(page, "Compare")
     page.set_input_files("#compare-upload input[type=file]", str(clip))
-    page.locator("#compare:enabled").wait_for()
+    expect(page.locator("#compare-status")).to_contain_text("window.hit=1")  # it opened with another clip, ready
     page.click("#compare")
     expect(page.locator("#compare-status")).to_contain_text("Compared in", timeout=60_000)
     expect(page.locator("#compare-predictions")).to_contain_text(IMAGE)

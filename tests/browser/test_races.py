@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, open_drawer
+from tests.browser.driver import App, open_drawer, open_tab
 
 NewPage = Callable[..., Page]
 DELAYS = (0, 20, 60, 120, 200, 250, 300, 400, 600)  # ms
@@ -112,3 +112,20 @@ def test_upload_is_explained_without_a_press_unless_the_box_says_no(app: App, ne
     page.set_input_files("#upload input[type=file]", str(clip))
     expect(page.locator("#status")).to_contain_text("Press Explain", timeout=30_000)
     assert "Press Explain" in rests(page)
+
+
+def test_another_clip_while_compare_runs_is_the_only_one_on_the_tab(app: App, new_page: NewPage) -> None:
+    page = new_page(app.url)
+    open_tab(page, "Compare")
+    names = ("sintel-dialogue", "sintel-snow")
+    for place, delay in enumerate((0, 60, 200, 400, 800, 1500)):
+        expect(page.locator("#compare")).to_be_enabled()
+        page.click("#compare")
+        page.wait_for_timeout(delay)
+        name = names[place % 2]
+        page.locator(f".compare .tiles button[data-name={name}]").click()
+        page.wait_for_timeout(2500)  # until nothing comes any more
+        expect(page.locator("#compare-status")).to_contain_text(f"{name}.mp4")
+        expect(page.locator("#compare-status")).to_contain_text("Press Compare.")
+        expect(page.locator("#compare-stop")).to_be_hidden()
+        assert page.locator("#compare-predictions").inner_text() == "", f"after {delay} ms"

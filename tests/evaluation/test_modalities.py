@@ -202,7 +202,7 @@ def test_a_model_of_one_modality_has_nothing_to_pair_and_says_so(tmp_path):
     done = run("evaluate", "--checkpoint", tmp_path / "deaf", "--data", program_paths().known_truth, "--modalities")
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert "reads the picture alone, so that there are no pairs to measure; leave out --modalities" in line
+    assert "reads the picture alone, so that there are no pairs to measure; take a model of sound and picture" in line
 
 
 @pytest.mark.parametrize("count", ["3", "-1", "many"])

@@ -127,3 +127,16 @@ def test_clips_that_the_model_learned_from_are_refused_until_the_box_is_ticked(f
     shown = as_fragment(measured.evaluated.report, [], measured.stills)
     assert "data:image/jpeg;base64," in shown
     assert "The checkpoint learned from 1 of these clips (1 for train)" in shown
+
+
+def test_pairs_are_measured_where_the_box_is_ticked_and_stand_on_the_page() -> None:
+    models, known_truth = models_in(program_paths().checkpoints, "cpu"), program_paths().known_truth
+
+    def measured(clips: int) -> Evaluated:
+        request = evaluate.Request(known_truth, "all", modalities=clips)
+        return drain(stream_from_thread(evaluate.evaluation(models, "demo", request))).evaluated
+
+    paired = measured(4)
+    assert paired.report["modalities"]["clips"] == 4
+    assert "sound and picture together? 4 clips of 24, each beside each" in as_fragment(paired.report, [])
+    assert "modalities" not in measured(0).report

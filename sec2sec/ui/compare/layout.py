@@ -18,6 +18,7 @@ from sec2sec.ui.events import upload_field
 from sec2sec.ui.examples import FIRST_CLIP, WRONG_MODEL, Example, example_tiles, read_example, tiles
 from sec2sec.ui.messages import status
 from sec2sec.ui.models import Models
+from sec2sec.ui.newest import Newest
 from sec2sec.ui.player import Player
 from sec2sec.ui.settings import Settings
 
@@ -32,6 +33,7 @@ class Layout:
         names = models.shared()
         self.results: BoundedCache[ClipResult] = BoundedCache(settings.delete_after, MAX_BYTES)
         self.board = gr.State(first, delete_callback=self.forget)
+        self.newest = Newest()
         with gr.Row(elem_classes="inspect compare"):
             with gr.Column(scale=0, min_width=364, elem_classes="left"):
                 self.mode = gr.Radio(

@@ -288,36 +288,47 @@ class CompareTab:
     # ---- wiring
 
     def connect(self, visit: gr.State) -> None:
-        """What each component calls. visit: of Inspect."""
-        own = self.layout
-        results, guard = own.for_results, errors_as_messages(self.refuse)
+        """What each component calls. visit: of Inspect, which knows what this visitor had explained."""
+        own, newest = self.layout, self.layout.newest
+        results, guard = [*own.for_results, *newest.outputs], errors_as_messages(self.refuse)
         running = run_in_queue(
             own.compare,
-            self.compare,
-            [visit, own.board, own.model_a, own.model_b, own.more, own.start_a, own.start_b, own.length],
+            newest.press(guard(self.compare)),
+            [
+                newest.visit,
+                newest.number,
+                visit,
+                own.board,
+                own.model_a,
+                own.model_b,
+                own.more,
+                own.start_a,
+                own.start_b,
+                own.length,
+            ],
             results,
             line=own.status,
             on_error=self.refuse,
             at_once=self.settings.concurrency,
         )
         light: dict[str, Any] = {"cancels": [running], **AT_ONCE}
-        choosing = [own.board, own.upload, own.pinned]
-        own.upload.upload(guard(self.choose), choosing, results, js=forget_example_js(len(choosing)), **light)
+        choosing = [newest.visit, own.board, own.upload, own.pinned]
+        choose = newest.choice(guard(self.choose))
+        own.upload.upload(choose, choosing, results, js=forget_example_js(len(choosing)), **light)
         refuse_example = errors_as_messages(lambda message: {**self.refuse(message), own.upload: None})
-        own.tiles.select(refuse_example(self.choose_example), [own.board, own.pinned], [own.upload, *results], **light)
+        choose_example = newest.choice(refuse_example(self.choose_example))
+        own.tiles.select(choose_example, [newest.visit, own.board, own.pinned], [own.upload, *results], **light)
         models = [own.model_a, own.model_b]
-        own.mode.input(
-            self.switch, [own.board, own.mode, own.pinned], [*models, own.more, own.start_b, *results], **light
-        )
+        modes = [*models, own.more, own.start_b, *results]
+        own.mode.input(newest.choice(self.switch), [newest.visit, own.board, own.mode, own.pinned], modes, **light)
         for picker in models:
-            picker.input(
-                self.choose_models, [own.board, *models], [own.board, own.status, own.compare, own.stop], **light
-            )
+            picker.input(newest.choice(self.choose_models), [newest.visit, own.board, *models], results, **light)
         own.pinned.input(self.pin, [own.mode, own.pinned], models, **AT_ONCE)
         fields = [*models, own.start_a, own.start_b, own.pinned]
-        own.swap.click(self.exchange, [own.board, *fields], [*fields, *results], **light)
+        own.swap.click(newest.choice(self.exchange), [newest.visit, own.board, *fields], [*fields, *results], **light)
         stop_in_browser(own.stop, own.status)
-        own.stop.click(lambda: self.end(status(STOPPED)), None, results, **light)
+        own.stop.click(newest.choice(lambda: self.end(status(STOPPED))), newest.visit, results, **light)
+        newest.connect([own.upload, *fields, *modes])
 
 
 def tab(settings: Settings, models: Models, known: KnownClips, visit: gr.State) -> list[gr.Dropdown]:
@@ -325,9 +336,9 @@ def tab(settings: Settings, models: Models, known: KnownClips, visit: gr.State) 
 
     known, visit: of Inspect.
     """
-    known = known_example()
-    gr.set_static_paths([example.path for example in known])
-    examples = [*known, *find_examples(settings.examples)]
+    known_truth = known_example()
+    gr.set_static_paths([example.path for example in known_truth])
+    examples = [*known_truth, *find_examples(settings.examples)]
     layout = Layout(settings, models, examples, first_board(examples, models, settings))
     CompareTab(layout, settings, models, examples, known).connect(visit)
     return [layout.model_a, layout.model_b, layout.more]
