@@ -35,7 +35,7 @@ def remember_form(demo: gr.Blocks, form: Form) -> None:
 
 def field_of(name: str, widget: Any) -> dict[str, Any]:
     """What the script needs to know of a widget: which values it can hold, and which it begins with."""
-    kind = {gr.Number: "number", gr.Checkbox: "boolean"}.get(type(widget), "string")
+    kind = "number" if isinstance(widget, gr.Number) else "boolean" if isinstance(widget, gr.Checkbox) else "string"
     choices = [value for _, value in widget.choices] if isinstance(widget, gr.Dropdown | gr.Radio) else None
     return {"name": name, "kind": kind, "choices": choices, "value": widget.value}
 
