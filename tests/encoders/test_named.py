@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from recipes import efficientnet_lite0 as recipe
+from sec2sec.benchmark.systems import settings_of
 from sec2sec.checkpoints import load_checkpoint, load_encoders
 from sec2sec.clip import encode
 from sec2sec.config import EncoderConfig
@@ -134,6 +135,12 @@ def test_a_name_that_timm_does_not_have_is_one_line_with_near_ones(no_network):
 def test_settings_that_cannot_be_meant_are_refused_before_anything_is_loaded(wrong, message):
     with pytest.raises(SettingsError, match=message):
         TrainConfig(data="somewhere", **wrong)
+
+
+def test_a_benchmark_gives_names_of_encoders_to_the_systems_that_read_tokens():
+    shared = {"preset": "paper", "video_encoder": LITE0, "frames_per_second": 4, "epochs": 3}
+    assert settings_of("sec2sec-vision", shared) == {**shared, "system": "sec2sec-vision"}
+    assert settings_of("vivit", shared) == {"preset": "paper", "epochs": 3, "system": "vivit"}
 
 
 def test_frames_per_second_and_grid_can_be_chosen(lite0):
