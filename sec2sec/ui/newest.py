@@ -38,7 +38,8 @@ class Newest:
         def run(visit: Visit, number: int | None, *values: Any) -> Iterator[Updates]:
             yield from visit.while_current(number, partial(handler, *values))
 
-        run.__name__, run.__qualname__ = handler.__name__, handler.__qualname__  # gradio names the event by it
+        run.__name__, run.__qualname__ = handler.__name__, handler.__qualname__  # gradio names the event by them
+        run.__module__ = handler.__module__
         return run
 
     def choice(self, handler: Callable[..., Updates]) -> Callable[..., Updates]:

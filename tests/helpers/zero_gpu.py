@@ -166,8 +166,8 @@ def left(clip: str) -> str:
 
 
 def compared(clip: str) -> dict[str, Any]:
-    board = call("compare.tab", "choose", Board(), str(FOLDER / clip), "A")["board"]
-    last = call("compare.tab", "compare", Visit(), board, "a", "b", [], None, None, None)
+    board = call("compare.tab", "choose", Visit(), Board(), str(FOLDER / clip), "A")["board"]
+    last = call("compare.tab", "compare", Visit(), 0, Visit(), board, "a", "b", [], None, None, None)
     return {"status": last["status"], "answers": len(last["board"].results) if "board" in last else 0}
 
 
@@ -185,7 +185,7 @@ def edited(key: str) -> dict[str, Any]:
 
 def evaluated() -> list[str]:
     """Press Evaluate → status and report."""
-    last = call("evaluate", "evaluate", None, "a", "set", None, "all", False)
+    last = call("evaluate", "evaluate", None, "a", "set", None, "all", False, False)
     return [last["status"], last["report"]]
 
 

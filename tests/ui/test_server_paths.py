@@ -94,7 +94,7 @@ def test_a_data_set_that_cannot_be_evaluated_is_named_and_not_located(
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(place / "sets/films/clips.csv", "clips.csv")
     for name, zipped, title in (("films", None, "films"), (UPLOADED, str(packed), "upload")):
-        *_, last = evaluate(None, "tiny", name, zipped, "all", False)
+        *_, last = evaluate(None, "tiny", name, zipped, "all", False, False)
         line = by_name(evaluate, last)["status"]
         assert f"{title}/clips.csv, line 2: arousal is" in line
         assert hides(line, tmp_path)
