@@ -325,9 +325,9 @@ def tab(settings: Settings, models: Models, known: KnownClips, visit: gr.State) 
 
     known, visit: of Inspect.
     """
-    known = known_example()
-    gr.set_static_paths([example.path for example in known])
-    examples = [*known, *find_examples(settings.examples)]
+    first = known_example()
+    gr.set_static_paths([example.path for example in first])
+    examples = [*first, *find_examples(settings.examples)]
     layout = Layout(settings, models, examples, first_board(examples, models, settings))
     CompareTab(layout, settings, models, examples, known).connect(visit)
     return [layout.model_a, layout.model_b, layout.more]
