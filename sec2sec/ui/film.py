@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from sec2sec.explanations.windows import measured_again, window_seconds
 from sec2sec.ui.chosen_clip import Part
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.viewer.payload import MFCC_REACH, view_payload
+
+TURN = threading.Semaphore(2)  # windows that are explained at a time, whoever presses
 
 
 def opened(
@@ -36,7 +39,8 @@ def opened(
         return film, film_key, f"The whole: {film.explanation.clip.seconds} s."
     if curve is None or type(point) is not int or not 0 <= point < len(curve.starts):
         raise AskError("This clip has no such window: choose a point of its curve")
-    window = window_clip(film, film_key, point, bundle_of(film.model))
+    with TURN:
+        window = window_clip(film, film_key, point, bundle_of(film.model))
     start, end = curve.starts[point], curve.ends[point]
     return window, cache.put(window), f"Window {start:g}–{end:g} s, explained from seconds that were encoded already."
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App
+from tests.browser.driver import App, open_drawer
 from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
@@ -52,11 +52,13 @@ def test_a_click_opens_the_window_and_a_button_leads_back(page: Page) -> None:
     expect(page.locator("#status")).to_contain_text("explained from seconds that were encoded already")
     expect(page.locator("#view .s2s-now")).to_contain_text(f"of {WINDOW} s")
     expect(page.locator("#view .s2s-film-now")).to_contain_text("shown below")
+    open_drawer(page, "downloads")
     with page.expect_download() as waiting:
         page.locator("#json").click()
     written = json.loads(Path(waiting.value.path()).read_text())
     assert written["clip"]["seconds"] == WINDOW
     assert 10 < written["clip"]["start"] < 22
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Back to the whole").click()
     wait_for_window(page, "")
     expect(page.locator("#view .s2s-now")).to_contain_text(f"of {SECONDS} s")
