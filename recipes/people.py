@@ -17,6 +17,7 @@ from sec2sec.benchmark.cross_validation import cross_validate_steps
 from sec2sec.benchmark.fold_tables import READING, pooled_table
 from sec2sec.cli.steps import print_progress
 from sec2sec.errors import UserError
+from sec2sec.explanations.training_sample import SAMPLED_SECONDS
 from sec2sec.paths import program_paths
 from sec2sec.progress import Steps, drain
 from sec2sec.training.hardware import Hardware
@@ -37,6 +38,7 @@ class PeopleRecipe:
     folds: str  # a number, or "groups" for a fold of each
     judgements: Judgements
     prepare: Callable[[Path, Path], Steps[Path]]  # data and work folder → the folder to learn from
+    sampled: int = SAMPLED_SECONDS  # training seconds that are kept as tokens
 
 
 def figures_steps(recipe: PeopleRecipe, data: Path, work: Path, machine: Hardware) -> Steps[dict[str, Any]]:
@@ -55,7 +57,7 @@ def make_steps(recipe: PeopleRecipe, data: Path, out: Path, work: Path, machine:
     tables = [READING, *(_table(results, target) for target in results["targets"])]
     command = f"python -m recipes.{recipe.name} DATA_FOLDER OUT"
     kept = {name: value for name, value in results.items() if name in KEPT}
-    publish(trained.checkpoint, folder, recipe.judgements, command, kept, tables)
+    publish(trained.checkpoint, folder, recipe.judgements, command, kept, tables, recipe.sampled)
     return folder
 
 

@@ -69,11 +69,21 @@ RECIPE = PeopleRecipe(
         "system": "sec2sec-vision",
         "temporal": "attention-pooling-lstm",
         "video_encoder": "timm:tf_efficientnet_lite0",
+        "frames_per_second": 1,
+        "video_grid": (1, 3, 3),
+        "width": 64,
+        "rate": 5e-4,
+        "warmup": 20,
+        "epochs": 12,
+        "patience": 12,
+        "stop_rule": "no-improvement",
+        "select_by": ("pearson",),
         "targets": TARGETS,
     },
     folds="5",
     judgements=JUDGEMENTS,
     prepare=still_clips,
+    sampled=24,  # of 82 kB each
 )
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from sec2sec.checkpoint_files import CheckpointError
 from sec2sec.checkpoints import SCHEMA, identity, load_checkpoint
 from sec2sec.datasets.learned_from import FILE as LEARNED_FROM
 from sec2sec.errors import FileError
-from sec2sec.explanations.out_of_distribution import load_training_seconds, save_training_seconds
+from sec2sec.explanations.out_of_distribution import TrainingSeconds, load_training_seconds, save_training_seconds
+from sec2sec.explanations.training_sample import SAMPLED_SECONDS, SampledSeconds
 from sec2sec.files import write_atomically, write_json
 from sec2sec.scales import Scale
 from sec2sec.training.card import trained_card
@@ -40,12 +41,13 @@ def publish(
     command: str,
     left_out: Mapping[str, Any],
     tables: Sequence[str],
+    sampled: int = SAMPLED_SECONDS,
 ) -> None:
     """Write the checkpoint of a training to the folder `out`, all of it or nothing.
 
     command: what makes it again, with no path of this machine. left_out: figures of trainings that had not seen a
-    group, for metrics.json; tables: the same as Markdown. Raises CheckpointError, or FileError where `out` holds
-    something else or cannot be written.
+    group, for metrics.json; tables: the same as Markdown. sampled: training seconds to keep as tokens.
+    Raises CheckpointError, or FileError where `out` holds something else or cannot be written.
     """
     if out.exists() and not _is_published(out):
         raise FileError(f"{out}: is there already and no checkpoint of this recipe; choose another folder")
@@ -84,13 +86,20 @@ def publish(
         if (trained / LEARNED_FROM).is_file():
             shutil.copyfile(trained / LEARNED_FROM, partial / LEARNED_FROM)
         if known is not None:
-            save_training_seconds(partial, known, identity(partial))
+            save_training_seconds(partial, _fewer(known, sampled), identity(partial))
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     except OSError as error:
         raise FileError(
             f"{out}: cannot be written ({error.strerror or error}); make room or give permission"
         ) from error
+
+
+def _fewer(known: TrainingSeconds, sampled: int) -> TrainingSeconds:
+    """The same with at most so many seconds kept."""
+    if known.sample is None or len(known.sample) <= sampled:
+        return known
+    return replace(known, sample=SampledSeconds(known.sample.tokens.part(0, sampled)) if sampled else None)
 
 
 def _is_published(folder: Path) -> bool:
