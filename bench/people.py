@@ -51,7 +51,7 @@ def rows() -> Iterator[Row]:
             yield from rows_of(recipe, measured(recipe, data), "")
             if recipe is voices.RECIPE:
                 yield plain_row(data)
-        else:
+        elif (program_paths().checkpoints / recipe.name).is_dir():
             recorded = left_out_of(program_paths().checkpoints / recipe.name)
             yield from rows_of(recipe, recorded, ", as recorded with the checkpoint")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recipes import photos, voices
+from recipes import voices
 from recipes.people import MAX_BYTES, PeopleRecipe, make_steps, run
 from sec2sec.checkpoints import identity, load_checkpoint
 from sec2sec.errors import FileError
@@ -26,7 +26,7 @@ JUDGEMENTS = Judgements(
     ("Not for anything.",),
     (Scale("arousal", 1, 9),),
 )
-BUNDLED = (photos.RECIPE, voices.RECIPE)
+BUNDLED = (voices.RECIPE,)
 
 
 def as_it_is(data: Path, _work: Path) -> Steps[Path]:
