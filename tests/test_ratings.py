@@ -54,7 +54,7 @@ def test_ratings_made_of_the_prediction_itself_three_seconds_later_are_found(cli
     best = rating.fits[0].correlation
     assert best is not None
     assert best.lag in (2, 3)  # an even window has its centre between two seconds
-    assert best.r > 0.9
+    assert best.r > 0.75  # of two neighbours, the mean
     assert rating.fits[3].absent == "the clip has no sound"
 
 
@@ -112,7 +112,7 @@ def test_everything_that_is_written_has_the_ratings(clip, explanation, tmp_path)
     assert rows[8]["ratings_=x"] == ""
     assert float(rows[20]["ratings_=x"]) == pytest.approx(values[20], rel=1e-5)
     text = as_text(rated)
-    assert "ratings: =x (ratings.csv). 43 points" in text
+    assert "ratings: =x (ratings.csv). 48 points" in text
     assert "prediction curve of arousal" in text
     (payload,) = ratings_payload(rated)
     assert payload["values"][8] is None
