@@ -156,7 +156,15 @@ def test_a_drawing_is_markup_in_a_template_and_a_table_is_text() -> None:
     views = {"figure": {"charts": [{"drawing": drawing, "words": "<i>", "table": None}], "worst": None}}
     table = TextTable("a & b", ["<b>", "x"], [["<i>"], ["<u>", "0.5 [0.4, 0.6]"], ["r", "<[>"]])
     views["figure"]["worst"] = {"table": table}  # type: ignore[assignment]
-    values = {"sentences": [], "tables": [], "pointing": [], "targets": views, "unusable": []}
+    modalities = {"tables": [], "sentences": []}
+    values = {
+        "sentences": [],
+        "tables": [],
+        "modalities": modalities,
+        "pointing": [],
+        "targets": views,
+        "unusable": [],
+    }
     drawn = Parsed(render("evaluation.html", **values, level=2, in_app=False))
     tags = [tag for tag, _ in drawn.elements]
     assert tags.count("svg") == 1
