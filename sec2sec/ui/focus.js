@@ -18,6 +18,8 @@ export function keepFocus(signal) {
     },
     {signal},
   );
+  // whoever presses elsewhere has left the row, also where that takes no focus
+  document.addEventListener('pointerdown', event => !around(event, '.actions') && watching?.disconnect(), {signal});
   signal.addEventListener('abort', () => watching?.disconnect());
 }
 
