@@ -124,7 +124,7 @@ class Walk:
         open_drawer(page, "inputs")
         box = page.locator("#model input:visible").first
         box.click()
-        options = page.get_by_role("option")
+        options = page.locator("#model [role=option]:visible")  # not those of other lists on the page
         number = self.chance.randrange(max(options.count(), 1))
         if options.count() == 0:
             return "no option"
