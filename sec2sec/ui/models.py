@@ -28,6 +28,7 @@ MAX_TRAINED_LOADED = 8
 BUNDLED_TITLES = {
     "demo": "demo: uses its attention",
     "paper-structure": "as the paper has it",
+    "photos": "what 100 people felt about photographs",
     "voices": "how aroused 20 listeners heard a voice",
     "wrong-attention": "attention wrong on purpose",
 }

@@ -51,7 +51,7 @@ def test_its_files_say_how_pictures_are_to_be_read(lite0):
     video = lite0.video_encoder
     assert (lite0.frames_per_second, lite0.width, lite0.audio_width) == (2, 1280, 96)
     assert (video.grid, lite0.video_grid) == ((2, 7, 7), (2, 4, 4))
-    assert (video.resize, video.crop) == ((256, 342), 224)
+    assert (video.resize, video.crop, video.region) == ((224, 224), 224, (0, 0, 1, 1))  # all of the picture
     assert video.mean == pytest.approx((127 / 255,) * 3)
     assert video.std == pytest.approx((128 / 255,) * 3)
     assert EncoderConfig.from_mapping(json.loads(json.dumps(lite0.as_json()))) == lite0
@@ -65,7 +65,7 @@ def test_tokens_are_the_map_before_pooling_of_each_frame(lite0, tmp_path):
     encoders = build_encoders(lite0)
     tokens = encode_clip(seconds, encoders, CPU)
     assert tokens.video.shape == (2, 32, 1280)
-    frames = np.stack([second.frames for second in seconds])[:, :, 16:240, 59:283]  # the middle 224 × 224
+    frames = np.stack([second.frames for second in seconds])
     pictures = torch.from_numpy(frames).float().flatten(0, 1).permute(0, 3, 1, 2)
     with torch.no_grad():
         maps = encoders.video.network.forward_features((pictures - 127) / 128)  # (4, 1280, 7, 7)
@@ -94,7 +94,7 @@ def test_a_training_makes_a_checkpoint_that_needs_no_other_file(lite0, no_networ
     clip = encode(data / "clips" / "3.mp4", bundle)
     explanation = clip.explain()
     assert explanation.co_attention.video_grid == (2, 4, 4)
-    assert explanation.co_attention.video_region == pytest.approx((59 / 342, 16 / 256, 283 / 342, 240 / 256))
+    assert explanation.co_attention.video_region == (0, 0, 1, 1)
     assert len(explanation.targets) == 2
 
     shutil.copytree(result.checkpoint, no_network.checkpoints / "bundled")  # which then serves others as well

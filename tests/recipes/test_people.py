@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from recipes import voices
+from recipes import photos, voices
 from recipes.people import MAX_BYTES, PeopleRecipe, make_steps, run
 from sec2sec.checkpoints import identity, load_checkpoint
+from sec2sec.datasets.table import read_table
 from sec2sec.errors import FileError
 from sec2sec.explanations.out_of_distribution import load_training_seconds
 from sec2sec.paths import program_paths
@@ -26,7 +27,7 @@ JUDGEMENTS = Judgements(
     ("Not for anything.",),
     (Scale("arousal", 1, 9),),
 )
-BUNDLED = (voices.RECIPE,)
+BUNDLED = (photos.RECIPE, voices.RECIPE)
 
 
 def as_it_is(data: Path, _work: Path) -> Steps[Path]:
@@ -91,8 +92,9 @@ def test_no_path_of_this_machine_is_published(published, made):
 def test_every_clip_of_the_figures_was_left_out_once(published, made):
     folder, _ = published
     report = left_out_of(folder)["targets"]["arousal"]
-    rows = (made / "data" / "clips.csv").read_text().splitlines()[1:]
-    assert report["clips"] == len(rows) == sum(fold["clips"] for fold in report["folds"])
+    tested = [group for fold in report["folds"] for group in fold["groups"]]
+    assert sorted(tested) == sorted({row.group for row in read_table(made / "data").rows})  # each once
+    assert report["clips"] == sum(fold["clips"] for fold in report["folds"])
 
 
 def test_a_folder_of_something_else_is_left_as_it_is(published, made, tmp_path):
