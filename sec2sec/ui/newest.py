@@ -43,14 +43,14 @@ class Newest:
         return run
 
     def choice(self, handler: Callable[..., Updates]) -> Callable[..., Updates]:
-        """A choice that supersedes what runs, and answers nothing if one that is newer still has come meanwhile."""
+        """A choice that supersedes what runs. Its answer comes whatever was chosen meanwhile: each changes a part."""
 
         @functools.wraps(handler)
         def choose(visit: Visit, *values: Any) -> Updates:
             number, was_running = visit.supersede()
             answer = handler(*values)
             if not visit.keep_answer(number, answer):
-                return {self.number: gr.skip()}
+                return {**answer, self.number: gr.skip()}
             overtaken: Updates = {self.overtaken: number} if was_running else {}
             return {**answer, **overtaken, self.number: number}
 
