@@ -18,6 +18,12 @@ def find_handler(demo: gr.Blocks, module: str, name: str) -> Callable[..., Any]:
     )
 
 
+def last_answer(answers: Iterator[Mapping[Any, Any]]) -> Mapping[Any, Any]:
+    """Of the answers of a handler the last one that changes anything."""
+    *_, last = (answer for answer in answers if any(update != gr.skip() for update in answer.values()))
+    return last
+
+
 def layouts(handler: Callable[..., Any]) -> Iterator[Any]:
     """The layout of the tab whose method a handler is, or calls."""
     wrapped = getattr(handler, "__wrapped__", None)

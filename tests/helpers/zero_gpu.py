@@ -33,7 +33,7 @@ from safetensors.torch import load_file
 from sec2sec.ui import analysis, app, models
 from sec2sec.ui.models import models_in, on_cpu
 from sec2sec.ui.settings import Settings
-from tests.helpers.handlers import by_name, find_handler
+from tests.helpers.handlers import by_name, find_handler, last_answer
 
 PATIENCE = 60.0  # s after which a question counts as never answered
 EMPTY = "e30"  # {} in base64
@@ -139,7 +139,7 @@ def call(module: str, name: str, *inputs: Any) -> dict[str, Any]:
     handler = find_handler(demo, module, name)
     updates = handler(*inputs)
     if not isinstance(updates, dict):
-        *_, updates = updates
+        updates = last_answer(updates)
     return by_name(handler, updates)
 
 

@@ -21,7 +21,7 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.visit import Visit
 from sec2sec.ui.work import Channel, stream_from_thread
 from tests.helpers import clips
-from tests.helpers.handlers import by_name, find_handler
+from tests.helpers.handlers import by_name, find_handler, last_answer
 from tests.helpers.models import save_tiny
 
 ENCODING = Progress(0, 1, "Encoding", "encoding")
@@ -209,7 +209,7 @@ def test_two_visitors_are_served_by_two_devices_and_each_is_told_which(
     last: list[str] = []
 
     def visitor() -> None:
-        *_, shown = run(visit, choice["number"], Visit(), choice["chosen"], None, None, "tiny")
+        shown = last_answer(run(visit, choice["number"], Visit(), choice["chosen"], None, None, "tiny"))
         last.append(by_name(run, shown)["status"])
 
     threads = [threading.Thread(target=visitor) for _ in range(2)]
