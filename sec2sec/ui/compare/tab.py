@@ -321,8 +321,10 @@ class CompareTab:
         models = [own.model_a, own.model_b]
         modes = [*models, own.more, own.start_b, *results]
         own.mode.input(newest.choice(self.switch), [newest.visit, own.board, own.mode, own.pinned], modes, **light)
-        for picker in models:
-            picker.input(newest.choice(self.choose_models), [newest.visit, own.board, *models], results, **light)
+        for picker in models:  # whoever presses Compare at once means the model just chosen: no press is silenced
+            picker.input(
+                self.choose_models, [own.board, *models], [own.board, own.status, own.compare, own.stop], **light
+            )
         own.pinned.input(self.pin, [own.mode, own.pinned], models, **AT_ONCE)
         fields = [*models, own.start_a, own.start_b, own.pinned]
         own.swap.click(newest.choice(self.exchange), [newest.visit, own.board, *fields], [*fields, *results], **light)
