@@ -150,6 +150,8 @@ class InspectTab:
         """A page was opened: with a link it shows the clip of the link, else what it shows already."""
         link = link_of(request)
         updates: Updates = {self.tabs: gr.Tabs(selected=link.tab)} if link.tab in TABS else {}
+        if visit.number:  # a clip was chosen before the page had come to this
+            return {self.layout.chosen: gr.skip()} | updates
         if not link.clip:
             return self.enter_first() | updates
         opened = self.newest(lambda: self.open_link(link, at_once=at_once), self.screen.refuse_example)(visit)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
+from sec2sec.ui import app
 from sec2sec.ui.events import Updates
+from sec2sec.ui.settings import Settings
 from sec2sec.ui.visit import Visit
+from tests.helpers.handlers import find_handler
+from tests.helpers.models import save_tiny
 
 
 class Run:
@@ -94,3 +101,21 @@ def test_each_session_has_a_visit_of_its_own() -> None:
     visit = Visit()
     visit.supersede()
     assert copy.deepcopy(visit).number == 0
+
+
+def test_a_page_that_comes_to_life_late_takes_nothing_from_who_has_chosen_a_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    save_tiny(tmp_path / "checkpoints" / "tiny")
+    app.uploads.cache_clear()
+    settings = Settings(
+        runs=tmp_path / "runs", checkpoints=tmp_path / "checkpoints", examples=tmp_path / "none", device="cpu"
+    )
+    enter = find_handler(app.build(settings), "inspect_tab", "enter")
+    request, visit = SimpleNamespace(query_params={}), Visit()
+    chosen = enter.__self__.layout.chosen
+    assert enter(visit, True, request)[chosen].path.endswith(".mp4"), "the first clip is its visitor's own"
+    visit.supersede()
+    assert enter(visit, True, request) == {chosen: gr.skip()}
+    app.uploads.cache_clear()
