@@ -27,6 +27,7 @@ def open_page(browser: Browser, url: str, size: tuple[int, int], theme: str) -> 
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
     page.goto(f"{url}/?__theme={theme}")
     page.wait_for_selector(".s2s[data-ready=true]")
+    page.wait_for_function("document.querySelector('#player video')?.readyState >= 3")  # or the clip is a black frame
     page.wait_for_timeout(SETTLED)
     return page
 
