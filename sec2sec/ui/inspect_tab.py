@@ -271,7 +271,6 @@ class InspectTab:
 
         def run(visit: Visit, number: int | None, *values: Any) -> Iterator[Updates]:
             yield from visit.while_current(number, partial(guarded, *values))
-            yield {layout.status: gr.skip()}  # gradio sends the last answer twice: a small one
 
         run.__name__, run.__qualname__ = handler.__name__, handler.__qualname__  # gradio names the event by it
         return run_in_queue(

@@ -37,7 +37,6 @@ class Newest:
 
         def run(visit: Visit, number: int | None, *values: Any) -> Iterator[Updates]:
             yield from visit.while_current(number, partial(handler, *values))
-            yield {self.number: gr.skip()}  # gradio sends the last answer twice: a small one
 
         run.__name__, run.__qualname__ = handler.__name__, handler.__qualname__  # gradio names the event by them
         run.__module__ = handler.__module__

@@ -30,9 +30,9 @@ def test_a_run_ends_at_a_choice_whose_answer_is_given_twice(newest: Newest) -> N
     assert next(run) == {line: "running"}
     answer = newest.choice(lambda words: {line: words})(visit, "chosen")
     assert answer == {line: "chosen", newest.number: 1, newest.overtaken: 1}
-    assert list(run) == [{newest.number: gr.skip()}]
+    assert list(run) == []
     assert newest._answer_again(visit, 1) == {line: "chosen"}
-    assert list(newest.press(work)(visit, 1, "again"))[:2] == [{line: "again"}, {line: "late"}]
+    assert list(newest.press(work)(visit, 1, "again")) == [{line: "again"}, {line: "late"}]
 
 
 def test_two_choices_at_a_time_both_answer_and_the_number_is_the_newer_ones(newest: Newest) -> None:
