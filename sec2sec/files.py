@@ -9,6 +9,8 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -28,21 +30,52 @@ def write_atomically(path: Path, data: bytes) -> None:
         with path.open("wb") as file:
             file.write(data)
         return
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside the target, to be written within the block; at its end it takes the target's place, on the disk.
+
+    Raises OSError; nothing is left behind then.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".sec2sec-", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~current_umask())  # mkstemp makes files for their owner alone
         os.replace(temporary, path)
-    except OSError as error:  # which names no file where a write fails
+    except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        limit = ": ulimit -f" if error.errno == errno.EFBIG else ""
-        raise OSError(error.errno, f"{error.strerror}{limit}", str(path)) from error
+        raise with_name(error, path) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add to a file, on the disk when this returns. Raises OSError; the file is as it was then."""
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException as error:
+            file.truncate(before)
+            if isinstance(error, OSError):
+                raise with_name(error, path) from error
+            raise
+
+
+def with_name(error: OSError, path: Path) -> OSError:
+    """An error that says which file it is of: the system names none where a write fails."""
+    limit = ": ulimit -f" if error.errno == errno.EFBIG else ""
+    return OSError(error.errno, f"{error.strerror}{limit}", str(path))
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:

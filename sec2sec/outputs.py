@@ -27,10 +27,12 @@ HEAD = 4 * 1024**2  # bytes in which a film says what made it, after the index o
 # or a training cannot be had again by the same command.
 BEGINNINGS = (
     re.compile(
-        rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(comparison|data|difference|evaluation|explanations?|people|profile|suite)/'
+        rb'\s*\{\s*"schema"\s*:\s*"sec2sec\.(clips|comparison|data|difference|evaluation|explanations?|people|profile|suite)/'
     ),
     re.compile(rb'\s*<!doctype html>.{,1000}<meta name="generator" content="sec2sec">', re.I | re.S),
     re.compile(rb"target,second,start,end,attention,verdict,effect,"),
+    re.compile(rb"clip,target,second,start,end,prediction,baseline,"),
+    re.compile(rb"clip,path,reason\n"),
     re.compile(rb"target,window,start,end,time,prediction,lowest,highest\n"),
     re.compile(rb'second,"from, s","to, s",'),  # of earlier versions
     re.compile(rb"method,target,column,value,low,high,clips\n"),

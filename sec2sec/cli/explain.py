@@ -1,4 +1,4 @@
-"""`explain`: one clip, in the terminal and as JSON, page, film or figure."""
+"""`explain`: one clip, in the terminal and as JSON, page, film or figure; many clips by explain_many.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sec2sec.cli import explain_many
 from sec2sec.cli.options import add_checkpoint, add_device, add_json, print_result
 from sec2sec.cli.ratings import add_track, parse_tracks, read_ratings
 from sec2sec.cli.terminal import drain_to_terminal, show
@@ -30,7 +31,11 @@ REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The clip and its part, what is measured, what is written."""
     parser.add_argument(
-        "clip", type=Path, metavar="CLIP", help="a video or sound file; with --features the id of a row of their table"
+        "clip",
+        type=Path,
+        metavar="CLIP",
+        help="a video or sound file; many clips as a folder or a table clips.csv, with --csv; with --features the id "
+        "of a row of their table",
     )
     parser.add_argument(
         "--features",
@@ -111,7 +116,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="write the figures of each second to this file, a row for each target and second (CSV); "
-        "- is standard output",
+        "- is standard output; of many clips all rows, those of a clip as soon as they are known: the same command "
+        "goes on where it ended",
     )
     output.add_argument(
         "--maps",
@@ -123,14 +129,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--report",
         type=Path,
         metavar="OUT.html",
-        help="write the explanation to this file as a page that needs no network, with JSON and CSV next to the page",
+        help="write the explanation to this file as a page that needs no network, with JSON and CSV next to the page; "
+        "of many clips a folder, with a page of each and an index",
     )
     output.add_argument(
         "--report-clip",
         type=float,
-        default=REPORT_MEGABYTES,
         metavar="MB",
-        help=f"largest clip that --report puts into the page (default: {REPORT_MEGABYTES:g}; 0: still images instead)",
+        help=f"largest clip that --report puts into the page (default: {REPORT_MEGABYTES:g}, of many clips 0; "
+        "0: still images instead)",
     )
     output.add_argument(
         "--annotate", type=Path, metavar="FILE", help="write the clip with the explanation burnt in to this file (MP4)"
@@ -157,6 +164,14 @@ def run(options: argparse.Namespace) -> int:
     """Explain the clip; what cannot be written is refused before the work, not after it."""
     if options.features:
         return explain_features(options)
+    from sec2sec.many.clips import is_many  # numpy
+
+    limits = MediaLimits(
+        max_seconds=options.max_seconds or MediaLimits.max_seconds, max_decoded=options.max_pixels or math.inf
+    )
+    choice = TrackChoice(options.video_track, options.audio_track)
+    if is_many(options.clip):
+        return explain_many.run(options, limits, choice)
     tracks = parse_tracks(options)
     claim_outputs(options, tracks)
     check_windows(options)
@@ -170,10 +185,6 @@ def run(options: argparse.Namespace) -> int:
         from sec2sec.plots.files import check_figure
 
         check_figure(options.figure, "--figure")
-    limits = MediaLimits(
-        max_seconds=options.max_seconds or MediaLimits.max_seconds, max_decoded=options.max_pixels or math.inf
-    )
-    choice = TrackChoice(options.video_track, options.audio_track)
     ratings = read_ratings(options, tracks, limits) if tracks else ()
     from sec2sec.checkpoints import load_checkpoint  # torch
     from sec2sec.clip import explain_steps
@@ -294,7 +305,7 @@ def write_results(
             options.clip,
             card=clip.model.card,
             part=(options.start, options.end),
-            max_megabytes=options.report_clip,
+            max_megabytes=REPORT_MEGABYTES if options.report_clip is None else options.report_clip,
             limits=limits,
         )
     if options.json:  # after the report: it may be the very file beside it, with maps

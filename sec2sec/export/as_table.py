@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is run by spreadsheets
 SUFFIXES = {NEIGHBOUR: "neighbour", RANDOM_SECONDS: "random_seconds", SIMILAR_SECONDS: "similar_seconds"}
 
+Block = dict[str, Sequence[Any] | np.ndarray]  # columns of as many entries, by their heads
 Unit = Literal["share", "prediction", "logits", "value", "words"]
 
 
@@ -49,15 +50,23 @@ def to_csv(explanation: Explanation, names: Sequence[str]) -> str:
 
     A name from a file that a spreadsheet would run as a formula gets an apostrophe before it.
     """
-    out = io.StringIO()
-    sheet = csv.writer(out, lineterminator="\n")
     blocks = tidy(explanation, names)
     heads = list(dict.fromkeys(head for block in blocks for head in block))
-    sheet.writerow([_cell(head) for head in heads])
-    nothing = [np.nan] * explanation.clip.seconds
+    return csv_text([[cell(head) for head in heads]]) + csv_text(csv_rows(blocks, heads))
+
+
+def csv_rows(blocks: Sequence[Block], heads: Sequence[str]) -> Iterator[list[str]]:
+    """The cells of some blocks under these heads; what a block does not have is an empty cell."""
     for block in blocks:
+        nothing = [np.nan] * len(block["target"])
         for row in zip(*(block.get(head, nothing) for head in heads), strict=True):
-            sheet.writerow([_cell(value) for value in row])
+            yield [cell(value) for value in row]
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as the text of a table."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()
 
 
@@ -71,7 +80,18 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(block) for block in tidy(explanation, list(explanation.targets))], ignore_index=True)
 
 
-def tidy(explanation: Explanation, names: Sequence[str]) -> list[dict[str, Sequence[Any] | np.ndarray]]:
+def tidy_of_clip(clip: str, explanation: Explanation, names: Sequence[str]) -> list[Block]:
+    """The same for a table of many clips: the clip's name, and the prediction of each target beside its baseline."""
+    blocks: list[Block] = []
+    for name, block in zip(names, tidy(explanation, names), strict=True):
+        target, seconds = explanation.targets[name], explanation.clip.seconds
+        first = {head: block[head] for head in ("target", "second", "start", "end")}
+        figures = {"prediction": [target.prediction] * seconds, "baseline": [target.baseline] * seconds}
+        blocks.append({"clip": [clip] * seconds, **first, **figures, **block})
+    return blocks
+
+
+def tidy(explanation: Explanation, names: Sequence[str]) -> list[Block]:
     """For each target its columns of T entries: the same for a CSV and a frame, so that one script reads both."""
     seconds = np.arange(explanation.clip.seconds)
     begin, end = explanation.clip.start, explanation.clip.start + explanation.clip.duration
@@ -93,10 +113,10 @@ def tidy(explanation: Explanation, names: Sequence[str]) -> list[dict[str, Seque
     ]
 
 
-def _figures(target: TargetExplanation, nothing: np.ndarray) -> dict[str, Sequence[Any] | np.ndarray]:
+def _figures(target: TargetExplanation, nothing: np.ndarray) -> Block:
     """What there is of each second of one target. Columns that always are, then those of what can be measured."""
     shapley, gradients, profile = target.shapley, target.gradients, target.profile
-    figures: dict[str, Sequence[Any] | np.ndarray] = {
+    figures: Block = {
         "attention": nothing if target.attention is None else target.attention,
         "verdict": [target.verdict.word] * len(nothing),
         "effect": target.effect,
@@ -179,7 +199,8 @@ def _evidence(name: str, target: TargetExplanation) -> Iterator[Column]:
         yield Column(name, f"highest effect, {band.over}", "prediction", band.effect_high)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a table has it; text that a spreadsheet would run as a formula gets an apostrophe before it."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(FORMULA) else value
     number = float(value)  # type: ignore[arg-type]

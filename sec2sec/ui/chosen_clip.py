@@ -13,6 +13,7 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.explanations import Explanation, Preview
 from sec2sec.media.isolated import convert_clip, probe_clip
 from sec2sec.media.layout import NO_CHOICES, TrackChoices
+from sec2sec.media.suffixes import MEDIA_SUFFIXES
 from sec2sec.paths import program_paths
 from sec2sec.progress import Progress
 from sec2sec.ui.bounded_cache import bytes_of_result
@@ -21,12 +22,7 @@ from sec2sec.ui.settings import Settings
 from sec2sec.ui.work import Channel
 from sec2sec.viewer.templates import render
 
-# What the reader reads, by name: which files count as "video" or "audio" is for the host's table of MIME types to say.
-SUFFIXES = (
-    "mp4 m4v mov qt mkv webm avi wmv asf flv f4v mpg mpeg m2v vob ts m2ts mts tod mxf 3gp 3g2 ogv ogg dv rm rmvb gif "
-    "wav w64 mp3 m4a m4b aac flac opus oga wma amr ac3 aif aiff caf mka weba"
-)
-UPLOADS = ["video", "audio", *(f".{suffix}" for suffix in SUFFIXES.split())]
+UPLOADS = ["video", "audio", *MEDIA_SUFFIXES]
 CONVERTING = "Converting the clip for playback, because browsers cannot play its format"
 BYTES_BESIDES = 1 << 16  # of a result, for figures and verdicts
 Part = tuple[float, float | None]  # start and end in the file, s
