@@ -42,6 +42,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "film": part("film"),
     "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
+    "many": part("many"),
     "browser": part("browser"),
     "sessions": part("sessions", "sessions"),
     "lab": part("lab"),

@@ -6,11 +6,13 @@
     clip.without([3], "audio").predict()         # without the sound of one second
     clip.explain().to_frame()                    # everything, as a table
 
-`load` reads a model once for many clips; `explain` is `encode(...).explain()`. T seconds.
+`load` reads a model once for many clips; `explain` is `encode(...).explain()`; `explain_all` goes through a folder or a
+table of clips. T seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +83,33 @@ def explain(
 
     tracks = TrackChoice(video_track, audio_track)
     return explain_clip(clip, _loaded(checkpoint), start=start, end=end, tracks=tracks)
+
+
+def explain_all(
+    clips: Path | str | Iterable[Path | str],
+    checkpoint: Bundle | Path | str = DEMO,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    video_track: int | None = None,
+    audio_track: int | None = None,
+) -> Iterator[tuple[Path, PresentedExplanation | Exception]]:
+    """Each clip with its explanation, or with the error that says why there is none, as soon as it is known.
+
+    clips: a folder, a table clips.csv, or paths of single files. The rest as of `explain`. No more than one explanation
+    is held here, so that memory does not grow with their number. Raises DataError for a folder or table without clips.
+
+        for path, explanation in sec2sec.explain_all("my-clips"):
+            if not isinstance(explanation, Exception):
+                print(path.name, explanation.targets["arousal"].prediction)
+    """
+    from sec2sec.config import TrackChoice
+    from sec2sec.many.clips import find_clips, name_clips
+    from sec2sec.many.each import by_model, explain_in_turn
+
+    listed = find_clips(Path(clips)) if isinstance(clips, (str, Path)) else name_clips(clips)
+    tracks = TrackChoice(video_track, audio_track)
+    return explain_in_turn(listed, by_model(_loaded(checkpoint), start=start, end=end, tracks=tracks))
 
 
 def _loaded(checkpoint: Bundle | Path | str) -> Bundle:

@@ -99,10 +99,15 @@ def explain_or_say(clip: ClipFile, explain_one: ExplainOne) -> Steps[Outcome]:
     return Outcome(clip, sha256, explanation)
 
 
-def explain_all(clips: Sequence[ClipFile], explain_one: ExplainOne) -> Iterator[Outcome]:
-    """The outcome of each clip when it is known."""
+def explain_in_turn(
+    clips: Sequence[ClipFile], explain_one: ExplainOne
+) -> Iterator[tuple[Path, PresentedExplanation | Exception]]:
+    """Each clip with its explanation or its error, when it is known."""
     for clip in clips:
-        yield drain(explain_or_say(clip, explain_one))
+        outcome = drain(explain_or_say(clip, explain_one))
+        answer = outcome.explanation or outcome.error
+        assert answer is not None
+        yield clip.path, answer
 
 
 def by_model(

@@ -13,7 +13,6 @@ from sec2sec.tables import counted
 from sec2sec.viewer import files
 from sec2sec.viewer.evidence import SYMBOLS
 from sec2sec.viewer.templates import render
-from sec2sec.words import BASELINE
 
 STYLE = files.HERE / "clip_index.css"
 SCRIPT = files.HERE / "clip_index.js"
@@ -46,7 +45,7 @@ def index_page(names: Sequence[str], records: Mapping[str, ClipRecord], identity
     waiting = len(names) - len(known)
     return render(
         "clip_index.html",
-        title=f"{counted(len(names), 'clip')} explained" if not waiting else f"{len(known)} of {len(names)} clips",
+        title=f"{len(explained)} of {counted(len(names), 'clip')} explained",
         styles=files.style(files.PAGE_STYLE, STYLE),
         foot=f"Made by sec2sec {__version__}. Model {identity.model}, SHA-256 {identity.sha256}.",
         script=files.script(SCRIPT, "openIndex();"),
@@ -57,7 +56,7 @@ def index_page(names: Sequence[str], records: Mapping[str, ClipRecord], identity
         waiting=waiting,
         symbols=SYMBOLS,
         verdicts=[word for word in SYMBOLS if any(_has(record, word) for record in explained)],
-        baseline=BASELINE,
+        noted=any(record.warnings for record in explained),
     )
 
 
