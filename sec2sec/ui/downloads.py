@@ -69,13 +69,17 @@ class Downloads:
             path = write_file(models, self.cache.get(key), form, self.saved)
             return {self.saved: str(path), self.line: status(f"{path.name} is in your downloads.")}
 
-        save_js = f"file => {{ {files.script(SCRIPT, 'save(file);')} }}"
         for form, button in self.by_form.items():
             button.click(
                 functools.partial(write, form), self.clip_id, [self.saved, self.line], js=WHEN_ENTERED_JS, **AT_ONCE
-            ).then(None, self.saved, None, js=save_js, **AT_ONCE)
+            ).then(None, self.saved, None, js=save_js(), **AT_ONCE)
         self.cite.click(None, None, self.line, js=copy_citation_js(), **AT_ONCE)
         self.clip_id.change(lambda: "", None, self.line, **AT_ONCE)  # it spoke of the clip before
+
+
+def save_js() -> str:
+    """A script that fetches a file that was just written. It takes the value of a DownloadButton."""
+    return f"file => {{ {files.script(SCRIPT, 'save(file);')} }}"
 
 
 def copy_citation_js() -> str:

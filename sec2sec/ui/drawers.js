@@ -19,7 +19,7 @@ export function takeDrawers(signal) {
 
 /** Only what is explained can be saved, or laid beside what people said. @param {boolean} isShown an explanation */
 function offer(isShown) {
-  for (const button of document.querySelectorAll('button[data-drawer]:not([data-drawer=inputs])')) {
+  for (const button of document.querySelectorAll('button[data-drawer]:is([data-drawer=ratings], [data-drawer=downloads])')) {
     if (button instanceof HTMLButtonElement) button.disabled = !isShown;
   }
 }

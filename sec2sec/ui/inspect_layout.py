@@ -20,6 +20,7 @@ from sec2sec.ui.places import maps_function, places_function
 from sec2sec.ui.player import Player
 from sec2sec.ui.ratings import RatingsUpload
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.several.panel import SeveralLayout
 from sec2sec.ui.visit import Visit
 from sec2sec.viewer import files
 from sec2sec.viewer.templates import render
@@ -28,6 +29,7 @@ SCRIPT = Path(__file__).with_name("inspect.js")
 PLAYER = "player"  # elem_id that the timeline follows
 DRAWERS = {
     "inputs": "Model and part",
+    "several": "Several clips",
     "ratings": "Ratings",
     "downloads": "Save and share",
 }  # by the end of its id: what opens it
@@ -74,6 +76,8 @@ class Layout:
                                 self.start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
                                 self.end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
                             self.at_once = gr.Checkbox(True, label="Explain at once", elem_id="explain-at-once")
+                        with gr.Column(min_width=0, elem_classes="drawer", elem_id="drawer-several"):
+                            self.several = SeveralLayout(settings)
                         with gr.Column(min_width=0, elem_classes="drawer", elem_id="drawer-ratings"):
                             self.ratings = RatingsUpload(settings, models, cache, clip_id)
                         with gr.Column(min_width=0, elem_classes="drawer", elem_id="drawer-downloads"):

@@ -48,6 +48,7 @@ from sec2sec.ui.link import TABS, Link, bundled_clips, link_of, linked_example
 from sec2sec.ui.messages import alert, errors_as_messages, status
 from sec2sec.ui.models import Models
 from sec2sec.ui.settings import Settings
+from sec2sec.ui.several.panel import SeveralClips
 from sec2sec.ui.visit import Visit
 
 SECONDS_FOR_FIRST = 60.0  # that the first start waits for what the app opens on
@@ -389,6 +390,7 @@ def tab(
     known_clips = KnownClips(explained, models, cache, examples)
     inspecting = InspectTab(demo, tabs, layout, settings, models, cache, examples, known_clips)
     inspecting.connect()
+    SeveralClips(layout.several, inspecting).connect()
     explained.wait_for(wanted[:1], SECONDS_FOR_FIRST)
     inspecting.show_first()
     entered = [tabs, layout.tiles, layout.upload, *layout.outputs_of_choice]
