@@ -11,7 +11,7 @@ export function takeDrawers(signal) {
     ({detail}) => {
       if (detail.player !== 'player') return;
       offer(detail.isShown);
-      if (!detail.isSame) open(null); // the answer is there, or what was to be saved is gone
+      if (!detail.isSame) close(); // the answer is there, or what was to be saved is gone
     },
     {signal},
   );
@@ -19,7 +19,9 @@ export function takeDrawers(signal) {
 
 /** Only what is explained can be saved, or laid beside what people said. @param {boolean} isShown an explanation */
 function offer(isShown) {
-  for (const button of document.querySelectorAll('button[data-drawer]:is([data-drawer=ratings], [data-drawer=downloads])')) {
+  for (const button of document.querySelectorAll(
+    'button[data-drawer]:is([data-drawer=ratings], [data-drawer=downloads])',
+  )) {
     if (button instanceof HTMLButtonElement) button.disabled = !isShown;
   }
 }
@@ -46,11 +48,17 @@ function isBeside(event) {
   return event.target instanceof Element && event.target.isConnected && !event.target.closest('.drawer');
 }
 
-/** Escape folds what is open, and its button has the focus again. @param {KeyboardEvent} event */
+/** Escape folds what is open. @param {KeyboardEvent} event */
 function onKey(event) {
+  if (event.key === 'Escape' && !event.defaultPrevented) close(true);
+}
+
+/** Folds what is open; its button has the focus again where a part of it had, or where that is asked for.
+ * @param {boolean} [refocus] */
+function close(refocus = Boolean(document.activeElement?.closest('.drawer'))) {
   const current = document.body.dataset.drawer;
-  if (event.key !== 'Escape' || !current || event.defaultPrevented) return;
+  if (!current) return;
   open(null);
   const button = document.querySelector(`button[data-drawer=${current}]`);
-  if (button instanceof HTMLElement) button.focus();
+  if (refocus && button instanceof HTMLElement) button.focus();
 }

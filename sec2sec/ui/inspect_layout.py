@@ -29,7 +29,6 @@ SCRIPT = Path(__file__).with_name("inspect.js")
 PLAYER = "player"  # elem_id that the timeline follows
 DRAWERS = {
     "inputs": "Model and part",
-    "several": "Several clips",
     "ratings": "Ratings",
     "downloads": "Save and share",
 }  # by the end of its id: what opens it
@@ -57,6 +56,7 @@ class Layout:
                 with gr.Column(min_width=0, elem_classes="bring"):
                     self.upload = upload_field("Upload a clip", UPLOADS, "upload")
                     gr.HTML(limits_words(settings), elem_classes="limits")
+                    self.several = SeveralLayout(settings)
                     self.video_track = gr.Dropdown([], label="Picture", visible=False, elem_id="video-track")
                     self.audio_track = gr.Dropdown([], label="Sound", visible=False, elem_id="audio-track")
                 with gr.Column(min_width=0, elem_classes="ask"):
@@ -76,8 +76,6 @@ class Layout:
                                 self.start = gr.Number(None, label="Start, s", min_width=80, elem_id="start")
                                 self.end = gr.Number(None, label="End, s", min_width=80, elem_id="end")
                             self.at_once = gr.Checkbox(True, label="Explain at once", elem_id="explain-at-once")
-                        with gr.Column(min_width=0, elem_classes="drawer", elem_id="drawer-several"):
-                            self.several = SeveralLayout(settings)
                         with gr.Column(min_width=0, elem_classes="drawer", elem_id="drawer-ratings"):
                             self.ratings = RatingsUpload(settings, models, cache, clip_id)
                         with gr.Column(min_width=0, elem_classes="drawer", elem_id="drawer-downloads"):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sec2sec.ui.inspect_tab import InspectTab
 
 HERE = Path(str(resources.files(__package__)))
+DRAWER = {"several": "Several clips at once"}  # by the end of its id: what opens it
 HELP = (
     "Drop or choose several clips: each is explained in its turn with the chosen model and becomes a line of a table. "
     "A line opens its explanation."
@@ -55,7 +56,13 @@ class SeveralLayout:
     def __init__(self, settings: Settings) -> None:
         self.list = gr.State(None, time_to_live=settings.delete_after)  # ClipList
         self.turn = gr.Number(0, precision=0, visible="hidden")  # of the event that is to explain the next clip
-        gr.HTML(render("legend.html", text="Several clips"))
+        with gr.Column(min_width=0, elem_classes=["drawers-and-buttons", "of-several"]):
+            gr.HTML(render("drawers.html", drawers=DRAWER), apply_default_css=False)
+            with gr.Column(min_width=0, elem_classes="drawer", elem_id="drawer-several"):
+                self.lay_out(settings)
+
+    def lay_out(self, settings: Settings) -> None:
+        """What is in the drawer."""
         gr.HTML(render("paragraph.html", text=HELP), elem_classes="limits")
         self.files = gr.File(
             label="Upload several clips",
@@ -67,7 +74,7 @@ class SeveralLayout:
             elem_classes="pick",
         )
         gr.HTML(limits_words(settings), elem_classes="limits")
-        with gr.Row(elem_classes="several-actions"):
+        with gr.Row(elem_classes="actions"):
             self.stop = gr.Button(
                 "Stop", variant="stop", visible=False, elem_id="several-stop", size="sm", min_width=80
             )
@@ -101,7 +108,7 @@ class SeveralClips:
         layout = self.layout
         model = self.models.get(clips.lines[-1].model).summary
         learned = f"Model {model.name}. {model.trained_on.strip()}"
-        busy = clips.is_going and clips.waits or clips.running
+        busy = (clips.is_going and clips.waits) or clips.running
         return {
             layout.list: clips,
             layout.line: line,
@@ -205,7 +212,7 @@ class SeveralClips:
             updates = screen.offer_explain(chosen, words, at_once=True)
         else:
             at = self.known.keep(visit, key, clip)
-            ready = status(f"{words}. One of several clips; the list is under “Several clips”.")
+            ready = status(f"{words}. One of several clips; the list is under “Several clips at once”.")
             updates = screen.show_chosen(chosen, "") | screen.show_explained(clip, at, ready, converting=False)
         return {**updates, inspect.model: line.model, inspect.upload: None}
 

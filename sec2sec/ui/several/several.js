@@ -4,7 +4,7 @@
 import {find, make} from '../../viewer/dom.js';
 import {valueOf, whenRemoved} from '../../viewer/page.js';
 
-const STATES = {waiting: 'waiting', running: 'running …', done: 'done', failed: 'failed'};
+const FIRST = ['clip', 'length', 'state']; // columns before those of the targets
 const SYMBOLS = new Map([
   ['trust', '✔'],
   ['careful', '◐'],
@@ -56,18 +56,23 @@ class SeveralView {
     const targets = [...new Set(lines.flatMap(line => Object.keys(line.targets)))];
     if (this.head.childElementCount && targets.join('\n') === this.targets.join('\n')) return;
     this.targets = targets;
-    const heads = ['clip', 'length', 'state', ...targets];
+    const heads = [...FIRST, ...(targets.length ? targets : ['prediction'])];
     this.head.replaceChildren(...heads.map(head => make('th', {scope: 'col'}, head)));
-    for (const row of this.rows) while (row.cells.length < heads.length) row.insertCell();
+    for (const row of this.rows) this.widen(row);
   }
 
   /** @param {number} index */
   addRow(index) {
     const row = this.body.insertRow();
     row.append(make('th', {scope: 'row'}, this.button(index)));
-    while (row.cells.length < this.targets.length + 3) row.insertCell();
+    this.widen(row);
     this.rows.push(row);
     return row;
+  }
+
+  /** @param {HTMLTableRowElement} row */
+  widen(row) {
+    while (row.cells.length < this.head.cells.length) row.insertCell();
   }
 
   /** Opens the clip of a line. @param {number} index */
@@ -94,12 +99,15 @@ class SeveralView {
     button.disabled = line.state !== 'done';
     row.dataset.state = line.state;
     setText(length, line.length);
-    setText(state, line.reason ? `${STATES.failed}: ${line.reason}` : STATES[line.state]);
-    this.targets.forEach((name, at) => {
-      const target = line.targets[name];
+    setText(state, line.state);
+    cells.forEach((cell, at) => {
+      const target = line.targets[this.targets[at]];
       const symbol = target && SYMBOLS.get(target.verdict);
-      setText(cells[at], target ? `${target.words} · ${symbol} ${target.verdict}` : '');
-      cells[at].title = target?.reason ?? '';
+      const reason = at ? '' : line.reason; // over all columns of targets
+      setText(cell, target ? `${target.words}\n${symbol} ${target.verdict}` : reason);
+      cell.title = target?.reason ?? '';
+      cell.colSpan = reason ? cells.length : 1;
+      cell.hidden = Boolean(line.reason) && at > 0;
     });
   }
 }
