@@ -43,7 +43,7 @@ def tiny_clips(folder: Path, number: int) -> Path:
 
 
 def peak(clips: Path, to: Path) -> float:
-    """Peak resident memory of a process that explains a folder, kB. Another one decodes, and is renewed every 50 clips."""
+    """Peak resident memory of a process that explains a folder, kB; that which decodes is renewed every 50 clips."""
     command = [sys.executable, "-c", RUN, "explain", str(clips), "--csv", str(to), "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.splitlines()[-1]) * KILOBYTES

@@ -99,7 +99,11 @@ Models.get = lambda self, name, device=None: SimpleNamespace(
     card="# Made up",
     model=model(),
     config={},
-    summary=SimpleNamespace(sha256=secrets.token_hex()),  # never the same: nothing is taken from before
+    summary=SimpleNamespace(
+        name="synthetic",
+        sha256=secrets.token_hex(),  # never the same: nothing is taken from before
+        trained_on="It learned from nothing.",
+    ),
 )
 
 if __name__ == "__main__":
