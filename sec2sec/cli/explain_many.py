@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,12 @@ def explain_into(
 
     clips = find_clips(options.clip)
     with Results(options.csv, clips, identity, reports=reports, overwrite=options.overwrite) as results:
-        counts = drain_to_terminal(explain_each(clips, explain_one, results))
+        try:
+            counts = drain_to_terminal(explain_each(clips, explain_one, results))
+        except KeyboardInterrupt:
+            done = f"{len(results.explained)} of {len(clips)} clips are in {options.csv}"
+            print(f"\n{done}; the same command goes on from there", file=sys.stderr)
+            raise
     list_unusable([record.reason for record in results.failed])
     print(words_of(counts))
     written = [options.csv, *([results.failed_file] if results.failed else []), *([reports.index] if reports else [])]

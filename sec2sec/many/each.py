@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Protocol
 
 from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sec2sec.clip import PresentedExplanation
 
 ExplainOne = Callable[[Path], "Steps[PresentedExplanation]"]
+LINE = 64  # letters of a progress, which a terminal shows in one line
 log = logging.getLogger(__name__)
 
 
@@ -127,10 +128,8 @@ def by_model(
     def explain_one(path: Path) -> Steps[PresentedExplanation]:
         from sec2sec.clip import explain_steps  # torch
 
-        steps = explain_steps(path, model, start=start, end=end, limits=isolated, tracks=tracks)
-        with closing(steps):
-            encoded = yield from steps
-        return encoded.explain()
+        clip = yield from explain_steps(path, model, start=start, end=end, limits=isolated, tracks=tracks)
+        return clip.explain()
 
     return explain_one
 
@@ -148,4 +147,5 @@ def _progress(counts: Counts, began: float) -> Progress:
 
 def _within(at: Progress, inner: Progress) -> Progress:
     """A step within a clip, beside how many clips are done."""
-    return replace(at, done=at.done + inner.fraction, message=f"{at.message}; {inner.message}")
+    words = shorten(f"{at.message}; {inner.message}", LINE, placeholder=" …")
+    return replace(at, done=at.done + inner.fraction, message=words)

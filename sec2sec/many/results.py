@@ -80,6 +80,11 @@ class Results:
         self._context = ExitStack()
 
     @property
+    def explained(self) -> list[ClipRecord]:
+        """The clips whose rows are in the table."""
+        return [record for record in self.records.values() if not record.reason]
+
+    @property
     def failed(self) -> list[ClipRecord]:
         """The clips that could not be used."""
         return [record for record in self.records.values() if record.reason]
