@@ -60,7 +60,7 @@ def side_by_side(explanations: Sequence[Explanation], shown: Sequence[Sequence[s
             for name in names
         ],
         scaled=any(e.checkpoint.scale_of(name) for e, own in sides for name in own),
-        models={e.checkpoint.name: e.checkpoint.trained_on for e in explanations}.items(),
+        models={e.checkpoint.name: e.checkpoint.about for e in explanations}.items(),
         symbols=SYMBOLS,
         warnings=notes,
     )
