@@ -39,15 +39,20 @@ def curve_words(explanation: Explanation, names: Sequence[str]) -> Iterator[str]
     curve = explanation.curve
     if curve is None:
         return
-    count, length = len(curve.starts), explanation.length
-    if count == 1:
-        yield f"Predicted in one window of {curve.window:g} s."
-    else:
-        yield f"Predicted in {count} windows of {curve.window:g} s, one every {curve.hop:g} s."
+    length = explanation.length
+    yield windows_words(curve)
     if length is not None and not length.shortest <= curve.window <= length.longest:
         yield f"The model learned from no windows of {curve.window:g} s, but from {length.shortest}–{length.longest} s."
     for name in names:
         yield f"{name[:1].upper()}{name[1:]} {target_words(curve, name, explanation.checkpoint.scale_of(name))}"
+
+
+def windows_words(curve: Curve) -> str:
+    """How many windows there are, and how long, as a sentence."""
+    count = len(curve.starts)
+    if count == 1:
+        return f"Predicted in one window of {curve.window:g} s."
+    return f"Predicted in {count} windows of {curve.window:g} s, one every {curve.hop:g} s."
 
 
 def target_words(curve: Curve, name: str, scale: Scale | None = None) -> str:

@@ -157,10 +157,12 @@ def follow(
     adapt: Callable[[Progress], Progress] = lambda progress: progress,
     *,
     limit: float,
+    early: Callable[[Any], Updates] = lambda known: {},
 ) -> Generator[Updates, None, R]:
     """Run the work in a thread, show its progress on a status line, and return its result.
 
-    adapt: what is shown of each progress. limit: s of work, without waiting for a device. Raises TimeOverError.
+    adapt: what is shown of each progress. limit: s of work, without waiting for a device. early: what else is shown of
+    what is known before the end. Raises TimeOverError.
     """
     with closing(stream_from_thread(work, limit, current_turn())) as steps:
         while True:
@@ -173,7 +175,8 @@ def follow(
                 yield {line: gr.skip()}
                 continue
             progress = adapt(progress)
-            yield {line: status(progress.message, progress.fraction if progress.total else None)}
+            shown = {} if progress.early is None else early(progress.early)
+            yield {line: status(progress.message, progress.fraction if progress.total else None)} | shown
 
 
 def buttons(start: gr.Button, stop: gr.Button, *, busy: bool, ready: bool = True) -> Updates:
