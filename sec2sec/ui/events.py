@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import gradio as gr
 from gradio.blocks import Block
@@ -196,10 +196,18 @@ def hide(*components: Block) -> Updates:
     }
 
 
-def upload_field(label: str, file_types: list[str], elem_id: str) -> gr.File:
+def upload_field(
+    label: str, file_types: list[str], elem_id: str, file_count: Literal["single", "multiple"] = "single"
+) -> gr.File:
     """Where a file is dropped or picked."""
     return gr.File(
-        label=label, show_label=False, file_types=file_types, height=58, elem_id=elem_id, elem_classes="pick"
+        label=label,
+        show_label=False,
+        file_types=file_types,
+        file_count=file_count,
+        height=58,
+        elem_id=elem_id,
+        elem_classes="pick",
     )
 
 
