@@ -110,6 +110,8 @@ def test_the_keyboard_reaches_all_of_every_tab_and_the_focus_is_seen(app: App, n
     show_maps(page)  # which are drawn anew where they come while the focus passes
     for tab in TABS:
         open_tab(page, tab)
+        if tab == "Lab":
+            page.locator(".lab-tile").first.wait_for()
         page.wait_for_timeout(600)
         names = page.evaluate(NUMBER)
         reached: set[str] = set()
