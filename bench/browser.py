@@ -18,6 +18,7 @@ from tests.browser.driver import App, explain, lags, launch_browser, play, show_
 FLIGHT = Path("assets/clips/sintel-flight.mp4")  # 10 s, 24 frames per second
 SECONDS = 10.0
 TURNS = 3
+KILOBYTES_OF_EXPLANATION = 350  # over the wire, without the clip itself
 READABLE = ".s2s[data-ready=true]"  # the lanes are drawn; the sentences above them came with the page
 # All shifts count, those just after a press too; one sum for each of what is done.
 SHIFTS = """() => {
@@ -95,9 +96,11 @@ def visits(clip: Path, checkpoints: Path) -> Iterator[Row]:
         wire = Wire(page)
         yield Row("browser: upload of a 10-s clip to its sentence", upload_to_sentence(page, clip), "s", 2.5)
         yield Row("browser: layout shift of that", _worst_shift(page), "", 0.05)
-        yield Row("browser: that explanation over the wire, without the clip", wire.kilobytes, "kB", 350)
+        yield Row(
+            "browser: that explanation over the wire, without the clip", wire.kilobytes, "kB", KILOBYTES_OF_EXPLANATION
+        )
         show_maps(page)
-        yield Row("browser: the same with the maps inside its seconds", wire.kilobytes, "kB", 350)
+        yield Row("browser: the same with the maps inside its seconds", wire.kilobytes, "kB", KILOBYTES_OF_EXPLANATION)
         browser.close()
 
 

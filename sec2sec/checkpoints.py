@@ -48,6 +48,20 @@ class CheckpointSummary:
     diagnostics: tuple[str, ...] = ()  # targets without a truth on real clips, shown on known-truth clips only
     system: str = ""  # as the paper's tables call it
     scales: tuple[Scale, ...] = ()  # of targets that people judged on another scale than 0 to 1
+    reads: tuple[Modality, ...] = ("video", "audio")  # the modalities that it takes in
+
+    @property
+    def unread_words(self) -> str:
+        """What of a clip it does not read, as a sentence; empty where it reads both."""
+        if len(self.reads) > 1:
+            return ""
+        there, missing = ("picture", "sound") if "video" in self.reads else ("sound", "picture")
+        return f"This model reads the {there} alone: the {missing} of a clip changes nothing in its answer."
+
+    @property
+    def about(self) -> str:
+        """What it learned from, and what of a clip it does not read."""
+        return f"{self.trained_on.strip()} {self.unread_words}".rstrip()
 
     def scale_of(self, target: str) -> Scale | None:
         """The scale of people's judgements of a target; None where there is none but 0 to 1."""
@@ -201,8 +215,10 @@ def load_checkpoint(folder: Path | str, device: str = "auto") -> Bundle:
             raise CheckpointError(
                 f"{folder}: model.safetensors does not fit config.json ({first}); both must come from the same training"
             ) from error
-    title = SYSTEMS[model_config.system].title
-    summary = CheckpointSummary(checkpoint_name(folder), identity(folder), *summary_fields, title, scales)
+    system = SYSTEMS[model_config.system]
+    summary = CheckpointSummary(
+        checkpoint_name(folder), identity(folder), *summary_fields, system.title, scales, system.reads
+    )
     return Bundle(
         summary, encoders.for_inference(chosen), model.eval().to(chosen), config, metrics, card, chosen, folder
     )

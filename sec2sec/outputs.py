@@ -33,7 +33,7 @@ BEGINNINGS = (
     re.compile(rb"target,second,start,end,attention,verdict,effect,"),
     re.compile(rb"clip,target,second,start,end,prediction,baseline,"),
     re.compile(rb"clip,path,reason\n"),
-    re.compile(rb"target,window,start,end,time,prediction,lowest,highest\n"),
+    re.compile(rb"target,window,start,end,time,prediction,lowest,highest(,scale,on_scale)?\n"),
     re.compile(rb'second,"from, s","to, s",'),  # of earlier versions
     re.compile(rb"method,target,column,value,low,high,clips\n"),
     re.compile(rb"clip,target,second,score,video,audio,method,checkpoint\n"),

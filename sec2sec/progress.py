@@ -28,6 +28,7 @@ class Progress:
     stage: str = ""  # which part of the work this is, where somebody acts on it: "decoding", "encoding", "explaining"
     seconds_left: float = math.nan  # NaN where nobody knows
     epoch: Mapping[str, Any] | None = None  # figures of the epoch that has just ended, where a model is trained
+    early: Any = None  # what is known before the end, where somebody shows it: the Curve of a film
 
     @property
     def fraction(self) -> float:

@@ -32,6 +32,10 @@ class Scale:
         """The same with one place, which is what the scale's own answers can tell."""
         return f"{self.value(prediction):.1f}"
 
+    def change(self, change: float) -> float:
+        """A change of a prediction, or how far two of them lie apart."""
+        return change * (self.highest - self.lowest)
+
     @property
     def ends(self) -> str:
         """From where to where it runs."""
@@ -40,3 +44,13 @@ class Scale:
     def words(self, prediction: float) -> str:
         """A prediction of 0..1 with the scale that it is on."""
         return f"{self.figure(prediction)} on people's scale of {self.lowest:g} to {self.highest:g}"
+
+
+def figure_on(scale: Scale | None, prediction: float) -> str:
+    """A prediction on people's scale, or with two places where there is none but 0 to 1."""
+    return f"{prediction:.2f}" if scale is None else scale.figure(prediction)
+
+
+def spread_on(scale: Scale | None, spread: float) -> str:
+    """How far predictions lie apart, in the same units."""
+    return f"{spread:.2f}" if scale is None else f"{scale.change(spread):.1f}"

@@ -323,7 +323,7 @@ def write_results(
 
         assert explanation.curve is not None, "with_windows() refuses a curve that is not there"
         names = [name for name in explanation.targets if name not in explanation.checkpoint.diagnostics]
-        write_output(options.curve, curve_csv(explanation.curve, names).encode())
+        write_output(options.curve, curve_csv(explanation.curve, names, explanation.checkpoint.scales).encode())
     write_films(options, explanation, limits)
     if options.figure:
         write_figure(options.figure, explanation, clip.preview)

@@ -41,7 +41,8 @@ def read_table(request: dict[str, Any], limits: TableLimits) -> dict[str, Any]:
 
 def read_track(request: dict[str, Any], limits: TableLimits) -> dict[str, Any]:
     """The track that a request names; a value that is absent is NaN, which Python's JSON has."""
-    file = RatingsFile(Path(request["path"]), request["column"])
+    about = request["about"]
+    file = RatingsFile(Path(request["path"]), request["column"], None if about is None else Path(about))
     track = read_for_clip(file, TimedClip(**request["clip"]), limits)
     values = {name: column.tolist() for name, column in track.values.items()}
     return {"track": {"times": track.times.tolist(), "values": values, "name": track.name}}

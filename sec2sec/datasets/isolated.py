@@ -102,6 +102,7 @@ def read_uploaded_track(
         "kind": "track",
         "path": str(file.path),
         "column": file.column,
+        "about": None if file.about is None else str(file.about),
         "clip": asdict(replace(clip, path=None)),  # a stranger's file names no other
         "limits": asdict(limits),
     }

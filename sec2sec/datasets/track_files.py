@@ -38,27 +38,33 @@ MAX_RATING = 1e9  # far above any scale
 MAX_RATE = 1_000.0  # values per second
 FRAME_COLUMNS = ("frame", "frame_number", "framenumber", "frame_index", "frame_idx")
 TIME_COLUMNS = ("time", "times", "t", "second", "seconds", "sec", "timestamp", "time_s", "approx_time", "onset")
+STIMULUS = re.compile(r"_stim\.tsv(\.gz)?$")  # by its name a file whose columns another one names
 STIMULUS_SUFFIXES = (".tsv", ".tsv.gz")
 NOT_A_NUMBER = (*NO_LABEL, "", "n/a", "NaN", "nan")  # "n/a" is how BIDS writes it
 
 
 def read_track(
-    path: Path | str, tier: str = "", limits: TableLimits = DEFAULT_LIMITS, frames_per_second: float | None = None
+    path: Path | str,
+    tier: str = "",
+    limits: TableLimits = DEFAULT_LIMITS,
+    frames_per_second: float | None = None,
+    about: Path | None = None,
 ) -> RatingTrack:
     """A rating track: `.eaf` of ELAN, `.tsv` or `.tsv.gz` with a `.json` beside it, or a table of times and values.
 
     A table is separated by commas, semicolons or tabs. The time (s) is the column of that name, or the first one; a
     table without a header is read as time, value, value 2 and so on. A table with a column `frame` and no times in
-    seconds, as py-feat writes it, takes frames_per_second from the clip. tier: of an `.eaf`. Raises DataError.
+    seconds, as py-feat writes it, takes frames_per_second from the clip. tier: of an `.eaf`. about: the `.json` of a
+    `.tsv`, where it does not lie beside it. Raises DataError.
     """
     path = Path(path)
     if path.suffix.lower() == ".eaf":
         return read_eaf(path, tier, limits)
     if tier:
         raise DataError(f"{path}: has no tiers, which only files of ELAN (.eaf) have; leave the tier out")
-    if path.name.lower().endswith(STIMULUS_SUFFIXES) and sidecar(path).is_file():
-        return read_stimulus(path, limits)
-    if re.search(r"_stim\.tsv(\.gz)?$", path.name):
+    if path.name.lower().endswith(STIMULUS_SUFFIXES) and (about or sidecar(path)).is_file():
+        return read_stimulus(path, limits, about)
+    if STIMULUS.search(path.name):
         raise DataError(f"{path}: names no columns; put {sidecar(path).name} beside it, which does")
     return _read_times(path, limits, frames_per_second)
 
@@ -149,12 +155,12 @@ def sidecar(path: Path) -> Path:
     return path.with_name(name[: -len(".tsv")] + ".json")
 
 
-def read_stimulus(path: Path, limits: TableLimits = DEFAULT_LIMITS) -> RatingTrack:
-    """A `*_stim.tsv` or `.tsv.gz` of BIDS: no header; the `.json` beside it has Columns, SamplingFrequency, StartTime.
+def read_stimulus(path: Path, limits: TableLimits = DEFAULT_LIMITS, about: Path | None = None) -> RatingTrack:
+    """A `*_stim.tsv` or `.tsv.gz` of BIDS: no header; its `.json` has Columns, SamplingFrequency, StartTime.
 
-    Raises DataError.
+    about: that file; None for the one beside it. Raises DataError.
     """
-    columns, rate, start = _read_sidecar(sidecar(path), limits)
+    columns, rate, start = _read_sidecar(about or sidecar(path), limits)
     lines = [line for line in _stimulus_text(path, limits).splitlines() if line.strip()]
     _at_most(path, lines, len(columns))
     values = np.empty((len(lines), len(columns)))

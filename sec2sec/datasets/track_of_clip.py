@@ -41,6 +41,7 @@ class RatingsFile:
 
     path: Path
     column: str = ""  # or tier; empty for all of them
+    about: Path | None = None  # that names the columns of a `.tsv`, where it does not lie beside it
 
 
 def timed_clip(
@@ -90,7 +91,7 @@ def read_for_clip(choice: RatingsFile, clip: TimedClip, limits: TableLimits = DE
     """One file of ratings over time, with the chosen column alone, if it is as long as the clip. Raises DataError."""
     path = choice.path
     is_tier = path.suffix.lower() == ".eaf"
-    track = _read(path, choice.column if is_tier else "", clip, limits)
+    track = _read(choice, choice.column if is_tier else "", clip, limits)
     if choice.column and not is_tier:
         if choice.column not in track.values:
             raise DataError(
@@ -110,12 +111,13 @@ def read_for_clip(choice: RatingsFile, clip: TimedClip, limits: TableLimits = DE
     return track
 
 
-def _read(path: Path, tier: str, clip: TimedClip, limits: TableLimits) -> RatingTrack:
+def _read(choice: RatingsFile, tier: str, clip: TimedClip, limits: TableLimits) -> RatingTrack:
+    path = choice.path
     if VEATIC_FILES.search(path.as_posix()) and clip.path is not None:
         return veatic_track_at(clip.path, path, limits)
     if path.name.endswith(LIRIS_FILES):
         return read_liris_file(path, limits)
-    return read_track(path, tier, limits, clip.frames_per_second)
+    return read_track(path, tier, limits, clip.frames_per_second, choice.about)
 
 
 def _check_length(path: Path, track: RatingTrack, clip: TimedClip, *, is_sparse: bool) -> None:

@@ -9,7 +9,7 @@ import math
 
 from torch import Tensor
 
-from sec2sec.baselines import SYSTEMS
+from sec2sec.baselines import SYSTEMS, System
 from sec2sec.explanations.masker import Masker
 from sec2sec.explanations.results import CoAttention
 
@@ -31,6 +31,8 @@ def co_attention(masker: Masker) -> CoAttention:
     video_from_audio = None if embedded is None else embedded.embeddings.video_from_audio
     audio_from_video = None if embedded is None else embedded.embeddings.audio_from_video
     grids = model.video_grid, model.audio_grid, model.region
+    if len(SYSTEMS[model.config.system].reads) == 1:
+        return CoAttention(*grids, bands=model.bands, absent=_reads_one(SYSTEMS[model.config.system]))
     if tokens.video is None or tokens.audio is None:
         missing = "sound" if tokens.audio is None else "picture"
         return CoAttention(
@@ -54,4 +56,13 @@ def co_attention(masker: Masker) -> CoAttention:
         audio_from_video=audio_from_video.half().cpu().numpy(),
         entropy_video_from_audio=entropy(video_from_audio.float()).cpu().numpy(),
         entropy_audio_from_video=entropy(audio_from_video.float()).cpu().numpy(),
+    )
+
+
+def _reads_one(system: System) -> str:
+    """Why a system of one modality has no maps, and what of a second it does not read."""
+    there, missing = ("picture", "sound") if system.sees else ("sound", "picture")
+    return (
+        f"This model ({system.title}) reads the {there} alone: nothing here is about the {missing}, and it has no "
+        "co-attention between the two."
     )

@@ -27,6 +27,7 @@ from sec2sec.explanations.out_of_distribution import (
 )
 from sec2sec.explanations.randomisation import randomisation_test
 from sec2sec.explanations.results import (
+    ClipLength,
     ClipSummary,
     Explanation,
     Feature,
@@ -39,7 +40,7 @@ from sec2sec.explanations.verdict import are_alike, under_other_weights, verdict
 from sec2sec.explanations.windows import curve_steps
 from sec2sec.explanations.witnesses import further_witnesses
 from sec2sec.lengths import learned_lengths
-from sec2sec.progress import Progress, Steps, drain
+from sec2sec.progress import Progress, Steps, drain, relay
 
 PARTS = 5  # of the work, about as long as each other
 MAX_REFERENCES = 4  # under which effects are measured
@@ -71,6 +72,13 @@ def collect_steps(
     measured: Callable[[], Measured] | None = None,
 ) -> Steps[Explanation]:
     """The same, a part at a time: whoever runs it can end it, or let somebody else go first, in between."""
+    length = clip_length(clip.seconds, learned_lengths(bundle.metrics, bundle.summary.name))
+    curve = None
+    if length is not None and clip.seconds > length.longest:
+        curve = yield from relay(
+            curve_steps(masker, clip, window=length.window), lambda step: replace(step, done=0, total=PARTS)
+        )
+        yield replace(_progress(0, "Measuring the effect of each second"), early=curve)
 
     def computed(question: Callable[[], R]) -> R:
         with masker.threads(), torch.inference_mode():  # neither may stay in force in whoever runs the steps
@@ -118,12 +126,9 @@ def collect_steps(
     }
     of_seconds = None if measured is None else measured()
     explanation = computed(
-        lambda: _with_familiarity(bundle, masker, clip, seconds_taken, targets, training, of_seconds)
+        lambda: _with_familiarity(bundle, masker, clip, seconds_taken, targets, training, of_seconds, length)
     )
-    length = explanation.length
-    if length is None or clip.seconds <= length.longest:
-        return explanation
-    return replace(explanation, curve=(yield from curve_steps(masker, clip, window=length.window)))
+    return replace(explanation, curve=curve)
 
 
 def _progress(done: float, message: str) -> Progress:
@@ -138,6 +143,7 @@ def _with_familiarity(
     targets: dict[str, TargetExplanation],
     training: TrainingSeconds | None,
     of_seconds: Measured | None,
+    length: ClipLength | None,
 ) -> Explanation:
     """The explanation of these targets, with what is out of distribution, the features, and what both say of trust."""
     unlike: tuple[OutOfDistribution, ...] = ()
@@ -145,7 +151,6 @@ def _with_familiarity(
     if of_seconds is not None:
         unlike = ood_seconds(of_seconds, masker.tokens, training, bundle.system.reads)
         features = features_of(of_seconds, {name: target.effect for name, target in targets.items()})
-    length = clip_length(clip.seconds, learned_lengths(bundle.metrics, bundle.summary.name))
     for name, target in targets.items():
         further = further_witnesses(target, None if of_seconds is None else unlike, length)
         targets[name] = replace(target, verdict=with_witnesses(target.verdict, list(further)))

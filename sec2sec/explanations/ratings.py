@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,19 @@ class Rating:
     fits: tuple[RatingFit, ...] = ()
     window: int = 0  # s over which every curve was averaged, as the prediction of a window is
     note: str = ""  # why nothing was compared, as a sentence
+
+    def part(self, first: int, end: int) -> Rating:
+        """The same of the seconds [first, end) alone, compared with nothing: the fits are those of the whole."""
+        inside = (self.times >= first) & (self.times < end)
+        note = "Ratings of one window: how well they fit is told of the whole film."
+        return replace(
+            self,
+            times=self.times[inside] - first,
+            values=self.values[inside],
+            seconds=self.seconds[first:end],
+            fits=(),
+            note=note,
+        )
 
     @property
     def title(self) -> str:

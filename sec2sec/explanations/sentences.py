@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sec2sec.encoders.tokens import Modality
 from sec2sec.explanations.ranks import evenness
 from sec2sec.explanations.results import (
     NEARLY_UNIFORM,
@@ -61,7 +62,7 @@ def answer(explanation: Explanation, name: str) -> Answer:
     moved = moved_most(target)
     return Answer(
         prediction_words(name, target.prediction, explanation.checkpoint.scale_of(name)),
-        effect_words(target.effects[0], moved, clip),
+        effect_words(target.effects[0], moved, clip, explanation.checkpoint.reads),
         attention_words(target.attention, moved, clip),
         unfamiliar_words(moved, explanation.out_of_distribution, clip),
         "" if explanation.length is None else explanation.length.words,
@@ -124,8 +125,13 @@ def prediction_words(name: str, prediction: float, scale: Scale | None = None) -
     return f"{title} {scale.words(prediction)}, {level(prediction)} ({prediction:.2f} of 0 to 1)."
 
 
-def effect_words(effects: SecondEffects, moved: Sequence[int], clip: ClipSummary) -> str:
-    """Which second moved the prediction most, how far, and whether by its sound or its picture."""
+def effect_words(
+    effects: SecondEffects, moved: Sequence[int], clip: ClipSummary, reads: Sequence[Modality] = ("video", "audio")
+) -> str:
+    """Which second moved the prediction most, how far, and whether by its sound or its picture.
+
+    reads: the modalities that the model takes in.
+    """
     effect = effects.whole
     if not moved:
         return _nothing_moved(effect)
@@ -133,7 +139,7 @@ def effect_words(effects: SecondEffects, moved: Sequence[int], clip: ClipSummary
         return f"{_named(moved, clip)} {_verb(effect[moved])} it most ({_figures(effect[moved])})."
     second = moved[0]
     verb = "raised" if effect[second] > 0 else "lowered"
-    modality = modality_words(effects, second, clip)
+    modality = modality_words(effects, second, clip) if len(reads) > 1 else _one_modality_words(reads)
     return f"{span(second, clip)} {verb} it most ({_signed(effect[second])}){f', {modality}' if modality else ''}."
 
 
@@ -186,6 +192,10 @@ def modality_words(effects: SecondEffects, second: int, clip: ClipSummary) -> st
         f"by its {stronger} ({_signed(direction * parts[stronger])}) against its {weaker} "
         f"({_signed(direction * parts[weaker])})"
     )
+
+
+def _one_modality_words(reads: Sequence[Modality]) -> str:
+    return f"by its {'picture' if 'video' in reads else 'sound'}, all that this model reads"
 
 
 def _compared(stronger: str, weaker: str, share: float) -> str:

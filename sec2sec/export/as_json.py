@@ -25,7 +25,7 @@ def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "clip": {**asdict(explanation.clip), "warnings": list(explanation.clip.warnings)},
-        "checkpoint": {**checkpoint, **{name: list(checkpoint[name]) for name in ("diagnostics", "scales")}},
+        "checkpoint": {**checkpoint, **{name: list(checkpoint[name]) for name in ("diagnostics", "scales", "reads")}},
         "targets": {name: _target(target) for name, target in explanation.targets.items()},
         "co_attention": _co_attention(explanation.co_attention, maps),
         "unfamiliar": plain(explanation.out_of_distribution),

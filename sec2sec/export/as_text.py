@@ -22,7 +22,7 @@ def as_text(explanation: Explanation) -> str:
     lines += [line for name, target in shown.items() for line in _answer(explanation, name, target)]
     lines += ["", f"{clip.name}: {clip.seconds} seconds from {clip.start:g} s, {clip.duration:.2f} s in all"]
     lines += [f"note: {warning}" for warning in clip.warnings]
-    lines += [f"model: {explanation.checkpoint.name}. {explanation.checkpoint.trained_on}"]
+    lines += [f"model: {explanation.checkpoint.name}. {explanation.checkpoint.about}"]
     lines += [_lengths(explanation), ""]
     for name, target in shown.items():
         scale = explanation.checkpoint.scale_of(name)

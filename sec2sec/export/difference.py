@@ -42,7 +42,7 @@ def as_text(model: CheckpointSummary, a: ClipSummary, b: ClipSummary, difference
         f"{label}: {clip.name}, {clip.seconds} seconds from {clip.start:g} s" for label, clip in (("A", a), ("B", b))
     ]
     lines += [f"note: {warning}" for clip in (a, b) for warning in clip.warnings]
-    lines += [f"model: {model.name}. {model.trained_on}", ""]
+    lines += [f"model: {model.name}. {model.about}", ""]
     lines += [one.sentence(name) for name, one in shown.items()]
     lines += ["", how_measured(list(differences.values())), ""]
     lines.append("second " + "".join(f"| {name:<10}  sound  picture " for name in shown))

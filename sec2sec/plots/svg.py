@@ -115,6 +115,10 @@ class Drawing:
         turned = f"translate({edge:g} {(self.top + self.bottom) / 2:g}) rotate(-90)"
         self.add("text", y_title, transform=turned, text_anchor="middle")
 
+    def plain(self) -> Svg:
+        """The drawing alone."""
+        return _written(self.root)
+
     def figure(self, title: str, description: str, **attributes: str) -> Svg:
         """The drawing under its title. description: what a person sees in it, for those who do not."""
         number = next(FIGURE_NUMBER)
@@ -161,7 +165,7 @@ def order_curve(title: str, curve: OrderCurve, x_title: str) -> Svg:
     drawing.add("polyline", class_="last", points=drawing.points(steps, last_first))
     drawing.add("polyline", class_="own", points=drawing.points(steps, values))
     drawing.titles(x_title, "prediction", below=32, edge=10)
-    return _written(drawing.root)
+    return drawing.plain()
 
 
 def chart(title: str, x_title: str, y_title: str, series: Sequence[Series], description: str) -> Svg:

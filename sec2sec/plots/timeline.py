@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sec2sec import __version__
+from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.explanations.results import Explanation, TargetExplanation
 from sec2sec.export.headlines import Headline, headlines
 from sec2sec.plots.lanes import reach, tallest
 from sec2sec.plots.style import round_below
 from sec2sec.plots.svg import Drawing, Svg
+from sec2sec.scales import figure_on
 
 WIDTH = 760
 LEFT, RIGHT = 64, 52  # of the lanes
@@ -61,7 +63,7 @@ def timeline(
     clip, truth = explanation.clip, planted or {}
     targets = {name: explanation.targets[name] for name in names}
     said = {one.target: wrapped(one.text) for one in headlines(explanation, names)}
-    foot = wrapped(f"Model {explanation.checkpoint.name}. {explanation.checkpoint.trained_on.strip()}")
+    foot = wrapped(f"Model {explanation.checkpoint.name}. {explanation.checkpoint.about}")
     height = _height(said, foot, waveform is not None, truth)
     drawing = Drawing((WIDTH, height), (LEFT, RIGHT, 0, 0), (clip.start, clip.start + clip.seconds))
     drawing.add("rect", class_="ground", x=0, y=0, width=WIDTH, height=height)
@@ -85,7 +87,7 @@ def timeline(
     _draw_legend(drawing, top + 50, any(t.attention is not None for t in targets.values()), bool(truth))
     for number, line in enumerate(foot):
         drawing.text(line, 16, top + 74 + LINE_PX * number, "start", class_="tick")
-    return drawing.figure(f"Explanation of {clip.name}", _description(targets))
+    return drawing.figure(f"Explanation of {clip.name}", _description(targets, explanation.checkpoint))
 
 
 def wrapped(text: str) -> list[str]:
@@ -103,13 +105,16 @@ def _height(
     return 40 + (WAVE_PX + GAP_PX) * sound + words + lanes + 74 + LINE_PX * len(foot)
 
 
-def _description(targets: Mapping[str, TargetExplanation]) -> str:
+def _description(targets: Mapping[str, TargetExplanation], checkpoint: CheckpointSummary) -> str:
     """For those who do not see the figure: the same in words."""
     parts = []
     for name, target in targets.items():
         effects = ", ".join(f"{value:+.3f}" for value in target.effect)
+        scale = checkpoint.scale_of(name)
+        of = "" if scale is None else f" of {scale.ends}"
         parts.append(
-            f"{name} {target.prediction:.2f}, verdict: {target.verdict.word}. Effect of each second: {effects}."
+            f"{name} {figure_on(scale, target.prediction)}{of}, verdict: {target.verdict.word}. "
+            f"Effect of each second: {effects}."
         )
     return " ".join(parts)
 

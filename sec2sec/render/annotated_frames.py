@@ -100,7 +100,8 @@ class AnnotatedFrames:
         self.chart = Chart(box, summary.seconds)
         canvas = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
         envelope = None if seen or sound is None else loudness(sound, self.chart.right - self.chart.left)
-        draw_chart(canvas, self.chart, self.targets, summary.start, envelope, explanation.curve)
+        scales = explanation.checkpoint.scales
+        draw_chart(canvas, self.chart, self.targets, summary.start, envelope, explanation.curve, scales)
         draw_strip(canvas, STRIP, summary.name)
         draw_footer(canvas, self._foot, self._footer)
         self._still = canvas

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.explanations.results import Curve, TargetExplanation
 from sec2sec.plots import LOWERS, RAISES
+from sec2sec.scales import Scale, figure_on
 
 GROUND, PANEL, INK, SOFT, LINE = "#12161d", "#1a2029", "#eef1f6", "#b3bdcb", "#4a5566"
 ATTENTION, WAVE = "#9aabc6", "#8fb0d0"
@@ -94,10 +95,12 @@ def draw_chart(
     start: float,
     envelope: np.ndarray | None = None,
     curve: Curve | None = None,
+    scales: Sequence[Scale] = (),
 ) -> None:
     """Two lanes a target on one axis of seconds; envelope (columns,) 0..1: a lane of sound above them.
 
-    curve: of a film; its predictions in windows stand in the place of the attention that it has in one piece.
+    curve: of a film; its predictions in windows stand in the place of the attention that it has in one piece, on the
+    scale of their target.
     """
     pen = ImageDraw.Draw(canvas)
     lanes = [(name, kind) for name in targets for kind in ("attention" if curve is None else "windows", "effect")]
@@ -114,7 +117,9 @@ def draw_chart(
         target = targets[name]
         if curve is not None and kind == "windows":
             _curve(canvas, chart, curve, name, start, Box(chart.left, round(top), 0, round(height)))
-            _label(pen, chart, top, height, name, f"{curve.window:g}-s windows", "1", "0")
+            scale = next((scale for scale in scales if scale.target == name), Scale(name, 0, 1))
+            ends = f"{scale.highest:g}", f"{scale.lowest:g}"
+            _label(pen, chart, top, height, name, f"{curve.window:g}-s windows", *ends)
         elif kind == "attention":
             if target.attention is None:
                 _label(pen, chart, top, height, name, "no attention", "", "")
@@ -279,7 +284,7 @@ def draw_panel(
         words = f"effect {effect:+.3f} ({'raises it' if effect > 0 else 'lowers it' if effect < 0 else 'none'})"
         if curve is not None:
             low, high = curve.spread[name][:, point]
-            words = f"windows {low:.2f} to {high:.2f}, {words}"
+            words = f"windows {figure_on(scale, low)} to {figure_on(scale, high)}, {words}"
         elif target.attention is not None:
             words = f"attention {100 * target.attention[second]:.1f} %, " + words
         pen.text(

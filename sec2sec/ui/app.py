@@ -123,7 +123,16 @@ def launch(demo: gr.Blocks, settings: Settings) -> None:
             body_text_color_subdued="*neutral_600",
             # a box that is not ticked could not be seen in the dark
             checkbox_border_color="*neutral_500",
-            checkbox_border_color_dark="*neutral_400",
+            checkbox_border_color_dark="*neutral_300",
+            checkbox_background_color_selected="*primary_700",
+            checkbox_border_color_selected="*primary_700",
+            checkbox_border_color_selected_dark="*neutral_200",
+            # nor where one may type, nor what may be typed there
+            input_border_width="1px",
+            input_border_color="*neutral_500",
+            input_border_color_dark="*neutral_400",
+            input_placeholder_color="*neutral_600",
+            input_placeholder_color_dark="*neutral_300",
         ),
         css_paths=[*files.PAGE_STYLES, *PAGE_STYLES],
         state_session_capacity=MAX_SESSIONS,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import gradio as gr
 from gradio.blocks import Block
@@ -65,7 +67,7 @@ def run_in_queue(
         {line: status(WAITING), places: gr.update(value=SECONDS_BETWEEN_PLACES, active=True), **(pressed or {})},
     )
     running: Dependency = waiting.then(
-        errors_as_messages(on_error)(handler), inputs, outputs, concurrency_limit=at_once, **QUIET
+        sent_once(errors_as_messages(on_error)(handler), line), inputs, outputs, concurrency_limit=at_once, **QUIET
     )
     show_places(places, line, running)
     in_browser(running.then, {places: gr.update(active=False)})  # or it would look once more, beside a clip that plays
@@ -75,6 +77,22 @@ def run_in_queue(
         lambda shown: on_error(QUEUE_FULL) if WAITING in shown else {line: gr.skip()}, line, refused, **AT_ONCE
     )
     return running
+
+
+def sent_once(handler: Handler, line: gr.HTML) -> Handler:
+    """A run that ends with an answer which changes nothing: gradio sends the last answer twice (decision 0149).
+
+    line: one of its outputs.
+    """
+    if not inspect.isgeneratorfunction(handler):
+        return handler
+
+    @functools.wraps(handler)
+    def run(*inputs: Any) -> Iterator[Updates]:
+        yield from handler(*inputs)
+        yield {line: gr.skip()}
+
+    return run
 
 
 def in_browser(listen: Callable[..., Dependency], updates: Updates) -> Dependency:
@@ -139,10 +157,12 @@ def follow(
     adapt: Callable[[Progress], Progress] = lambda progress: progress,
     *,
     limit: float,
+    early: Callable[[Any], Updates] = lambda known: {},
 ) -> Generator[Updates, None, R]:
     """Run the work in a thread, show its progress on a status line, and return its result.
 
-    adapt: what is shown of each progress. limit: s of work, without waiting for a device. Raises TimeOverError.
+    adapt: what is shown of each progress. limit: s of work, without waiting for a device. early: what else is shown of
+    what is known before the end. Raises TimeOverError.
     """
     with closing(stream_from_thread(work, limit, current_turn())) as steps:
         while True:
@@ -155,7 +175,8 @@ def follow(
                 yield {line: gr.skip()}
                 continue
             progress = adapt(progress)
-            yield {line: status(progress.message, progress.fraction if progress.total else None)}
+            shown = {} if progress.early is None else early(progress.early)
+            yield {line: status(progress.message, progress.fraction if progress.total else None)} | shown
 
 
 def buttons(start: gr.Button, stop: gr.Button, *, busy: bool, ready: bool = True) -> Updates:
@@ -175,10 +196,18 @@ def hide(*components: Block) -> Updates:
     }
 
 
-def upload_field(label: str, file_types: list[str], elem_id: str) -> gr.File:
+def upload_field(
+    label: str, file_types: list[str], elem_id: str, file_count: Literal["single", "multiple"] = "single"
+) -> gr.File:
     """Where a file is dropped or picked."""
     return gr.File(
-        label=label, show_label=False, file_types=file_types, height=58, elem_id=elem_id, elem_classes="pick"
+        label=label,
+        show_label=False,
+        file_types=file_types,
+        file_count=file_count,
+        height=58,
+        elem_id=elem_id,
+        elem_classes="pick",
     )
 
 

@@ -62,7 +62,8 @@ def window_clip(film: ExplainedClip, film_key: str, point: int, bundle: Bundle) 
         lambda: measured_again(whole).part(first, end),
     )
     # the curve is the film's: that of the window itself would be one point
-    explanation = replace(encoded.explain(), curve=None, seconds_taken=whole.seconds_taken)
+    ratings = tuple(rating.part(first, end) for rating in whole.ratings)
+    explanation = replace(encoded.explain(), curve=None, ratings=ratings, seconds_taken=whole.seconds_taken)
     own = Explanation(**{name: getattr(explanation, name) for name in Explanation.__dataclass_fields__})
     preview = encoded.preview
     assert preview is not None

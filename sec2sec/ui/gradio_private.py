@@ -26,7 +26,7 @@ from sec2sec.serving.door import API, RESERVE, path_in_app
 from sec2sec.ui.messages import message_for
 
 SECONDS_BETWEEN_LOOKS = 0.02
-COMPRESSED = re.compile(rf"/|/config|{API}/(run/[\w-]+|component_server|info)/?")
+COMPRESSED = re.compile(rf"/|/config|{API}/(run/[\w-]+|component_server|info|queue/data)/?")
 
 
 def event_data(event: gr.EventData) -> dict[str, Any]:
@@ -96,10 +96,11 @@ class NoCors:
 
 
 class Compression(BrotliMiddleware):
-    """Compresses what gradio leaves as it is, because its address has no suffix: the page, and answers in one piece.
+    """Compresses what gradio leaves as it is, because its address has no suffix: the page, answers, and the queue.
 
-    Not streams of events, of which each message has to leave at once; and not the forms of the class code: nothing that
-    holds a secret is compressed beside what somebody else has written.
+    Each message of a stream leaves at once: brotli is flushed behind it, and what takes gzip alone gets streams as they
+    are. Not the forms of the class code: nothing that holds a secret is compressed beside what somebody else has
+    written.
     """
 
     def _is_compressible_file_type(self, scope: Scope) -> bool:

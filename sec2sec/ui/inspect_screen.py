@@ -6,15 +6,18 @@ from typing import Any
 
 import gradio as gr
 
+from sec2sec.checkpoints import CheckpointSummary
+from sec2sec.explanations.results import Curve
 from sec2sec.media.layout import TrackLabels
 from sec2sec.ui.chosen_clip import ChosenClip
 from sec2sec.ui.clip_cache import ExplainedClip
 from sec2sec.ui.clip_view import view_value
-from sec2sec.ui.events import Updates, buttons, hide
+from sec2sec.ui.events import STOPPED, Updates, buttons, hide
 from sec2sec.ui.inspect_layout import Layout
 from sec2sec.ui.messages import alert, status
 from sec2sec.ui.models import Models
 from sec2sec.viewer.cards import predictions
+from sec2sec.viewer.early import early_curve
 from sec2sec.viewer.planted import planted_words
 from sec2sec.viewer.templates import render
 
@@ -61,6 +64,15 @@ class Screen:
             **buttons(layout.explain, layout.stop, busy=busy),
             layout.stability: gr.update(interactive=not busy),
         }
+
+    def show_early(self, checkpoint: CheckpointSummary, chosen: ChosenClip, curve: Curve) -> Updates:
+        """The curve of a film, as soon as its windows are predicted: the rest takes as long again."""
+        return {self.layout.cards: early_curve(curve, checkpoint, diagnostics=chosen.known_truth)}
+
+    def show_stopped(self, key: str | None) -> Updates:
+        """Stop was pressed. key: of the clip that is shown; without one nothing is left of what was explained."""
+        unfinished: Updates = {self.layout.cards: ""} if key is None else {}
+        return {**self.set_busy(status(STOPPED), busy=False), **unfinished}
 
     def offer_explain(self, chosen: ChosenClip, words: str, *, at_once: bool = False) -> Updates:
         """A clip that may be explained now. words: about it. at_once: it is, without a press."""

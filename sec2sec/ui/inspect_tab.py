@@ -28,7 +28,6 @@ from sec2sec.ui.events import (
     AT_ONCE,
     ENTERED_JS,
     QUIET,
-    STOPPED,
     WAITING,
     Updates,
     follow,
@@ -206,7 +205,8 @@ class InspectTab:
             self.models.get(model)  # before a GPU is lent
             return (yield from explain_on_device(self.models, model, device, analysed))
 
-        result = yield from self.follow(with_device_lock(self.models.devices, steps))
+        early = partial(self.screen.show_early, self.models.get(model).summary, chosen)
+        result = yield from self.follow(with_device_lock(self.models.devices, steps), early=early)
         clip = self.known.make(result, chosen=chosen, part=part, model=model)
         took = time.perf_counter() - began
         status_html = status(f"Explained {result.explanation.clip.seconds} s in {took:.1f} s on {result.device}.")
@@ -344,8 +344,8 @@ class InspectTab:
         layout.tiles.select(self.example_chosen(), [layout.visit, *before], outputs, **unqueued)
         layout.view.select(self.window_chosen(), [layout.visit, layout.clip_id], outputs, **unqueued)
         stop_in_browser(layout.stop, layout.status)
-        stop = self.newest(lambda: self.screen.set_busy(status(STOPPED), busy=False), self.screen.refuse_upload)
-        layout.stop.click(stop, layout.visit, outputs, **unqueued)
+        stop = self.newest(self.screen.show_stopped, self.screen.refuse_upload)
+        layout.stop.click(stop, [layout.visit, layout.clip_id], outputs, **unqueued)
         overtaken = [layout.visit, layout.overtaken]
         layout.overtaken.change(self.answer_again, overtaken, outputs, concurrency_limit=None, **QUIET)
 

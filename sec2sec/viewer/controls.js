@@ -1,14 +1,17 @@
 // The selects above the pictures of one second.
-/** @import {Maps} from './types.d.ts' */
+/** @import {Maps, Payload} from './types.d.ts' */
 /** @import {Choices} from './choices.js' */
 import {make} from './dom.js';
 import {bandSpan, momentSpan} from './numbers.js';
 
 /** @typedef {[value: number, words: string]} Option */
 
+const SHOWN = {both: 'The two pictures show ', video: 'The picture shows ', audio: 'The image of the sound shows '};
+
 export class Controls {
-  /** @param {Maps} maps @param {Choices} choices @param {() => void} chosen @param {() => void} otherSource */
-  constructor(maps, choices, chosen, otherSource) {
+  /** @param {Maps} maps @param {Choices} choices @param {Payload['reads']} reads @param {() => void} chosen
+   * @param {() => void} otherSource */
+  constructor(maps, choices, reads, chosen, otherSource) {
     const [pictureMoments] = maps.video_grid;
     const [bands, soundMoments] = maps.audio_grid;
     /** @param {string} words @param {Option[]} options @param {(value: number) => void} choose */
@@ -38,7 +41,7 @@ export class Controls {
       rows => (choices.rows = rows ? 'audio' : 'video'),
     );
     this.source = choice(
-      'The two pictures show ',
+      SHOWN[reads.length > 1 ? 'both' : reads[0]],
       choices.sources.map(({words}, i) => [i, words]),
       source => {
         choices.source = source;

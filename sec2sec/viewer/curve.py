@@ -48,6 +48,7 @@ def curve_payload(explanation: Explanation, shown: Sequence[str]) -> dict[str, A
         "targets": [
             {
                 "name": name,
+                "scale": scale_ends(explanation, name),
                 "values": curve.values[name].round(DIGITS).tolist(),
                 "low": curve.spread[name][0].round(DIGITS).tolist(),
                 "high": curve.spread[name][1].round(DIGITS).tolist(),
@@ -58,3 +59,9 @@ def curve_payload(explanation: Explanation, shown: Sequence[str]) -> dict[str, A
         "spread": f"The line is the prediction of each window, at its centre; the band is {SPREAD}.",
         "opened": None,
     }
+
+
+def scale_ends(explanation: Explanation, name: str) -> list[float]:
+    """From where to where the scale of a target runs: people's, else 0 to 1."""
+    scale = explanation.checkpoint.scale_of(name)
+    return [0.0, 1.0] if scale is None else [scale.lowest, scale.highest]

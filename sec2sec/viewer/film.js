@@ -3,10 +3,10 @@
 /** @import {View} from './view.js' */
 import {Axis} from './axis.js';
 import {find, make, makeSvg} from './dom.js';
-import {secondSpan} from './numbers.js';
+import {isPeoples, onScale, predictionWords, secondSpan} from './numbers.js';
 
 const LANE_PX = 64; // of one target
-const PAD_PX = 7; // above and below its range of 0 to 1
+const PAD_PX = 7; // above and below its scale
 const AXIS_PX = 20; // below the lanes
 const JUMP = 10; // points, of Shift and an arrow, Page Up and Page Down
 
@@ -113,7 +113,11 @@ export class FilmCurve {
       makeSvg('path', {class: 's2s-rule', d: `M${left} ${top + LANE_PX}H${right}`}),
       ...[0, 0.5, 1].map(value => makeSvg('path', {class: 's2s-grid-line', d: `M${left} ${yOf(value)}H${right}`})),
       ...[0, 0.5, 1].map(value =>
-        makeSvg('text', {class: 's2s-tick is-left', x: left - 5, y: Number(yOf(value)) + 4}, String(value)),
+        makeSvg(
+          'text',
+          {class: 's2s-tick is-left', x: left - 5, y: Number(yOf(value)) + 4},
+          String(onScale(value, target.scale)),
+        ),
       ),
     ];
     if (!at.length) return drawing;
@@ -165,9 +169,10 @@ export class FilmCurve {
     const {curve, point} = this;
     if (!curve) return;
     const span = secondSpan(curve.starts[point], curve.ends[point]);
-    const figures = curve.targets.map(({name, values, low, high}) => {
-      const spread = `${low[point].toFixed(2)}–${high[point].toFixed(2)}`;
-      return `${name} ${values[point].toFixed(2)} (${spread})`;
+    const figures = curve.targets.map(({name, scale, values, low, high}) => {
+      const [value, ...spread] = [values, low, high].map(line => predictionWords(line[point], scale));
+      const of = isPeoples(scale) ? ` of ${scale.join('–')}` : '';
+      return `${name} ${value}${of} (${spread.join('–')})`;
     });
     const words = [span, ...figures].join(' · ');
     this.now.textContent = curve.opened === point ? `${words} · shown below` : words;

@@ -85,3 +85,19 @@ export function bandWords(band, bands, rows, kind) {
 export function tickStep(span) {
   return [1, 2, 5, 10, 15, 30, 60, 120].find(step => span / step <= 15) ?? 240;
 }
+
+/** A share of a scale as it is on it. @param {number} share @param {import('./types.d.ts').ScaleEnds} scale */
+export function onScale(share, [lowest, highest]) {
+  return lowest + share * (highest - lowest);
+}
+
+/** Whether a scale is another than 0 to 1. @param {import('./types.d.ts').ScaleEnds} scale */
+export function isPeoples([lowest, highest]) {
+  return lowest !== 0 || highest !== 1;
+}
+
+/** A prediction as it is written: with the one place that people's answers can tell, or with two of 0 to 1.
+ * @param {number} share @param {import('./types.d.ts').ScaleEnds} scale */
+export function predictionWords(share, scale) {
+  return onScale(share, scale).toFixed(isPeoples(scale) ? 1 : 2);
+}

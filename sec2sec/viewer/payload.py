@@ -19,7 +19,7 @@ from sec2sec.explanations.randomisation import KINDS, unjudged_warning
 from sec2sec.explanations.results import NEARLY_UNIFORM, CoAttention, Explanation, Preview
 from sec2sec.explanations.sentences import decisive_second
 from sec2sec.export.as_table import Column, columns, to_csv
-from sec2sec.viewer.curve import curve_payload
+from sec2sec.viewer.curve import curve_payload, scale_ends
 from sec2sec.viewer.definitions import glossary
 from sec2sec.viewer.evidence import unfamiliar_words
 from sec2sec.viewer.lanes import TITLES, lanes
@@ -72,6 +72,7 @@ def view_payload(
             "partial": clip.partial,
         },
         "model": explanation.checkpoint.name,
+        "reads": list(explanation.checkpoint.reads),
         "groups": [[key, title] for key, title in TITLES.items()],
         **changing_payload(explanation, preview, shown),
         "planted": {name: list(planted[name]) for name in shown if name in planted},
@@ -155,7 +156,13 @@ def _target(explanation: Explanation, name: str) -> dict[str, Any]:
         for effects in target.effects
     ]
     decisive = decisive_second(target)
-    return {"name": name, "attention": _list(target.attention), "references": references, "decisive": decisive}
+    return {
+        "name": name,
+        "scale": scale_ends(explanation, name),
+        "attention": _list(target.attention),
+        "references": references,
+        "decisive": decisive,
+    }
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def report_page(
         ("SHA-256 of the clip", clip_summary.sha256),
         ("Model", checkpoint.name),
         ("SHA-256 of its weights", checkpoint.sha256),
-        ("Learned from", checkpoint.trained_on),
+        ("Learned from", checkpoint.about),
         ("Made by", f"sec2sec {__version__}"),
         ("Made on", (made or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")),
     )

@@ -16,9 +16,11 @@ const ONE_SOUND = 'There is one sound token only, so its weight is 1 by construc
 const HINT =
   'Click a place in the picture to see which sound it listens to, and a moment of sound to see where it looks. ' +
   'The weights are where the model looked within this second, not what caused the prediction.';
-const OCCLUSION =
-  'Occlusion: the prediction minus the prediction with this place (or this moment and texture of the sound) ' +
-  'replaced by the average of the training data, each token alone.';
+const OCCLUDED = {
+  both: 'this place (or this moment and texture of the sound)',
+  video: 'this place',
+  audio: 'this sound',
+};
 /** @type {Record<Source['kind'], [picture: string, sound: string]>} */
 const TITLES = {
   '': ['', ''],
@@ -31,12 +33,13 @@ export class SecondPanel {
   /** @param {View} view @param {HTMLElement} host @param {Places} places @param {Source[]} sources
    * @param {() => void} redraw */
   constructor(view, host, places, sources, redraw) {
-    const {maps, relevance, mfcc} = view.payload;
+    const {maps, relevance, mfcc, reads} = view.payload;
     this.view = view;
     this.host = host;
     this.places = places;
     this.redraw = redraw;
     this.grids = maps;
+    this.reads = reads; // what the model does not read has no place here
     this.choices = new Choices(maps.video_grid, maps.audio_grid, sources);
     this.relevances = new Map(
       relevance.map(({target, video, audio}) => [target, {video: new Relevances(video), audio: new Relevances(audio)}]),
@@ -49,21 +52,29 @@ export class SecondPanel {
       view.player.seekWithin(view.selected, this.choices.momentInSecond);
     };
     this.heatmap = this.maps && new Heatmap(view, host, this.maps, this.choices, pick);
-    this.controls = new Controls(maps, this.choices, redraw, () => {
+    this.controls = new Controls(maps, this.choices, reads, redraw, () => {
       places.failure = null; // what the server refused may be asked once more
     });
     this.where = make('p', {class: 's2s-where'});
     this.still = make('img', {alt: '', class: 's2s-still'});
     this.canvas = make('canvas', {class: 's2s-mfcc'});
-    this.note = make('p', {class: 's2s-note'}, OCCLUSION + this.momentsInWords());
+    this.note = make('p', {class: 's2s-note'}, this.occlusionInWords());
     this.picture = this.makePicture();
     this.sound = this.makeSound();
     this.fill();
   }
 
+  occlusionInWords() {
+    const part = OCCLUDED[this.reads.length > 1 ? 'both' : this.reads[0]];
+    const without = `the prediction minus the prediction with ${part} replaced by the average of the training data`;
+    return `Occlusion: ${without}, each token alone.` + this.momentsInWords();
+  }
+
   momentsInWords() {
     const [moments] = this.grids.video_grid;
-    return moments > 1 ? ` A place of the picture has ${moments} moments: “any moment” sums them.` : '';
+    return this.reads.includes('video') && moments > 1
+      ? ` A place of the picture has ${moments} moments: “any moment” sums them.`
+      : '';
   }
 
   // ---- structure --------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 // The same figures as text: a table whose rows seek, and a CSV of everything.
-/** @import {Column, Unit} from './types.d.ts' */
+/** @import {Column, Target, Unit} from './types.d.ts' */
 /** @import {View} from './view.js' */
 import {find, findAll, make} from './dom.js';
-import {percent, plain, secondSpan, signed} from './numbers.js';
+import {isPeoples, percent, plain, secondSpan, signed} from './numbers.js';
 import {saveAs} from './page.js';
 
 /** @type {Record<Unit, (value: any) => string>} */
@@ -44,7 +44,9 @@ export class FigureTable {
     for (let second = 0; second < view.count; second++) body.append(this.row(second, chosen, dividers));
     this.box.setAttribute('aria-label', `All figures of ${view.payload.clip.name}, second by second`);
     this.choice.hidden = columns.every(column => column.main);
-    this.box.replaceChildren(make('table', {}, make('caption', {}, CAPTION), heads(groups), body));
+    this.box.replaceChildren(
+      make('table', {}, make('caption', {}, CAPTION + scaleWords(view.payload.targets)), heads(groups), body),
+    );
     this.markRow(view.selected);
   }
 
@@ -90,6 +92,13 @@ export class FigureTable {
     saveAs(address, clip.name.replace(/\.[^.]*$/, '') + '.sec2sec.csv');
     setTimeout(() => URL.revokeObjectURL(address), 1000);
   }
+}
+
+/** Of which scale the effects are shares, where people judged on another than 0 to 1. @param {Target[]} targets */
+function scaleWords(targets) {
+  const own = targets.filter(({scale}) => isPeoples(scale));
+  const scales = own.map(({name, scale}) => `${name} ${scale.join('–')}`);
+  return own.length ? ` Effects are shares of people’s scale (${scales.join(', ')}), of which 1 is all.` : '';
 }
 
 /** Two lines: targets over what is known of each; columns of no target stand over both.

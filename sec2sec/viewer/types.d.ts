@@ -99,6 +99,8 @@ export interface Payload {
   clip: Clip;
   /** Name of the checkpoint. */
   model: string;
+  /** The modalities that the model takes in. */
+  reads: ('video' | 'audio')[];
   groups: [key: string, title: string][];
   lanes: Lane[];
   columns: Column[];
@@ -141,6 +143,8 @@ export interface Curve {
 }
 export interface CurveTarget {
   name: string;
+  /** Of people's judgements, else 0 to 1, of which the values below are shares. */
+  scale: ScaleEnds;
   values: number[];
   /** Lowest and highest of the windows that cover a point. */
   low: number[];
@@ -199,8 +203,12 @@ export type Column = {target: string; name: string; main: boolean} & (
 
 export type Part = 'whole' | 'audio' | 'video' | 'interaction';
 export type Reference = {reference: string} & Record<Part, (number | null)[]>;
+/** From where to where a scale runs. */
+export type ScaleEnds = [lowest: number, highest: number];
 export interface Target {
   name: string;
+  /** Of people's judgements, else 0 to 1. Effects are shares of it. */
+  scale: ScaleEnds;
   attention: number[] | null;
   /** The second that counted most; null where none did. */
   decisive?: number | null;

@@ -16,6 +16,14 @@ from tests.helpers.clips import make_clip
 NewPage = Callable[..., Page]
 SECONDS, WINDOW = 40, 8  # the demo learned from up to 30 s, half of the clips from up to 8 s
 
+# What stands in the place of the answer, until it comes.
+WATCH = """() => {
+  window.__answers = [];
+  const answer = document.querySelector('#predictions');
+  new MutationObserver(() => window.__answers.push([answer.innerText, answer.querySelectorAll('svg.curve').length]))
+    .observe(answer, {childList: true, subtree: true});
+}"""
+
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -25,6 +33,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(app: App, new_page: NewPage, film: Path) -> Page:
     page = new_page(app.url, at_once=True)
+    page.evaluate(WATCH)
     page.set_input_files("#upload input[type=file]", str(film))
     page.wait_for_selector(".s2s[data-clip='film.mp4'][data-ready=true]")
     return page
@@ -43,6 +52,15 @@ def test_the_curve_stands_above_the_timeline_on_its_axis(page: Page) -> None:
       tick => [tick.textContent, Math.round(tick.getBoundingClientRect().left)])"""
     assert page.evaluate(ticks, ".s2s-film") == page.evaluate(ticks, ".s2s-chart")
     assert curve.bounding_box()["y"] < page.locator("#view .s2s-lanes").bounding_box()["y"]
+
+
+def test_the_curve_comes_before_the_answer(page: Page) -> None:
+    answers = page.evaluate("window.__answers")
+    first = next(i for i, (words, _) in enumerate(answers) if "is being measured" in words)
+    assert f"Predicted in {SECONDS - WINDOW + 1} windows of {WINDOW} s" in answers[first][0]
+    assert answers[first][1] == 2, "a drawing for each target"
+    assert "40 s is longer than" in answers[-1][0]
+    assert "is being measured" not in answers[-1][0]
 
 
 def test_a_click_opens_the_window_and_a_button_leads_back(page: Page) -> None:

@@ -366,7 +366,8 @@ CONTRAST = """() => {
   while (walker.nextNode()) {
     const words = walker.currentNode.textContent.trim(), host = walker.currentNode.parentElement;
     if (!words || !host.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
-    if (host.closest('#player, footer, script, style, noscript, [disabled], .s2s-outside, .sr-only')) continue;
+    if (host.closest('#player, footer, script, style, noscript, title, [disabled], .s2s-outside, .sr-only')) continue;
+    if (host.matches('.s2s-planted-word')) continue; // on a box of the drawing, which is no ground here
     if (!host.getBoundingClientRect().width) continue;
     const layers = [];
     for (let n = host; n && !layers.some(c => c[3] === 1); n = n.parentElement) {

@@ -1,12 +1,14 @@
-"""Maps are most of the bytes of an explanation: they come once somebody could look at them, once a clip."""
+"""What an explanation weighs. Maps are most of it: they come once somebody could look at them, once a clip."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.driver import App
+from bench.browser import KILOBYTES_OF_EXPLANATION, Wire
+from tests.browser.driver import App, explain, show_maps, upload
 
 NewPage = Callable[..., Page]
 
@@ -31,3 +33,18 @@ def test_maps_are_asked_for_once_they_are_in_sight_and_once_a_clip(app: App, new
     page.locator(".s2s-thumb").nth(4).click()
     page.wait_for_timeout(300)
     assert len(asked) == 1
+
+
+def test_an_uploaded_explanation_stays_within_its_weight_with_its_maps(app: App, new_page: NewPage, clip: Path) -> None:
+    page = new_page(app.url)
+    page.wait_for_selector(".s2s[data-ready=true]")
+    show_maps(page)  # brings plotly.js, once for a page
+    page.wait_for_selector(".s2s-matrix .plot-container")
+    wire = Wire(page)
+    upload(page, clip)
+    explain(page)
+    page.wait_for_timeout(500)
+    alone = wire.kilobytes
+    show_maps(page)
+    assert 50 < alone < wire.kilobytes - 50, "the answer, and later its maps"
+    assert wire.kilobytes < KILOBYTES_OF_EXPLANATION

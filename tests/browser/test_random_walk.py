@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from tests.browser.driver import App, open_drawer, open_tab
@@ -121,14 +122,19 @@ class Walk:
     def model(self, page: Page) -> str:
         if not page.locator("button[data-drawer=inputs]").is_visible():
             return "no model"
-        open_drawer(page, "inputs")
-        box = page.locator("#model input:visible").first
-        box.click()
+        try:
+            open_drawer(page, "inputs")
+            page.locator("#model input:visible").first.click(timeout=2_000)
+        except PlaywrightError:  # an answer came, with which the drawers fold
+            return "missed model"
         options = page.locator("#model [role=option]:visible")  # not those of other lists on the page
         number = self.chance.randrange(max(options.count(), 1))
         if options.count() == 0:
             return "no option"
-        options.nth(number).click()
+        try:
+            options.nth(number).click(timeout=2_000)
+        except PlaywrightError:
+            return "missed option"
         return f"model {number}"
 
     def reload(self, page: Page) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,8 +37,16 @@ def ratings(folder: Path, name: str, seconds: int = SECONDS) -> Path:
     return folder / name
 
 
-def give(page: Page, file: Path) -> None:
-    page.set_input_files("#ratings-file input[type=file]", str(file))
+def stimulus(folder: Path) -> list[Path]:
+    """Ratings as Emo-FilM has them: numbers in one file, and in another what they are."""
+    table, about = folder / "Annot_Film_stim.tsv", folder / "Annot_Film_stim.json"
+    table.write_text("".join(f"{(s * 7) % 5}\t{s % 11}\n" for s in range(SECONDS)))
+    about.write_text(json.dumps({"SamplingFrequency": 1, "StartTime": 0, "Columns": ["Happiness", "Effort"]}))
+    return [table, about]
+
+
+def give(page: Page, *files: Path) -> None:
+    page.set_input_files("#ratings-file input[type=file]", [str(file) for file in files])
 
 
 def test_an_upload_becomes_a_lane_on_the_axis_and_a_table(page: Page, tmp_path: Path) -> None:
@@ -60,6 +69,33 @@ def test_an_upload_becomes_a_lane_on_the_axis_and_a_table(page: Page, tmp_path: 
     assert "NaN" not in page.locator(".s2s-rated").inner_text()
     page.locator(".s2s-figures summary").click()
     expect(page.locator(".s2s-figures thead")).to_contain_text("ratings: pleasure")
+
+
+def test_a_stimulus_file_is_read_with_what_names_its_columns(page: Page, tmp_path: Path) -> None:
+    table, about = stimulus(tmp_path)
+    page.fill("#ratings-column textarea, #ratings-column input", "Happiness")
+    give(page, table)
+    expect(page.locator("#ratings-status")).to_contain_text("together with Annot_Film_stim.json")
+    page.locator("#ratings-file [aria-label*=emove], #ratings-file [aria-label=Clear]").first.click()
+    give(page, table, about)
+    expect(page.locator("#ratings-status")).to_contain_text("Happiness: the lane above the sound")
+    expect(page.locator(".s2s-rating")).to_contain_text("Happiness")
+
+
+def test_a_window_of_a_film_has_its_own_part_of_the_ratings_and_the_film_has_them_all(
+    page: Page, tmp_path: Path
+) -> None:
+    give(page, ratings(tmp_path, "people.csv"))
+    expect(page.locator(".s2s-rating")).to_have_count(2)
+    page.keyboard.press("Escape")
+    page.locator("#view .s2s-film-open").click()
+    page.wait_for_function("document.querySelector('#view .s2s-film').dataset.opened !== ''")
+    expect(page.locator(".s2s-rating")).to_have_count(2)
+    expect(page.locator(".s2s-rated")).to_contain_text("how well they fit is told of the whole film")
+    open_drawer(page, "ratings")
+    expect(page.locator("#ratings-status")).to_contain_text("the lane above the sound")
+    page.get_by_role("button", name="Back to the whole").click()
+    expect(page.locator(".s2s-rated table tbody tr")).not_to_have_count(0)
 
 
 def test_another_column_takes_the_place_of_the_first(page: Page, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import pytest
 
 from sec2sec.serving.deletion import LOCK, PREFIX
 from tests.browser.driver import App
+from tests.helpers.clips import make_clip
+from tests.helpers.visitor import Visitor
 
 MB = 1024**2
 JSON = {"Content-Type": "application/json"}
@@ -74,6 +77,24 @@ def test_page_is_compressed_where_the_browser_asks_for_that(app, encoding):
     unpacked = gzip.decompress(body) if encoding == "gzip" else brotli.decompress(body)
     assert len(unpacked) == pytest.approx(len(page), abs=100)
     assert len(body) < len(page) / 3
+
+
+def test_each_message_of_the_queue_leaves_at_once_though_it_is_compressed(app, tmp_path):
+    visitor = Visitor(app.port)
+    clip = make_clip(tmp_path / "clip.mp4", 2, size=(64, 48)).read_bytes()
+    visitor.choose(visitor.upload(clip, "clip.mp4"), "clip.mp4")
+    visitor.join("explain")
+    with closing(HTTPConnection("127.0.0.1", app.port, timeout=60)) as connection:
+        path = f"/gradio_api/queue/data?session_hash={visitor.session}"
+        connection.request("GET", path, headers={"Accept-Encoding": "gzip, br"})
+        response, unpacker, pieces = connection.getresponse(), brotli.Decompressor(), []
+        assert response.headers["content-encoding"] == "br"
+        while packed := response.read1(1 << 24):
+            pieces.append(unpacker.process(packed).decode())
+    first, words = pieces[0], "".join(pieces)
+    assert first.endswith("\n\n"), "a whole message, which does not wait for the next"
+    assert "process_completed" in words.removeprefix(first)
+    wait_until_gone(app, 20)
 
 
 @pytest.mark.parametrize(

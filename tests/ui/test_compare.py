@@ -25,6 +25,7 @@ from sec2sec.explanations.effects import as_second_effects
 from sec2sec.explanations.results import Verdict
 from sec2sec.media import MediaError
 from sec2sec.progress import Progress, drain
+from sec2sec.scales import Scale
 from sec2sec.ui.bounded_cache import BoundedCache, ClipGoneError
 from sec2sec.ui.chosen_clip import WHOLE, ChosenClip, ClipResult
 from sec2sec.ui.clip_cache import ClipCache
@@ -359,3 +360,22 @@ def test_results_of_all_visitors_are_bounded_by_bytes_and_age(tmp_path: Path) ->
     with pytest.raises(ClipGoneError):
         cache.get(names[-1])
     assert cache._results == {}
+
+
+def of_scale(prediction: float, *scales: Scale) -> Explanation:
+    """A made-up explanation whose arousal is that, on people's scale if one is given."""
+    made = synthetic.explanation(4, targets=("arousal",))
+    targets = {"arousal": replace(made.targets["arousal"], prediction=prediction)}
+    return replace(made, targets=targets, checkpoint=replace(made.checkpoint, scales=scales))
+
+
+def test_the_late_average_is_the_plain_mean_and_says_so():
+    shown = [["arousal"]] * 2
+    said = words.late_average([of_scale(0.2), of_scale(0.6)], shown)
+    assert said.startswith("Late average of A and B: arousal 0.40. It is the plain mean of their predictions. No model")
+    seven = Scale("arousal", 1, 7)
+    assert "arousal 3.4 of 1–7." in words.late_average([of_scale(0.2, seven), of_scale(0.6, seven)], shown)
+    mixed = words.late_average([of_scale(0.2, seven), of_scale(0.6)], shown)
+    assert "arousal 0.40. " in mixed
+    assert "each counts as a share of its own" in mixed
+    assert words.late_average([of_scale(0.2), of_scale(0.6)], [["arousal"], ["valence"]]) == ""

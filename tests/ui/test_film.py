@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from sec2sec.ui.bounded_cache import ClipGoneError
 from sec2sec.ui.clip_cache import ClipCache, ExplainedClip
 from sec2sec.ui.compare.payload import side_by_side_lanes
 from sec2sec.ui.film import opened
+from sec2sec.ui.inspect_screen import Screen
 from sec2sec.viewer.curve import curve_payload, joined_curve
+from sec2sec.viewer.early import early_curve
 from sec2sec.viewer.payload import as_json, view_payload
 from tests.edits.test_edits import moving, sweep
 from tests.helpers import clips
@@ -153,3 +156,33 @@ def test_a_comparison_joins_the_curves_of_models_that_have_the_same_windows(enco
     apart = replace(other, curve=replace(other.curve, window=3.0))
     assert joined_curve([("a", "arousal", one), ("b", "arousal", apart)]) is None
     assert joined_curve([("a", "arousal", one), ("b", "arousal", replace(one, curve=None))]) is None
+
+
+def test_the_curve_is_known_before_any_second_is_measured(encoded):
+    clip = replace(encoded)  # of which nothing is known yet
+    messages = []
+    for progress in clip.explain_steps():
+        if progress.early is not None:
+            break
+        messages.append(progress.message)
+    assert messages
+    assert all(message.startswith("Predicted ") for message in messages)
+    curve = encoded.explain().curve
+    for name, values in progress.early.values.items():
+        np.testing.assert_allclose(values, curve.values[name], atol=1e-6)
+
+
+def test_the_curve_that_comes_first_is_drawn_for_the_targets_that_may_be_read(encoded, bundle):
+    curve = encoded.explain().curve
+    page = early_curve(curve, bundle.summary, diagnostics=False)
+    assert page.count("<svg") == 2
+    assert "Predicted in 6 windows of 4 s, one every 1 s." in page
+    assert "synchrony" not in page
+    assert early_curve(curve, bundle.summary, diagnostics=True).count("<svg") == 3
+
+
+def test_stop_leaves_no_half_of_a_film_on_the_screen_and_takes_nothing_that_was_explained():
+    layout = SimpleNamespace(status="status", explain="explain", stop="stop", stability="stability", cards="cards")
+    screen = Screen(layout, None)
+    assert screen.show_stopped(None)["cards"] == ""
+    assert "cards" not in screen.show_stopped("the key of a clip that is shown")

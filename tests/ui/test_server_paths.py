@@ -26,7 +26,7 @@ from sec2sec.ui.training.status import job_status
 from tests.helpers.clips import make_clip
 from tests.helpers.commands import full_disk
 from tests.helpers.explaining import encoded
-from tests.helpers.handlers import by_name, find_handler
+from tests.helpers.handlers import by_name, find_handler, last_answer
 from tests.helpers.models import save_tiny, tiny_bundle
 
 
@@ -94,7 +94,7 @@ def test_a_data_set_that_cannot_be_evaluated_is_named_and_not_located(
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(place / "sets/films/clips.csv", "clips.csv")
     for name, zipped, title in (("films", None, "films"), (UPLOADED, str(packed), "upload")):
-        *_, last = evaluate(None, "tiny", name, zipped, "all", False, False)
+        last = last_answer(evaluate(None, "tiny", name, zipped, "all", False, False))
         line = by_name(evaluate, last)["status"]
         assert f"{title}/clips.csv, line 2: arousal is" in line
         assert hides(line, tmp_path)

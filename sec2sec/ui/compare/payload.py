@@ -33,6 +33,14 @@ def side_by_side_lanes(explanations: Sequence[Explanation], shared: Sequence[str
     return replace(
         lanes_alone(explanations[0]),
         targets={title: e.targets[name] for title, name, e in sides},
+        checkpoint=replace(
+            explanations[0].checkpoint,
+            scales=tuple(
+                replace(scale, target=title)
+                for title, name, e in sides
+                if (scale := e.checkpoint.scale_of(name)) is not None
+            ),
+        ),
         # features are correlated with the effects of one model, and a second is out of the distribution of one
         features=(),
         out_of_distribution=(),

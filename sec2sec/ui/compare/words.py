@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sec2sec.explanations.agreement import MIN_SECONDS_FOR_AGREEMENT, Agreement
+import numpy as np
+
+from sec2sec.explanations.agreement import MIN_SECONDS_FOR_AGREEMENT, Agreement, shared_targets
 from sec2sec.explanations.results import Explanation
+from sec2sec.scales import figure_on
 from sec2sec.viewer.evidence import SYMBOLS
 from sec2sec.viewer.templates import render
+from sec2sec.words import listed
 
 LETTERS = "ABCD"
 NOT_DEFINED = (
@@ -37,6 +41,26 @@ def shared_words(shared: Sequence[str], others: Mapping[str, Sequence[int]]) -> 
     return words
 
 
+def late_average(explanations: Sequence[Explanation], shown: Sequence[Sequence[str]]) -> str:
+    """The mean of the models' predictions for each target that all of them show, and what it is; empty for none."""
+    shared, _ = shared_targets(shown)
+    if not shared:
+        return ""
+    means, of_shares = [], False
+    for name in shared:
+        scales = [e.checkpoint.scale_of(name) for e in explanations]
+        ends = {None if scale is None else (scale.lowest, scale.highest) for scale in scales}
+        scale = scales[0] if len(ends) == 1 else None
+        of_shares |= len(ends) > 1
+        mean = figure_on(scale, float(np.mean([e.targets[name].prediction for e in explanations])))
+        means.append(f"{name} {mean}" + (f" of {scale.ends}" if scale else ""))
+    own_scales = " Their scales differ, so each counts as a share of its own, from 0 to 1." if of_shares else ""
+    return (
+        f"Late average of {listed(LETTERS[: len(explanations)])}: {', '.join(means)}. It is the plain mean of their "
+        f"predictions.{own_scales} No model learned to put them together, so nothing here explains it."
+    )
+
+
 def side_by_side(explanations: Sequence[Explanation], shown: Sequence[Sequence[str]], *, clips: bool) -> str:
     """Predictions of every side, a column each, with what each model learned from and what each clip lacks. HTML.
 
@@ -60,7 +84,8 @@ def side_by_side(explanations: Sequence[Explanation], shown: Sequence[Sequence[s
             for name in names
         ],
         scaled=any(e.checkpoint.scale_of(name) for e, own in sides for name in own),
-        models={e.checkpoint.name: e.checkpoint.trained_on for e in explanations}.items(),
+        models={e.checkpoint.name: e.checkpoint.about for e in explanations}.items(),
         symbols=SYMBOLS,
+        average="" if clips or len(explanations) < 2 else late_average(explanations, shown),
         warnings=notes,
     )

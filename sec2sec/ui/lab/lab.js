@@ -4,7 +4,7 @@
 /** @import {OrderName} from './order.js' */
 /** @import {EditName, Lab, LabProps, Target} from './types.d.ts' */
 import {around, find, findAll, make} from '../../viewer/dom.js';
-import {change, percent, secondSpan} from '../../viewer/numbers.js';
+import {change, isPeoples, onScale, percent, secondSpan} from '../../viewer/numbers.js';
 import {valueOf} from '../../viewer/page.js';
 import {drawLanes} from './lanes.js';
 import {orderOf} from './order.js';
@@ -15,7 +15,7 @@ import {WhyView} from './why.js';
 const SLOW = ['freeze', 'blur', 'soundtrack'];
 /** They are of the selected seconds. */
 const OF_SECONDS = ['mute', 'blank', 'freeze', 'blur', 'drop', 'remove'];
-const OF_SOUND = ['mute', 'shift-sound'];
+const OF_SOUND = ['mute', 'shift-sound', 'soundtrack'];
 const OF_PICTURE = ['blank', 'freeze', 'blur'];
 /** Of a single second nothing would be left, or all. */
 const OF_SEVERAL = ['drop', 'shift-sound', 'reorder'];
@@ -115,9 +115,15 @@ class LabView {
   enable() {
     const lab = this.data;
     if (!lab) return;
-    for (const button of this.buttons('[data-edit]')) button.disabled = !this.canDo(lab, button.dataset.edit ?? '');
+    for (const button of this.buttons('[data-edit]')) {
+      const edit = button.dataset.edit ?? '';
+      button.disabled = !this.canDo(lab, edit);
+      button.dataset.title ??= button.title; // what it does
+      button.title = unreadOf(lab, edit) || button.dataset.title;
+    }
     for (const button of this.buttons('[data-action=undo], [data-action=clear]')) button.disabled = !lab.edits.length;
-    for (const button of this.buttons('.lab-own')) button.disabled = !lab.clip.has_audio;
+    for (const button of this.buttons('.lab-own'))
+      button.disabled = !lab.clip.has_audio || Boolean(unreadOf(lab, 'soundtrack'));
     for (const button of this.buttons('[data-action=redo]')) button.disabled = !lab.undone;
     for (const button of this.buttons('[data-action=why]')) button.disabled = !this.why.canAsk;
     const render = document.querySelector('#lab-render');
@@ -135,6 +141,7 @@ class LabView {
   canDo(lab, edit) {
     const usesSelection = edit === 'reorder' && ['first', 'last'].includes(this.order.value);
     if ((OF_SECONDS.includes(edit) || usesSelection) && !this.strip.selected.length) return false;
+    if (unreadOf(lab, edit)) return false;
     if (OF_SOUND.includes(edit) && !lab.clip.has_audio) return false;
     if (OF_PICTURE.includes(edit) && !lab.clip.has_video) return false;
     if (edit === 'soundtrack' && !lab.soundtracks.length) return false;
@@ -182,19 +189,18 @@ class LabView {
 
   /** @param {Lab} lab */
   drawBars(lab) {
-    const axis = make(
-      'div',
-      {class: 'lab-axis', 'aria-hidden': 'true'},
-      ...['0', '0.5', '1'].map(value => make('span', {}, value)),
-      make('em', {}, 'prediction, 0 to 1'),
+    // where scales differ, each target has its axis below it
+    const isOne = lab.targets.every(({scale}) => String(scale) === String(lab.targets[0].scale));
+    const drawn = lab.targets.flatMap((target, k) =>
+      isOne && k < lab.targets.length - 1 ? [bars(target)] : [bars(target), axisOf(target)],
     );
-    this.find('.lab-bars').replaceChildren(...lab.targets.map(bars), axis);
+    this.find('.lab-bars').replaceChildren(...drawn);
   }
 
   /** @param {Lab} lab */
   drawEdits({edits, targets}) {
     const items = edits.map(({words, changes}) => {
-      const effects = changes.map((value, k) => `${targets[k].name} ${change(value, 3)}`);
+      const effects = changes.map((value, k) => `${targets[k].name} ${changeOf(targets[k], value)}`);
       return make('li', {}, make('b', {}, words), make('span', {}, effects.join(', ')));
     });
     this.find('.lab-list').replaceChildren(...items);
@@ -212,6 +218,13 @@ class LabView {
   }
 }
 
+/** Why an edit changes nothing in what the model says; empty where it may. @param {Lab} lab @param {string} edit */
+function unreadOf({reads}, edit) {
+  if (OF_SOUND.includes(edit) && !reads.includes('audio')) return 'This model does not read the sound';
+  if (OF_PICTURE.includes(edit) && !reads.includes('video')) return 'This model does not read the picture';
+  return '';
+}
+
 /** The second that Inspect shows is what a visitor comes to change. @param {number} count seconds of the clip */
 function secondOfInspect(count) {
   const view = document.querySelector('.s2s');
@@ -220,22 +233,40 @@ function secondOfInspect(count) {
 }
 
 /** Prediction before and after. @param {Target} target */
-function bars({name, before, after}) {
-  const effect = change(after - before, 3);
-  const words = `${name}: before ${before.toFixed(3)}, after ${after.toFixed(3)}, change ${effect}`;
+function bars(target) {
+  const {name, scale, before, after} = target;
+  const effect = changeOf(target, after - before);
+  const [was, is] = [before, after].map(share => onScale(share, scale).toFixed(3));
+  const words = `${name}: before ${was}, after ${is}, change ${effect}`;
   return make(
     'div',
     {class: 'lab-target', 'data-target': name, role: 'group', 'aria-label': words},
     make('h3', {}, name, make('em', {}, 'change ', make('b', {}, effect))),
-    bar('before', before),
-    bar('after', after),
+    bar('before', before, was),
+    bar('after', after, is),
   );
 }
 
-/** @param {'before' | 'after'} when @param {number} value */
-function bar(when, value) {
-  const filled = make('i', {style: `width:${(100 * value).toFixed(2)}%`});
-  const figure = make('b', {}, value.toFixed(3));
+/** A change of a prediction on the scale of its target. @param {Target} target @param {number} share */
+function changeOf({scale: [lowest, highest]}, share) {
+  return change(share * (highest - lowest), 3);
+}
+
+/** @param {Target} target */
+function axisOf({scale}) {
+  const words = `prediction, ${scale[0]} to ${scale[1]}` + (isPeoples(scale) ? ', people’s scale' : '');
+  return make(
+    'div',
+    {class: 'lab-axis', 'aria-hidden': 'true'},
+    ...[0, 0.5, 1].map(share => make('span', {}, String(onScale(share, scale)))),
+    make('em', {}, words),
+  );
+}
+
+/** @param {'before' | 'after'} when @param {number} share of the scale @param {string} words */
+function bar(when, share, words) {
+  const filled = make('i', {style: `width:${(100 * share).toFixed(2)}%`});
+  const figure = make('b', {}, words);
   return make('div', {class: `lab-bar is-${when}`}, make('span', {}, when), make('div', {}, filled), figure);
 }
 

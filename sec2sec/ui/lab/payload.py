@@ -11,6 +11,7 @@ import numpy as np
 from sec2sec.edits import Picture, Plan, PlannedSecond, Sound, in_words
 from sec2sec.preview import shrink_still
 from sec2sec.ui.clip_cache import ExplainedClip
+from sec2sec.viewer.curve import scale_ends
 from sec2sec.viewer.payload import as_json
 
 
@@ -35,10 +36,12 @@ def encode(clip: ExplainedClip, refused: str = "", stills: bool = False, why: Ma
             "has_audio": any(second.sound is not None for second in history.plan),
             "has_video": any(second.picture is not None for second in history.plan),
         },
-        "model": f"Model {explanation.checkpoint.name}. {explanation.checkpoint.trained_on.strip()}",
+        "model": f"Model {explanation.checkpoint.name}. {explanation.checkpoint.about}",
+        "reads": list(explanation.checkpoint.reads),
         "targets": [
             {
                 "name": name,
+                "scale": scale_ends(explanation, name),
                 "before": float(before.prediction[k]),
                 "after": float(after.prediction[k]),
                 "attention": None if after.attention is None else _list(after.attention[k]),

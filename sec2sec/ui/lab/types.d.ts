@@ -12,6 +12,8 @@ export interface Lab {
   refused: string;
   clip: {name: string; start: number; has_audio: boolean; has_video: boolean};
   model: string;
+  /** The modalities that the model takes in: edits of another change nothing. */
+  reads: ('video' | 'audio')[];
   targets: Target[];
   seconds: Second[];
   edits: {words: string; changes: number[]}[];
@@ -39,6 +41,8 @@ export interface Why {
 
 export interface Target {
   name: string;
+  /** Of people's judgements, else 0 to 1, of which predictions, changes and effects are shares. */
+  scale: [lowest: number, highest: number];
   before: number;
   after: number;
   attention: number[] | null;
