@@ -64,7 +64,10 @@ def _claims(value: Mapping[Any, Any], predictions: Mapping[str, float], who: str
         if modality not in (None, "audio", "video"):
             raise PredictorError(f'{about} it claims the modality {_short(modality)}; expected "audio" or "video"')
         if intervals or weights is not None or modality is not None:
-            claims[target] = Claim(intervals=intervals, weights=weights, modality=modality)
+            try:
+                claims[target] = Claim(intervals=intervals, weights=weights, modality=modality)
+            except UserError as error:
+                raise PredictorError(f"{about} {error}") from error
     return claims
 
 
