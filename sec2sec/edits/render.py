@@ -61,7 +61,9 @@ def _sound(
     clip: Clip, plan: Plan, tracks: ClipTracks, soundtracks: Mapping[str, Path], limits: MediaLimits
 ) -> np.ndarray:
     """(T · SOUND_RATE, 2) int16. Hard cuts: each second is analysed by itself, so none leaks into the next."""
-    names = {second.sound.track for second in plan if second.sound is not None and second.sound.kind in ("play", "tone")}
+    names = {
+        second.sound.track for second in plan if second.sound is not None and second.sound.kind in ("play", "tone")
+    }
     read: dict[str, np.ndarray] = {}
     for name in names:
         length = tracks.soundtracks[name] if name else tracks.seconds

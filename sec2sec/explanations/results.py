@@ -15,6 +15,7 @@ import numpy as np
 from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.config import Bands, TrackChoice
 from sec2sec.explanations.ratings import Rating
+from sec2sec.words import BASELINE
 
 SCHEMA = "sec2sec.explanation/1"
 
@@ -399,6 +400,13 @@ class Explanation:
     curve: Curve | None = None  # of a clip that is longer than those, or where windows were asked for
     ratings: tuple[Rating, ...] = ()  # what people said of the clip, where somebody gave it
     audit: Audit | None = None  # of a predictor that is not ours
+
+    @property
+    def baseline_words(self) -> str:
+        """What predictions are measured against, as a phrase."""
+        return (
+            BASELINE if self.audit is None else f"the same length, every second replaced by {self.audit.references[0]}"
+        )
 
 
 @dataclass(frozen=True)

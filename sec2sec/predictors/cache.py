@@ -23,9 +23,7 @@ MAX_BYTES = 64 * 1024**2  # of all files together; the oldest go first
 class AnswerCache:
     """The answers of one predictor about one clip."""
 
-    def __init__(
-        self, clip: str, identity: Identity, folder: Path | None = None, ask_again: bool = False
-    ) -> None:
+    def __init__(self, clip: str, identity: Identity, folder: Path | None = None, ask_again: bool = False) -> None:
         """clip: its contents and its part, as words. folder: the program's own if None.
 
         Without a version of the predictor nothing is read and nothing is kept. ask_again: forget what was kept.

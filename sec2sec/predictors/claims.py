@@ -18,4 +18,9 @@ class Claim:
 def judge_claims(predict, prediction, baseline, effects, claims, noise=None, max_calls=None, start=0.0):  # type: ignore
     from sec2sec.explanations.results import Verdict
 
-    return {n: Verdict("nothing to judge", "The predictor claims nothing about this target.", (), float("nan"), float("nan")) for n in effects}
+    return {
+        n: Verdict(
+            "nothing to judge", "The predictor claims nothing about this target.", (), float("nan"), float("nan")
+        )
+        for n in effects
+    }

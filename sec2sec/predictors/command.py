@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sec2sec.predictors.answers import PredictorError
-from sec2sec.predictors.predictor import LIMIT, Failure, Identity, Inputs, hash_of
+from sec2sec.predictors.predictor import LIMIT, NOT_SAID, Failure, Identity, Inputs, hash_of
 
 PLACE = "{clip}"  # in the command, for the path
 MAX_OUTPUT = 1 << 20  # bytes of an answer
@@ -35,7 +35,14 @@ class CommandPredictor:
     batch = 1
 
     def __init__(
-        self, command: str, identity: Identity | None = None, *, workers: int = 1, limit: float = LIMIT
+        self,
+        command: str,
+        name: str = "",
+        version: str = "",
+        learned_from: str = "",
+        *,
+        workers: int = 1,
+        limit: float = LIMIT,
     ) -> None:
         """command: with {clip} where the path belongs. limit: s for one clip. Raises PredictorError."""
         try:
@@ -46,13 +53,13 @@ class CommandPredictor:
             raise PredictorError(f"{command}: does not say where the clip belongs; put {PLACE} there")
         if shutil.which(self.words[0]) is None:
             raise PredictorError(f"{self.words[0]}: no such command; give its path, or one that is on the PATH")
-        self.identity = identity or Identity(command, self.version())
+        self.identity = Identity(name or command, version or self.hash(), learned_from or NOT_SAID)
         self.workers, self.limit = workers, limit
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._stopped = False
 
-    def version(self) -> str:
+    def hash(self) -> str:
         """A hash of the files that the command names; empty where it names none."""
         files = [Path(word) for word in self.words[1:] if PLACE not in word]
         return hash_of([file for file in files if file.is_file() and file.stat().st_size <= MAX_VERSIONED])

@@ -128,13 +128,10 @@ class FilmMaker:
 
     def _encode_seconds(self, looks: Sequence[Picture]) -> None:
         """Each look for a whole second; all of them through one encoder, cut where each second begins."""
-        frames = (
-            self._pictures.at(look, (index + 0.5) / self.rate) for look in looks for index in range(self.rate)
-        )
+        frames = (self._pictures.at(look, (index + 0.5) / self.rate) for look in looks for index in range(self.rate))
         file = encode_picture(frames, self._pictures.size, self.rate)
-        with closing(av.open(io.BytesIO(file))) as container:
-            ticks = container.streams.video[0].time_base
-            pieces = [_coded(packet, self.rate * ticks) for packet in container.demux(video=0) if packet.size]
+        with closing(_opened(file)) as container:
+            pieces = [_coded(packet, self.rate) for packet in container.demux(video=0) if packet.size]
         for number, look in enumerate(looks):
             own = pieces[number * self.rate : (number + 1) * self.rate]
             assert own[0].is_key, "each second is to stand for itself"
@@ -142,13 +139,13 @@ class FilmMaker:
                 Coded(piece.data, piece.time - number * self.rate, piece.length, piece.is_key) for piece in own
             ]
         if self._template is None:
-            self._template = av.open(io.BytesIO(file))
+            self._template = _opened(file)
         else:
             self._check_same(file)
 
     def _check_same(self, file: bytes) -> None:
         """Seconds of two encoders go together only where both say the same of their pictures."""
-        with closing(av.open(io.BytesIO(file))) as other:
+        with closing(_opened(file)) as other:
             ours, theirs = (one.streams.video[0].codec_context.extradata for one in (self._template, other))
         assert ours == theirs, "the same settings make the same parameter sets"
 
@@ -215,9 +212,14 @@ def _sound_stream(film: Any) -> Any:
     return stream
 
 
-def _coded(packet: Any, ticks: Fraction) -> Coded:
-    """ticks: of the wanted clock, in one of the packet's."""
-    return Coded(bytes(packet), round(packet.pts * ticks), 1, packet.is_keyframe)
+def _opened(file: bytes) -> Any:
+    """A file in memory, to be read."""
+    return av.open(io.BytesIO(file))
+
+
+def _coded(packet: Any, rate: int) -> Coded:
+    """A frame of a picture; its time is a number of frames."""
+    return Coded(bytes(packet), round(packet.pts * packet.time_base * rate), 1, packet.is_keyframe)
 
 
 def _packet(piece: Coded, stream: Any, ticks: int) -> Any:

@@ -8,6 +8,7 @@ T seconds.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -136,12 +137,12 @@ class Interview:
             threading.Thread(target=lambda: [todo.put(None) for _ in range(workers)], daemon=True).start()
 
     def _put(self, todo: queue.Queue[Any], item: Any) -> None:
-        while True:
+        is_waiting = True
+        while is_waiting:
             self._check_stopped()
-            try:
-                return todo.put(item, timeout=BETWEEN_LOOKS)
-            except queue.Full:
-                continue
+            with contextlib.suppress(queue.Full):
+                todo.put(item, timeout=BETWEEN_LOOKS)
+                is_waiting = False
 
     def _check_stopped(self) -> None:
         if self._stopped.is_set():

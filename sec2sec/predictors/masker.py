@@ -118,7 +118,9 @@ def checked_scales(answer: Answer, scales: Mapping[str, Scale], who: str) -> Non
     """Raises PredictorError for a prediction that lies off its scale, which is 0 to 1 where none is said."""
     if unknown := [name for name in scales if name not in answer.predictions]:
         names = ", ".join(answer.predictions)
-        raise PredictorError(f"{who}: a scale was given for {unknown[0]}, which it does not predict; it predicts {names}")
+        raise PredictorError(
+            f"{who}: a scale was given for {unknown[0]}, which it does not predict; it predicts {names}"
+        )
     for name, value in answer.predictions.items():
         scale = scales.get(name, Scale(name, 0.0, 1.0))
         if not scale.lowest <= value <= scale.highest:

@@ -16,7 +16,7 @@ import numpy as np
 
 from sec2sec.explanations.results import SecondEffects, Shapley, Verdict
 from sec2sec.explanations.shapley import shapley
-from sec2sec.predictors.answers import Answer, PredictorError
+from sec2sec.predictors.answers import PredictorError
 from sec2sec.predictors.claims import judge_claims
 from sec2sec.predictors.effort import MORE_REPEATS, REPEATS, Budget, Effort, choose
 from sec2sec.predictors.interview import Interview, Question, StoppedError
@@ -176,9 +176,9 @@ class _Measuring:
         edits = Effort(self.references).questions(self.seconds, self.both)
         around = REPEATS + (self.interview.original is not None)
         self.total = edits + around
-        known = f"; up to {count} are known from before" if (count := self.interview.known_before) else ""
+        known = f"; {count} answers are known from before" if (count := self.interview.known_before) else ""
         self.tell(
-            f"{self.total} predictions will be asked for: {around} of the clip as it is, {edits} of edited copies{known}. "
+            f"{self.total} predictions are needed: {around} of the clip as it is, {edits} of edited copies{known}. "
             "Testing a claim takes more."
         )
 

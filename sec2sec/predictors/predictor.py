@@ -55,7 +55,7 @@ class Predictor(Protocol):
 
 
 class FunctionPredictor:
-    """A function: a list of clips → a list of dictionaries. It runs here, in a thread that is left behind if it hangs."""
+    """A function: a list of clips → a list of dictionaries. It runs here, in a thread that is left if it hangs."""
 
     def __init__(
         self,
@@ -128,9 +128,7 @@ def import_function(name: str) -> Callable[[list[Any]], Any]:
     return value  # type: ignore[no-any-return]
 
 
-def identity_of(
-    function: Callable[..., Any], name: str = "", version: str = "", learned_from: str = ""
-) -> Identity:
+def identity_of(function: Callable[..., Any], name: str = "", version: str = "", learned_from: str = "") -> Identity:
     """Of a function: what was said of it, else what can be seen."""
     return Identity(name or name_of(function), version or version_of(function), learned_from or NOT_SAID)
 

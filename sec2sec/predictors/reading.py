@@ -1,4 +1,4 @@
-"""What the audit reads of a clip before it asks anything: what a screen shows of it, and what its edits are made from."""
+"""What is read of a clip before anything is asked: what a screen shows of it, and what its edits are made from."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Reference:
     @property
     def name(self) -> str:
         """As effects are named after it."""
-        return f"{self.sound}, {self.picture}"
+        return f"{self.sound} and {self.picture}"
 
 
 REFERENCES: Mapping[str, Reference] = {

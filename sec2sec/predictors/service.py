@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sec2sec.files import safe_name
 from sec2sec.predictors.answers import PredictorError
 from sec2sec.predictors.command import MAX_OUTPUT, parse
-from sec2sec.predictors.predictor import LIMIT, Failure, Identity, Inputs
+from sec2sec.predictors.predictor import LIMIT, NOT_SAID, Failure, Identity, Inputs
 
 Sent = Literal["file", "path"]  # the clip itself, as a form; or where it lies, as JSON, for a service on this machine
 FIELD = "clip"
@@ -38,7 +38,9 @@ class ServicePredictor:
     def __init__(
         self,
         url: str,
-        identity: Identity | None = None,
+        name: str = "",
+        version: str = "",
+        learned_from: str = "",
         *,
         sends: Sent = "file",
         workers: int = 1,
@@ -50,7 +52,7 @@ class ServicePredictor:
             raise PredictorError(f"{url}: is no address of a service; give one as http://127.0.0.1:9000/predict")
         self.url, self.sends = url, sends
         # nobody here can see whether a service has changed: without a version its answers end with the run
-        self.identity = identity or Identity(url)
+        self.identity = Identity(name or url, version, learned_from or NOT_SAID)
         self.workers, self.limit = workers, limit
         self._opener = urllib.request.build_opener(_NoRedirects)
 
@@ -70,7 +72,9 @@ class ServicePredictor:
         return outcome[0] if outcome else Failure(f"no answer within {self.limit:g} s")
 
     def _post(self, clip: Path) -> Any:
-        body, kind = form(clip) if self.sends == "file" else (json.dumps({FIELD: str(clip)}).encode(), "application/json")
+        body, kind = (
+            form(clip) if self.sends == "file" else (json.dumps({FIELD: str(clip)}).encode(), "application/json")
+        )
         headers = {"Content-Type": kind, "Accept": "application/json"}
         request = urllib.request.Request(self.url, body, headers, method="POST")
         try:
