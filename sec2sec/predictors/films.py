@@ -2,8 +2,8 @@
 
 Hundreds of them are made of one clip. So the picture is encoded a second at a time, each second on its own (a closed
 group of pictures), once for every look that it takes; a film is made of such seconds without encoding anything again.
-A picture that an edit leaves alone is the same in every film, to the bit. The sound is encoded in one piece for every
-sound that there is, since AAC reaches over the borders of a second, by some 20 ms.
+What an edit leaves alone is the same in every film, to the bit; the sound (sounds.py) but for some 0.1 s around the
+edit, since AAC reaches over the borders of a second.
 
 T seconds.
 """
@@ -13,9 +13,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +21,14 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from sec2sec.edits.plan import ROOM_TONE, ClipTracks, Picture, Plan, Sound
+from sec2sec.edits.plan import ClipTracks, Picture, Plan
 from sec2sec.edits.render import film_rate
-from sec2sec.edits.sources import Pictures, room_tone
+from sec2sec.edits.sources import Pictures
 from sec2sec.media import Clip, MediaError
+from sec2sec.predictors.sounds import Coded, SoundMaker, sound_stream
 from sec2sec.render.frames import SOUND_RATE, soundtrack
 
 QUALITY = {"preset": "veryfast", "crf": "17"}  # finer than eyes see; a copy of a copy of a web video loses nothing
-SOUND_BITS = 192_000  # a second
-AAC_DELAY = 1024  # samples that the encoder puts before the first one; the file says so, and players leave them out
-KEPT_SOUNDS = 8  # encoded sounds; the edits of one second follow each other, and share theirs
-
-
-@dataclass(frozen=True)
-class Coded:
-    """A piece of a track as it stands in a file. time and length: in ticks of that track."""
-
-    data: bytes
-    time: int
-    length: int
-    is_key: bool
 
 
 class FilmMaker:
@@ -56,8 +42,7 @@ class FilmMaker:
         self._pictures = Pictures(clip)
         self._looks: dict[Picture, list[Coded]] = {}
         self._template: Any = None  # a file in memory whose track says how all of the picture is encoded
-        self._samples: np.ndarray | None = None
-        self._sound = lru_cache(maxsize=KEPT_SOUNDS)(self._encode_sound)
+        self._sounds: SoundMaker | None = None
 
     def close(self) -> None:
         """Closes the clip's file."""
@@ -65,7 +50,7 @@ class FilmMaker:
         if self._template is not None:
             self._template.close()
         self._looks.clear()
-        self._sound.cache_clear()
+        self._sounds = None
 
     def make(self, plan: Plan) -> Path:
         """The edited clip as a file. Raises MediaError where it cannot be written."""
@@ -86,8 +71,9 @@ class FilmMaker:
                 tracks = [*self._video_track(film, plan), *self._audio_track(film, plan)]
                 film.start_encoding()
                 for stream, ticks, pieces in tracks:
+                    tick = Fraction(1, ticks)
                     for piece in pieces:
-                        film.mux(_packet(piece, stream, ticks))
+                        film.mux(_packet(piece, stream, tick))
         except (OSError, av.FFmpegError) as error:
             raise MediaError(
                 f"{self._clip.name}: an edited copy could not be written ({error.strerror}); make room for temporary "
@@ -109,7 +95,9 @@ class FilmMaker:
     def _audio_track(self, film: Any, plan: Plan) -> Iterator[tuple[Any, int, Iterable[Coded]]]:
         if not self.tracks.has_audio:
             return
-        yield _sound_stream(film), SOUND_RATE, self._sound(tuple(second.sound for second in plan))
+        if self._sounds is None:
+            self._sounds = SoundMaker(soundtrack(self._clip, self.length))
+        yield sound_stream(film), SOUND_RATE, self._sounds.encoded([second.sound for second in plan])
 
     def _frames(self, second: int) -> int:
         """Frames of a second: fewer in the last one, where it breaks off."""
@@ -149,23 +137,6 @@ class FilmMaker:
             ours, theirs = (one.streams.video[0].codec_context.extradata for one in (self._template, other))
         assert ours == theirs, "the same settings make the same parameter sets"
 
-    def _encode_sound(self, sounds: tuple[Sound | None, ...]) -> list[Coded]:
-        """AAC of the whole edited clip."""
-        if self._samples is None:
-            self._samples = soundtrack(self._clip, self.length)
-        samples, edited = self._samples, self._samples.copy()
-        tone = room_tone(samples, SOUND_RATE)
-        for index, sound in enumerate(sounds):
-            here = slice(index * SOUND_RATE, (index + 1) * SOUND_RATE)
-            if sound == ROOM_TONE:
-                edited[here] = tone[: len(edited[here])]
-            elif sound is None or sound.kind != "play":
-                edited[here] = 0
-            else:
-                assert sound.second == index
-                assert not sound.track
-        return encode_sound(edited)
-
 
 def encode_picture(frames: Iterable[np.ndarray], size: tuple[int, int], rate: int) -> bytes:
     """Frames (height, width, 3) uint8 RGB as an MP4 in memory, in which every second begins anew. size: width, height.
@@ -194,24 +165,6 @@ def encode_picture(frames: Iterable[np.ndarray], size: tuple[int, int], rate: in
     return file.getvalue()
 
 
-def encode_sound(samples: np.ndarray) -> list[Coded]:
-    """(samples, 2) int16 at SOUND_RATE as AAC."""
-    with av.open(io.BytesIO(), "w", format="mp4") as nowhere:
-        stream: Any = _sound_stream(nowhere)
-        values = np.ascontiguousarray(samples.T / np.float32(32768), dtype=np.float32)
-        frame = av.AudioFrame.from_ndarray(values, "fltp", "stereo")
-        frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
-        packets = [*stream.encode(frame), *stream.encode(None)]
-        return [Coded(bytes(packet), packet.pts, packet.duration or AAC_DELAY, True) for packet in packets]
-
-
-def _sound_stream(film: Any) -> Any:
-    stream = film.add_stream("aac", rate=SOUND_RATE, layout="stereo")
-    stream.bit_rate = SOUND_BITS
-    stream.options = {"aac_coder": "fast"}  # a third of the time, at a rate where nobody hears it
-    return stream
-
-
 def _opened(file: bytes) -> Any:
     """A file in memory, to be read."""
     return av.open(io.BytesIO(file))
@@ -222,10 +175,10 @@ def _coded(packet: Any, rate: int) -> Coded:
     return Coded(bytes(packet), round(packet.pts * packet.time_base * rate), 1, packet.is_keyframe)
 
 
-def _packet(piece: Coded, stream: Any, ticks: int) -> Any:
+def _packet(piece: Coded, stream: Any, tick: Fraction) -> Any:
     packet = av.Packet(piece.data)
     packet.pts = packet.dts = piece.time
-    packet.duration, packet.time_base = piece.length, Fraction(1, ticks)
+    packet.duration, packet.time_base = piece.length, tick
     packet.is_keyframe = piece.is_key
     packet.stream = stream
     return packet

@@ -134,7 +134,7 @@ class Interview:
                 outcome()
                 waiting -= 1
         finally:
-            threading.Thread(target=lambda: [todo.put(None) for _ in range(workers)], daemon=True).start()
+            threading.Thread(target=_dismiss, args=(todo, workers), daemon=True).start()
 
     def _put(self, todo: queue.Queue[Any], item: Any) -> None:
         is_waiting = True
@@ -215,6 +215,12 @@ def plain(raw: Any) -> Any:
     if isinstance(raw, list | tuple):
         return [plain(value) for value in raw]
     return plain(np.asarray(raw).tolist())
+
+
+def _dismiss(todo: queue.Queue[Any], workers: int) -> None:
+    """Tell workers that there is no more to do; one that hangs is never told."""
+    for _ in range(workers):
+        todo.put(None)
 
 
 def _raise(error: Exception) -> None:
