@@ -24,6 +24,7 @@ NEARLY_UNIFORM = 0.97
 
 Word = Literal["trust", "careful", "do not trust", "nothing to judge"]
 Grade = Literal["holds", "weak", "fails", "not measured"]
+About = Literal["attention", "claim", "no claim"]  # whose truth is judged; a predictor may claim nothing
 GRADE_WORDS: Mapping[Grade, str] = {
     "holds": "holds",
     "weak": "is weak",
@@ -137,7 +138,10 @@ class Witness:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Is the attention of this target an explanation of this prediction? Figures, then a word by written thresholds."""
+    """Is the attention of this target, or what a predictor claims, an explanation of this prediction?
+
+    Figures, then a word by written thresholds.
+    """
 
     word: Word
     sentence: str  # plain words, for a person: the word and its weakest reason
@@ -162,6 +166,8 @@ class Verdict:
     order_share: float = float("nan")  # of random orders that are later, mean of deletion and insertion
     level: float = float("nan")  # largest p that holds here, corrected for the family of targets
     family: int = 0  # targets that were judged together
+    about: About = "attention"
+    claim: str = ""  # what a predictor names, as a phrase: "the sound of 12–14 s"
 
 
 @dataclass(frozen=True)
