@@ -88,7 +88,8 @@ def change_witness(case: Measured, limit: float) -> Witness:
     grade: Grade = "fails" if case.named < MIN_EFFECT else "weak" if case.named < limit else "holds"
     words = f"taken away, what it names moves the prediction by {_figure(case.deletion)}"
     if np.isfinite(case.insertion):
-        words += f"; alone, it moves an empty clip by {_figure(case.insertion)}, the whole clip by {_figure(case.clip)}"
+        words += f", and put alone into an empty clip by {_figure(case.insertion)}"
+    words += f"; the whole clip moves it by {_figure(case.clip)}"
     return Witness("change", grade, words, f"at least {_figure(max(MIN_EFFECT, limit))} on average")
 
 

@@ -164,13 +164,15 @@ def judge_claims(
     noise: np.ndarray | None = None,
     max_calls: int | None = None,
     start: float = 0.0,
+    of_one_second: bool = True,
 ) -> dict[str, Verdict]:
     """One verdict per target of `effects`, whose order is that of the predictor.
 
     prediction, baseline (K,): of the clip, and of nothing. effects: of each second, under the reference that stands for
     what is away. noise (K,): standard deviation of a prediction from one call to the next. max_calls: of distinct new
     variants; where it does not suffice, fewer places are tried, then insertion is left out, then nothing is judged.
-    A failed variant is NaN. start: of the clip, s into the file, for the words.
+    A failed variant is NaN. start: of the clip, s into the file, for the words. of_one_second: no effect is a share of
+    what several seconds did together.
     """
     targets = list(effects)
     own_noise = np.zeros(len(targets)) if noise is None else np.asarray(noise, np.float64)
@@ -183,7 +185,7 @@ def judge_claims(
                 questions.append(question)
             else:
                 verdicts[name] = _nothing_to_judge(claims[name], question, start)
-    known = KnownVariants(prediction, baseline, list(effects.values()))
+    known = KnownVariants(prediction, baseline, list(effects.values()), of_one_second)
     plan = _plan(known, questions, max_calls)
     if plan is None:
         return verdicts | {
