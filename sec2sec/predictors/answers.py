@@ -64,7 +64,10 @@ def _claims(value: Mapping[Any, Any], predictions: Mapping[str, float], who: str
         if modality not in (None, "audio", "video"):
             raise PredictorError(f'{about} it claims the modality {_short(modality)}; expected "audio" or "video"')
         if intervals or weights is not None or modality is not None:
-            claims[target] = Claim(intervals=intervals, weights=weights, modality=modality)
+            try:
+                claims[target] = Claim(intervals=intervals, weights=weights, modality=modality)
+            except UserError as error:
+                raise PredictorError(f"{about} {error}") from error
     return claims
 
 
@@ -78,7 +81,7 @@ def _by_target(part: object, key: str, predictions: Mapping[str, float], who: st
     return part
 
 
-def _intervals(values: object, about: str) -> tuple[tuple[float, float], ...]:
+def _intervals(values: Any, about: str) -> tuple[tuple[float, float], ...]:
     if values is None:
         return ()
     if not _is_list(values) or len(values) > MAX_CLAIMED:
@@ -94,7 +97,7 @@ def _intervals(values: object, about: str) -> tuple[tuple[float, float], ...]:
     return tuple(intervals)
 
 
-def _weights(values: object, about: str) -> tuple[float, ...] | None:
+def _weights(values: Any, about: str) -> tuple[float, ...] | None:
     if values is None:
         return None
     if not _is_list(values) or not 0 < len(values) <= MAX_CLAIMED:
