@@ -50,14 +50,16 @@ from sec2sec.predictors.claim_witnesses import (
     mass_witness,
     weight_test,
 )
-from sec2sec.predictors.placements import at_the_end, heaviest_seconds, named_seconds, placements, strongest
+from sec2sec.predictors.placements import at_the_end, heaviest_seconds, named_seconds, placements, runs, strongest
 from sec2sec.predictors.variants import KnownVariants, Sizes, part_of
+from sec2sec.words import listed
 
 OTHER_PLACES = (
     20,
     10,
     4,
 )  # that are tried for one second, half as many for several, which cost two calls; fewer where calls are dear
+MAX_TIMES_SHOWN = 4  # of a claim, in a sentence
 MAX_BEYOND_END = 1.0  # s that an end may lie beyond the clip's: people round up
 
 NO_CLAIM = "The predictor claims nothing about this target; the measured effects stand for themselves."
@@ -95,10 +97,17 @@ class Claim:
     def words(self, start: float = 0.0) -> str:
         """What it names, as a phrase. start: of the clip, s into the file."""
         of = "" if self.modality is None else f"the {MODALITY_WORDS[self.modality]}"
+        times = list(self.intervals)
         if self.weights is not None:
-            return f"weights over the seconds{f' of {of}' if of else ''}"
-        times = ", ".join(f"{start + begin:g}–{start + end:g} s" for begin, end in self.intervals)
-        return f"{of} of {times}" if of and times else of or times
+            heaviest = runs(heaviest_seconds(np.array(self.weights)))
+            times = [(first, first + length) for first, length in heaviest]
+        spans = [f"{start + begin:g}–{start + end:g} s" for begin, end in times[:MAX_TIMES_SHOWN]]
+        if len(times) > MAX_TIMES_SHOWN:
+            spans.append(f"{len(times) - MAX_TIMES_SHOWN} more")
+        named = listed(spans)
+        if self.weights is not None:
+            named = f"weights, half of them on {named}"
+        return f"{of} of {named}" if of and named else of or named
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,9 @@ def test_a_predictor_that_answers_no_edit_ends_the_run_with_its_reason(clip):
 
     def predict(clips):
         answers = predictors.second_three(clips)
-        changed = abs(answers[0]["brightness"] - original) > 0.01 or not predictors.loudness(clips)[0]["loudness"] > 0.03
+        changed = (
+            abs(answers[0]["brightness"] - original) > 0.01 or not predictors.loudness(clips)[0]["loudness"] > 0.03
+        )
         if changed:
             raise OSError("edited")
         return answers
