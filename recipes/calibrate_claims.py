@@ -10,9 +10,12 @@ with and without noise; and the bundled demo on known-truth clips, through its m
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +25,16 @@ from recipes.calibrate_verdict import LENGTHS, MAX_WRONG, MIN_RIGHT, MIN_SECONDS
 from recipes.claim_kinds import KINDS, RIGHT, WRONG, claims_of_kind
 from recipes.claim_predictors import MODALITIES, STRUCTURES, Case, case_of_film, filmed_clips, made_up
 from sec2sec import DEMO
-from sec2sec.checkpoints import Bundle, load_checkpoint
+from sec2sec.checkpoints import load_checkpoint
 from sec2sec.files import write_json
 from sec2sec.predictors.claims import judge_claims
 
 FAMILIES = (1, 5)  # targets that are judged together
 FILM = "the demo, on known-truth clips"
 MADE_UP = "made-up predictors"
-CLIPS_PER_CELL = 30  # of each structure and length; of five targets a fifth, so that a cell has as many claims
+CLIPS_PER_CELL = 25  # of each structure and length; of five targets a fifth, so that a cell has as many claims
 FILMED_CLIPS = 24  # of each length: two targets, and three ways to take one modality away
+SECONDS_OF_FILM = 360  # of each length, at most
 TRUST = "trust"
 
 
@@ -52,6 +56,14 @@ class Counts:
         """Trusted: clips with any target of wrong claims, targets of others."""
         trusted, total = (self.any_trusted, self.clips) if wrong else (self.words.get(TRUST, 0), self.claims)
         return trusted / total if total else float("nan")
+
+    def join(self, other: Counts) -> None:
+        """Those of another part."""
+        for word, count in other.words.items():
+            self.words[word] = self.words.get(word, 0) + count
+        self.clips += other.clips
+        self.any_trusted += other.any_trusted
+        self.calls += other.calls
 
     def add(self, words: Sequence[str], calls: int) -> None:
         """One clip."""
@@ -83,27 +95,50 @@ def judge_case(case: Case, chance: np.random.Generator) -> Iterator[tuple[str, l
             yield kind, [verdicts[target].word for target in claims], calls
 
 
-def calibrate(work: Path, bundle: Bundle, clips: int, filmed: int, lengths: Sequence[int] = LENGTHS) -> Table:
-    """All of it."""
+def calibrate(work: Path, clips: int, filmed: int, lengths: Sequence[int] = LENGTHS) -> Table:
+    """All of it. The part of each length stays in `work`, so that a run that was ended goes on."""
     table: Table = {}
-
-    def count(source: str, case: Case, family: int, rows: Sequence[str], chance: np.random.Generator) -> None:
-        for kind, words, calls in judge_case(case, chance):
-            for row in rows:
-                table.setdefault((source, kind, row, family), Counts()).add(words, calls)
-
     for seconds in lengths:
-        for number, structure in enumerate(STRUCTURES):
-            for family in FAMILIES:
-                for clip in range(-(-clips // family)):
-                    chance = np.random.default_rng([seconds, number, family, clip])
-                    case = made_up(structure, seconds, family, chance)
-                    count(MADE_UP, case, family, (f"{seconds} s", structure), chance)
-        for clip, film in enumerate(filmed_clips(work, bundle, seconds, filmed)):
-            for only in MODALITIES:
-                chance = np.random.default_rng([seconds, clip])
-                count(FILM, case_of_film(film, bundle, only), 1, (f"{seconds} s",), chance)
+        for source, path, part in (
+            (MADE_UP, work / f"claims-made-up-{seconds}-{clips}.json", partial(_made_up, seconds, clips)),
+            (FILM, work / f"claims-film-{seconds}-{filmed}.json", partial(_filmed, work, seconds, filmed)),
+        ):
+            if not path.exists():
+                work.mkdir(parents=True, exist_ok=True)
+                began = time.monotonic()
+                write_json(path, {json.dumps(key): vars(counts) for key, counts in part().items()})
+                print(f"{source}, {seconds} s: {time.monotonic() - began:.0f} s", file=sys.stderr)
+            for text, values in json.loads(path.read_text(encoding="utf-8")).items():
+                kind, row, family = json.loads(text)
+                table.setdefault((source, kind, row, family), Counts()).join(Counts(**values))
     return table
+
+
+def _made_up(seconds: int, clips: int) -> dict[tuple[str, str, int], Counts]:
+    """Of each structure `clips` with one target, and a fifth of five."""
+    part: dict[tuple[str, str, int], Counts] = {}
+    for number, structure in enumerate(STRUCTURES):
+        for family in FAMILIES:
+            for clip in range(-(-clips // family)):
+                chance = np.random.default_rng([seconds, number, family, clip])
+                case = made_up(structure, seconds, family, chance)
+                for kind, words, calls in judge_case(case, chance):
+                    for row in (f"{seconds} s", structure):
+                        part.setdefault((kind, row, family), Counts()).add(words, calls)
+    return part
+
+
+def _filmed(work: Path, seconds: int, filmed: int) -> dict[tuple[str, str, int], Counts]:
+    """At most `filmed` clips, and fewer long ones, each with both modalities and with one in its planted seconds."""
+    part: dict[tuple[str, str, int], Counts] = {}
+    bundle = load_checkpoint(DEMO, "cpu")
+    clips = filmed_clips(work, bundle, seconds, min(filmed, max(1, SECONDS_OF_FILM // seconds)))
+    for number, film in enumerate(clips):
+        for only in MODALITIES:
+            chance = np.random.default_rng([seconds, number])
+            for kind, words, calls in judge_case(case_of_film(film, bundle, only), chance):
+                part.setdefault((kind, f"{seconds} s", 1), Counts()).add(words, calls)
+    return part
 
 
 def misses(kind: str, row: str, counts: Counts) -> bool:
@@ -165,21 +200,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(description="Count the words of claims whose truth is known.")
     options.add_argument("work", type=Path, metavar="DIR", help="folder of the clips and their seconds")
     options.add_argument(
-        "--clips", type=int, default=CLIPS_PER_CELL, metavar="N", help="of each structure and length (default: 30)"
+        "--clips", type=int, default=CLIPS_PER_CELL, metavar="N", help="of each structure and length (default: 25)"
     )
     options.add_argument(
-        "--filmed", type=int, default=FILMED_CLIPS, metavar="N", help="known-truth clips of each length (default: 24)"
+        "--filmed",
+        type=int,
+        default=FILMED_CLIPS,
+        metavar="N",
+        help="known-truth clips of each length, fewer of long ones (default: 24)",
     )
-    options.add_argument("--json", type=Path, metavar="FILE", help="the counts of every word as well")
     chosen = options.parse_args(arguments)
     torch.set_num_threads(1)  # small products: more threads would only wait for each other
-    table = calibrate(chosen.work, load_checkpoint(DEMO, "cpu"), chosen.clips, chosen.filmed)
+    table = calibrate(chosen.work, chosen.clips, chosen.filmed)
     print(as_markdown(table))
     for name, kinds in (("wrong", WRONG), ("right", RIGHT)):
         share, claims = overall(table, kinds)
         print(f"\n{name} claims trusted from {MIN_SECONDS_RIGHT} s on: {100 * share:.1f} % of {claims}")
-    if chosen.json:
-        write_json(chosen.json, {"|".join(map(str, key)): vars(counts) for key, counts in table.items()})
     return 1 if any(misses(kind, row, counts) for (_, kind, row, _), counts in table.items()) else 0
 
 

@@ -137,10 +137,10 @@ class _Question:
         modality, masks = self.claim.modality, [self.named]
         if self.of_time:
             masks += [strongest(self.named, self.size), *at_the_end(self.named), *self.intervals, *self.others(places)]
-        rows = [part_of(mask, modality) for mask in masks]
-        if modality is not None:
-            rows.append(part_of(self.named, "video" if modality == "audio" else "audio"))
-        return np.stack(rows)
+        rows = part_of(np.stack(masks), modality)
+        if modality is None:
+            return rows
+        return np.concatenate([rows, part_of(self.named, "video" if modality == "audio" else "audio")[None]])
 
     def measured(self, sizes: Sizes) -> Measured:
         """What the claim and its rivals do, from the sizes of parts()."""

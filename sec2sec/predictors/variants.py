@@ -56,7 +56,7 @@ class KnownVariants:
         for modality, kind in ((None, "whole"), ("audio", "audio"), ("video", "video")):
             without = prediction - np.stack([getattr(effect, kind) for effect in effects], 1)
             answered = np.isfinite(without).all(1)
-            self._keep(~np.stack([part_of(row, modality) for row in single])[answered], without[answered])
+            self._keep(~part_of(single, modality)[answered], without[answered])
 
     def missing(self, parts: np.ndarray, insertion: bool) -> np.ndarray:
         """(M, 2, T) the distinct variants that sizes() needs and that are not known yet."""
@@ -106,9 +106,9 @@ class KnownVariants:
 
 
 def part_of(seconds: np.ndarray, modality: str | None) -> np.ndarray:
-    """(2, T) some seconds (T,), in both modalities or in one."""
+    """(…, 2, T) some seconds (…, T), in both modalities or in one."""
     nothing = np.zeros_like(seconds)
-    return np.stack([nothing if modality == "audio" else seconds, nothing if modality == "video" else seconds])
+    return np.stack([nothing if modality == "audio" else seconds, nothing if modality == "video" else seconds], -2)
 
 
 def _seconds_of(part: np.ndarray) -> np.ndarray:
