@@ -40,6 +40,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "named-encoders": part("named_encoders"),
     "evidence": part("evidence"),
     "film": part("film"),
+    "audit": part("audit"),
     "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
     "browser": part("browser"),

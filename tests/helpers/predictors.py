@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -46,7 +47,7 @@ def motion(clips: list[Path]) -> Answers:
     answers: Answers = []
     for clip in clips:
         frames = frames_of(clip)
-        pairs = [(a, b) for (t, a), (u, b) in zip(frames, frames[1:], strict=False) if int(t + 1e-3) == int(u + 1e-3)]
+        pairs = [(a, b) for (t, a), (u, b) in pairwise(frames) if int(t + 1e-3) == int(u + 1e-3)]
         answers.append({"motion": float(np.mean([np.abs(a - b).mean() for a, b in pairs]))})
     return answers
 

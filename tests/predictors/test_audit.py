@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,16 +38,6 @@ def clip(tmp_path_factory):
     return make_clip(tmp_path_factory.mktemp("audit") / "clip.mp4", 5, fps=8, picture=moving, sound=sound)
 
 
-@pytest.fixture(autouse=True)
-def no_answers_of_before(tmp_path, monkeypatch):
-    from dataclasses import replace
-
-    from sec2sec import paths
-
-    own = replace(paths.program_paths(), answers=tmp_path / "answers")
-    monkeypatch.setattr("sec2sec.predictors.cache.program_paths", lambda: own)
-
-
 def test_of_a_loudness_meter_only_the_sound_matters_and_exactly_where_it_is_loud(clip):
     target = sec2sec.audit(clip, predictors.loudness, **ONE).targets["loudness"]
     energy = LEVELS**2 / 2 / len(LEVELS)
@@ -60,9 +51,12 @@ def test_of_a_loudness_meter_only_the_sound_matters_and_exactly_where_it_is_loud
 
 def test_of_a_motion_meter_only_the_picture_matters(clip):
     target = sec2sec.audit(clip, predictors.motion, **ONE).targets["motion"]
+    frames = [luma for _, luma in predictors.frames_of(clip)]
+    seconds = [frames[8 * second : 8 * second + 8] for second in range(5)]
+    moved = [sum(np.abs(a - b).mean() for a, b in pairwise(own)) / 35 for own in seconds]
     assert np.abs(target.effect_audio).max() == 0
-    assert np.argsort(target.effect_video)[::-1][:3].tolist() == [1, 4, 2]
-    np.testing.assert_allclose(target.effect_video[[0, 3]], 0, atol=2e-3)
+    assert moved[0] < 0.001 < moved[1]
+    np.testing.assert_allclose(target.effect_video, moved, rtol=0.1, atol=2e-4)
 
 
 def test_a_predictor_of_one_second_is_found_out(clip):
@@ -115,19 +109,14 @@ def test_what_was_answered_once_is_not_asked_again_until_the_predictor_changes(c
 
 
 def test_a_run_that_breaks_off_goes_on_where_it_was(clip):
-    class Ended(BaseException):
-        pass
-
     class Ending(predictors.Counted):
         def __call__(self, clips):
-            if len(self.asked) >= 10:
-                raise Ended
-            return super().__call__(clips)
+            return super().__call__(clips) if len(self.asked) < 10 else []
 
-    with pytest.raises(Exception):  # noqa: B017 (whatever ends it)
-        sec2sec.audit(clip, Ending(predictors.loudness), version="1", batch=1, limit=0.5, **ONE)
+    with pytest.raises(UserError, match="returned 0 answers"):
+        sec2sec.audit(clip, Ending(predictors.loudness), name="meter", version="1", batch=1, **ONE)
     counted = predictors.Counted(predictors.loudness)
-    sec2sec.audit(clip, counted, version="1", **ONE)
+    sec2sec.audit(clip, counted, name="meter", version="1", **ONE)
     assert len(counted.asked) <= 12
 
 
@@ -200,19 +189,14 @@ def test_a_predictor_that_gives_no_prediction_is_one_clear_line(clip, predict, w
 
 
 def test_a_predictor_that_answers_no_edit_ends_the_run_with_its_reason(clip):
-    original = predictors.second_three([clip])[0]["brightness"]
-
-    def predict(clips):
-        answers = predictors.second_three(clips)
-        changed = (
-            abs(answers[0]["brightness"] - original) > 0.01 or not predictors.loudness(clips)[0]["loudness"] > 0.03
-        )
-        if changed:
-            raise OSError("edited")
-        return answers
+    class Ending(predictors.Counted):
+        def __call__(self, clips):
+            if len(self.asked) >= 4:  # of the clip as it is
+                raise OSError("edited")
+            return super().__call__(clips)
 
     with pytest.raises(UserError, match=r"answered none of 5 edited clips \(OSError: edited\)"):
-        sec2sec.audit(clip, predict, batch=1)
+        sec2sec.audit(clip, Ending(predictors.loudness), batch=1)
 
 
 def test_a_scale_makes_shares_of_other_numbers(clip):
@@ -269,7 +253,7 @@ def test_a_clip_without_sound_asks_only_about_its_picture(tmp_path):
 
 def test_a_sound_alone_and_a_last_second_that_breaks_off(tmp_path):
     sound = np.concatenate([tone(1, level=0.1), tone(1, level=0.6), tone(0.6, level=0.3)])
-    voice = make_clip(tmp_path / "voice.wav", picture=None, sound=sound, audio_codec="pcm_s16le")
+    voice = make_clip(tmp_path / "voice.m4a", picture=None, sound=sound)
     lengths = []
 
     def predict(clips):
