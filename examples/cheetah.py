@@ -19,7 +19,7 @@ MODEL = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=WEIGHTS)
 
 
 def predict(clips: list[Path]) -> list[dict[str, object]]:
-    """The mean probability over the seconds of each clip; it claims the second of the largest, and of that the picture."""
+    """The mean probability over the seconds of each clip; it claims the picture of the second with the largest."""
     answers: list[dict[str, object]] = []
     for clip in clips:
         seconds = probabilities(pictures_of(clip))

@@ -101,7 +101,7 @@ def calibrate(work: Path, clips: int, filmed: int, lengths: Sequence[int] = LENG
     for seconds in lengths:
         for source, path, part in (
             (MADE_UP, work / f"claims-made-up-{seconds}-{clips}.json", partial(_made_up, seconds, clips)),
-            (FILM, work / f"claims-film-{seconds}-{filmed}.json", partial(_filmed, work, seconds, filmed)),
+            (FILM, work / f"claims-demo-{seconds}-{filmed}.json", partial(_filmed, work, seconds, filmed)),
         ):
             if not path.exists():
                 work.mkdir(parents=True, exist_ok=True)

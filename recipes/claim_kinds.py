@@ -241,6 +241,8 @@ def claims_of_kind(
     kind = KINDS[name]
     claims = {}
     for k, target in enumerate(case.targets):
+        if case.known is not None and not case.known[k]:
+            continue
         claim = kind(case, k, effects[target], chance)
         if claim is None:
             continue

@@ -57,6 +57,7 @@ class Case:
     modality: Sequence[Modality | None]  # of each target; None: of both
     singly: np.ndarray  # (K,) bool: whether the effect of a single second shows that it counts
     noise: np.ndarray | None = None  # (K,) as estimated
+    known: np.ndarray | None = None  # (K,) bool: whether the truth is known; None: of all targets
     moving: np.ndarray = field(default_factory=lambda: np.zeros(0, int))  # loudest and most moving second, of film
 
     @property
@@ -201,10 +202,12 @@ def case_of_film(clip: FilmedClip, bundle: Bundle, only: Modality | None) -> Cas
 
     case = Case(predict, both.shape[0], clip.strength, [only] * len(rows), np.ones(len(rows), bool))
     _, _, effects = case.effects()
-    # what was planted is the truth where it has most of the effect
+    # which seconds count was planted, how much each of them counts is the model's own; and the truth about a target is
+    # known where what was planted has most of the effect
     size = np.stack([np.abs(effect.whole) for effect in effects.values()])
-    used = (size * planted).sum(1) >= size.sum(1) / 2
-    return replace(case, strength=clip.strength * used[:, None], moving=_moving(clip, planted))
+    known = (size * planted).sum(1) >= size.sum(1) / 2
+    strength = size * (clip.strength > 0)
+    return replace(case, strength=strength, known=known, moving=_moving(clip, planted))
 
 
 def _moving(clip: FilmedClip, planted: np.ndarray) -> np.ndarray:

@@ -21,8 +21,10 @@ TIMES = re.compile(
     re.IGNORECASE,
 )
 MOMENT = 1.0  # s that a single time stands for
-SOUND = re.compile(r"\b(sound|audio|voices?|vocal|speech|spoken|music|noise|heard|hear)\b", re.IGNORECASE)
-PICTURE = re.compile(r"\b(picture|video|visual|images?|faces?|facial|frames?|seen|see|looks?)\b", re.IGNORECASE)
+SOUND = re.compile(
+    r"\b(sounds?|soundtrack|audio|voices?|vocal|speech|spoken|music|noises?|heard|hear)\b", re.IGNORECASE
+)
+PICTURE = re.compile(r"\b(pictures?|video|visual|images?|faces?|facial|frames?|seen|see|looks?)\b", re.IGNORECASE)
 
 
 def claims_from_text(reasons: Mapping[str, str]) -> dict[str, dict[str, object]]:

@@ -149,6 +149,7 @@ class _Question:
         ends = both[1:4] if self.of_time else np.full(3, np.nan)
         others = both[4 + count : end] if self.of_time else both[:0]
         return Measured(
+            seconds=int(self.named.sum()),
             clip=self.change,
             deletion=float(sizes.deletion[0, self.target]),
             insertion=float("nan") if sizes.insertion is None else float(sizes.insertion[0, self.target]),
