@@ -59,6 +59,14 @@ class Pictures:
         frame = self._screen.at(self._start + picture.second + within)
         return self._blur(frame, picture.blur) if picture.blur else frame
 
+    def decoded_at(self, picture: Picture, within: float) -> av.VideoFrame | None:
+        """The frame of a second that plays, as it was decoded; None where more than its size has to be changed."""
+        is_plain = picture.kind == "play" and not picture.blur and self._clip.turned == (0, False)
+        if self._screen is None or not is_plain:
+            return None
+        frame: av.VideoFrame = self._screen.frame_at(self._start + picture.second + within)
+        return None if any(component.is_alpha for component in frame.format.components) else frame
+
     def _blur(self, frame: np.ndarray, strength: float) -> np.ndarray:
         blurred = self._blurred
         if blurred is None or blurred[0] is not frame or blurred[1] != strength:

@@ -19,16 +19,19 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.frame import PictureType
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from sec2sec.edits.plan import ClipTracks, Picture, Plan
 from sec2sec.edits.render import film_rate
 from sec2sec.edits.sources import Pictures
 from sec2sec.media import Clip, MediaError
+from sec2sec.media.video import HD_LINES
 from sec2sec.predictors.sounds import Coded, SoundMaker, sound_stream
 from sec2sec.render.frames import SOUND_RATE, soundtrack
 
-QUALITY = {"preset": "veryfast", "crf": "17"}  # finer than eyes see; a copy of a copy of a web video loses nothing
+UNSPECIFIED = 2  # of H.273: the file does not say by which matrix its colours were made
+QUALITY = {"preset": "superfast", "crf": "17"}  # finer than eyes see; a copy of a copy of a web video loses nothing
 
 
 class FilmMaker:
@@ -116,7 +119,8 @@ class FilmMaker:
 
     def _encode_seconds(self, looks: Sequence[Picture]) -> None:
         """Each look for a whole second; all of them through one encoder, cut where each second begins."""
-        frames = (self._pictures.at(look, (index + 0.5) / self.rate) for look in looks for index in range(self.rate))
+        instants = [(index + 0.5) / self.rate for index in range(self.rate)]
+        frames = (self._frame(look, instant) for look in looks for instant in instants)
         file = encode_picture(frames, self._pictures.size, self.rate)
         with closing(_opened(file)) as container:
             pieces = [_coded(packet, self.rate) for packet in container.demux(video=0) if packet.size]
@@ -131,6 +135,11 @@ class FilmMaker:
         else:
             self._check_same(file)
 
+    def _frame(self, look: Picture, instant: float) -> av.VideoFrame | np.ndarray:
+        """As it was decoded, wherever that is possible: colours that are not converted are not changed."""
+        decoded = self._pictures.decoded_at(look, instant)
+        return self._pictures.at(look, instant) if decoded is None else decoded
+
     def _check_same(self, file: bytes) -> None:
         """Seconds of two encoders go together only where both say the same of their pictures."""
         with closing(_opened(file)) as other:
@@ -138,10 +147,10 @@ class FilmMaker:
         assert ours == theirs, "the same settings make the same parameter sets"
 
 
-def encode_picture(frames: Iterable[np.ndarray], size: tuple[int, int], rate: int) -> bytes:
-    """Frames (height, width, 3) uint8 RGB as an MP4 in memory, in which every second begins anew. size: width, height.
+def encode_picture(frames: Iterable[av.VideoFrame | np.ndarray], size: tuple[int, int], rate: int) -> bytes:
+    """Frames, or (height, width, 3) uint8 RGB, as an MP4 in memory, in which every second begins anew.
 
-    The very same array twice in a row is converted once.
+    size: width, height. The very same frame twice in a row is converted once.
     """
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as film:
@@ -156,13 +165,30 @@ def encode_picture(frames: Iterable[np.ndarray], size: tuple[int, int], rate: in
         for number, frame in enumerate(frames):
             if frame is not shown or converted is None:
                 shown = frame
-                converted = av.VideoFrame.from_ndarray(frame, "rgb24").reformat(
-                    format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-                )
+                converted = as_coded(frame, size)
             converted.pts, converted.time_base = number, Fraction(1, rate)
             film.mux(stream.encode(converted))
         film.mux(stream.encode(None))
     return file.getvalue()
+
+
+def as_coded(frame: av.VideoFrame | np.ndarray, size: tuple[int, int]) -> av.VideoFrame:
+    """The frame as H.264 takes it: yuv420p of this size, BT.709, limited range; a frame of its own."""
+    if isinstance(frame, np.ndarray):
+        frame = av.VideoFrame.from_ndarray(frame, "rgb24")
+    unsaid = frame.colorspace == UNSPECIFIED and frame.height >= HD_LINES and not frame.format.is_rgb
+    converted = frame.reformat(
+        *size,
+        "yuv420p",
+        src_colorspace=Colorspace.ITU709 if unsaid else None,
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=Interpolation.BILINEAR,
+    )
+    if converted is frame:  # nothing was to be done; its time is about to be changed
+        converted = av.VideoFrame.from_ndarray(frame.to_ndarray(), "yuv420p")
+    converted.pict_type = PictureType.NONE  # else the encoder would do as the one before it did
+    return converted
 
 
 def _opened(file: bytes) -> Any:
