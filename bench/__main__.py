@@ -41,6 +41,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "evidence": part("evidence"),
     "film": part("film"),
     "audit": part("audit"),
+    "claims": part("claims"),
     "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
     "browser": part("browser"),

@@ -1,7 +1,7 @@
 """How loud a clip is, from 0 to 1: a predictor in a dozen lines, as a function and as a command.
 
-    sec2sec audit clip.mp4 --python examples.loudness:predict
-    sec2sec audit clip.mp4 --command 'python examples/loudness.py {clip}'
+sec2sec audit clip.mp4 --python examples.loudness:predict
+sec2sec audit clip.mp4 --command 'python examples/loudness.py {clip}'
 """
 
 import json

@@ -119,6 +119,13 @@ def _second(place: int) -> Claim:
     return Claim(((float(place), place + 1.0),))
 
 
+def _moving(number: int) -> Kind:
+    def moving(case: Case, *_: object) -> Claim | None:
+        return _second(int(case.moving[number])) if len(case.moving) else None
+
+    return moving
+
+
 def _shifted(by: int) -> Kind:
     def shifted(case: Case, k: int, _: SecondEffects, chance: np.random.Generator) -> Claim | None:
         strength = np.roll(case.strength[k], by)
@@ -184,6 +191,8 @@ WRONG: Mapping[str, Kind] = {
     "planted times, 2 s later": _shifted(2),
     "last second": lambda case, *_: _second(case.seconds - 1),
     "first second": lambda *_: _second(0),
+    "loudest second where nothing is planted": _moving(0),
+    "most moving second where nothing is planted": _moving(1),
     "another clip's": _another,
     "planted times, the weakest first": _wrong_order,
     "planted times, of the other modality": _other_modality_of_planted,
@@ -232,6 +241,8 @@ def claims_of_kind(
     kind = KINDS[name]
     claims = {}
     for k, target in enumerate(case.targets):
+        if case.known is not None and not case.known[k]:
+            continue
         claim = kind(case, k, effects[target], chance)
         if claim is None:
             continue

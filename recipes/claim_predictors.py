@@ -5,14 +5,26 @@ T seconds, K targets, N variants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 
 import numpy as np
+import torch
 
-from sec2sec.explanations.masker import MaskedPredictor
+from sec2sec.checkpoints import Bundle
+from sec2sec.datasets.extract import as_decoded, decode_all
+from sec2sec.datasets.known_truth import make_clips
+from sec2sec.datasets.known_truth.read import read_planted
+from sec2sec.datasets.open import open_data
+from sec2sec.encoders.tokens import Tokens
+from sec2sec.encoding import encode_clip
+from sec2sec.explanations.embeddings import SecondEmbeddings, embed_seconds, to_numpy
+from sec2sec.explanations.masker import MaskedPredictor, SecondMasker
 from sec2sec.explanations.results import SecondEffects
+from sec2sec.model import Sec2Sec
 from sec2sec.predictors.claim_witnesses import Modality
+from sec2sec.progress import drain
 
 STRUCTURES = (
     "one second",
@@ -27,7 +39,12 @@ STRUCTURES = (
 EVIDENCE = 2.5  # logits that the decisive seconds have together
 LEAK = 0.03  # logits, standard deviation of all other seconds
 NOISE = 0.01  # standard deviation of a prediction, from call to call
-REPEATS = 4  # of the unedited clip, from which the noise is estimated
+REPEATS = 8  # of the unedited clip, from which the noise is estimated, as audit does
+
+
+SEED = 4300  # of the known-truth clips; the length in s is added
+FILMED_TARGETS = ("arousal", "valence")
+MODALITIES: tuple[Modality | None, ...] = (None, "audio", "video")
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,7 @@ class Case:
     modality: Sequence[Modality | None]  # of each target; None: of both
     singly: np.ndarray  # (K,) bool: whether the effect of a single second shows that it counts
     noise: np.ndarray | None = None  # (K,) as estimated
+    known: np.ndarray | None = None  # (K,) bool: whether the truth is known; None: of all targets
     moving: np.ndarray = field(default_factory=lambda: np.zeros(0, int))  # loudest and most moving second, of film
 
     @property
@@ -105,7 +123,7 @@ class _Logit:
             signs[np.flatnonzero(decisive)[::2]] = -sign
         sizes = 1.0 if structure.startswith("two") else chance.uniform(0.5, 1, seconds)
         weights = EVIDENCE / np.sqrt(max(1, count)) * signs * sizes * decisive
-        modality: Modality | None = [None, "audio", "video"][int(chance.integers(3))]
+        modality = MODALITIES[int(chance.integers(3))]
         leak = LEAK * chance.standard_normal((2, seconds)) * (count > 0)
         return _Logit(structure, weights, decisive, leak, modality, float(chance.normal(0, 0.5)))
 
@@ -121,3 +139,77 @@ class _Logit:
             evidence = there @ self.weights
         logits: np.ndarray = self.bias + evidence + picture @ self.leak[0] + sound @ self.leak[1]
         return logits
+
+
+@dataclass(frozen=True)
+class FilmedClip:
+    """A known-truth clip, embedded by the demo, and what was planted in it."""
+
+    embeddings: np.ndarray  # (4, T, D) with both modalities, sound alone, picture alone, neither
+    strength: np.ndarray  # (K, T) |evidence|
+    loudness: np.ndarray  # (T,)
+    motion: np.ndarray  # (T,)
+
+
+def filmed_clips(work: Path, bundle: Bundle, seconds: int, clips: int) -> list[FilmedClip]:
+    """Known-truth clips of T seconds, from the cache in `work` or made."""
+    path = work / f"claims-{seconds}-{clips}-{bundle.summary.sha256[:12]}.npz"
+    if not path.exists():
+        folder = work / f"claims-clips-{seconds}"
+        drain(make_clips(folder, clips, SEED + seconds, "cluttered", workers=1, lengths=(seconds, seconds)))
+        np.savez(
+            path,
+            **{
+                f"{k}.{name}": array
+                for k, clip in enumerate(_filmed(folder, bundle))
+                for name, array in vars(clip).items()
+            },
+        )
+    with np.load(path) as arrays:
+        names = [field.name for field in fields(FilmedClip)]
+        return [FilmedClip(*(arrays[f"{k}.{name}"] for name in names)) for k in range(clips)]
+
+
+@torch.inference_mode()
+def _filmed(folder: Path, bundle: Bundle) -> Iterator[FilmedClip]:
+    assert isinstance(bundle.model, Sec2Sec)
+    planted = read_planted(folder)
+    for row, decoded in decode_all(open_data(folder).split("all"), bundle.encoders.config, as_decoded, workers=0):
+        assert not isinstance(decoded, str), decoded
+        truth = planted[row.id]
+        embedded = embed_seconds(bundle.model, encode_clip(decoded, bundle.encoders, bundle.device))
+        kinds = (embedded.both, embedded.audio_only, embedded.video_only, embedded.neither)
+        yield FilmedClip(
+            np.stack([to_numpy(kind) for kind in kinds]),
+            np.stack([np.abs(truth.evidence[target]) * truth.decisive for target in FILMED_TARGETS]),
+            truth.states["loudness"],
+            truth.states["motion"],
+        )
+
+
+def case_of_film(clip: FilmedClip, bundle: Bundle, only: Modality | None) -> Case:
+    """The demo on that clip. only: the planted seconds keep this modality alone, so that nothing rests on the other."""
+    assert isinstance(bundle.model, Sec2Sec)
+    both, sound_only, picture_only, neither = map(torch.from_numpy, clip.embeddings)
+    masker = SecondMasker(bundle.model, Tokens(None, None), SecondEmbeddings(both, sound_only, picture_only, neither))
+    planted: np.ndarray = clip.strength.sum(0) > 0
+    rows = [bundle.model.config.targets.index(target) for target in FILMED_TARGETS]
+
+    def predict(picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
+        seen = picture & ~planted if only == "audio" else picture
+        heard = sound & ~planted if only == "video" else sound
+        return masker.predictor(seen, heard)[:, rows]
+
+    case = Case(predict, both.shape[0], clip.strength, [only] * len(rows), np.ones(len(rows), bool))
+    _, _, effects = case.effects()
+    # which seconds count was planted, how much each of them counts is the model's own; and the truth about a target is
+    # known where what was planted has most of the effect
+    size = np.stack([np.abs(effect.whole) for effect in effects.values()])
+    known = (size * planted).sum(1) >= size.sum(1) / 2
+    strength = size * (clip.strength > 0)
+    return replace(case, strength=strength, known=known, moving=_moving(clip, planted))
+
+
+def _moving(clip: FilmedClip, planted: np.ndarray) -> np.ndarray:
+    """The loudest and the most moving second of those in which nothing was planted."""
+    return np.array([np.where(planted, -np.inf, state).argmax() for state in (clip.loudness, clip.motion)])

@@ -20,6 +20,7 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── PredictorError      predictors.answers: a predictor that is not ours, or its answer
         ├── ClaimError          predictors.claims: a claim that cannot be tested
         ├── EditError           edits.plan: an edit of a clip
+        ├── ClaimError          predictors.claims: a claim that says nothing that can be tested
         ├── TrainingError       training.loop: a training, a search or a benchmark that cannot go on
         │   └── DivergedError   training.loop: its loss is no number any more
         ├── JobError            jobs.job: a training that the app started

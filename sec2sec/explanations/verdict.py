@@ -63,9 +63,9 @@ OPENINGS: dict[tuple[About, Word], str] = {
     ("attention", "trust"): "The attention names the seconds that this prediction rests on; the weakest of its reasons",
     ("attention", "careful"): "The attention may name the wrong seconds",
     ("attention", "do not trust"): "The attention does not say what this prediction rests on",
-    ("claim", "trust"): "The claim names what this prediction rests on; the weakest of its reasons",
-    ("claim", "careful"): "The claim may be wrong, or only a part of the truth",
-    ("claim", "do not trust"): "The claim does not say what this prediction rests on",
+    ("claim", "trust"): "It claims {claim}, and this prediction rests on that; the weakest of the reasons",
+    ("claim", "careful"): "It claims {claim}, which may be wrong, or a part of the truth alone",
+    ("claim", "do not trust"): "It claims {claim}, and this prediction does not rest on that",
 }
 SAY_IT_ALL = ("use", "unevenness")  # criteria whose failure needs no opening
 
@@ -257,18 +257,18 @@ def in_words(verdict: Verdict, witnesses: Sequence[Witness]) -> Verdict:
     return replace(
         verdict,
         word=word,
-        sentence=sentence_of(word, witnesses[0], verdict.about),
+        sentence=sentence_of(word, witnesses[0], verdict),
         reasons=tuple(reasons),
         witnesses=tuple(witnesses),
     )
 
 
-def sentence_of(word: Word, weakest: Witness, about: About = "attention") -> str:
+def sentence_of(word: Word, weakest: Witness, verdict: Verdict) -> str:
     """What the word means here, by its weakest reason; of a failure that says it all, the reason alone."""
     if word == "do not trust" and weakest.name in SAY_IT_ALL:
         return f"{weakest.words[0].upper()}{weakest.words[1:]}."
     figures = weakest.against_threshold if weakest.grade == "weak" else weakest.words
-    return f"{OPENINGS[about, word]}: {figures}."
+    return f"{OPENINGS[verdict.about, word].format(claim=verdict.claim)}: {figures}."
 
 
 def word_of(witnesses: Sequence[Witness]) -> Word:

@@ -33,6 +33,7 @@ MODALITY_WORDS: Mapping[Modality, str] = {"audio": "sound", "video": "picture"}
 class Measured:
     """What a claim's part and its rivals do, in units of the prediction."""
 
+    seconds: int  # that are named
     clip: float  # |prediction − baseline|: what the whole clip does
     deletion: float  # of what is named
     insertion: float  # NaN where it was not run
@@ -86,9 +87,11 @@ def claim_witnesses(case: Measured, limit: float) -> list[Witness]:
 def change_witness(case: Measured, limit: float) -> Witness:
     """Whether the prediction moves at all, beyond the noise."""
     grade: Grade = "fails" if case.named < MIN_EFFECT else "weak" if case.named < limit else "holds"
-    words = f"taken away, what it names moves the prediction by {_figure(case.deletion)}"
+    how = "taken away, at once or second by second" if case.seconds > 1 else "taken away"
+    words = f"{how}, what it names moves the prediction by {_figure(case.deletion)}"
     if np.isfinite(case.insertion):
-        words += f"; alone, it moves an empty clip by {_figure(case.insertion)}, the whole clip by {_figure(case.clip)}"
+        words += f", and put alone into an empty clip by {_figure(case.insertion)}"
+    words += f"; the whole clip moves it by {_figure(case.clip)}"
     return Witness("change", grade, words, f"at least {_figure(max(MIN_EFFECT, limit))} on average")
 
 

@@ -50,14 +50,16 @@ from sec2sec.predictors.claim_witnesses import (
     mass_witness,
     weight_test,
 )
-from sec2sec.predictors.placements import at_the_end, heaviest_seconds, named_seconds, placements, strongest
+from sec2sec.predictors.placements import at_the_end, heaviest_seconds, named_seconds, placements, runs, strongest
 from sec2sec.predictors.variants import KnownVariants, Sizes, part_of
+from sec2sec.words import listed
 
 OTHER_PLACES = (
     20,
     10,
     4,
 )  # that are tried for one second, half as many for several, which cost two calls; fewer where calls are dear
+MAX_TIMES_SHOWN = 4  # of a claim, in a sentence
 MAX_BEYOND_END = 1.0  # s that an end may lie beyond the clip's: people round up
 
 NO_CLAIM = "The predictor claims nothing about this target; the measured effects stand for themselves."
@@ -95,10 +97,17 @@ class Claim:
     def words(self, start: float = 0.0) -> str:
         """What it names, as a phrase. start: of the clip, s into the file."""
         of = "" if self.modality is None else f"the {MODALITY_WORDS[self.modality]}"
+        times = list(self.intervals)
         if self.weights is not None:
-            return f"weights over the seconds{f' of {of}' if of else ''}"
-        times = ", ".join(f"{start + begin:g}–{start + end:g} s" for begin, end in self.intervals)
-        return f"{of} of {times}" if of and times else of or times
+            heaviest = runs(heaviest_seconds(np.array(self.weights)))
+            times = [(first, first + length) for first, length in heaviest]
+        spans = [f"{start + begin:g}–{start + end:g} s" for begin, end in times[:MAX_TIMES_SHOWN]]
+        if len(times) > MAX_TIMES_SHOWN:
+            spans.append(f"{len(times) - MAX_TIMES_SHOWN} more")
+        named = listed(spans)
+        if self.weights is not None:
+            named = f"weights, half of them on {named}"
+        return f"{of} of {named}" if of and named else of or named
 
 
 @dataclass(frozen=True)
@@ -128,10 +137,10 @@ class _Question:
         modality, masks = self.claim.modality, [self.named]
         if self.of_time:
             masks += [strongest(self.named, self.size), *at_the_end(self.named), *self.intervals, *self.others(places)]
-        rows = [part_of(mask, modality) for mask in masks]
-        if modality is not None:
-            rows.append(part_of(self.named, "video" if modality == "audio" else "audio"))
-        return np.stack(rows)
+        rows = part_of(np.stack(masks), modality)
+        if modality is None:
+            return rows
+        return np.concatenate([rows, part_of(self.named, "video" if modality == "audio" else "audio")[None]])
 
     def measured(self, sizes: Sizes) -> Measured:
         """What the claim and its rivals do, from the sizes of parts()."""
@@ -140,6 +149,7 @@ class _Question:
         ends = both[1:4] if self.of_time else np.full(3, np.nan)
         others = both[4 + count : end] if self.of_time else both[:0]
         return Measured(
+            seconds=int(self.named.sum()),
             clip=self.change,
             deletion=float(sizes.deletion[0, self.target]),
             insertion=float("nan") if sizes.insertion is None else float(sizes.insertion[0, self.target]),
@@ -164,13 +174,15 @@ def judge_claims(
     noise: np.ndarray | None = None,
     max_calls: int | None = None,
     start: float = 0.0,
+    of_one_second: bool = True,
 ) -> dict[str, Verdict]:
     """One verdict per target of `effects`, whose order is that of the predictor.
 
     prediction, baseline (K,): of the clip, and of nothing. effects: of each second, under the reference that stands for
     what is away. noise (K,): standard deviation of a prediction from one call to the next. max_calls: of distinct new
     variants; where it does not suffice, fewer places are tried, then insertion is left out, then nothing is judged.
-    A failed variant is NaN. start: of the clip, s into the file, for the words.
+    A failed variant is NaN. start: of the clip, s into the file, for the words. of_one_second: no effect is a share of
+    what several seconds did together.
     """
     targets = list(effects)
     own_noise = np.zeros(len(targets)) if noise is None else np.asarray(noise, np.float64)
@@ -183,7 +195,7 @@ def judge_claims(
                 questions.append(question)
             else:
                 verdicts[name] = _nothing_to_judge(claims[name], question, start)
-    known = KnownVariants(prediction, baseline, list(effects.values()))
+    known = KnownVariants(prediction, baseline, list(effects.values()), of_one_second)
     plan = _plan(known, questions, max_calls)
     if plan is None:
         return verdicts | {

@@ -120,7 +120,9 @@ class _Measuring:
         self.doing = "Testing what it claims"
         left = None if self.budget is None else max(self._left(), 0)
         named = dict(zip(masker.targets, effects[0], strict=True))
-        verdicts = judge_claims(masker.predict, prediction, baseline, named, claims, noise, left, self.start)
+        verdicts = judge_claims(
+            masker.predict, prediction, baseline, named, claims, noise, left, self.start, effort.step == 1
+        )
         whole = Effort(self.references)
         return Measurement(
             masker.targets,

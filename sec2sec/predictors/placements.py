@@ -50,7 +50,7 @@ def placements(mask: np.ndarray, limit: int) -> np.ndarray:
     The same for the same mask each time.
     """
     pool = _candidates(mask)
-    others = pool[(pool != mask).any(1)]
+    others: np.ndarray = pool[(pool != mask).any(1)]
     if len(others) > limit:
         chance = np.random.default_rng([len(mask), *np.flatnonzero(mask)])
         others = others[np.sort(chance.permutation(len(others))[:limit])]
@@ -61,10 +61,7 @@ def strongest(mask: np.ndarray, size: np.ndarray) -> np.ndarray:
     """(T,) bool: of the other placements of its runs, the one with the largest sum of `size` (T,)."""
     pool = np.concatenate([_candidates(mask), _greedy(mask, size)[None]])
     others = pool[(pool != mask).any(1)]
-    if not len(others):
-        return mask
-    best: np.ndarray = others[(others @ size).argmax()]
-    return best
+    return np.asarray(others[(others @ size).argmax()]) if len(others) else mask
 
 
 def at_the_end(mask: np.ndarray) -> np.ndarray:

@@ -36,93 +36,98 @@ class Sizes:
 
 
 class KnownVariants:
-    """The predictions of variants of one clip. The clip, nothing, and the clip without each second come with it."""
+    """The predictions of variants of one clip, of which some are known before anything is asked."""
 
-    def __init__(self, prediction: np.ndarray, baseline: np.ndarray, effects: Sequence[SecondEffects]) -> None:
-        """prediction, baseline (K,); effects: of each target."""
-        self.seconds = len(effects[0].whole)
+    def __init__(
+        self, prediction: np.ndarray, baseline: np.ndarray, effects: Sequence[SecondEffects], of_one_second: bool = True
+    ) -> None:
+        """prediction, baseline (K,): of the clip, and of nothing; effects: of each target.
+
+        of_one_second: each effect is of its second alone, and not a share of what several did together. Else what
+        the seconds of a part do one by one is left out: a call for each would be more than the effects took.
+        """
+        self.seconds, self.targets, self.one_by_one = len(effects[0].whole), len(prediction), of_one_second
         self._values: dict[bytes, np.ndarray] = {}
-        whole, single = np.ones((2, self.seconds), bool), np.eye(self.seconds, dtype=bool)
-        self._keep(whole[None], prediction[None])
-        self._keep(~whole[None], baseline[None])
-        nothing = np.zeros_like(single)
-        for rows, kind in (
-            (np.stack([single, single], 1), "whole"),
-            (np.stack([nothing, single], 1), "audio"),
-            (np.stack([single, nothing], 1), "video"),
-        ):
-            self._keep(~rows, prediction - np.stack([getattr(effect, kind) for effect in effects], 1))
+        whole, single = np.ones((1, 2, self.seconds), bool), np.eye(self.seconds, dtype=bool)
+        self._keep(whole, prediction[None])
+        self._keep(~whole, baseline[None])
+        if not of_one_second:
+            return
+        for modality, kind in ((None, "whole"), ("audio", "audio"), ("video", "video")):
+            without = prediction - np.stack([getattr(effect, kind) for effect in effects], 1)
+            answered = np.isfinite(without).all(1)
+            self._keep(~part_of(single, modality)[answered], without[answered])
 
     def missing(self, parts: np.ndarray, insertion: bool) -> np.ndarray:
         """(M, 2, T) the distinct variants that sizes() needs and that are not known yet."""
-        rows = self._rows(parts, insertion)
-        distinct = {row.tobytes(): row for row in rows}
+        distinct = {row.tobytes(): row for row in self._rows(parts, insertion)}
         new = [row for key, row in distinct.items() if key not in self._values]
         return np.array(new).reshape(-1, 2, self.seconds)
 
     def ask(self, predict: MaskedPredictor, variants: np.ndarray) -> None:
-        """Run some variants (M, 2, T), all in one call."""
+        """Run some variants (M, 2, T), all in one call. One that failed is NaN."""
         if len(variants):
-            self._keep(variants, predict(variants[:, PICTURE], variants[:, SOUND]), gaps=True)
+            self._keep(variants, predict(variants[:, PICTURE], variants[:, SOUND]))
 
     def sizes(self, parts: np.ndarray, insertion: bool, noise: np.ndarray) -> Sizes:
         """What each part (N, 2, T) does. noise (K,): standard deviation of a prediction, from one call to the next."""
-        own = NOISE_OF_A_SECOND * np.sqrt(2) * noise
         clip, nothing = self._of(np.ones((1, 2, self.seconds), bool)), self._of(np.zeros((1, 2, self.seconds), bool))
-        deletion = self._larger(
-            np.abs(clip - self._of(~parts)), [self._of(~single) - clip for single in _singles(parts)], own
-        )
+        singles = self._singles(parts)
+        gone = [self._of(~single) - clip for single in singles]
+        deletion = _larger(self._of(~parts) - clip, gone, noise)
         if not insertion:
             return Sizes(deletion, None)
-        alone = [
-            self._of(single) - nothing if not _is_everywhere(part) else np.zeros((1, len(own)))
-            for part, single in zip(parts, _singles(parts), strict=True)
-        ]
-        return Sizes(deletion, self._larger(np.abs(self._of(parts) - nothing), alone, own))
-
-    @staticmethod
-    def _larger(at_once: np.ndarray, one_by_one: Sequence[np.ndarray], noise: np.ndarray) -> np.ndarray:
-        """(N, K) of what parts do at once, and the sum of what each of their seconds does beyond the noise."""
-        sums = np.array([np.maximum(np.abs(changes) - noise, 0).sum(0) for changes in one_by_one])
-        larger: np.ndarray = np.maximum(at_once, sums)
-        return larger
+        alone = [self._of(single) - nothing for single in self._inserted(parts, singles)]
+        return Sizes(deletion, _larger(self._of(parts) - nothing, alone, noise))
 
     def _rows(self, parts: np.ndarray, insertion: bool) -> np.ndarray:
         """(M, 2, T) the variants behind sizes(), some of them twice."""
-        singles = _singles(parts)
+        singles = self._singles(parts)
         rows = [~parts, *(~single for single in singles)]
-        if insertion:
-            rows += [parts, *(single for part, single in zip(parts, singles, strict=True) if not _is_everywhere(part))]
-        return np.concatenate(rows)
+        return np.concatenate([*rows, parts, *self._inserted(parts, singles)] if insertion else rows)
 
-    def _keep(self, rows: np.ndarray, values: np.ndarray, gaps: bool = False) -> None:
-        """gaps: a prediction that failed is known as well: not to be asked again."""
+    def _singles(self, parts: np.ndarray) -> list[np.ndarray]:
+        """Of each part, its seconds as parts of their own, (m, 2, T)."""
+        return [_seconds_of(part) if self.one_by_one else np.zeros((0, *part.shape), bool) for part in parts]
+
+    @staticmethod
+    def _inserted(parts: np.ndarray, singles: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Those that are put back one by one: of a part of all seconds none, which would be a call for each second."""
+        return [single[:0] if part.any(0).all() else single for part, single in zip(parts, singles, strict=True)]
+
+    def _keep(self, rows: np.ndarray, values: np.ndarray) -> None:
         for row, value in zip(rows, values, strict=True):
-            if gaps or np.isfinite(value).all():
-                self._values[row.tobytes()] = np.asarray(value, np.float64)
+            self._values[row.tobytes()] = np.asarray(value, np.float64)
 
     def _of(self, rows: np.ndarray) -> np.ndarray:
         """(N, K) the predictions of variants (N, 2, T)."""
-        return np.stack([self._values[row.tobytes()] for row in rows])
+        known = [self._values[row.tobytes()] for row in rows]
+        return np.array(known).reshape(len(rows), self.targets)
 
 
 def part_of(seconds: np.ndarray, modality: str | None) -> np.ndarray:
-    """(2, T) some seconds (T,), in both modalities or in one."""
+    """(…, 2, T) some seconds (…, T), in both modalities or in one."""
     nothing = np.zeros_like(seconds)
-    return np.stack([nothing if modality == "audio" else seconds, nothing if modality == "video" else seconds])
+    return np.stack([nothing if modality == "audio" else seconds, nothing if modality == "video" else seconds], -2)
 
 
-def _singles(parts: np.ndarray) -> list[np.ndarray]:
-    """Of each part, its seconds as parts of their own, (m, 2, T)."""
-    singles = []
-    for part in parts:
-        seconds = np.flatnonzero(part.any(0))
-        single = np.zeros((len(seconds), *part.shape), bool)
-        single[np.arange(len(seconds)), :, seconds] = part[:, seconds].T
-        singles.append(single)
-    return singles
+def _seconds_of(part: np.ndarray) -> np.ndarray:
+    """(m, 2, T) each second of a part (2, T) as a part of its own."""
+    seconds = np.flatnonzero(part.any(0))
+    single = np.zeros((len(seconds), *part.shape), bool)
+    single[np.arange(len(seconds)), :, seconds] = part[:, seconds].T
+    return single
 
 
-def _is_everywhere(part: np.ndarray) -> bool:
-    """Whether a part has all seconds; what each does alone would cost a call for every second of the clip."""
-    return bool(part.any(0).all())
+def _larger(at_once: np.ndarray, one_by_one: Sequence[np.ndarray], noise: np.ndarray) -> np.ndarray:
+    """(N, K) of what parts do at once (N, K), and the sum of what each second does beyond the noise (N of (m, K)).
+
+    A second, or a part, that was not answered is left out; NaN where nothing was.
+    """
+    own = NOISE_OF_A_SECOND * np.sqrt(2) * noise
+    sums = [
+        np.where(np.isfinite(changes).any(0), np.nansum(np.maximum(np.abs(changes) - own, 0), 0), np.nan)
+        for changes in (change.reshape(-1, at_once.shape[1]) for change in one_by_one)
+    ]
+    larger: np.ndarray = np.fmax(np.abs(at_once), np.array(sums))
+    return larger
