@@ -40,6 +40,8 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "named-encoders": part("named_encoders"),
     "evidence": part("evidence"),
     "film": part("film"),
+    "audit": part("audit"),
+    "claims": part("claims"),
     "processes": part("processes"),
     "memory": part("clip", "memory_rows"),
     "many": part("many"),

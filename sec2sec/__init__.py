@@ -12,9 +12,9 @@ table of clips. T seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from sec2sec.paths import program_paths
 
@@ -110,6 +110,54 @@ def explain_all(
     listed = find_clips(Path(clips)) if isinstance(clips, (str, Path)) else name_clips(clips)
     tracks = TrackChoice(video_track, audio_track)
     return explain_in_turn(listed, by_model(_loaded(checkpoint), start=start, end=end, tracks=tracks))
+
+
+def audit(
+    clip: Path | str,
+    predict: Callable[[list[Any]], Sequence[Mapping[str, Any]]],
+    *,
+    name: str = "",
+    version: str = "",
+    learned_from: str = "",
+    inputs: Literal["files", "arrays"] = "files",
+    scales: Mapping[str, tuple[float, float]] | None = None,
+    references: Sequence[str] = ("silence-black", "tone-held"),
+    budget: int | str | None = None,
+    workers: int = 1,
+    batch: int = 8,
+    limit: float = 120.0,
+    ask_again: bool = False,
+    start: float = 0.0,
+    end: float | None = None,
+) -> PresentedExplanation:
+    """What a predictor that is not ours goes by in a clip: the explanation that `explain` gives of a model of ours.
+
+    predict: takes a list of paths of clips and returns a list with a dictionary for each, such as {"arousal": 0.7}. It
+    is asked about the clip and about edited copies of it, up to `batch` at a time by each of `workers` threads. With
+    inputs="arrays" it takes decoded clips instead (sec2sec.predictors.arrays.ClipArrays).
+
+    name, version, learned_from: as the explanation calls it; answers of a version are kept for the next time, and that
+    of a plain function is a hash of its file. scales: (lowest, highest) of targets that are not counted from 0 to 1.
+    budget: a number of predictions, or a time as "5m". limit: s for one clip. Raises MediaError or PredictorError.
+
+        explanation = sec2sec.audit("clip.mp4", predict)
+        explanation.targets["arousal"].effect       # (T,) what each second did to the prediction
+    """
+    from sec2sec.predictors.audit import AuditSettings, audit_steps
+    from sec2sec.predictors.effort import Budget
+    from sec2sec.predictors.predictor import FunctionPredictor, identity_of
+    from sec2sec.progress import drain
+    from sec2sec.scales import Scale
+
+    identity = identity_of(predict, name, version, learned_from)
+    predictor = FunctionPredictor(predict, identity, inputs=inputs, workers=workers, batch=batch, limit=limit)
+    settings = AuditSettings(
+        tuple(references),
+        None if budget is None else Budget.read(str(budget)),
+        {target: Scale(target, *ends) for target, ends in (scales or {}).items()},
+        ask_again=ask_again,
+    )
+    return drain(audit_steps(clip, predictor, settings, start=start, end=end))
 
 
 def _loaded(checkpoint: Bundle | Path | str) -> Bundle:

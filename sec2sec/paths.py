@@ -25,6 +25,7 @@ class Paths:
     token_cache: Path  # encoded clips, shared by all trainings
     encoders: Path  # published encoders that a recipe converted, a folder each
     explained: Path  # explanations of clips that come with the program
+    answers: Path  # of predictors that are not ours, about edited clips
     data_sets: Path  # each folder in it is a data set that the app offers
     checkout: Path | None  # the folder of the repository; None where the program is installed
 
@@ -50,6 +51,7 @@ def program_paths() -> Paths:
             token_cache=runs / "tokens",
             encoders=runs / "encoders",
             explained=runs / "explained",
+            answers=runs / "answers",
             data_sets=root / "data",
             checkout=root,
         )
@@ -65,6 +67,7 @@ def program_paths() -> Paths:
         token_cache=cache / "tokens",
         encoders=data / "encoders",
         explained=cache / "explained",
+        answers=cache / "answers",
         data_sets=data / "data",
         checkout=None,
     )

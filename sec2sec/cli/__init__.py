@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name → file in this folder, help
         "explain",
         "Predict how a clip will be perceived, and which seconds, sounds and places decide the prediction.",
     ),
+    "audit": (
+        "audit",
+        "Ask any predictor about a clip and edited copies of it: what it goes by, and whether what it claims is true.",
+    ),
     "difference": (
         "difference",
         "Explain why two versions or two parts of a clip are predicted otherwise: which seconds, sound or picture.",

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sec2sec.cli import explain_many
-from sec2sec.cli.options import add_checkpoint, add_device, add_json, print_result
+from sec2sec.cli.options import (
+    add_checkpoint,
+    add_csv,
+    add_device,
+    add_json,
+    add_part,
+    add_report,
+    check_report,
+    claim_explanation,
+    print_result,
+    report_megabytes,
+)
 from sec2sec.cli.ratings import add_track, parse_tracks, read_ratings
 from sec2sec.cli.terminal import drain_to_terminal, show
 from sec2sec.config import MediaLimits, TrackChoice
@@ -23,9 +34,6 @@ if TYPE_CHECKING:
     from sec2sec.clip import EncodedClip
     from sec2sec.datasets.track_of_clip import RatingsFile
     from sec2sec.explanations import Explanation, Preview
-
-REPORT_SUFFIXES = (".json", ".csv")  # of what stands beside a page
-REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,30 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_checkpoint(parser)
     add_device(parser)
-    part = parser.add_argument_group("part of the clip")
-    part.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on (default: 0)")
-    part.add_argument("--end", type=float, metavar="S", help="analyse up to this second (default: the clip's end)")
-    part.add_argument(
-        "--max-seconds", type=float, metavar="S", help="longest part that is accepted, in seconds (default: 900)"
-    )
-    part.add_argument(
-        "--video-track",
-        type=int,
-        metavar="N",
-        help="which picture to analyse of a file with several, counted from 1 (default: the file's own choice)",
-    )
-    part.add_argument(
-        "--audio-track",
-        type=int,
-        metavar="N",
-        help="which sound to analyse of a file with several, counted from 1 (default: the file's own choice)",
-    )
-    part.add_argument(
-        "--max-pixels",
-        type=float,
-        metavar="N",
-        help="largest number of pixels that are decoded, all frames together (default: no limit)",
-    )
+    add_part(parser)
     windows = parser.add_argument_group(
         "windows",
         "A part that is longer than the clips that the model learned from is predicted in windows of their median "
@@ -111,34 +96,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_track(measured)
     output = parser.add_argument_group("output")
     add_json(output, "explanation")
-    output.add_argument(
-        "--csv",
-        type=Path,
-        metavar="FILE",
-        help="write the figures of each second to this file, a row for each target and second (CSV); "
-        "- is standard output; of many clips all rows, those of a clip as soon as they are known: the same command "
-        "goes on where it ended",
-    )
+    add_csv(output)
     output.add_argument(
         "--maps",
         choices=("none", "mean", "heads"),
         default="mean",
         help="co-attention maps in the JSON: none, averaged over heads (default), or every head",
     )
-    output.add_argument(
-        "--report",
-        type=Path,
-        metavar="OUT.html",
-        help="write the explanation to this file as a page that needs no network, with JSON and CSV next to the page; "
-        "of many clips a folder, with a page of each and an index",
-    )
-    output.add_argument(
-        "--report-clip",
-        type=float,
-        metavar="MB",
-        help=f"largest clip that --report puts into the page (default: {REPORT_MEGABYTES:g}, of many clips 0; "
-        "0: still images instead)",
-    )
+    add_report(output)
     output.add_argument(
         "--annotate", type=Path, metavar="FILE", help="write the clip with the explanation burnt in to this file (MP4)"
     )
@@ -175,10 +140,7 @@ def run(options: argparse.Namespace) -> int:
     tracks = parse_tracks(options)
     claim_outputs(options, tracks)
     check_windows(options)
-    if options.report:
-        if options.report.suffix.lower() not in (".html", ".htm"):
-            raise SettingsError(f"{options.report}: a report is a page; give a name that ends in .html")
-        require_extra("report", "--report")
+    check_report(options.report)
     if options.annotate:
         require_extra("film", "--annotate")
     if options.figure:
@@ -277,11 +239,8 @@ def claim_outputs(options: argparse.Namespace, tracks: Sequence[RatingsFile] = (
     """Decide on every file that will be written, those beside the report included. Raises FileError."""
     inputs = [options.clip, options.checkpoint, *options.seeds, *(file.path for file in tracks)]
     outputs = Outputs(inputs, options.overwrite)
-    beside = [options.report.with_suffix(suffix) for suffix in REPORT_SUFFIXES] if options.report else []
-    for path in (options.json, options.csv):
-        if path and path.resolve() not in [own.resolve() for own in beside]:
-            outputs.claim(path)
-    for path in (*beside, options.curve, options.report, options.annotate, options.gif, options.figure):
+    claim_explanation(outputs, options)
+    for path in (options.curve, options.annotate, options.gif, options.figure):
         if path:
             outputs.claim(path)
 
@@ -305,7 +264,7 @@ def write_results(
             options.clip,
             card=clip.model.card,
             part=(options.start, options.end),
-            max_megabytes=REPORT_MEGABYTES if options.report_clip is None else options.report_clip,
+            max_megabytes=report_megabytes(options),
             limits=limits,
         )
     if options.json:  # after the report: it may be the very file beside it, with maps

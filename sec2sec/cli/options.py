@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sec2sec.outputs import STDOUT
+from sec2sec.errors import SettingsError
+from sec2sec.extras import require_extra
+from sec2sec.outputs import STDOUT, Outputs
 from sec2sec.paths import program_paths
 
 if TYPE_CHECKING:
     from sec2sec.training.hardware import Hardware
+REPORT_SUFFIXES = (".json", ".csv")  # of what stands beside a page
+REPORT_MEGABYTES = 16.0  # of a clip that is put into the page
 SPLITS = ("all", "train", "validation", "test")
 
 
@@ -57,6 +61,89 @@ def add_cache(parser: argparse._ActionsContainer) -> None:
         metavar="DIR",
         help=f"folder of cached tokens, shared by all trainings (default: {in_help(cache)})",
     )
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """Which part and which tracks of a clip are analysed."""
+    part = parser.add_argument_group("part of the clip")
+    part.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on (default: 0)")
+    part.add_argument("--end", type=float, metavar="S", help="analyse up to this second (default: the clip's end)")
+    part.add_argument(
+        "--max-seconds", type=float, metavar="S", help="longest part that is accepted, in seconds (default: 900)"
+    )
+    part.add_argument(
+        "--video-track",
+        type=int,
+        metavar="N",
+        help="which picture to analyse of a file with several, counted from 1 (default: the file's own choice)",
+    )
+    part.add_argument(
+        "--audio-track",
+        type=int,
+        metavar="N",
+        help="which sound to analyse of a file with several, counted from 1 (default: the file's own choice)",
+    )
+    part.add_argument(
+        "--max-pixels",
+        type=float,
+        metavar="N",
+        help="largest number of pixels that are decoded, all frames together (default: no limit)",
+    )
+
+
+def add_csv(parser: argparse._ActionsContainer) -> None:
+    """--csv."""
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write the figures of each second to this file, a row for each target and second (CSV); "
+        "- is standard output; of many clips all rows, those of a clip as soon as they are known: the same command "
+        "goes on where it ended",
+    )
+
+
+def add_report(parser: argparse._ActionsContainer) -> None:
+    """--report and --report-clip."""
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="OUT.html",
+        help="write the explanation to this file as a page that needs no network, with JSON and CSV next to the page; "
+        "of many clips a folder, with a page of each and an index",
+    )
+    parser.add_argument(
+        "--report-clip",
+        type=float,
+        metavar="MB",
+        help=f"largest clip that --report puts into the page (default: {REPORT_MEGABYTES:g}, of many clips 0; "
+        "0: still images instead)",
+    )
+
+
+def check_report(path: Path | None) -> None:
+    """Refuse a report that cannot be made, before the work. Raises SettingsError or MissingExtraError."""
+    if path is None:
+        return
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise SettingsError(f"{path}: a report is a page; give a name that ends in .html")
+    require_extra("report", "--report")
+
+
+def report_megabytes(options: argparse.Namespace) -> float:
+    """The largest clip that goes into the page of one clip."""
+    return REPORT_MEGABYTES if options.report_clip is None else float(options.report_clip)
+
+
+def claim_explanation(outputs: Outputs, options: argparse.Namespace) -> None:
+    """Decide on --json, --csv and --report, and on what stands beside the report. Raises FileError."""
+    beside = [options.report.with_suffix(suffix) for suffix in REPORT_SUFFIXES] if options.report else []
+    for path in (options.json, options.csv):
+        if path and path.resolve() not in [own.resolve() for own in beside]:
+            outputs.claim(path)
+    for path in (*beside, options.report):
+        if path:
+            outputs.claim(path)
 
 
 def add_json(parser: argparse._ActionsContainer, what: str) -> None:

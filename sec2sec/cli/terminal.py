@@ -46,6 +46,14 @@ def show(line: str, last: bool = False) -> None:
         log_lines.write(line)
 
 
+def show_for_good(line: str) -> None:
+    """A line that a person wants to read before the work begins, whatever stderr is."""
+    if sys.stderr.isatty():
+        show(line, last=True)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
 def show_progress(progress: Progress) -> None:
     """One step of long work, in the place of the last one."""
     share = f"{progress.fraction:4.0%}  " if progress.total else ""

@@ -21,8 +21,9 @@ class EditError(UserError):
 class Picture:
     """What one second shows. None in its place: the clip has no picture."""
 
-    kind: Literal["play", "freeze", "black", "mean"]  # mean: the training mean's tokens, which nobody can watch
-    second: int = 0  # of the clip: play shows it; freeze holds the frame on screen at its beginning
+    # mean: the training mean's tokens, which nobody can watch; average: the mean of the clip's frames, which one can
+    kind: Literal["play", "freeze", "hold", "black", "average", "mean"]
+    second: int = 0  # of the clip: play shows it; freeze holds its first frame; hold the last one before it
     blur: float = 0.0  # standard deviation of a Gaussian, as a share of the picture's height
 
 
@@ -30,12 +31,13 @@ class Picture:
 class Sound:
     """What one second sounds like. None in its place: the clip has no sound."""
 
-    kind: Literal["play", "silence", "mean"]
+    kind: Literal["play", "silence", "tone", "mean"]  # tone: the quietest moment of the clip, which goes on
     second: int = 0  # of the track
     track: str = ""  # "": the clip's own; else the name of another soundtrack
 
 
 BLACK, SILENCE = Picture("black"), Sound("silence")
+AVERAGE_PICTURE, ROOM_TONE = Picture("average"), Sound("tone")
 MEAN_PICTURE, MEAN_SOUND = Picture("mean"), Sound("mean")
 
 
@@ -90,7 +92,7 @@ def duration(plan: Plan, tracks: ClipTracks) -> float:
 
 def _length(source: Picture | Sound | None, tracks: ClipTracks) -> float | None:
     """Seconds of it that are there; None for what has no length of its own, as black and silence."""
-    if source is None or source.kind in ("black", "silence", "mean"):
+    if source is None or source.kind in ("black", "average", "silence", "tone", "mean"):
         return None
     own = isinstance(source, Picture) or not source.track
     return tracks.last if own and source.kind == "play" and source.second == tracks.seconds - 1 else 1.0

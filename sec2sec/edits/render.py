@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from sec2sec.config import MediaLimits
-from sec2sec.edits.plan import ClipTracks, EditError, Plan, Sound, duration
-from sec2sec.edits.sources import Pictures
+from sec2sec.edits.plan import ROOM_TONE, ClipTracks, EditError, Plan, Sound, duration
+from sec2sec.edits.sources import Pictures, room_tone
 from sec2sec.media import Clip, open_clip
 from sec2sec.render.frames import SOUND_RATE, soundtrack
 from sec2sec.render.movie import Progress, Quality, write_film
@@ -61,7 +61,9 @@ def _sound(
     clip: Clip, plan: Plan, tracks: ClipTracks, soundtracks: Mapping[str, Path], limits: MediaLimits
 ) -> np.ndarray:
     """(T · SOUND_RATE, 2) int16. Hard cuts: each second is analysed by itself, so none leaks into the next."""
-    names = {second.sound.track for second in plan if second.sound is not None and second.sound.kind == "play"}
+    names = {
+        second.sound.track for second in plan if second.sound is not None and second.sound.kind in ("play", "tone")
+    }
     read: dict[str, np.ndarray] = {}
     for name in names:
         length = tracks.soundtracks[name] if name else tracks.seconds
@@ -70,9 +72,11 @@ def _sound(
         if not name:
             read[name][round((tracks.seconds - 1 + tracks.last) * SOUND_RATE) :] = 0  # as the model hears it
 
+    tone = room_tone(read.get("", np.zeros((0, 2), np.int16)), SOUND_RATE)
+
     def second(sound: Sound | None) -> np.ndarray:
         if sound is None or sound.kind != "play":
-            return np.zeros((SOUND_RATE, 2), np.int16)
+            return tone if sound == ROOM_TONE else np.zeros((SOUND_RATE, 2), np.int16)
         return read[sound.track][sound.second * SOUND_RATE : (sound.second + 1) * SOUND_RATE]
 
     return np.concatenate([second(planned.sound) for planned in plan])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -24,6 +25,10 @@ from sec2sec.media.video import Scaler
 from sec2sec.render.frames import Screen
 
 MAX_SIDE = 1280  # pixels, the longest side of an edited clip
+AVERAGED = 4  # frames of each second that the clip's mean look is made of
+TONE_SECONDS = 0.25  # of the moment that room tone is made of
+LEAST_TONE = 1 / 8192  # of full scale: what is quieter is a gap in the recording and no room
+BEFORE = 0.002  # s before a second: the last frame of the one before it is on screen
 
 
 def film_size(clip: Clip) -> tuple[int, int]:
@@ -38,7 +43,7 @@ class Pictures:
 
     def __init__(self, clip: Clip) -> None:
         self.size = film_size(clip) if clip.has_video else (0, 0)
-        self._start = clip.start
+        self._clip, self._start = clip, clip.start
         self._screen = Screen(clip, self.size) if clip.has_video else None
         self._blurred: tuple[np.ndarray, float, np.ndarray] | None = None  # the last one: many instants share a frame
 
@@ -48,8 +53,19 @@ class Pictures:
         assert picture.kind != "mean"
         if picture.kind == "black":
             return np.zeros((self.size[1], self.size[0], 3), np.uint8)
-        frame = self._screen.at(self._start + picture.second + (within if picture.kind == "play" else 0.0))
+        if picture.kind == "average":
+            return self._average
+        within = {"play": within, "freeze": 0.0, "hold": -BEFORE}[picture.kind]
+        frame = self._screen.at(self._start + picture.second + within)
         return self._blur(frame, picture.blur) if picture.blur else frame
+
+    def decoded_at(self, picture: Picture, within: float) -> av.VideoFrame | None:
+        """The frame of a second that plays, as it was decoded; None where more than its size has to be changed."""
+        is_plain = picture.kind == "play" and not picture.blur and self._clip.turned == (0, False)
+        if self._screen is None or not is_plain:
+            return None
+        frame: av.VideoFrame = self._screen.frame_at(self._start + picture.second + within)
+        return None if any(component.is_alpha for component in frame.format.components) else frame
 
     def _blur(self, frame: np.ndarray, strength: float) -> np.ndarray:
         blurred = self._blurred
@@ -59,10 +75,41 @@ class Pictures:
             self._blurred = blurred
         return blurred[2]
 
+    @cached_property
+    def _average(self) -> np.ndarray:
+        """The mean of the frames of the clip, some of each second."""
+        total, count = np.zeros((self.size[1], self.size[0], 3)), 0
+        with closing(Screen(self._clip, self.size)) as screen:
+            for instant in np.arange(0.5 / AVERAGED, self._clip.duration, 1 / AVERAGED):
+                total += screen.at(self._start + instant)
+                count += 1
+        mean: np.ndarray = np.rint(total / max(count, 1)).astype(np.uint8)
+        return mean
+
     def close(self) -> None:
         """Closes the file."""
         if self._screen is not None:
             self._screen.close()
+
+
+def room_tone(sound: np.ndarray, rate: int) -> np.ndarray:
+    """A second of the clip's background: its quietest moment, to and fro. sound (samples, …) → (rate, …) of its type.
+
+    Silence where the clip has nothing but silence.
+    """
+    length = round(TONE_SECONDS * rate)
+    full = 32768 if sound.dtype == np.int16 else 1
+    tone = np.zeros((rate, *sound.shape[1:]), sound.dtype)
+    energy = np.concatenate([[0.0], np.cumsum((sound.reshape(len(sound), -1) / np.float32(full)) ** 2, 0).mean(1)])
+    begins = np.arange(0, len(sound) - length + 1, max(1, length // 5))
+    level = np.sqrt(np.maximum(energy[begins + length] - energy[begins], 0) / length)
+    if not (audible := np.flatnonzero(level > LEAST_TONE)).size:
+        return tone
+    begin = begins[audible[np.argmin(level[audible])]]
+    moment = sound[begin : begin + length]
+    there_and_back = np.concatenate([moment, moment[::-1]])  # no click where it begins again
+    tone[:] = np.resize(there_and_back, tone.shape)
+    return tone
 
 
 def encode_plan_pictures(

@@ -15,6 +15,7 @@ import numpy as np
 from sec2sec.checkpoints import CheckpointSummary
 from sec2sec.config import Bands, TrackChoice
 from sec2sec.explanations.ratings import Rating
+from sec2sec.words import BASELINE
 
 SCHEMA = "sec2sec.explanation/1"
 
@@ -23,6 +24,7 @@ NEARLY_UNIFORM = 0.97
 
 Word = Literal["trust", "careful", "do not trust", "nothing to judge"]
 Grade = Literal["holds", "weak", "fails", "not measured"]
+About = Literal["attention", "claim", "no claim"]  # whose truth is judged; a predictor may claim nothing
 GRADE_WORDS: Mapping[Grade, str] = {
     "holds": "holds",
     "weak": "is weak",
@@ -136,7 +138,10 @@ class Witness:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Is the attention of this target an explanation of this prediction? Figures, then a word by written thresholds."""
+    """Is the attention of this target, or what a predictor claims, an explanation of this prediction?
+
+    Figures, then a word by written thresholds.
+    """
 
     word: Word
     sentence: str  # plain words, for a person: the word and its weakest reason
@@ -161,6 +166,8 @@ class Verdict:
     order_share: float = float("nan")  # of random orders that are later, mean of deletion and insertion
     level: float = float("nan")  # largest p that holds here, corrected for the family of targets
     family: int = 0  # targets that were judged together
+    about: About = "attention"
+    claim: str = ""  # what a predictor names, as a phrase: "the sound of 12–14 s"
 
 
 @dataclass(frozen=True)
@@ -329,6 +336,7 @@ class TargetExplanation:
     profile: ProfileDeviation | None = None
     gradients: Gradients | None = None
     stability: tuple[Stability, ...] = ()  # on demand: over shifted cuts, and over the seeds of a training
+    noise: float = 0.0  # ± that an effect has by chance, of a predictor that answers the same clip differently
 
     @property
     def effect(self) -> np.ndarray:
@@ -347,9 +355,39 @@ class TargetExplanation:
 
     @property
     def effect_range(self) -> np.ndarray:
-        """(2, T) lowest and highest effect of each second over the references; an undefined one is left out."""
+        """(2, T) lowest and highest effect of each second over the references, and the noise around them.
+
+        An undefined one is left out; NaN where there is none.
+        """
         whole = np.stack([effect.whole for effect in self.effects])
-        return np.stack([np.nanmin(whole, 0), np.nanmax(whole, 0)])
+        known = np.isfinite(whole)
+        low, high = np.where(known, whole, np.inf).min(0), np.where(known, whole, -np.inf).max(0)
+        return np.where(known.any(0), np.stack([low - self.noise, high + self.noise]), np.nan)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """An edited clip that a predictor gave no answer for."""
+
+    what: str  # which, as a clause
+    reason: str  # why, as a clause
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How a predictor that is not ours was asked."""
+
+    version: str  # of the predictor; empty where it does not say
+    references: tuple[str, ...]  # what stood in the place of a second, the one of verdicts first
+    step: int  # s that were taken away at a time
+    questions: int  # that the predictor was asked
+    remembered: int  # that it had answered in an earlier run
+    seconds_per_question: float  # s, of the first
+    reencoding: Mapping[str, float]  # by target: the clip encoded again − the file as it came; NaN where not asked
+    noise: Mapping[str, float]  # by target: standard deviation of its answers to the very same clip
+    repeats: int  # how often that was asked
+    left_out: tuple[str, ...] = ()  # what the budget did not allow, a sentence each
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -367,6 +405,14 @@ class Explanation:
     length: ClipLength | None = None  # None where the checkpoint does not say which lengths it learned from
     curve: Curve | None = None  # of a clip that is longer than those, or where windows were asked for
     ratings: tuple[Rating, ...] = ()  # what people said of the clip, where somebody gave it
+    audit: Audit | None = None  # of a predictor that is not ours
+
+    @property
+    def baseline_words(self) -> str:
+        """What predictions are measured against, as a phrase."""
+        return (
+            BASELINE if self.audit is None else f"the same length, every second replaced by {self.audit.references[0]}"
+        )
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,11 @@ def moved_most(target: TargetExplanation) -> list[int]:
     if len(size) == 1 or not len(measured):
         return []
     most, change = size[measured].max(), abs(target.prediction - target.baseline)
-    if (most < MIN_EFFECT and not change >= MIN_CHANGE) or np.ptp(size[measured]) < MIN_EFFECT_SPREAD:
+    noise = target.noise
+    is_small = most < max(MIN_EFFECT, noise) and not change >= max(MIN_CHANGE, noise)
+    if is_small or np.ptp(size[measured]) < max(MIN_EFFECT_SPREAD, noise):
         return []
-    largest: list[int] = measured[size[measured] > most - _spread(most)].tolist()
+    largest: list[int] = measured[size[measured] > most - max(_spread(most), noise)].tolist()
     return largest
 
 

@@ -41,7 +41,7 @@ from sec2sec.explanations.curves import (
 from sec2sec.explanations.embeddings import all_seconds, clips_per_pass, to_numpy
 from sec2sec.explanations.masker import Effort, MaskedPredictor, SecondMasker
 from sec2sec.explanations.ranks import correlation_tests, evenness, permutation_test
-from sec2sec.explanations.results import NEARLY_UNIFORM, Grade, Occlusion, OrderCurve, Verdict, Witness, Word
+from sec2sec.explanations.results import NEARLY_UNIFORM, About, Grade, Occlusion, OrderCurve, Verdict, Witness, Word
 from sec2sec.model import AttentionLSTM
 from sec2sec.words import p_words, percent, r_words, share_words
 
@@ -54,14 +54,18 @@ MIN_CHANGE = 0.02  # |prediction − baseline|; below it, and with no second abo
 MIN_EFFECT = 0.01  # |effect| of a second
 MIN_EFFECT_SPREAD = 0.001  # largest − smallest |effect|; below it no second did more than another
 MAX_ALIKE = 0.1  # of the distance from an average second; the same second ten times through H.264 and AAC: 0.02 to 0.1
-MUST_HOLD = ("use", "unevenness", "mass", "position")  # where one of them fails, the word is "do not trust"
+# where one of them fails, the word is "do not trust"; the last three are asked of claims alone
+MUST_HOLD = ("use", "unevenness", "mass", "position", "change", "strongest", "modality")
 
 GRADES: tuple[Grade, ...] = ("fails", "weak", "not measured", "holds")  # the weakest first
 NO_ATTENTION = "This model has no attention over seconds; the measured effects stand for themselves."
-OPENINGS: dict[Word, str] = {
-    "trust": "The attention names the seconds that this prediction rests on; the weakest of its reasons",
-    "careful": "The attention may name the wrong seconds",
-    "do not trust": "The attention does not say what this prediction rests on",
+OPENINGS: dict[tuple[About, Word], str] = {
+    ("attention", "trust"): "The attention names the seconds that this prediction rests on; the weakest of its reasons",
+    ("attention", "careful"): "The attention may name the wrong seconds",
+    ("attention", "do not trust"): "The attention does not say what this prediction rests on",
+    ("claim", "trust"): "It claims {claim}, and this prediction rests on that; the weakest of the reasons",
+    ("claim", "careful"): "It claims {claim}, which may be wrong, or a part of the truth alone",
+    ("claim", "do not trust"): "It claims {claim}, and this prediction does not rest on that",
 }
 SAY_IT_ALL = ("use", "unevenness")  # criteria whose failure needs no opening
 
@@ -181,19 +185,23 @@ def nothing_to_judge(case: Evidence, alike: bool) -> str:
 
 
 def corrected(cases: Sequence[Evidence]) -> list[Evidence]:
-    """The cases with the p that holds in each, so that of all targets together one is wrong in MAX_P_HOLDS of clips.
+    """The cases with the p that holds in each, over the family of the targets that are judged."""
+    judged = [k for k, case in enumerate(cases) if not case.nothing]
+    levels = dict(zip(judged, holm_levels([cases[k].p for k in judged]), strict=True))
+    return [replace(case, level=levels.get(k, MAX_P_HOLDS), family=len(judged)) for k, case in enumerate(cases)]
 
-    Holm's procedure over the targets that are judged: the smallest p must reach MAX_P_HOLDS ÷ K, the next, if it does,
-    MAX_P_HOLDS ÷ (K − 1), and so on.
+
+def holm_levels(p: Sequence[float]) -> list[float]:
+    """What each p must reach, so that of all together one is wrong in MAX_P_HOLDS of clips (Holm 1979).
+
+    The smallest must reach MAX_P_HOLDS ÷ K, the next, if it does, MAX_P_HOLDS ÷ (K − 1), and so on.
     """
-    judged = sorted((k for k, case in enumerate(cases) if not case.nothing), key=lambda k: cases[k].p)
-    levels = dict.fromkeys(range(len(cases)), MAX_P_HOLDS)
-    left = len(judged)
-    for k in judged:
+    levels, left = [MAX_P_HOLDS] * len(p), len(p)
+    for k in sorted(range(len(p)), key=lambda k: p[k]):
         levels[k] = MAX_P_HOLDS / left
-        if cases[k].p <= levels[k]:
+        if p[k] <= levels[k]:
             left -= 1
-    return [replace(case, level=levels[k], family=len(judged)) for k, case in enumerate(cases)]
+    return levels
 
 
 def judge(case: Evidence) -> Verdict:
@@ -249,18 +257,18 @@ def in_words(verdict: Verdict, witnesses: Sequence[Witness]) -> Verdict:
     return replace(
         verdict,
         word=word,
-        sentence=sentence_of(word, witnesses[0]),
+        sentence=sentence_of(word, witnesses[0], verdict),
         reasons=tuple(reasons),
         witnesses=tuple(witnesses),
     )
 
 
-def sentence_of(word: Word, weakest: Witness) -> str:
+def sentence_of(word: Word, weakest: Witness, verdict: Verdict) -> str:
     """What the word means here, by its weakest reason; of a failure that says it all, the reason alone."""
     if word == "do not trust" and weakest.name in SAY_IT_ALL:
         return f"{weakest.words[0].upper()}{weakest.words[1:]}."
     figures = weakest.against_threshold if weakest.grade == "weak" else weakest.words
-    return f"{OPENINGS[word]}: {figures}."
+    return f"{OPENINGS[verdict.about, word].format(claim=verdict.claim)}: {figures}."
 
 
 def word_of(witnesses: Sequence[Witness]) -> Word:

@@ -34,6 +34,7 @@ def to_json(explanation: Explanation, maps: Maps = "none") -> dict[str, Any]:
         "reference_distances": plain(explanation.reference_distances),
         "cues": [_cue(feature) for feature in explanation.features],
         "ratings": plain(explanation.ratings),
+        "audit": plain(explanation.audit),
         "seconds_taken": {stage: round(s, 4) for stage, s in explanation.seconds_taken.items()},
     }
 
@@ -65,7 +66,7 @@ def _target(target: TargetExplanation) -> dict[str, Any]:
         "effect": _list(target.effect),
         "effect_audio": _list(target.effect_audio),
         "effect_video": _list(target.effect_video),
-        "baseline": round(target.baseline, DIGITS),
+        "baseline": plain(target.baseline),
         "evidence": {
             "effects": plain(target.effects),
             "spread": plain(target.effect_range),
@@ -105,4 +106,4 @@ def _co_attention(co_attention: CoAttention, maps: Maps) -> dict[str, Any]:
 
 
 def _list(values: np.ndarray | None) -> Any:
-    return None if values is None else np.round(values.astype(np.float64), DIGITS).tolist()
+    return None if values is None else plain(values.astype(np.float64))

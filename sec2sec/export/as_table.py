@@ -178,7 +178,7 @@ def _evidence(name: str, target: TargetExplanation) -> Iterator[Column]:
             yield Column(name, f"effect of the sound{under}", "prediction", effects.audio)
             yield Column(name, f"effect of the picture{under}", "prediction", effects.video)
         yield Column(name, f"interaction{under}", "prediction", effects.interaction)
-    if len(target.effects) > 1:
+    if len(target.effects) > 1 or target.noise:
         yield Column(name, "lowest effect", "prediction", target.effect_range[0])
         yield Column(name, "highest effect", "prediction", target.effect_range[1])
     if target.shapley is not None:

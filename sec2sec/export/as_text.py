@@ -10,7 +10,7 @@ from sec2sec.explanations.results import NEARLY_UNIFORM, Explanation, TargetExpl
 from sec2sec.explanations.sentences import answer, span
 from sec2sec.export.curve import SPREAD, curve_words
 from sec2sec.tables import TextTable
-from sec2sec.words import BASELINE, signed
+from sec2sec.words import signed
 
 
 def as_text(explanation: Explanation) -> str:
@@ -22,12 +22,12 @@ def as_text(explanation: Explanation) -> str:
     lines += [line for name, target in shown.items() for line in _answer(explanation, name, target)]
     lines += ["", f"{clip.name}: {clip.seconds} seconds from {clip.start:g} s, {clip.duration:.2f} s in all"]
     lines += [f"note: {warning}" for warning in clip.warnings]
-    lines += [f"model: {explanation.checkpoint.name}. {explanation.checkpoint.about}"]
-    lines += [_lengths(explanation), ""]
+    lines += [*_model(explanation), ""]
+    baseline = explanation.baseline_words
     for name, target in shown.items():
         scale = explanation.checkpoint.scale_of(name)
         people = f", {scale.words(target.prediction)}" if scale else ""
-        lines.append(f"{name} {target.prediction:.3f}{people}  (baseline {target.baseline:.3f}: {BASELINE})")
+        lines.append(f"{name} {target.prediction:.3f}{people}  (baseline {target.baseline:.3f}: {baseline})")
         lines += [f"  {line}" for line in _evidence(target)]
     lines += ["", "attention: share of the clip; effect: prediction minus the prediction without that second"]
     header = f"{'second':<10}" + "".join(f"| {name:<10} attention  effect   sound  picture " for name in shown)
@@ -53,12 +53,24 @@ def as_text(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _lengths(explanation: Explanation) -> str:
-    """Which lengths the model learned from, as far as its checkpoint says."""
-    length = explanation.length
+def _model(explanation: Explanation) -> list[str]:
+    """Who predicted, what that learned from and from which lengths, as far as its checkpoint says."""
+    checkpoint, audit, length = explanation.checkpoint, explanation.audit, explanation.length
+    if audit is not None:
+        version = f", version {audit.version}" if audit.version else ""
+        before = f" ({audit.remembered} answers of an earlier run)" if audit.remembered else ""
+        asked = f"asked {audit.questions + audit.remembered} times{before}; in the place of a second stood "
+        return [
+            f"predictor: {checkpoint.name}{version}. {checkpoint.about}",
+            f"{asked}{'; or '.join(audit.references)}",
+        ]
+    model = f"model: {checkpoint.name}. {checkpoint.about}"
     if length is None:
-        return "lengths: the checkpoint does not say how long the clips were that it learned from"
-    return f"lengths: learned from clips of {length.shortest}–{length.longest} s, half of them up to {length.window} s"
+        return [model, "lengths: the checkpoint does not say how long the clips were that it learned from"]
+    lengths = (
+        f"lengths: learned from clips of {length.shortest}–{length.longest} s, half of them up to {length.window} s"
+    )
+    return [model, lengths]
 
 
 def _answer(explanation: Explanation, name: str, target: TargetExplanation) -> list[str]:

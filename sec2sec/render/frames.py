@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,13 @@ class Screen:
         The very same array while the same frame is on screen. Before the first frame the first is shown, after the
         last the last is held.
         """
+        frame = self.frame_at(time)
+        if self._array is None:
+            self._array = self._scale(frame)
+        return self._array
+
+    def frame_at(self, time: float) -> Any:
+        """The same frame as it was decoded: neither scaled nor upright."""
         far = self._next is not None and self._next.time < time - MIN_SEEK_SECONDS
         if self._current is None or time < self._since - MOMENT or far:
             self._restart(time)
@@ -43,9 +51,7 @@ class Screen:
             self._since = self._current.time
             self._next = next(self._source, None)
         assert self._current is not None, "a clip with a picture has a frame"
-        if self._array is None:
-            self._array = self._scale(self._current.frame)
-        return self._array
+        return self._current.frame
 
     def _restart(self, time: float) -> None:
         """Makes the frame at or before `time` the current one, or the first one after it."""

@@ -37,6 +37,7 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
     ]
     return {
         "cards": cards,
+        "baseline": explanation.baseline_words,
         "checkpoint": explanation.checkpoint,
         "lengths": lengths_words(explanation),
         "average": training_average_words(explanation),
@@ -47,6 +48,8 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
 def lengths_words(explanation: Explanation) -> str:
     """Which lengths the model learned from, as far as its checkpoint says."""
     length = explanation.length
+    if explanation.audit is not None:
+        return ""
     if length is None:
         return "How long its training clips lasted is not in its checkpoint."
     if length.shortest == length.longest:

@@ -43,11 +43,19 @@ def _any_attention(explanation: Explanation, targets: list[TargetExplanation]) -
 
 
 def _judged(explanation: Explanation, targets: list[TargetExplanation]) -> bool:
-    return any(target.verdict.witnesses for target in targets)
+    return any(target.verdict.witnesses and target.attention is not None for target in targets)
 
 
 def _ordered(explanation: Explanation, targets: list[TargetExplanation]) -> bool:
     return any(target.verdict.deletion is not None for target in targets)
+
+
+def _of_ours(explanation: Explanation, targets: list[TargetExplanation]) -> bool:
+    return explanation.audit is None
+
+
+def _of_others(explanation: Explanation, targets: list[TargetExplanation]) -> bool:
+    return explanation.audit is not None
 
 
 def _both_modalities(explanation: Explanation, targets: list[TargetExplanation]) -> bool:
@@ -92,6 +100,14 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Baseline",
         f"The prediction for {BASELINE}; what the clip itself does is the difference from it.",
         "prediction − baseline = what the clip changes",
+        _of_ours,
+    ),
+    Definition(
+        "Baseline",
+        "Of a predictor that is asked from outside: the prediction for an edited copy of the clip in which every "
+        "second is replaced.",
+        "prediction − baseline = what the clip changes",
+        _of_others,
     ),
     Definition(
         "Attention",
@@ -105,12 +121,21 @@ DEFINITIONS: tuple[Definition, ...] = (
         "training average, by the neighbouring second, or, where the model has kept some, by real training seconds "
         "(at random or the most similar ones, the mean over up to 16 or 8, whole seconds alone).",
         "occlusion, Zeiler & Fergus 2014",
+        _of_ours,
+    ),
+    Definition(
+        "Effect",
+        "Of a predictor that is asked from outside: the prediction for the clip minus the prediction for an edited "
+        "copy in which that second is replaced, in sound, picture or both; both were encoded in the same way.",
+        "occlusion, Zeiler & Fergus 2014",
+        _of_others,
     ),
     Definition(
         "Training average",
         "What the model saw in the mean over all training seconds; no film has such a second, since it lies nearer to "
         "their centre than any of them.",
         "Mahalanobis distance",
+        _of_ours,
     ),
     Definition(
         "Interaction",
@@ -245,7 +270,9 @@ DEFINITIONS: tuple[Definition, ...] = (
         "What the model hears of each 10 ms: the shape of the spectrum as MFCC, of which the lowest say how loud and "
         "how dark or bright the sound is, and higher ones its finer structure.",
         "Davis & Mermelstein 1980",
-        lambda explanation, targets: explanation.clip.has_audio and explanation.co_attention.bands != "mel",
+        lambda explanation, targets: (
+            explanation.clip.has_audio and explanation.co_attention.bands != "mel" and explanation.audit is None
+        ),
     ),
     Definition(
         "Mel bands",

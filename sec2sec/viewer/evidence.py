@@ -175,7 +175,12 @@ def _figures(verdict: Verdict) -> list[tuple[str, str]]:
         ("Change of the prediction under shuffled attention, median", verdict.shuffled_change, _number),
         ("Change of the prediction under equal attention", verdict.uniform_change, _number),
     )
-    return [(term, as_words(value)) for term, value, as_words in rows if math.isfinite(value)]
+    judged = "the claim" if verdict.about == "claim" else "attention"
+    return [
+        (term.replace("the attention", judged).replace("attention", judged), as_words(value))
+        for term, value, as_words in rows
+        if math.isfinite(value)
+    ]
 
 
 def _p_number(p: float) -> str:

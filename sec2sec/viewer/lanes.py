@@ -37,7 +37,7 @@ def lanes(explanation: Explanation, preview: Preview, names: Sequence[str]) -> l
         if target.attention is not None:
             figure = plots.attention(name, target.attention, seconds, index, top)
             figures.append(_in("evidence", True, figure, warning=_warning(target, "attention")))
-        spread = target.effect_range if len(target.effects) > 1 else None
+        spread = target.effect_range if len(target.effects) > 1 or target.noise else None
         figure = plots.effect(name, target, seconds, half, both=both, references=target.effects, spread=spread)
         figures.append(_in("evidence", True, figure, warning=_warning(target, "effect")))
     for feature in explanation.features:

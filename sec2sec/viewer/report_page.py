@@ -48,7 +48,8 @@ def report_page(
         ("Clip", f"{clip_summary.name}, {clip_summary.duration:.2f} s from {clip_summary.start:g} s"),
         ("SHA-256 of the clip", clip_summary.sha256),
         ("Model", checkpoint.name),
-        ("SHA-256 of its weights", checkpoint.sha256),
+        *((("SHA-256 of its weights", checkpoint.sha256),) if checkpoint.sha256 else ()),
+        *_asked(explanation),
         ("Learned from", checkpoint.about),
         ("Made by", f"sec2sec {__version__}"),
         ("Made on", (made or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")),
@@ -70,6 +71,18 @@ def report_page(
         script=files.script(HERE / "report_page.js", "openReport();"),
         **card_values(explanation, shown),
     )
+
+
+def _asked(explanation: Explanation) -> list[tuple[str, str]]:
+    """How a predictor that is not ours was asked."""
+    audit = explanation.audit
+    if audit is None:
+        return []
+    return [
+        ("Version of the predictor", audit.version or "not said"),
+        ("Asked", f"{audit.questions + audit.remembered} times, {audit.remembered} of them in an earlier run"),
+        ("In the place of a second", "; or ".join(audit.references)),
+    ]
 
 
 def inert(data: str) -> str:

@@ -1,0 +1,4 @@
+"""Predictors that are not ours: asked about edited clips, so that what they answer can be tested as our own models are.
+
+The function that does it is `sec2sec.audit`; a folder of that name would stand in its way.
+"""
