@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +40,21 @@ Regression = Callable[[int], Any]  # number of features → an estimator of scik
 def ridges() -> Iterator[Regression]:
     """From hardly any regularisation to a lot."""
     for strength in 10.0 ** np.arange(0, 5.51, 0.5):
-        yield lambda _, strength=strength: make_pipeline(StandardScaler(), Ridge(strength))
+        yield partial(_ridge, strength)
 
 
 def support_vectors() -> Iterator[Regression]:
     """Gaussian kernels of three widths, with three costs of an error of more than .05."""
-    for gamma in (0.05, 0.15, 0.5):
-        for cost in (0.06, 0.2, 0.6):
-            yield lambda features, gamma=gamma, cost=cost: make_pipeline(
-                StandardScaler(), SVR(gamma=gamma / features, C=cost, epsilon=0.05)
-            )
+    for gamma, cost in product((0.05, 0.15, 0.5), (0.06, 0.2, 0.6)):
+        yield partial(_support_vectors, gamma, cost)
+
+
+def _ridge(strength: float, _: int) -> Any:
+    return make_pipeline(StandardScaler(), Ridge(strength))
+
+
+def _support_vectors(gamma: float, cost: float, features: int) -> Any:
+    return make_pipeline(StandardScaler(), SVR(gamma=gamma / features, C=cost, epsilon=0.05))
 
 
 REGRESSIONS = {"ridge": ridges, "support vectors": support_vectors}
