@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipes.demo_checkpoint import UNSEEN, Recipe
+from recipes.demo_checkpoint import Recipe
+from recipes.demo_clips import UNSEEN
 from sec2sec.datasets.known_truth import CLIPS_COLUMNS, LEVELS, PLANTED_COLUMNS, Level, make_clips
 from sec2sec.datasets.known_truth.generate import (
     CLIPS_FILE,

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     require_extra("train", "extract")
     file_format = format_of(options)
     from sec2sec.training.export_features import check_new, export_steps
-    from sec2sec.training.train import extract_all
+    from sec2sec.training.extraction import extract_all
 
     logged = time.monotonic()
 

@@ -115,7 +115,9 @@ KNOWN = (
     KnownEncoder(
         "transformers:microsoft/wavlm-base-plus",
         "audio",
-        "see github.com/microsoft/UniSpeech",
+        # The page of the weights names the licence file of microsoft/UniSpeech, CC BY-SA 3.0. The authors' repository,
+        # microsoft/unilm, is under MIT, and so torchaudio passes them on. Its issue 1757 asks, without an answer yet.
+        "CC-BY-SA-3.0 by its page, MIT by torchaudio's",
         377.5,
         (1, 49),
         768,

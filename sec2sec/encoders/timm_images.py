@@ -28,7 +28,11 @@ from sec2sec.encoders.published import WEIGHTS, Published, find_published
 
 Layout = Literal["tokens", "channels first", "channels last"]  # of what a network of timm gives
 
-RECIPES = {"tf_efficientnet_lite0": "recipes.efficientnet_lite0"}  # converts weights that a package index has
+RECIPES = {  # convert weights that a package index has
+    "tf_efficientnet_lite0": "recipes.efficientnet_lite0",
+    "tf_efficientnet_lite1": "recipes.efficientnet_lite0 --network tf_efficientnet_lite1",
+    "tf_efficientnet_lite2": "recipes.efficientnet_lite0 --network tf_efficientnet_lite2",
+}
 
 
 class TimmVideo(VideoEncoder):

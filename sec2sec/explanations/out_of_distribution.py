@@ -174,7 +174,7 @@ def second_statistics(clips: list[np.ndarray]) -> SecondStatistics:
 
 def centre(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, C) → the mean (C,) and the Cholesky factor of the shrunk covariance's inverse (C, C)."""
-    from sklearn.covariance import ledoit_wolf  # type: ignore[import-untyped]  # a second to import
+    from sklearn.covariance import ledoit_wolf  # a second to import
 
     covariance = ledoit_wolf(seconds.astype(np.float64))[0]
     # channels that never vary would make it singular: a trace of the mean variance keeps them finite

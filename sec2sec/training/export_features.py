@@ -29,10 +29,10 @@ from sec2sec.encoders.tokens import Tokens
 from sec2sec.errors import FileError, SettingsError
 from sec2sec.files import current_umask, safe_name
 from sec2sec.progress import Progress, Steps
+from sec2sec.training.extraction import max_clip_seconds
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import load_data, starting_networks
-from sec2sec.training.train import max_clip_seconds
 
 FILES = "features"  # folder of the files, beside the table
 

@@ -16,10 +16,9 @@ from sec2sec.baselines import SYSTEMS
 from sec2sec.checkpoints import environment
 from sec2sec.config import EncoderConfig
 from sec2sec.datasets.cache import TokenCache
-from sec2sec.datasets.extract import MAX_CLIP_SECONDS, Extraction, extract_steps
+from sec2sec.datasets.extract import Extraction, extract_steps
 from sec2sec.datasets.learned_from import LEARNED_SPLITS
 from sec2sec.datasets.splits import leaks
-from sec2sec.device import pick_device
 from sec2sec.encoders import Encoders
 from sec2sec.lengths import KEY, measure_lengths
 from sec2sec.metrics import TrainingLabels, few_groups
@@ -28,6 +27,7 @@ from sec2sec.predictions import predictions_csv
 from sec2sec.progress import Progress, Steps, relay, until
 from sec2sec.training.batches import Clips, FrameSource, Source, TokenSource
 from sec2sec.training.citing import write_citation
+from sec2sec.training.extraction import max_clip_seconds
 from sec2sec.training.hardware import Hardware, command, first_process, launch
 from sec2sec.training.loop import DivergedError, TrainingError, TrainLoop
 from sec2sec.training.mean_attention import profile
@@ -129,30 +129,6 @@ def _write_failed(folder: RunFolder, error: Exception) -> None:
         folder.write_progress("failed", " ".join(str(error).split()), 0, 0, now=True)
     except TrainingError:
         return
-
-
-def extract_all(config: TrainConfig, machine: Hardware, share: tuple[int, int] = (1, 1)) -> Steps[Extraction]:
-    """Fill the token cache for trainings with these settings. share: (i, n), this process's part of the clips."""
-    table, _ = load_data(config)
-    networks = starting_networks(config, ("any",), table.split("train"), machine.decoders, table.features)
-    encoders = networks.model.cached_encoders(networks.encoders)
-    cache = TokenCache(machine.cache, encoders)
-    rows = table.rows[share[0] - 1 :: share[1]]
-    return (
-        yield from extract_steps(
-            rows,
-            encoders,
-            cache,
-            device=pick_device(machine.device),
-            workers=machine.workers,
-            max_seconds=max_clip_seconds(config),
-        )
-    )
-
-
-def max_clip_seconds(config: TrainConfig) -> float:
-    """Seconds of a clip that a training takes."""
-    return min(MAX_CLIP_SECONDS, SYSTEMS[config.system].max_seconds)
 
 
 def tunes_encoders(config: TrainConfig) -> bool:

@@ -14,12 +14,13 @@ from sec2sec.datasets.extract import hash_files
 from sec2sec.datasets.open import Reading
 from sec2sec.files import write_json
 from sec2sec.progress import Progress, Steps
+from sec2sec.training.extraction import extract_all
 from sec2sec.training.hardware import Hardware
 from sec2sec.training.loop import DivergedError, TrainingError
 from sec2sec.training.run_folder import RunFolder, data_sha256
 from sec2sec.training.settings import TrainConfig
 from sec2sec.training.setup import load_data
-from sec2sec.training.train import TrainingResult, extract_all, train_steps
+from sec2sec.training.train import TrainingResult, train_steps
 
 FAILED = "failed.json"
 

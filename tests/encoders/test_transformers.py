@@ -32,7 +32,7 @@ from sec2sec.training.train import train_steps
 from tests.helpers import published as tiny
 from tests.helpers.datasets import clip_folder
 
-SPEECH = ("wav2vec2", "hubert", "wavlm")
+SPEECH = ("wav2vec2", "hubert", "wavlm", "data2vec-audio")
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +83,52 @@ def test_a_class_token_is_left_out_and_the_middle_is_cropped(hub):
     wanted = transformers.Dinov2Model.from_pretrained(folder).eval()(**pictures).last_hidden_state[:, 1:]
     tokens = build_encoders(config).encode_video(frames)
     torch.testing.assert_close(tokens, wanted.unflatten(0, (2, 4)).flatten(1, 2), rtol=0, atol=5e-3)
+
+
+@pytest.mark.parametrize(("family", "name"), [("clip", "clip"), ("clip_vision", "clip-vision")])
+@torch.no_grad()
+def test_clips_places_are_those_of_its_own_processor_and_model(hub, family, name):
+    folder = getattr(tiny, family)(hub)
+    config = named_config(f"transformers:tiny/{name}", "compact")
+    assert (config.frame_size, config.video_encoder.crop, config.maps[0]) == ((32, 43), 32, (2, 4, 4))
+    frames = frames_of(config)
+    processor = transformers.CLIPImageProcessor.from_pretrained(folder)
+    crops = list(frames[:, :, :, 6:38].flatten(0, 1).numpy())  # the middle of 43 columns, rounded
+    pictures = processor(crops, do_resize=False, do_center_crop=False, return_tensors="pt")
+    wanted = transformers.CLIPVisionModel.from_pretrained(folder).eval()(**pictures).last_hidden_state[:, 1:]
+    tokens = build_encoders(config).encode_video(frames)
+    assert wanted.std() > 0.1
+    torch.testing.assert_close(tokens, wanted.unflatten(0, (2, 2)).flatten(1, 2), rtol=0, atol=5e-3)
+
+
+@torch.no_grad()
+def test_siglips_picture_alone_gives_the_tokens_of_the_whole(hub):
+    folder = tiny.siglip_vision(hub)
+    config = named_config("transformers:tiny/siglip-vision", "compact")
+    frames = frames_of(config)
+    processor = transformers.SiglipImageProcessor.from_pretrained(folder)
+    pictures = processor(list(frames.flatten(0, 1).numpy()), do_resize=False, return_tensors="pt")
+    wanted = transformers.SiglipVisionModel.from_pretrained(folder).eval()(**pictures).last_hidden_state
+    tokens = build_encoders(config).encode_video(frames)
+    torch.testing.assert_close(tokens, wanted.unflatten(0, (2, 2)).flatten(1, 2), rtol=0, atol=5e-3)
+
+
+@torch.no_grad()
+def test_vits_places_come_without_class_token_pooling_and_classifier(hub):
+    folder = tiny.vit(hub)
+    config = named_config("transformers:tiny/vit-google", "compact")
+    assert (config.frame_size, config.region, config.maps[0]) == ((32, 32), (0.0, 0.0, 1.0, 1.0), (2, 4, 4))
+    frames = frames_of(config)
+    processor = transformers.ViTImageProcessor.from_pretrained(folder)
+    pictures = processor(list(frames.flatten(0, 1).numpy()), do_resize=False, return_tensors="pt")
+    whole = transformers.ViTForImageClassification.from_pretrained(folder).eval()
+    wanted = whole(**pictures, output_hidden_states=True).hidden_states[-1]
+    wanted = whole.vit.layernorm(wanted)[:, 1:]
+    encoders = build_encoders(config)
+    assert wanted.std() > 0.1
+    tokens = encoders.encode_video(frames)
+    torch.testing.assert_close(tokens, wanted.unflatten(0, (2, 2)).flatten(1, 2), rtol=0, atol=5e-3)
+    assert not [name for name in encoders.video.state_dict() if "pooler" in name or "classifier" in name]
 
 
 @pytest.mark.parametrize("family", ["videomae", "vjepa2"])
@@ -138,7 +184,8 @@ def test_speech_networks_give_times_alone_from_normalised_samples(hub, family):
     wanted = transformers.AutoModel.from_pretrained(folder).eval()(inputs).last_hidden_state
     audio = build_encoders(config).audio
     assert wanted.std() > 0.1
-    torch.testing.assert_close(audio(samples), wanted, rtol=0, atol=5e-3)
+    # data2vec's places come from convolutions in a row, which add up what float16 rounds
+    torch.testing.assert_close(audio(samples), wanted, rtol=0, atol=2e-2 if family == "data2vec-audio" else 5e-3)
 
 
 def test_weights_that_are_published_as_a_pickle_are_read_as_plain_tensors(hub):

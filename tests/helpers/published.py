@@ -29,6 +29,13 @@ SPEECH = SMALL | {
     "num_conv_pos_embedding_groups": 2,
     "vocab_size": 8,
 }
+CLIP_VISION = SMALL | {"image_size": SIDE, "patch_size": 8, "projection_dim": 8}
+CLIP_TEXT = SMALL | {"vocab_size": 16, "max_position_embeddings": 8, "bos_token_id": 0, "eos_token_id": 1}
+CLIP_PICTURE = PICTURE | {
+    "size": {"shortest_edge": SIDE},
+    "do_center_crop": True,
+    "crop_size": {"height": SIDE, "width": SIDE},
+}
 
 
 def repository(hub: Path, name: str) -> Path:
@@ -68,6 +75,34 @@ def dinov2(hub: Path, name: str = "tiny/dinov2") -> Path:
     )
     crop = {"size": {"shortest_edge": 40}, "do_center_crop": True, "crop_size": {"height": SIDE, "width": SIDE}}
     return publish(hub, name, transformers.Dinov2Model(config), PICTURE | crop)
+
+
+def clip(hub: Path, name: str = "tiny/clip") -> Path:
+    """Picture and text, as openai/clip-vit-base-patch32 is published."""
+    torch.manual_seed(0)
+    config = transformers.CLIPConfig(vision_config=CLIP_VISION, text_config=CLIP_TEXT, projection_dim=8)
+    return publish(hub, name, transformers.CLIPModel(config), CLIP_PICTURE)
+
+
+def clip_vision(hub: Path, name: str = "tiny/clip-vision") -> Path:
+    """The picture alone, as diffusion models bring it."""
+    torch.manual_seed(0)
+    network = transformers.CLIPVisionModel(transformers.CLIPVisionConfig(**CLIP_VISION))
+    return publish(hub, name, network, CLIP_PICTURE)
+
+
+def siglip_vision(hub: Path, name: str = "tiny/siglip-vision") -> Path:
+    """SigLIP's picture alone."""
+    torch.manual_seed(0)
+    network = transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**SMALL, image_size=SIDE, patch_size=8))
+    return publish(hub, name, network, PICTURE)
+
+
+def vit(hub: Path, name: str = "tiny/vit-google") -> Path:
+    """ViT with a classifier, as google/vit-base-patch16-224 is published: the picture is squeezed to the square."""
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(**SMALL, image_size=SIDE, patch_size=8, num_labels=5)
+    return publish(hub, name, transformers.ViTForImageClassification(config), PICTURE)
 
 
 def videomae(hub: Path, name: str = "tiny/videomae") -> Path:
@@ -112,10 +147,11 @@ def ast(hub: Path, name: str = "tiny/ast") -> Path:
 
 
 def speech(hub: Path, family: str, *, rate: int = 16000) -> Path:
-    """wav2vec2, hubert or wavlm."""
+    """wav2vec2, hubert, wavlm or data2vec-audio, which places by some convolutions in a row."""
     torch.manual_seed(0)
-    names = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
-    config = getattr(transformers, f"{names[family]}Config")(**SPEECH)
+    names = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM", "data2vec-audio": "Data2VecAudio"}
+    own = {"num_conv_pos_embeddings": 2, "conv_pos_kernel_size": 5} if family == "data2vec-audio" else {}
+    config = getattr(transformers, f"{names[family]}Config")(**SPEECH | own)
     network = getattr(transformers, f"{names[family]}Model")(config)
     return publish(hub, f"tiny/{family}", network, {"sampling_rate": rate, "do_normalize": True})
 

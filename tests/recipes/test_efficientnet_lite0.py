@@ -64,6 +64,21 @@ def test_the_folder_is_in_timms_published_format(tmp_path, pictures):
     assert (tmp_path / CONFIG).is_file()
 
 
+@pytest.mark.parametrize("network", [name for name in recipe.FILES if name != recipe.ARCHITECTURE])
+@torch.no_grad()
+def test_a_larger_network_is_converted_alike(tmp_path, network):
+    package, _ = recipe.FILES[network]
+    pytest.importorskip(package.replace("-", "_"), reason=f"{package} is for comparisons alone, and not installed")
+    recipe.convert(tmp_path, network)
+    converted = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    published = EfficientNet.from_name(package.removesuffix("-pytorch-model"))
+    published.load_state_dict(recipe.package_weights(network))
+    size = converted.pretrained_cfg["input_size"][-1]
+    pictures = torch.nn.functional.interpolate(torch.randn(2, 3, 7, 7), (size, size), mode="bicubic").clamp(-1, 1)
+    maps, wanted = converted.forward_features(pictures), published.eval().extract_features(pictures)
+    assert ((maps - wanted).square().mean() / wanted.square().mean()).sqrt() < 0.01  # float16
+
+
 def test_weights_of_another_network_are_refused():
     other = timm.create_model("tf_efficientnet_lite1", pretrained=False).state_dict()
     with pytest.raises(ValueError, match="not the weights of tf_efficientnet_lite0"):
