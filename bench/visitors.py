@@ -8,6 +8,7 @@ things meanwhile. Visitors have an address each, as a proxy would tell.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import struct
 import threading
@@ -37,6 +38,7 @@ RETRY = 10.0  # s until one whom the queue refused asks again
 PROBE_PAUSE = 0.1  # s between light events
 FULL = 5  # visitors in the queue: three of them at least wait
 BEHIND_PROXY = ("--behind-proxy", "yes", "--training", "no")
+SERIAL = itertools.count()  # of clips: what was explained before comes from the memory, whoever asks
 
 
 @dataclass
@@ -55,8 +57,12 @@ class Visit:
     mixed_up: bool = False
     lost: bool = False  # the clip had left the memory when all were served
     figures: tuple[float, ...] = ()  # what the model says of the clip
+    clip: bytes = b""  # of the visitor alone
     visitor: Visitor | None = None
     page_stream: HTTPConnection | None = None
+
+    def __post_init__(self) -> None:
+        self.clip = own_clip(self.number)
 
     def make(self, port: int, delay: float, light: LightEvents) -> Visit:
         """From the page to an edit in the Lab, after a delay."""
@@ -86,11 +92,6 @@ class Visit:
     def name(self) -> str:
         """Of the visitor's clip."""
         return f"visitor-{self.number}.mp4"
-
-    @property
-    def clip(self) -> bytes:
-        """The visitor's clip."""
-        return own_clip(self.number, self.number)
 
     def look_again(self) -> None:
         """Ask for the explanation once more, when everybody has been served."""
@@ -166,9 +167,9 @@ def rows() -> Iterator[Row]:
 def explain_alone(port: int) -> float:
     """Median seconds of one visitor's explanations, nobody else being there; the first, which warms up, left out."""
     visitor, name = Visitor(port, "10.9.9.9"), "alone.mp4"
-    visitor.choose(visitor.upload(own_clip(0, 0), name), name)
     times = []
-    for _ in range(ALONE + 1):
+    for base in range(ALONE + 1):
+        visitor.choose(visitor.upload(own_clip(base), name), name)
         began = time.perf_counter()
         visitor.explain()
         times.append(time.perf_counter() - began)
@@ -255,7 +256,7 @@ class LightEvents:
         self.waiting = 0  # visitors who are in the queue now
         self._visitor = visitor = Visitor(port, "10.8.8.8")
         self._name = "prober.mp4"
-        self._path = visitor.upload(own_clip(0, 10_000), self._name)
+        self._path = visitor.upload(own_clip(0), self._name)
         visitor.choose(self._path, self._name)
         self._key = visitor.view_key(visitor.explain())
         visitor.run("open")
@@ -294,12 +295,11 @@ class Spammer:
     """One client with many sessions, who asks for an explanation in each at once and listens to none."""
 
     def __init__(self, port: int, address: str) -> None:
-        """Choose a clip in every session."""
+        """Choose a clip in every session, each its own."""
         self.taken = 0  # into the queue
         *self._sessions, self._last = [Visitor(port, address) for _ in range(SPAM + 1)]
-        path = self._last.upload(own_clip(0, 20_000), "spam.mp4")
         for session in (*self._sessions, self._last):
-            session.choose(path, "spam.mp4")
+            session.choose(session.upload(own_clip(0), "spam.mp4"), "spam.mp4")
 
     def ask(self) -> None:
         """Ask for everything."""
@@ -310,13 +310,18 @@ class Spammer:
 
     def wait(self) -> None:
         """Until nearly all of it has been computed: within an address, who comes last is served last."""
-        self._last.explain()
+        while True:
+            try:
+                self._last.explain()
+                return
+            except RefusedError:  # as many of this address wait as may
+                time.sleep(RETRY)
 
 
-def own_clip(base: int, number: int) -> bytes:
-    """A clip like no other visitor's: an example with a box behind it that players pass over."""
+def own_clip(base: int) -> bytes:
+    """A clip like none before: an example with a box behind it that players pass over."""
     content = CLIPS[base % len(CLIPS)].read_bytes()
-    return content + struct.pack(">I4sI", 12, b"free", number)
+    return content + struct.pack(">I4sI", 12, b"free", next(SERIAL))
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def add_predictor(parser: argparse.ArgumentParser) -> None:
     asking.add_argument(
         "--budget",
         metavar="N",
-        help="at most so many predictions, or so much time, as 90s, 5m or 1h: what does not fit is left out, and named",
+        help="largest number of predictions, or a time as 90s, 5m or 1h: what does not fit is left out, and named",
     )
     asking.add_argument(
         "--reference",

@@ -25,7 +25,7 @@ from sec2sec.media.video import Scaler
 from sec2sec.render.frames import Screen
 
 MAX_SIDE = 1280  # pixels, the longest side of an edited clip
-AVERAGED = 2  # frames of each second that the clip's mean look is made of
+AVERAGED = 4  # frames of each second that the clip's mean look is made of
 TONE_SECONDS = 0.25  # of the moment that room tone is made of
 LEAST_TONE = 1 / 8192  # of full scale: what is quieter is a gap in the recording and no room
 BEFORE = 0.002  # s before a second: the last frame of the one before it is on screen

@@ -13,10 +13,11 @@ import torch
 from sec2sec.device import pick_device
 from sec2sec.progress import Progress, Steps, drain
 from sec2sec.ui.gpu import LENT, LENT_GPU
-from sec2sec.ui.work import WAITING_STAGE, Channel, Work
+from sec2sec.ui.work import SECONDS_BETWEEN_LOOKS, WAITING_STAGE, Channel, Work
 
 R = TypeVar("R")
 WAITING = Progress(0, 0, "Waiting: another clip is being encoded", WAITING_STAGE)
+SECONDS_UNTIL_SAID = 0.5  # a shorter wait is no news
 
 
 @dataclass
@@ -84,8 +85,11 @@ def with_device_lock(devices: Devices, steps: Callable[[str], Steps[R]]) -> Work
 
 def acquire(lock: threading.Lock, channel: Channel) -> None:
     """Wait for a lock, and say so; a visitor who leaves waits no more."""
-    while not lock.acquire(timeout=0.5):
-        channel.send(WAITING)
+    if lock.acquire(timeout=SECONDS_UNTIL_SAID):
+        return
+    with channel.waiting(WAITING):
+        while not lock.acquire(timeout=SECONDS_BETWEEN_LOOKS):
+            channel.check()
 
 
 def device_names(setting: str) -> list[str]:

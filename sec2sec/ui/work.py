@@ -57,12 +57,27 @@ class Channel:
         self.cancelled = threading.Event()
         self.turn = turn or Turn()
         self.patience = LONGEST_ASIDE  # s that the work may still stand aside
+        self.waits = False  # for a device or for others: time that is not the work's
 
     def send(self, progress: Progress) -> None:
         """Pass a progress on. Raises CancelledError if nobody waits for it any more."""
+        self.check()
+        self.messages.put(progress)
+
+    def check(self) -> None:
+        """Raise CancelledError if nobody waits for the work any more."""
         if self.cancelled.is_set():
             raise CancelledError
-        self.messages.put(progress)
+
+    @contextmanager
+    def waiting(self, progress: Progress) -> Iterator[None]:
+        """Within the block the work waits, and says so once: each message is work for the server as well."""
+        self.send(progress)
+        self.waits = True
+        try:
+            yield
+        finally:
+            self.waits = False
 
     def let_others_past(self) -> None:
         """Stand still while others are to be served first, LONGEST_ASIDE in all; hold no lock meanwhile.
@@ -71,9 +86,9 @@ class Channel:
         """
         if self.patience <= 0 or not self.turn.others_first():
             return
-        with self.turn.aside():
+        with self.waiting(OTHERS_FIRST), self.turn.aside():
             while self.patience > 0 and self.turn.others_first():
-                self.send(OTHERS_FIRST)
+                self.check()
                 time.sleep(SECONDS_BETWEEN_LOOKS)
                 self.patience -= SECONDS_BETWEEN_LOOKS
 
@@ -118,7 +133,9 @@ def stream_from_thread(
     threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
     try:
         while True:
-            if spent + time.monotonic() - before > limit:
+            now = time.monotonic()
+            spent, before = spent + (0.0 if channel.waits else now - before), now
+            if spent > limit:
                 raise TimeOverError(f"{TIME_OVER} ({limit:.0f} s). Choose a shorter part of the clip, or less data.")
             try:
                 message = channel.messages.get(timeout=SECONDS_OF_SILENCE)
@@ -131,8 +148,6 @@ def stream_from_thread(
             if isinstance(message, BaseException):
                 raise message
             assert isinstance(message, Progress)
-            now = time.monotonic()
-            spent, before = spent + (0.0 if message.stage == WAITING_STAGE else now - before), now
             yield message
     finally:
         channel.cancelled.set()

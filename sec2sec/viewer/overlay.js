@@ -14,7 +14,6 @@ export class Overlay {
   stage = make('div', {class: 's2s-stage'});
   scale = make('div', {class: 's2s-scale'});
   verdict = make('p', {class: 's2s-verdict', role: 'status'});
-  table = make('div', {class: 's2s-table'});
 
   /** name: of the table; label: of the grid; words: of a cell; tokenOf: the index of a cell's number.
    * @param {{name: string, label: string, rows: number, columns: number, words: (cell: number) => string,
@@ -25,6 +24,7 @@ export class Overlay {
     this.columns = columns;
     this.words = words;
     this.tokenOf = tokenOf;
+    this.table = make('div', {class: 's2s-table', role: 'region', tabindex: 0, 'aria-label': `${name}, as a table`});
     this.details = make('details', {ontoggle: redraw}, make('summary', {}, 'As a table'), this.table);
     this.box = make(
       'figure',

@@ -249,6 +249,7 @@ def test_every_error_for_people_is_in_the_tree_of_errors():
     defined = dict(re.findall(r"^class (\w+Error)\((\w+)", source, re.M))
     control = {
         "CancelledError",
+        "StoppedError",
         "LeftQueueError",
         "FailedOnGpuError",
         "UploadBrokenOffError",

@@ -377,9 +377,18 @@ def test_a_silent_job_is_ended_too_and_its_decoder_is_told() -> None:
 
 def test_waiting_for_a_device_is_no_work() -> None:
     def work(channel: Channel) -> str:
-        for _ in range(8):
-            time.sleep(0.1)
-            channel.send(WAITING)
+        with channel.waiting(WAITING):
+            time.sleep(1.0)
         return "result"
 
     assert drain(stream_from_thread(work, limit=0.5), lambda progress: None) == "result"
+
+
+def test_work_after_a_wait_counts_again() -> None:
+    def work(channel: Channel) -> None:
+        with channel.waiting(WAITING):
+            time.sleep(0.2)
+        time.sleep(2)
+
+    with pytest.raises(TimeOverError):
+        drain(stream_from_thread(work, limit=0.5), lambda progress: None)
