@@ -34,6 +34,7 @@ FILM = "the demo, on known-truth clips"
 MADE_UP = "made-up predictors"
 CLIPS_PER_CELL = 25  # of each structure and length; of five targets a fifth, so that a cell has as many claims
 FILMED_CLIPS = 24  # of each length: two targets, and three ways to take one modality away
+LONG = 15  # s; of longer clips two fifths are made, which take as long
 SECONDS_OF_FILM = 360  # of each length, at most
 TRUST = "trust"
 
@@ -99,8 +100,9 @@ def calibrate(work: Path, clips: int, filmed: int, lengths: Sequence[int] = LENG
     """All of it. The part of each length stays in `work`, so that a run that was ended goes on."""
     table: Table = {}
     for seconds in lengths:
+        made = clips if seconds <= LONG else -(-clips * 2 // 5)
         for source, path, part in (
-            (MADE_UP, work / f"claims-made-up-{seconds}-{clips}.json", partial(_made_up, seconds, clips)),
+            (MADE_UP, work / f"claims-made-up-{seconds}-{made}.json", partial(_made_up, seconds, made)),
             (FILM, work / f"claims-demo-{seconds}-{filmed}.json", partial(_filmed, work, seconds, filmed)),
         ):
             if not path.exists():

@@ -205,3 +205,17 @@ def contrast(page: Page, selector: str, on: str, of: str = "color") -> float:
         reverse=True,
     )
     return (light + 0.05) / (dark + 0.05)
+
+
+# For a script in the page: a colour as its numbers, one over another, and how light it is (WCAG).
+COLOURS = """
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const parse = text => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3])).concat(1);
+  const linear = v => v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b);
+"""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.driver import App, open_tab, show_maps
+from tests.browser.driver import COLOURS, App, open_tab, show_maps
 from tests.browser.test_inspect import CONTRAST
 
 NewPage = Callable[..., Page]
@@ -15,16 +15,9 @@ TABS = ("Inspect", "Lab", "Compare", "Evaluate", "Training", "About")
 MOST = 120  # presses of Tab that a tab of the app may need
 
 # Fields whose edge or ground has less than 3:1 with what is around them (WCAG 1.4.11), and words in them below 4.5:1.
-FIELDS = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const parse = text => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
-    return [r, g, b, a / 255];
-  };
-  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3])).concat(1);
-  const linear = v => v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b);
+FIELDS = (
+    f"""() => {{{COLOURS}"""
+    + """
   const ratio = (a, b) => (Math.max(light(a), light(b)) + .05) / (Math.min(light(a), light(b)) + .05);
   const groundOf = element => {
     const layers = [];
@@ -53,6 +46,7 @@ FIELDS = """() => {
   }
   return bad;
 }"""
+)
 # What the keyboard should reach on the tab that is open, each numbered; of radio buttons one of a group has the focus.
 NUMBER = """() => {
   const panel = [...document.querySelectorAll('[role=tabpanel]')].find(one => one.checkVisibility());

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driver import App, explain, lags, open_drawer, open_more_lanes, play, show_maps, time_axis, upload
+from tests.browser.driver import (
+    COLOURS,
+    App,
+    explain,
+    lags,
+    open_drawer,
+    open_more_lanes,
+    play,
+    show_maps,
+    time_axis,
+    upload,
+)
 from tests.helpers.clips import make_clip
 
 NewPage = Callable[..., Page]
@@ -352,16 +363,9 @@ def test_page_asks_nobody_else(app: App, new_page: NewPage) -> None:
 
 
 # Every visible text whose contrast with what lies under it is below WCAG AA; pictures and disabled controls apart.
-CONTRAST = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const parse = text => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
-    return [r, g, b, a / 255];
-  };
-  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3])).concat(1);
-  const linear = v => v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b);
+CONTRAST = (
+    f"""() => {{{COLOURS}"""
+    + """
   const bad = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const words = walker.currentNode.textContent.trim(), host = walker.currentNode.parentElement;
@@ -382,3 +386,4 @@ CONTRAST = """() => {
   }
   return bad;
 }"""
+)
