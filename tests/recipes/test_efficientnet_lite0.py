@@ -68,7 +68,6 @@ def test_the_folder_is_in_timms_published_format(tmp_path, pictures):
 @torch.no_grad()
 def test_a_larger_network_is_converted_alike(tmp_path, network):
     package, _ = recipe.FILES[network]
-    pytest.importorskip(package.replace("-", "_"), reason=f"{package} is for comparisons alone, and not installed")
     state = recipe.package_weights(network)
     recipe.convert(tmp_path, network)
     converted = timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
