@@ -23,6 +23,7 @@ from sec2sec.config import MediaLimits, TrackChoice
 from sec2sec.errors import SettingsError
 from sec2sec.files import json_bytes
 from sec2sec.outputs import STDOUT, Outputs, write_output
+from sec2sec.predictors import MAX_SECONDS
 
 if TYPE_CHECKING:
     from sec2sec.clip import PresentedExplanation
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a video or sound file; many clips as a folder or a table clips.csv, with --csv",
     )
     add_predictor(parser)
-    add_part(parser)
+    add_part(parser, MAX_SECONDS)
     output = parser.add_argument_group("output")
     add_json(output, "explanation")
     add_csv(output)
@@ -168,8 +169,6 @@ def run_many(options: argparse.Namespace) -> int:
 
 def limits_of(options: argparse.Namespace) -> MediaLimits:
     """What of a clip is taken."""
-    from sec2sec.predictors.audit import MAX_SECONDS
-
     return MediaLimits(max_seconds=options.max_seconds or MAX_SECONDS, max_decoded=options.max_pixels or math.inf)
 
 
