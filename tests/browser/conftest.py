@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.browser.driver import ROOT, App, launch_browser
 from tests.helpers.clips import make_clip
@@ -84,6 +84,11 @@ def new_page(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Page
     """new_page(url, width=…, height=…, dark=…, at_once=…) → a Page of its own visitor."""
     contexts = []
 
+    def note(message: ConsoleMessage) -> None:
+        # gradio cancels a run by an id that the page may not have yet, and is refused
+        if message.type == "error" and not message.location["url"].endswith("/gradio_api/cancel"):
+            errors.append(message.text)
+
     def open_page(url: str, width: int = 1280, height: int = 800, dark: bool = False, at_once: bool = False) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
@@ -91,7 +96,7 @@ def new_page(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Page
         if not at_once:  # a test presses Explain itself, once it has looked at what was chosen
             context.add_init_script("localStorage.setItem('s2s-explain-at-once', 'false')")
         page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{url}/?__theme={'dark' if dark else 'light'}")
         page.wait_for_selector("#explain")
