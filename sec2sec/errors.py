@@ -18,7 +18,6 @@ Anything else is a mistake of this program: it keeps its traceback. Each sentenc
         ├── ExplanationError    an explanation that has no answer for what was asked
         ├── AskError            clip: a question that a clip or a system has no answer to
         ├── PredictorError      predictors.answers: a predictor that is not ours, or its answer
-        ├── ClaimError          predictors.claims: a claim that cannot be tested
         ├── EditError           edits.plan: an edit of a clip
         ├── ClaimError          predictors.claims: a claim that says nothing that can be tested
         ├── TrainingError       training.loop: a training, a search or a benchmark that cannot go on

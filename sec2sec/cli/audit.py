@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sec2sec.config import MediaLimits, TrackChoice
 from sec2sec.errors import SettingsError
 from sec2sec.files import json_bytes
 from sec2sec.outputs import STDOUT, Outputs, write_output
+from sec2sec.predictors import MAX_SECONDS
 
 if TYPE_CHECKING:
     from sec2sec.clip import PresentedExplanation
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The clip, who is asked, how much, and what is written."""
     parser.add_argument("clip", type=Path, metavar="CLIP", help="a video or sound file")
     add_predictor(parser)
-    add_part(parser)
+    add_part(parser, MAX_SECONDS)
     output = parser.add_argument_group("output")
     add_json(output, "explanation")
     add_csv(output)
@@ -114,11 +116,12 @@ def run(options: argparse.Namespace) -> int:
     """Audit the predictor on the clip; what cannot be written is refused before the work, not after it."""
     claim_explanation(Outputs([options.clip], options.overwrite), options)
     check_report(options.report)
-    from sec2sec.predictors.audit import MAX_SECONDS, audit_steps
+    from sec2sec.predictors.audit import audit_steps
     from sec2sec.progress import drain
 
     settings, predictor = settings_of(options), predictor_of(options)
-    limits = MediaLimits(max_seconds=options.max_seconds or MAX_SECONDS)
+    longest, most = options.max_seconds or MAX_SECONDS, options.max_pixels or math.inf
+    limits = MediaLimits(max_seconds=longest, max_decoded=most)
     choice = TrackChoice(options.video_track, options.audio_track)
     part = {"start": options.start, "end": options.end}
     steps = audit_steps(options.clip, predictor, settings, **part, limits=limits, tracks=choice)

@@ -63,13 +63,16 @@ def add_cache(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_part(parser: argparse.ArgumentParser) -> None:
-    """Which part and which tracks of a clip are analysed."""
+def add_part(parser: argparse.ArgumentParser, longest: float = 900) -> None:
+    """Which part and which tracks of a clip are analysed. longest: part that is accepted without more ado, s."""
     part = parser.add_argument_group("part of the clip")
     part.add_argument("--start", type=float, default=0.0, metavar="S", help="analyse from this second on (default: 0)")
     part.add_argument("--end", type=float, metavar="S", help="analyse up to this second (default: the clip's end)")
     part.add_argument(
-        "--max-seconds", type=float, metavar="S", help="longest part that is accepted, in seconds (default: 900)"
+        "--max-seconds",
+        type=float,
+        metavar="S",
+        help=f"longest part that is accepted, in seconds (default: {longest:g})",
     )
     part.add_argument(
         "--video-track",

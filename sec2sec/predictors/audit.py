@@ -18,6 +18,7 @@ from sec2sec.clip import PresentedExplanation
 from sec2sec.config import DEFAULT_TRACKS, MediaLimits, TrackChoice
 from sec2sec.explanations.features import features_of
 from sec2sec.explanations.results import Audit, CoAttention, TargetExplanation
+from sec2sec.predictors import MAX_SECONDS
 from sec2sec.predictors.answers import PredictorError
 from sec2sec.predictors.cache import AnswerCache
 from sec2sec.predictors.effort import Budget
@@ -31,7 +32,6 @@ from sec2sec.predictors.references import REFERENCES, USUAL
 from sec2sec.progress import Progress, Steps
 from sec2sec.scales import Scale
 
-MAX_SECONDS = 300.0  # s: hundreds of copies are made of the clip
 NO_MAPS = "A predictor that is asked from outside shows no co-attention, so there are no maps."
 SYSTEM = "predictor of others"
 

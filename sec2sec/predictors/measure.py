@@ -159,7 +159,7 @@ class _Measuring:
             more = [masker.unedited(repeat) for repeat in range(REPEATS, MORE_REPEATS)]
             repeats = np.concatenate([repeats, np.stack([masker.values(one) for one in self.interview.ask(more)])])
         answered = repeats[np.isfinite(repeats).all(1)]
-        prediction = answered.mean(0)
+        prediction = np.where(np.ptp(answered, axis=0) > MIN_SAME, answered.mean(0), answered[0])
         noise = answered.std(0, ddof=1) if len(answered) > 1 else np.zeros(len(prediction))
         noise[noise < MIN_SAME] = 0.0
         reencoding = prediction - values[-1] if len(asked) > REPEATS else np.full(len(prediction), np.nan)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -22,8 +23,10 @@ import numpy as np
 Answers = list[dict[str, object]]
 
 
-def samples_of(clip: Path) -> tuple[np.ndarray, int]:
-    """Mono sound and its rate."""
+def samples_of(clip: Any) -> tuple[np.ndarray, int]:
+    """Mono sound and its rate, of a file or of arrays."""
+    if not isinstance(clip, Path):
+        return clip.samples, clip.sample_rate
     with av.open(str(clip)) as file:
         if not file.streams.audio:
             return np.zeros(1), 1
@@ -31,8 +34,10 @@ def samples_of(clip: Path) -> tuple[np.ndarray, int]:
         return np.concatenate([frame.to_ndarray().mean(0) for frame in file.decode(audio=0)]), rate
 
 
-def frames_of(clip: Path) -> list[tuple[float, np.ndarray]]:
-    """Time and luma, 0..1, of every frame."""
+def frames_of(clip: Any) -> list[tuple[float, np.ndarray]]:
+    """Time and luma, 0..1, of every frame, of a file or of arrays."""
+    if not isinstance(clip, Path):
+        return [(index / clip.frames_per_second, frame.mean(-1) / 255) for index, frame in enumerate(clip.frames)]
     with av.open(str(clip)) as file:
         return [(frame.time, frame.to_ndarray(format="gray") / 255) for frame in file.decode(video=0)]
 
