@@ -13,11 +13,11 @@ CLOCK = r"(?:(?:\d{1,2}:)?\d{1,3}:\d{2}(?:[.,]\d{1,3})?)"
 NUMBER = r"(?:\d{1,5}(?:[.,]\d{1,3})?)"
 UNIT = r"(?:[\s-]?(?:seconds|second|secs|sec|s)\b)"
 TO = r"\s*(?:–|—|-|−|to|until|and|through)\s*"
-TIMES = re.compile(
-    rf"(?P<clocks>(?<![\d:.])(?P<a>{CLOCK}){TO}(?P<b>{CLOCK})(?![\d:]))"
-    rf"|(?P<spans>(?<![\d:.])(?P<c>{NUMBER}){UNIT}?{TO}(?P<d>{NUMBER}){UNIT})"
-    rf"|(?P<clock>(?<![\d:.])(?P<e>{CLOCK})(?![\d:]))"
-    rf"|(?P<moment>(?<![\d:.])(?P<f>{NUMBER}){UNIT})",
+TIMES = re.compile(  # two clocks, two numbers of seconds, one clock, or one number of seconds
+    rf"(?<![\d:.])({CLOCK}){TO}({CLOCK})(?![\d:])"
+    rf"|(?<![\d:.])({NUMBER}){UNIT}?{TO}({NUMBER}){UNIT}"
+    rf"|(?<![\d:.])({CLOCK})(?![\d:])"
+    rf"|(?<![\d:.])({NUMBER}){UNIT}",
     re.IGNORECASE,
 )
 MOMENT = 1.0  # s that a single time stands for
@@ -50,13 +50,13 @@ def claims_from_text(reasons: Mapping[str, str]) -> dict[str, dict[str, object]]
 def times_of(text: str) -> list[tuple[float, float]]:
     """Begin and end in s of every time in a text, in its order; each once."""
     times = []
-    for found in TIMES.finditer(text):
-        if found["clocks"]:
-            times.append((_clock(found["a"]), _clock(found["b"])))
-        elif found["spans"]:
-            times.append((_number(found["c"]), _number(found["d"])))
+    for first_clock, last_clock, first, last, clock, number in TIMES.findall(text):
+        if first_clock:
+            times.append((_clock(first_clock), _clock(last_clock)))
+        elif first:
+            times.append((_number(first), _number(last)))
         else:
-            begin = _clock(found["e"]) if found["clock"] else _number(found["f"])
+            begin = _clock(clock) if clock else _number(number)
             times.append((begin, begin + MOMENT))
     return list(dict.fromkeys(times))
 

@@ -298,6 +298,29 @@ def test_times_are_those_of_the_file():
     assert "It claims 103–104 s" in judged(of_logit(counts_only(3)), second(3), start=100.0).sentence
 
 
+def test_the_verdict_on_a_claim_travels_from_the_predictor_to_page_and_json():
+    import sec2sec
+    from sec2sec.export.as_json import to_json
+    from sec2sec.export.as_text import as_text
+    from sec2sec.viewer.evidence import VerdictView
+
+    def liar(clips: list[object]) -> list[dict[str, object]]:
+        """The loudness of second 4, and it says second 7."""
+        heard = [float(np.sqrt((clip.samples[4 * 16_000 : 5 * 16_000] ** 2).mean())) for clip in clips]
+        return [{"loudness": value, "silence": 0.5, "claims": {"loudness": [[7, 8]]}} for value in heard]
+
+    clip = "assets/clips/sintel-dialogue.mp4"
+    settings = {"inputs": "arrays", "references": ["silence-black"], "ask_again": True}
+    explanation = sec2sec.audit(clip, liar, **settings)
+    targets = to_json(explanation)["targets"]
+    judged = targets["loudness"]["evidence"]["verdict"]
+    assert (judged["word"], judged["about"], judged["claim"]) == ("do not trust", "claim", "7–8 s")
+    assert targets["silence"]["evidence"]["verdict"]["about"] == "no claim"
+    assert "Do not trust. It claims 7–8 s, and this prediction does not rest on that" in as_text(explanation)
+    shown = VerdictView.of("loudness", explanation.targets["loudness"].verdict)
+    assert not any("attention" in term for term, _ in shown.figures)
+
+
 def test_other_places_have_the_same_lengths():
     mask = np.isin(np.arange(T), [0, 1, 2, 6])
     others = placements(mask, 1_000)
