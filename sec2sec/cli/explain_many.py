@@ -84,7 +84,8 @@ def check_options(options: argparse.Namespace) -> None:
     asked = [name for name in OF_ONE_CLIP if getattr(options, name[2:].replace("-", "_"), None)]
     if asked:
         verb = "is" if len(asked) == 1 else "are"
-        raise SettingsError(f"{', '.join(asked)} {verb} for one clip; give one, or leave it out for many")
+        what = "a folder" if options.clip.is_dir() else "a table of clips"
+        raise SettingsError(f"{options.clip}: is {what}, and {', '.join(asked)} {verb} for one clip; name its file")
     if options.csv is None or options.csv == STDOUT:
         raise SettingsError(f"{options.clip}: many clips need --csv FILE, which grows with each clip")
     if options.report:

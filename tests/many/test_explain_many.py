@@ -367,10 +367,8 @@ def test_two_runs_into_one_table_are_kept_apart(made, checkpoint, tmp_path, reme
 @pytest.mark.parametrize("option", [["--json", "x.json"], ["--stability"], ["--gif", "x.gif"], ["--window", "3"]])
 def test_what_one_clip_alone_can_be_asked_for_is_refused(made, checkpoint, tmp_path, option):
     done = explain(made, checkpoint, tmp_path / "out.csv", *option)
-    assert (done.returncode, done.stderr) == (
-        2,
-        f"sec2sec: {option[0]} is for one clip; give one, or leave it out for many\n",
-    )
+    words = f"sec2sec: {made}: is a folder, and {option[0]} is for one clip; name its file\n"
+    assert (done.returncode, done.stderr) == (2, words)
 
 
 def test_many_clips_need_a_table_to_grow(made, checkpoint):
