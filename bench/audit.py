@@ -1,7 +1,7 @@
 """What it costs to ask a predictor that is not ours through edited copies of a clip, and what it finds.
 
 The predictor of the first rows sleeps for 50 ms: all beyond that is the price of the copies. That of the last rows is
-the bundled checkpoint behind an address: it gets files, as anybody's model would, and nothing else.
+the bundled checkpoint as a function: it gets files, as anybody's model would, and nothing else.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def run_many(options: argparse.Namespace) -> int:
     identity, asked = predictor_of(options).identity, ("start", "end", "reference", "budget", "scale", "inputs")
     run = explain_many.identity_of(
         identity.name,
-        f"{identity.name} {identity.version}",
+        f"version {identity.version or 'not said'}",
         identity.learned_from,
         {name: getattr(options, name) for name in asked},
         TrackChoice(options.video_track, options.audio_track),

@@ -32,6 +32,7 @@ def run(options: argparse.Namespace, limits: MediaLimits, tracks: TrackChoice) -
     check_options(options)
     from sec2sec.checkpoints import load_checkpoint  # torch
     from sec2sec.many.each import by_model
+    from sec2sec.many.records import SHA256
     from sec2sec.many.results import Reports
     from sec2sec.viewer.report import write_report
 
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace, limits: MediaLimits, tracks: TrackChoice) -
             limits=limits,
         )
 
-    identity = identity_of(model.summary.name, model.summary.sha256, model.summary.trained_on, part, tracks)
+    own = model.summary
+    identity = identity_of(own.name, SHA256 + own.sha256, own.about, part, tracks)
     reports = Reports(options.report, write) if options.report else None
     return explain_into(options, by_model(model, **part, limits=limits, tracks=tracks), identity, reports)
 
@@ -95,14 +97,14 @@ def check_options(options: argparse.Namespace) -> None:
 
 
 def identity_of(
-    name: str, sha256: str, trained_on: str, options: Mapping[str, object], tracks: TrackChoice
+    name: str, version: str, trained_on: str, options: Mapping[str, object], tracks: TrackChoice
 ) -> RunIdentity:
     """What all rows of the table have in common."""
     from sec2sec.checkpoints import code_version
     from sec2sec.many.records import RunIdentity
 
     tracks_words = {"video track": tracks.video, "audio track": tracks.audio}
-    return RunIdentity(name, sha256, code_version(), {**options, **tracks_words}, trained_on)
+    return RunIdentity(name, version, code_version(), {**options, **tracks_words}, trained_on)
 
 
 def words_of(counts: Counts) -> str:

@@ -47,7 +47,7 @@ def index_page(names: Sequence[str], records: Mapping[str, ClipRecord], identity
         "clip_index.html",
         title=f"{len(explained)} of {counted(len(names), 'clip')} explained",
         styles=files.style(files.PAGE_STYLE, STYLE),
-        foot=f"Made by sec2sec {__version__}. Model {identity.model}, SHA-256 {identity.sha256}.",
+        foot=f"Made by sec2sec {__version__}. Model {identity.model}, {identity.version}.",
         script=files.script(SCRIPT, "openIndex();"),
         identity=identity,
         targets=targets,

@@ -19,6 +19,7 @@ from sec2sec.files import append, write_atomically
 from sec2sec.words import level, signed
 
 SCHEMA = "sec2sec.clips/1"
+SHA256 = "SHA-256 "  # which a version begins with where the weights are at hand
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,17 @@ class RunIdentity:
     """What the rows of one table have in common; of another they cannot be told apart in it."""
 
     model: str  # name, for people
-    sha256: str  # of the model's weights; another predictor's name and version
+    version: str  # "SHA-256 …" of a model's weights, "version …" of another predictor
     program: str  # code_version()
     options: Mapping[str, Any] = field(default_factory=dict)  # that change the figures: start, end, tracks
     trained_on: str = ""  # what the model learned from, a sentence
 
     def difference(self, other: RunIdentity) -> str:
         """What another run would have differently, in words; empty where it is the same."""
-        if self.sha256 != other.sha256:
-            return f"the model {self.model}, and not {other.model}"
+        renamed = self.model != other.model and not self.version.startswith(SHA256)  # weights are known by their hash
+        if renamed or self.version != other.version:
+            same = self.model == other.model
+            return f"another version of {self.model}" if same else f"the model {self.model}, and not {other.model}"
         if self.options != other.options:
             names = [name for name in self.options if self.options[name] != other.options.get(name)]
             return "other options: " + ", ".join(f"{name} {self.options[name]}" for name in names)

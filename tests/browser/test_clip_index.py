@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from sec2sec.many.index import index_page
 from sec2sec.many.records import ClipRecord, RunIdentity, TargetRecord
 
-IDENTITY = RunIdentity("tiny", "0" * 64, "0.1.0", trained_on="It learned from nothing.")
+IDENTITY = RunIdentity("tiny", "SHA-256 " + "0" * 64, "0.1.0", trained_on="It learned from nothing.")
 
 
 def record(name: str, duration: float, prediction: float, verdict: str, *warnings: str) -> ClipRecord:
