@@ -72,11 +72,13 @@ def _sound(
         if not name:
             read[name][round((tracks.seconds - 1 + tracks.last) * SOUND_RATE) :] = 0  # as the model hears it
 
-    tone = room_tone(read.get("", np.zeros((0, 2), np.int16)), SOUND_RATE)
+    silence = np.zeros((SOUND_RATE, 2), np.int16)
+    is_toned = any(second.sound == ROOM_TONE for second in plan)
+    tone = room_tone(read[""], SOUND_RATE) if is_toned else silence
 
     def second(sound: Sound | None) -> np.ndarray:
         if sound is None or sound.kind != "play":
-            return tone if sound == ROOM_TONE else np.zeros((SOUND_RATE, 2), np.int16)
+            return tone if sound == ROOM_TONE else silence
         return read[sound.track][sound.second * SOUND_RATE : (sound.second + 1) * SOUND_RATE]
 
     return np.concatenate([second(planned.sound) for planned in plan])

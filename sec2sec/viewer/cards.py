@@ -21,6 +21,7 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
     clip = explanation.clip
     targets = {name: explanation.targets[name] for name in shown}
     reach = tug_reach(targets.values())
+    unread = explanation.checkpoint.unread_words  # of a model that reads one modality there is nothing to share out
     warnings = list(clip.warnings)
     if clip.partial:
         tail = clip.duration - (clip.seconds - 1)
@@ -30,7 +31,7 @@ def card_values(explanation: Explanation, shown: Sequence[str]) -> dict[str, Any
             name,
             target,
             answer(explanation, name),
-            tug_of(target.shapley, reach),
+            None if unread else tug_of(target.shapley, reach),
             VerdictView.of(name, target.verdict),
         )
         for name, target in targets.items()

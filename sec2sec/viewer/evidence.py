@@ -45,6 +45,7 @@ class CurveView:
 class VerdictView:
     """What verdict.html shows: the word with a symbol, the sentence, and the figures behind one click."""
 
+    target: str
     verdict: Verdict
     symbol: str
     curves: list[CurveView]
@@ -55,7 +56,7 @@ class VerdictView:
     def of(target: str, verdict: Verdict) -> VerdictView:
         """The verdict on the explanation of a target."""
         curves = _curves(target, verdict)
-        return VerdictView(verdict, SYMBOLS[verdict.word], curves, _eraser(verdict), _figures(verdict))
+        return VerdictView(target, verdict, SYMBOLS[verdict.word], curves, _eraser(verdict), _figures(verdict))
 
 
 @dataclass(frozen=True)
