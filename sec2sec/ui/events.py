@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -67,7 +65,7 @@ def run_in_queue(
         {line: status(WAITING), places: gr.update(value=SECONDS_BETWEEN_PLACES, active=True), **(pressed or {})},
     )
     running: Dependency = waiting.then(
-        sent_once(errors_as_messages(on_error)(handler), line), inputs, outputs, concurrency_limit=at_once, **QUIET
+        errors_as_messages(on_error)(handler), inputs, outputs, concurrency_limit=at_once, **QUIET
     )
     show_places(places, line, running)
     in_browser(running.then, {places: gr.update(active=False)})  # or it would look once more, beside a clip that plays
@@ -77,22 +75,6 @@ def run_in_queue(
         lambda shown: on_error(QUEUE_FULL) if WAITING in shown else {line: gr.skip()}, line, refused, **AT_ONCE
     )
     return running
-
-
-def sent_once(handler: Handler, line: gr.HTML) -> Handler:
-    """A run that ends with an answer which changes nothing: gradio sends the last answer twice (decision 0149).
-
-    line: one of its outputs.
-    """
-    if not inspect.isgeneratorfunction(handler):
-        return handler
-
-    @functools.wraps(handler)
-    def run(*inputs: Any) -> Iterator[Updates]:
-        yield from handler(*inputs)
-        yield {line: gr.skip()}
-
-    return run
 
 
 def in_browser(listen: Callable[..., Dependency], updates: Updates) -> Dependency:

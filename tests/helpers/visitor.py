@@ -12,13 +12,8 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import quote
 
-from gradio_client.utils import apply_diff
-
 API = "/gradio_api"
 JSON = {"Content-Type": "application/json"}
-ANSWERS = ("process_generating", "process_completed")  # messages of the queue with outputs
-UPDATE = {"__type__": "update"}
-UNCHANGED = (UPDATE, {"props": UPDATE, **UPDATE})  # gr.skip(), as it is sent; the second of a gr.HTML
 SECONDS_TO_WAIT = 300.0  # for an answer, and between two messages of the queue
 
 
@@ -164,28 +159,12 @@ class Visitor:
                     yield message
 
     def wait(self, function: str, data: Sequence[Any] | None = None, event: object = None) -> dict[str, Any]:
-        """Join the queue and wait for the end of the event: its last message, with what the page then shows.
-
-        As in a page, an output that an answer leaves alone keeps the value of an answer before it; what no answer has
-        changed is an update of nothing.
-        """
-        number = self.join(function, data, event)
+        """Join the queue and wait for the end of the event: its last message."""
+        self.join(function, data, event)
         last: dict[str, Any] = {}
-        answer: list[Any] = []  # the last one
-        shown: list[Any] = []  # what has come of each output until now
         for message in self.messages():
-            if message.get("event_id") != number or message["msg"] not in ANSWERS:
-                continue
-            last = message
-            sent = message["output"].get("data")
-            if sent is None:  # an error instead
-                continue
-            is_difference = message["msg"] == "process_generating" and bool(answer)
-            answer = [apply_diff(*pair) for pair in zip(answer, sent, strict=True)] if is_difference else sent
-            pairs = zip(shown or answer, answer, strict=True)
-            shown = [old if new in UNCHANGED else new for old, new in pairs]
-        if shown and "data" in last["output"]:
-            last = {**last, "output": {**last["output"], "data": shown}}
+            if message["msg"] == "process_completed":
+                last = message
         return last
 
     def ask(self, component: str, function: str, question: object) -> Answer:
