@@ -87,7 +87,7 @@ def new_page(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Page
     def note(message: ConsoleMessage) -> None:
         # gradio cancels a run by an id that the page may not have yet, and is refused
         if message.type == "error" and not message.location["url"].endswith("/gradio_api/cancel"):
-            errors.append(message.text)
+            errors.append(f"{message.text} {message.location['url']}")
 
     def open_page(url: str, width: int = 1280, height: int = 800, dark: bool = False, at_once: bool = False) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
