@@ -139,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
     from sec2sec.progress import drain
 
     limits = limits_of(options)
-    explanation = drain(auditor_of(options, limits)(options.clip), show_asking)
+    explanation = drain(auditor_of(options, predictor_of(options), limits)(options.clip), show_asking)
     show("", last=True)
     write_results(options, explanation, limits)
     return 0
@@ -151,7 +151,8 @@ def run_many(options: argparse.Namespace) -> int:
     from sec2sec.many.results import Reports
 
     limits = limits_of(options)
-    identity, asked = predictor_of(options).identity, ("start", "end", "reference", "budget", "scale", "inputs")
+    predictor = predictor_of(options)
+    identity, asked = predictor.identity, ("start", "end", "reference", "budget", "scale", "inputs")
     run = explain_many.identity_of(
         identity.name,
         f"version {identity.version or 'not said'}",
@@ -164,7 +165,7 @@ def run_many(options: argparse.Namespace) -> int:
         write_page(page, explanation, clip, (options.start, options.end), options.report_clip or 0.0, limits)
 
     reports = Reports(options.report, write) if options.report else None
-    return explain_many.explain_into(options, auditor_of(options, limits), run, reports)
+    return explain_many.explain_into(options, auditor_of(options, predictor, limits), run, reports)
 
 
 def limits_of(options: argparse.Namespace) -> MediaLimits:
@@ -172,11 +173,11 @@ def limits_of(options: argparse.Namespace) -> MediaLimits:
     return MediaLimits(max_seconds=options.max_seconds or MAX_SECONDS, max_decoded=options.max_pixels or math.inf)
 
 
-def auditor_of(options: argparse.Namespace, limits: MediaLimits) -> ExplainOne:
+def auditor_of(options: argparse.Namespace, predictor: Predictor, limits: MediaLimits) -> ExplainOne:
     """What audits one clip, as the options say."""
     from sec2sec.predictors.audit import audit_steps
 
-    settings, predictor = settings_of(options), predictor_of(options)
+    settings = settings_of(options)
     choice = TrackChoice(options.video_track, options.audio_track)
 
     def audit_one(clip: Path) -> Steps[PresentedExplanation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,19 +55,28 @@ def run(options: argparse.Namespace, limits: MediaLimits, tracks: TrackChoice) -
     own = model.summary
     identity = identity_of(own.name, SHA256 + own.sha256, own.about, part, tracks)
     reports = Reports(options.report, write) if options.report else None
-    return explain_into(options, by_model(model, **part, limits=limits, tracks=tracks), identity, reports)
+    explain_one = by_model(model, **part, limits=limits, tracks=tracks)
+    return explain_into(options, explain_one, identity, reports, [options.checkpoint])
 
 
 def explain_into(
-    options: argparse.Namespace, explain_one: ExplainOne, identity: RunIdentity, reports: Reports | None
+    options: argparse.Namespace,
+    explain_one: ExplainOne,
+    identity: RunIdentity,
+    reports: Reports | None,
+    models: Sequence[Path] = (),
 ) -> int:
-    """Explain every clip of options.clip, by whatever explains one, into options.csv; the exit code."""
-    from sec2sec.many.clips import find_clips
+    """Explain every clip of options.clip, by whatever explains one, into options.csv; the exit code.
+
+    models: folders that are read beside the clips.
+    """
+    from sec2sec.many.clips import find_clips, table_of
     from sec2sec.many.each import explain_each
     from sec2sec.many.results import Results
 
     clips = find_clips(options.clip)
-    with Results(options.csv, clips, identity, reports=reports, overwrite=options.overwrite) as results:
+    read = [path for path in (table_of(options.clip), *models) if path is not None]
+    with Results(options.csv, clips, identity, read, reports=reports, overwrite=options.overwrite) as results:
         try:
             counts = drain_to_terminal(explain_each(clips, explain_one, results))
         except KeyboardInterrupt:

@@ -29,14 +29,20 @@ def is_many(source: Path) -> bool:
     return source.is_dir() or source.suffix.lower() == TABLE_SUFFIX
 
 
+def table_of(source: Path) -> Path | None:
+    """The table that names the clips; None for a folder without one."""
+    table = source / TABLE_FILE if source.is_dir() else source
+    return None if source.is_dir() and not table.is_file() else table
+
+
 def find_clips(source: Path) -> list[ClipFile]:
     """The clips of a folder, by path, or of a table, in its order. Raises DataError.
 
     A folder that holds clips.csv is its table. A table needs a column `path`, relative to the table; ids are in the
     column `id`, else the paths are the names. No file is opened.
     """
-    table = source / TABLE_FILE if source.is_dir() else source
-    clips = _of_table(table) if not source.is_dir() or table.is_file() else _of_folder(source)
+    table = table_of(source)
+    clips = _of_folder(source) if table is None else _of_table(table)
     if not clips:
         raise DataError(f"{source}: has no clips; give a folder with video or sound files, or a table with their paths")
     twice = [name for name, times in Counter(clip.name for clip in clips).items() if times > 1]

@@ -64,14 +64,17 @@ class Results:
         csv: Path,
         clips: Sequence[ClipFile],
         identity: RunIdentity,
+        read: Sequence[Path] = (),
         *,
         reports: Reports | None = None,
         overwrite: bool = False,
     ) -> None:
         """Nothing is written before the context is entered, which raises FileError for what cannot be gone on with.
 
-        overwrite: drop what belongs to another run, or to clips that are not among these.
+        read: what the run reads beside the clips, which is never written. overwrite: drop what belongs to another run,
+        or to clips that are not among these.
         """
+        self.read = read
         self.csv, self.clips, self.identity, self.reports, self.overwrite = csv, clips, identity, reports, overwrite
         self.records_file = RecordsFile(csv.with_suffix(".clips.jsonl"))
         self.failed_file = csv.with_suffix(".failed.csv")
@@ -90,7 +93,7 @@ class Results:
         return [record for record in self.records.values() if record.reason]
 
     def __enter__(self) -> Results:
-        outputs = Outputs((clip.path for clip in self.clips), self.overwrite)
+        outputs = Outputs([*self.read, *(clip.path for clip in self.clips)], self.overwrite)
         for path in (self.csv, self.records_file.path, self.failed_file):
             outputs.claim(path)
         if self.reports is not None:

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import sec2sec
+from sec2sec.cli import main
 from sec2sec.files import file_sha256
 from sec2sec.many import each
 from sec2sec.progress import Progress
@@ -406,3 +407,16 @@ def test_python_goes_through_clips_and_hands_over_errors(made, checkpoint, tmp_p
     assert first[1].targets["arousal"].prediction == pytest.approx(alone.targets["arousal"].prediction, abs=1e-6)
     assert isinstance(bad[1], sec2sec.errors.UserError)
     assert [path.name for path, _ in sec2sec.explain_all(made, checkpoint)] == [Path(name).name for name in NAMES]
+
+
+@pytest.mark.parametrize("named", ["clips.csv", "folder"])
+def test_the_table_that_names_the_clips_is_never_the_one_that_is_written(folder, checkpoint, named, capsys):
+    table = folder / "clips.csv"
+    table.write_text("id,path\na,a.mp4\n")
+    source = table if named == "clips.csv" else folder
+    for out in (table, checkpoint / "config.json"):
+        before = out.read_bytes()
+        options = ["--checkpoint", str(checkpoint), "--csv", str(out), "--overwrite"]
+        assert main(["explain", str(source), *options]) == 2
+        assert out.read_bytes() == before
+        assert str(out) in capsys.readouterr().err
